@@ -1,0 +1,134 @@
+"""The lesson's own hands and eyes on the engine: everything with its labels, and nothing else.
+
+They use a connection of their own, so that `lab.last` and `lab.wire` hold what the learner's cells did.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from dockerlab.errors import DockerlabError, EngineError
+from dockerlab.streams import frames
+
+if TYPE_CHECKING:
+    from dockerlab.lab import Lab
+
+LESSON_LABEL = "dockerlab.lesson"
+SESSION_LABEL = "dockerlab.session"
+NOT_FOUND, CONFLICT = 404, 409
+
+
+class LessonError(DockerlabError):
+    """A lesson can't go on; the text says why, and what to do."""
+
+
+class Eyes:
+    """Looks at one lesson's containers, and removes them at its start and finish."""
+
+    def __init__(self, lab: Lab, number: str, session: str) -> None:
+        """Look through `lab` for the objects of one lesson in one session."""
+        self._lab = lab
+        self.labels = {LESSON_LABEL: number, SESSION_LABEL: session}
+        self.filters = {"label": [f"{name}={value}" for name, value in self.labels.items()]}
+
+    @property
+    def api(self) -> str:
+        """The API version in use."""
+        return self._lab.version
+
+    def ask(self, operation: str, **arguments: Any) -> Any:
+        """Give the JSON of an operation's answer."""
+        return self._lab.call(operation, **arguments).json()
+
+    def own(self) -> list[dict[str, Any]]:
+        """List the lesson's containers, the newest first.
+
+        The labels are compared here once more: an engine that ignored the filter would answer with everything.
+        """
+        records = self.ask("ContainerList", all=True, filters=self.filters)
+        return [record for record in records if self.is_own(record.get("Labels") or {})]
+
+    def is_own(self, labels: dict[str, str]) -> bool:
+        """Say whether these are the labels of this lesson and session."""
+        return all(labels.get(name) == value for name, value in self.labels.items())
+
+    def inspect(self, name: str) -> dict[str, Any] | None:
+        """Give a container's inspect document, or None if there is no such container."""
+        try:
+            found: dict[str, Any] = self.ask("ContainerInspect", id=name)
+        except EngineError as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise
+        return found
+
+    def has_image(self, name: str) -> bool:
+        """Say whether the engine has an image."""
+        try:
+            self.ask("ImageInspect", name=name)
+        except EngineError as error:
+            if error.status == NOT_FOUND:
+                return False
+            raise
+        return True
+
+    def log(self, name: str, *, stdout: bool = True, stderr: bool = True, tail: str = "all") -> list[str]:
+        """Give the lines of a container's log so far."""
+        found = self.inspect(name) or {}
+        with self._lab.open("ContainerLogs", id=name, stdout=stdout, stderr=stderr, tail=tail) as answer:
+            if found.get("Config", {}).get("Tty"):
+                data = b"".join(answer.chunks())
+            else:
+                data = b"".join(payload for _, payload in frames(answer.chunks()))
+        return data.decode("utf-8", "replace").splitlines()
+
+    def members(self, name: str) -> dict[str, int]:
+        """Give path and size of the regular files in a container's export, without unpacking one."""
+        with self._lab.open("ContainerExport", id=name) as answer:
+            reader = io.BufferedReader(_Reader(answer.chunks()))
+            with tarfile.open(fileobj=reader, mode="r|") as tar:
+                return {member.name.removeprefix("./"): member.size for member in tar if member.isreg()}
+
+    def remove_own(self) -> list[str]:
+        """Remove the lesson's containers with their processes and anonymous volumes; give their names."""
+        removed = []
+        for record in self.own():
+            self.remove(record["Id"])
+            removed.append(record["Names"][0].lstrip("/"))
+        return sorted(removed)
+
+    def remove(self, identity: str) -> None:
+        """Remove one container that was found to be the lesson's own, by its id."""
+        try:
+            self._lab.call("ContainerDelete", id=identity, force=True, v=True)
+        except EngineError as error:
+            if error.status not in (NOT_FOUND, CONFLICT):  # gone already, or being removed right now
+                raise
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._lab.close()
+
+
+class _Reader(io.RawIOBase):
+    """Chunks as a file to read from, for tarfile."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._rest = chunk
+        size = min(len(buffer), len(self._rest))
+        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size

@@ -1,0 +1,1 @@
+"""The outlines of the lessons, one module each."""

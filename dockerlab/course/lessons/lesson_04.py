@@ -1,0 +1,109 @@
+"""Lesson 04: the processes of a container."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dockerlab.course.checks import Look, Verdict, failed, given, passed
+from dockerlab.course.outline import Choice, Exercise, Outline, Question
+
+NAPS = 2
+
+
+def programs(look: Look, answer: Any) -> Verdict:
+    """The programs that run in `web`, as a list of words."""
+    given(answer)
+    look.inspect("web")
+    processes = look.ask("ContainerTop", id="web", ps_args="-o pid,args")["Processes"]
+    wanted = sorted(process[-1].split()[0] for process in processes)
+    told = sorted(str(word) for word in answer)
+    if told == wanted:
+        return passed(f"the engine sees the same in `web`: {', '.join(wanted)}.")
+    if sorted(word.split()[0] for word in told if word.strip()) == wanted:
+        return failed("those are whole command lines. The program is the first word of each.")
+    return failed(f"you have {', '.join(told) or 'nothing'}; the engine sees {len(wanted)} processes in `web`.")
+
+
+def sleepers(look: Look, answer: Any) -> Verdict:
+    """A container that runs two sleeps."""
+    state = look.state("sleepers")["Status"]
+    if state != "running":
+        return failed(f"`sleepers` is `{state}`, not `running`: only a running container has processes.")
+    lines = [process[-1] for process in look.ask("ContainerTop", id="sleepers", ps_args="-o pid,args")["Processes"]]
+    naps = [line for line in lines if line.split()[0] == "sleep"]
+    if len(naps) == NAPS:
+        return passed("the engine sees two `sleep` processes in `sleepers`.")
+    return failed(f"the engine sees {len(naps)} `sleep` in `sleepers`, not two. All it sees is: {'; '.join(lines)}.")
+
+
+OUTLINE = Outline(
+    number="04",
+    title="List a container's processes",
+    notebook="04-process-list.ipynb",
+    endpoint="GET /containers/{id}/top",
+    names=("web", "sleepers"),
+    setup="""\
+lesson.web()
+""",
+    exercises=(
+        Exercise(
+            name="programs",
+            task="Which programs run in `web`? Put the first word of each command line into a list called `answer`.",
+            check=programs,
+            hints=(
+                '`lab.container.top("web")` is a table; its column `cmd` has the command lines.',
+                "A text column can be cut: `.str.split().str[0]` is the first word. `list(...)` makes a list.",
+            ),
+            solution="""\
+answer = list(lab.container.top("web")["cmd"].str.split().str[0])
+lesson.check("programs", answer)""",
+        ),
+        Exercise(
+            name="sleepers",
+            task="Make and start a container `sleepers` in which exactly two `sleep` processes run at the same time.",
+            check=sleepers,
+            hints=(
+                'One command can be a small script: `command=["sh", "-c", "…"]`. A `&` sends a program to the background.',
+                "The script: `sleep 600 & sleep 600`. The second one keeps the shell, and so the container, alive.",
+            ),
+            solution="""\
+lesson.container("sleepers", command=["sh", "-c", "sleep 600 & sleep 600; true"], start=True)
+lesson.wait_until("sleepers", "running")
+lesson.check("sleepers")""",
+        ),
+    ),
+    questions=(
+        Question(
+            "Whose process numbers does `top` show?",
+            "b",
+            (
+                Choice(
+                    "The container's: its first process is 1.", "Inside it is. `top` looks from outside, with `ps`."
+                ),
+                Choice("The engine's machine's.", "Yes: the same processes, seen from outside."),
+                Choice("Random ones, for safety.", "They are real. As root you could send a signal to them."),
+            ),
+        ),
+        Question(
+            "You ask for the `top` of a container that is only created. What comes?",
+            "c",
+            (
+                Choice("An empty table.", "A container without a process has no process table at all."),
+                Choice("404: no such container.", "There is such a container. It just doesn't run."),
+                Choice("409: the container is not running.", "Yes: a conflict with the state that it is in."),
+            ),
+        ),
+        Question(
+            "What happens with `ps_args`?",
+            "a",
+            (
+                Choice(
+                    "The engine hands it to `ps`.",
+                    "Yes. So its columns depend on it, and a wrong one is an error of `ps`.",
+                ),
+                Choice("The container's own `ps` gets it.", "The image needs no `ps`: it runs on the engine's side."),
+                Choice("It filters the columns of the JSON.", "The answer has just the columns that `ps` printed."),
+            ),
+        ),
+    ),
+)

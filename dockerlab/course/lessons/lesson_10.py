@@ -1,0 +1,111 @@
+"""Lesson 10: send a signal to a container."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dockerlab.course.checks import Look, Unattempted, Verdict, failed, passed
+from dockerlab.course.outline import Choice, Exercise, Outline, Question
+
+
+def gentlest(look: Look, answer: Any) -> Verdict:
+    """The container `stubborn` was sent the signal for which it leaves."""
+    state = look.state("stubborn")
+    if state["Status"] == "running":
+        heard = sum(line.startswith("stubborn: I heard TERM") for line in look.log("stubborn"))
+        if heard:
+            return failed("`stubborn` heard TERM and stays, so it is still `running`. There are other signals.")
+        raise Unattempted("`stubborn` is still `running`.")
+    if state["ExitCode"]:
+        return failed(
+            f"`stubborn` is gone with {state['ExitCode']}: it had no time for a last line. Start it, try again."
+        )
+    return passed(f"`stubborn` left by itself, with 0. Its last line: {look.log('stubborn')[-1]!r}.")
+
+
+def the_end(look: Look, answer: Any) -> Verdict:
+    """The container `web` said goodbye, and was deleted."""
+    if not look.has("web"):
+        return passed("the engine has no `web` any more. It was created, it ran, it ended, it is gone.")
+    state = look.state("web")
+    if state["Status"] == "running":
+        raise Unattempted("`web` is still `running`.")
+    if state["ExitCode"]:
+        return failed(
+            f"`web` is `{state['Status']}` with {state['ExitCode']}: killed without a goodbye, and still there."
+        )
+    return failed(f"`web` is `{state['Status']}` with 0: it has ended well. What is left of it is still on the engine.")
+
+
+OUTLINE = Outline(
+    number="10",
+    title="Kill: send a signal",
+    notebook="10-kill.ipynb",
+    endpoint="POST /containers/{id}/kill",
+    names=("web", "stubborn"),
+    setup="""\
+lesson.web()
+lesson.stubborn()
+""",
+    exercises=(
+        Exercise(
+            name="gentlest",
+            task="`stubborn` won't leave for TERM. Find a signal for which it leaves by itself, with code 0.",
+            check=gentlest,
+            hints=(
+                "KILL works always, and gives 137. Which signal does a terminal send when you press Ctrl-C?",
+                '`lab.container.kill("stubborn", signal="SIGINT")`',
+            ),
+            solution="""\
+lab.container.kill("stubborn", signal="SIGINT")
+lesson.wait_until("stubborn", "exited")
+lesson.check("gentlest")""",
+        ),
+        Exercise(
+            name="the-end",
+            task="The story ends: send `web` the signal at which it says goodbye, then delete it.",
+            check=the_end,
+            hints=(
+                "`kill` has an argument `signal`, and `web` listens for TERM. A running container can't be deleted.",
+                'Kill it with signal="SIGTERM", wait until it is `exited`, then `lab.container.delete("web")`.',
+            ),
+            solution="""\
+lab.container.kill("web", signal="SIGTERM")
+lesson.wait_until("web", "exited")
+lab.container.delete("web")
+lesson.check("the-end")""",
+        ),
+    ),
+    questions=(
+        Question(
+            "You sent HUP to `web` with `kill`. What became of it?",
+            "b",
+            (
+                Choice("It ended: kill kills.", "Only if the signal ends the process. `kill` is just the sender."),
+                Choice("It goes on, and has logged `reloading`.", "Yes: its program has a handler for HUP."),
+                Choice("The engine started it again.", "Nothing ended, so nothing had to be started."),
+            ),
+        ),
+        Question(
+            "What is the difference between `stop` and `kill` with TERM?",
+            "a",
+            (
+                Choice(
+                    "`stop` waits for the end, and has a second signal.",
+                    "Yes. `kill` sends one signal and returns at once.",
+                ),
+                Choice("None.", "After `kill` with TERM, a stubborn container runs on for ever."),
+                Choice("`kill` also deletes.", "Nothing is deleted but by `DELETE /containers/{id}`."),
+            ),
+        ),
+        Question(
+            "You send a signal to a container that has ended. What does the engine answer?",
+            "c",
+            (
+                Choice("304", "That would say: it is as you want it. But a signal needs someone to hear it."),
+                Choice("204, and nothing happens.", "The engine says so when it can't do what you ask."),
+                Choice("409", "Yes: there is no process to send it to. A conflict with the container's state."),
+            ),
+        ),
+    ),
+)
