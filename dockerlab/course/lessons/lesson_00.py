@@ -69,9 +69,7 @@ OUTLINE = Outline(
             (
                 Choice("1.41: the newest that both know.", "Yes. That is what `/_ping` is asked for first."),
                 Choice("1.51: the engine will cope.", "It won't: a version that is too new is answered with 400."),
-                Choice(
-                    "None: the engine guesses.", "Without a version it takes its own newest, which may surprise you."
-                ),
+                Choice("None: the engine guesses.", "Without one it takes its own newest, which may surprise you."),
             ),
         ),
     ),

@@ -19,9 +19,7 @@ def ended(look: Look, answer: Any) -> Verdict:
     if told == wanted:
         return passed(f"of this lesson's containers, {quoted(wanted)} is `exited`, and you have exactly that.")
     if not told:
-        return failed(
-            "your answer has no container in it. Without `all=True` or a status filter, only running ones come."
-        )
+        return failed("your answer is empty. Without `all=True` or a status filter, only running ones come.")
     return failed(f"your answer has {quoted(told)}; `exited` in this lesson is {quoted(wanted)}.")
 
 
@@ -54,7 +52,7 @@ lesson.wait_until("setup", "exited")
     exercises=(
         Exercise(
             name="ended",
-            task="List those of this lesson's containers that have ended, and no other. The engine does the sorting out.",
+            task="List those of this lesson's containers that have ended, and no other. Let the engine sort them out.",
             check=ended,
             hints=(
                 "A filter is a dict: its keys are the engine's words, and `lesson.filters` is one already.",

@@ -55,7 +55,7 @@ lab.container.create(name="web", **lesson.service)
             check=greeter,
             hints=(
                 "The command and the environment are two lists in the request's body: `cmd` and `env`.",
-                'cmd=["echo", "hello"], env=["GREETING=hello"] — and labels=lesson.labels, so that finish() finds it.',
+                'cmd=["echo", "hello"], env=["GREETING=hello"]; and labels=lesson.labels, so that finish() finds it.',
             ),
             solution="""\
 lab.container.create(
@@ -71,7 +71,7 @@ lesson.check("greeter")""",
             ),
             check=spare,
             hints=(
-                "`lesson.service` holds the settings of `web`. What the engine does around a container is in `host_config`.",
+                "`lesson.service` has the settings of `web`. What concerns the machine around it is in `host_config`.",
                 'host_config={"RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 3}}',
             ),
             solution="""\
@@ -95,11 +95,9 @@ lesson.check("spare")""",
             "c",
             (
                 Choice(
-                    "409 means that the image is missing.", "A missing image is 404: nothing of that name is found."
+                    "409 means that the image is missing.", "A missing image is 404: there is nothing of that name."
                 ),
-                Choice(
-                    "The two mean the same.", "400 says that the request itself is wrong, whoever asks and whenever."
-                ),
+                Choice("The two mean the same.", "400 says that the request itself is wrong, whenever it is sent."),
                 Choice(
                     "The request is fine; the engine's state is in its way.",
                     "Yes. Sent again when the name is free, the very same request works.",
@@ -111,9 +109,7 @@ lesson.check("spare")""",
             "b",
             (
                 Choice("At the top, next to `Cmd`.", "There is what the image may also set: command, environment…"),
-                Choice(
-                    "Into `HostConfig`.", "Yes: it is about the machine around the container, not about its inside."
-                ),
+                Choice("Into `HostConfig`.", "Yes: it is about the machine around the container, not its inside."),
                 Choice("Into the query.", "The query of create has the name and the platform only."),
             ),
         ),

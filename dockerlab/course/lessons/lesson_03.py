@@ -86,9 +86,7 @@ lesson.check("colour", answer)""",
             "Someone can read inspect's answer. Which secret can they read?",
             "a",
             (
-                Choice(
-                    "A password in an environment variable.", "Yes: `Config.Env` shows every value, to all who may ask."
-                ),
+                Choice("A password in an environment variable.", "Yes: `Config.Env` shows every value to all who ask."),
                 Choice("A password in a file inside.", "Inspect shows no file. Export does: that is lesson 06."),
                 Choice("None, the engine hides them.", "It hides nothing. Look at `Config.Env` of `job`."),
             ),

@@ -63,8 +63,8 @@ lesson.check("programs", answer)""",
             task="Make and start a container `sleepers` in which exactly two `sleep` processes run at the same time.",
             check=sleepers,
             hints=(
-                'One command can be a small script: `command=["sh", "-c", "…"]`. A `&` sends a program to the background.',
-                "The script: `sleep 600 & sleep 600`. The second one keeps the shell, and so the container, alive.",
+                'One command can be a script: `command=["sh", "-c", "…"]`. A `&` sends a program to the background.',
+                "The script: `sleep 600 & sleep 600; true`. The shell waits for the second, so it stays.",
             ),
             solution="""\
 lesson.container("sleepers", command=["sh", "-c", "sleep 600 & sleep 600; true"], start=True)
@@ -77,9 +77,7 @@ lesson.check("sleepers")""",
             "Whose process numbers does `top` show?",
             "b",
             (
-                Choice(
-                    "The container's: its first process is 1.", "Inside it is. `top` looks from outside, with `ps`."
-                ),
+                Choice("The container's: its first process is 1.", "Inside, it is. `top` looks from outside."),
                 Choice("The engine's machine's.", "Yes: the same processes, seen from outside."),
                 Choice("Random ones, for safety.", "They are real. As root you could send a signal to them."),
             ),
@@ -99,7 +97,7 @@ lesson.check("sleepers")""",
             (
                 Choice(
                     "The engine hands it to `ps`.",
-                    "Yes. So its columns depend on it, and a wrong one is an error of `ps`.",
+                    "Yes. Its columns depend on it, and a wrong one is an error.",
                 ),
                 Choice("The container's own `ps` gets it.", "The image needs no `ps`: it runs on the engine's side."),
                 Choice("It filters the columns of the JSON.", "The answer has just the columns that `ps` printed."),

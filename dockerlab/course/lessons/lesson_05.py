@@ -70,9 +70,7 @@ lesson.check("complaints", answer)""",
             "Where does the engine get a container's log from?",
             "a",
             (
-                Choice(
-                    "From what its processes print.", "Yes: standard output and standard error, and no file inside."
-                ),
+                Choice("From what its processes print.", "Yes: standard output and standard error. No file inside."),
                 Choice("From /var/log inside of it.", "A program that logs into a file stays silent here."),
                 Choice("From the kernel.", "The kernel has a log of its own; it knows nothing of your `echo`."),
             ),
@@ -84,7 +82,7 @@ lesson.check("complaints", answer)""",
                 Choice("They are a checksum.", "Nothing is checked: the first byte is 1 or 2, the last four a length."),
                 Choice(
                     "They say which stream, and how long.",
-                    "Yes. Without them, output and error could not share a line.",
+                    "Yes. So output and error can share one connection.",
                 ),
                 Choice("They are the time.", "Times come as text, and only if you ask with `timestamps=1`."),
             ),
@@ -95,9 +93,7 @@ lesson.check("complaints", answer)""",
             (
                 Choice("From the first byte.", "Output may begin with any byte, also with 1."),
                 Choice("From the Content-Type.", "Older engines send the same one for both: it can't be trusted."),
-                Choice(
-                    "From `Config.Tty` in inspect.", "Yes: a TTY has one stream, so there is nothing to tell apart."
-                ),
+                Choice("From `Config.Tty` in inspect.", "Yes: a TTY has one stream, nothing to tell apart."),
             ),
         ),
     ),

@@ -71,7 +71,7 @@ lesson.check("page-size", answer)""",
             check=diary,
             hints=(
                 'A script again: `command=["sh", "-c", "…"]`, and the directory is `working_dir="/srv/diary"`.',
-                "The script: `echo dear diary > today.txt`. A path without a leading / is within the working directory.",
+                "The script: `echo dear diary > today.txt`. A path without a leading / is in the working directory.",
             ),
             solution="""\
 write = ["sh", "-c", "echo dear diary > today.txt"]
@@ -106,7 +106,7 @@ lesson.check("diary")""",
                 Choice("The engine forgot it.", "It can't know it: the tar doesn't exist before it is sent."),
                 Choice(
                     "The tar is made while it is sent.",
-                    "Yes. That is why a client reads in pieces, and never all at once.",
+                    "Yes. So a client reads it in pieces, too.",
                 ),
                 Choice("Tar files have no length.", "They have. One learns it when the last piece has come."),
             ),

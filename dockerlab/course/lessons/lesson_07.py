@@ -79,9 +79,7 @@ lesson.check("mend")""",
             "a",
             (
                 Choice("A process was started.", "Yes, and no more. It may have ended a moment later."),
-                Choice(
-                    "The web service answers requests.", "The engine knows nothing of your service: look at the log."
-                ),
+                Choice("The web service answers requests.", "The engine knows nothing of your service: see its log."),
                 Choice("The process is still there.", "It was, for a moment. Ask again with inspect to know."),
             ),
         ),
@@ -91,9 +89,7 @@ lesson.check("mend")""",
             (
                 Choice("In its log.", "Nothing ran, so nothing was printed."),
                 Choice("In its process list.", "It has none: 409."),
-                Choice(
-                    "In the answer, and in `State.Error`.", "Yes: the engine says it at once, and keeps it for inspect."
-                ),
+                Choice("In the answer, and in `State.Error`.", "Yes: said at once, and kept for inspect."),
             ),
         ),
     ),

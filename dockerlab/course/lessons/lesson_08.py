@@ -19,9 +19,7 @@ def in_a_hurry(look: Look, answer: Any) -> Verdict:
             return failed("`stubborn` has heard TERM, and is still `running`.")
         raise Unattempted("`stubborn` is still `running`.")
     if state["ExitCode"] != KILLED:
-        return failed(
-            f"`stubborn` is `{state['Status']}` with {state['ExitCode']}; after stop's patience it is {KILLED}."
-        )
+        return failed(f"`stubborn` ended with {state['ExitCode']}; when `stop` runs out of patience it is {KILLED}.")
     if "stubborn: I heard TERM, and I stay" not in look.log("stubborn"):
         return failed(f"`stubborn` ended with {KILLED}, but never heard TERM: that was kill, not stop.")
     return passed(f"`stubborn` heard TERM and stayed; then it was killed: `{state['Status']}` with {KILLED} = 128 + 9.")
@@ -32,9 +30,8 @@ def own_word(look: Look, answer: Any) -> Verdict:
     found = look.inspect("polite")
     signal, state = found["Config"].get("StopSignal"), found["State"]
     if signal not in ("SIGINT", "INT", "2"):
-        return failed(
-            f"`polite` has the stop signal {signal or 'SIGTERM, as it has none of its own'}: it would not leave."
-        )
+        has = f"the stop signal {signal}" if signal else "no stop signal of its own, so it would get TERM"
+        return failed(f"`polite` has {has}: it would not leave.")
     if state["Status"] in ("created", "running"):
         return failed(f"`polite` has the right stop signal, and is `{state['Status']}`: now let it run, and stop it.")
     if state["ExitCode"]:
@@ -66,8 +63,8 @@ lesson.stubborn()
         Exercise(
             name="own-word",
             task=(
-                'The stubborn program leaves for INT. Make one with `lesson.stubborn("polite", …)` that a plain `stop` '
-                "ends well, with code 0, and stop it."
+                "The stubborn program leaves for INT. Make one with `lesson.stubborn('polite', …)` "
+                "that a plain `stop` ends well, with code 0, and stop it."
             ),
             check=own_word,
             hints=(

@@ -39,9 +39,7 @@ def phoenix(look: Look, answer: Any) -> Verdict:
         return failed("`phoenix` ended with 0: that is no failure, so the engine left it in peace.")
     if found["RestartCount"] != TRIES:
         return failed(f"the engine started `phoenix` again {found['RestartCount']} times, not {TRIES} times.")
-    return passed(
-        f"`phoenix` failed, was started again by the engine {TRIES} times, and rests with {state['ExitCode']}."
-    )
+    return passed(f"`phoenix` failed, the engine started it again {TRIES} times; it rests with {state['ExitCode']}.")
 
 
 OUTLINE = Outline(
@@ -78,8 +76,8 @@ lesson.check("third-time")""",
             ),
             check=phoenix,
             hints=(
-                "Nobody sends a restart here: it is a rule that the container is created with. You met it in lesson 02.",
-                'host_config={"RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 2}}, then wait for `exited`.',
+                "Nobody sends a restart here: it is a rule that the container is created with, as in lesson 02.",
+                'host_config={"RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 2}}; then wait for exited.',
             ),
             solution="""\
 twice = {"RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 2}}
@@ -102,13 +100,9 @@ lesson.check("phoenix")""",
             "You restart a container that is not running. What happens?",
             "c",
             (
-                Choice(
-                    "304: nothing to restart.", "That is how start and stop answer. Restart always ends in a new start."
-                ),
+                Choice("304: nothing to restart.", "So start and stop answer. Restart always ends in a start."),
                 Choice("409: it must run first.", "It need not: there is just nothing to stop."),
-                Choice(
-                    "It is started.", "Yes. After a restart that was answered with 204, it was started in any case."
-                ),
+                Choice("It is started.", "Yes. After a restart with 204 it was started in any case."),
             ),
         ),
         Question(

@@ -17,9 +17,7 @@ def gentlest(look: Look, answer: Any) -> Verdict:
             return failed("`stubborn` heard TERM and stays, so it is still `running`. There are other signals.")
         raise Unattempted("`stubborn` is still `running`.")
     if state["ExitCode"]:
-        return failed(
-            f"`stubborn` is gone with {state['ExitCode']}: it had no time for a last line. Start it, try again."
-        )
+        return failed(f"`stubborn` ended with {state['ExitCode']}: no time for a last line. Start it, and try again.")
     return passed(f"`stubborn` left by itself, with 0. Its last line: {look.log('stubborn')[-1]!r}.")
 
 
@@ -31,10 +29,8 @@ def the_end(look: Look, answer: Any) -> Verdict:
     if state["Status"] == "running":
         raise Unattempted("`web` is still `running`.")
     if state["ExitCode"]:
-        return failed(
-            f"`web` is `{state['Status']}` with {state['ExitCode']}: killed without a goodbye, and still there."
-        )
-    return failed(f"`web` is `{state['Status']}` with 0: it has ended well. What is left of it is still on the engine.")
+        return failed(f"`web` is `{state['Status']}` with {state['ExitCode']}: killed without a goodbye, and not gone.")
+    return failed(f"`web` is `{state['Status']}` with 0: it ended well. What is left of it is still there.")
 
 
 OUTLINE = Outline(
@@ -92,7 +88,7 @@ lesson.check("the-end")""",
             (
                 Choice(
                     "`stop` waits for the end, and has a second signal.",
-                    "Yes. `kill` sends one signal and returns at once.",
+                    "Yes. `kill` sends one signal and returns.",
                 ),
                 Choice("None.", "After `kill` with TERM, a stubborn container runs on for ever."),
                 Choice("`kill` also deletes.", "Nothing is deleted but by `DELETE /containers/{id}`."),
