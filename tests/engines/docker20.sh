@@ -1,0 +1,79 @@
+#!/bin/bash
+# docker20.sh up|down [DIRECTORY]: Docker 20.10 (Debian's docker.io) as an engine of its own. Needs root.
+#
+# Everything of it lies in DIRECTORY (default /tmp/dockerlab-docker20), in a mount and a network namespace of its own:
+# a Docker that the machine already runs is neither used nor disturbed. Nothing is pulled: `busybox:latest` is imported
+# from the machine's static busybox. `up` ends with the line DOCKER_HOST=unix:///…; `down` removes everything.
+set -euo pipefail
+verb=${1:-} base=${2:-/tmp/dockerlab-docker20}
+socket=$base/docker.sock
+
+die() { echo "docker20: $*" >&2; exit 1; }
+api() { curl -sS --fail-with-body --max-time 60 --unix-socket "$socket" "$@"; }
+answers() { [ -S "$socket" ] && api -o /dev/null http://engine/_ping 2>/dev/null; }
+running() { [ -e "$base/pid" ] && grep -qsaF -- "$base" "/proc/$(cat "$base/pid")/cmdline"; }
+
+rootfs() { # a tar of a root directory around one static busybox, with fixed names, owners and times
+  local tree applet busybox
+  busybox=$(command -v busybox)
+  tree=$(mktemp -d "$base/tree.XXXX")
+  mkdir -p "$tree"/{bin,dev,etc,home,proc,root,sys,usr/bin,usr/sbin,var/www}
+  mkdir -m 1777 "$tree/tmp"
+  cp "$busybox" "$tree/bin/busybox"
+  for applet in $("$busybox" --list); do [ "$applet" = busybox ] || ln "$tree/bin/busybox" "$tree/bin/$applet"; done
+  printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n' >"$tree/etc/passwd"
+  printf 'root:x:0:\nnogroup:x:65534:\n' >"$tree/etc/group"
+  (cd "$tree" && tar --sort=name --mtime=@1704067200 --owner=0 --group=0 --numeric-owner -cf - -- *)
+  rm -rf "$tree"
+}
+
+import_image() {
+  api -o /dev/null http://engine/images/busybox:latest/json 2>/dev/null && return
+  local query='fromSrc=-&repo=busybox&tag=latest&changes=CMD%20%5B%22sh%22%5D'
+  query+='&changes=ENV%20PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+  rootfs | api -X POST -H 'Content-Type: application/x-tar' -T - "http://engine/images/create?$query" | grep -q sha256:
+}
+
+up() {
+  local program
+  for program in dockerd busybox curl iptables unshare tini; do
+    command -v $program >/dev/null || die "$program is not installed"
+  done
+  [ ${#socket} -le 107 ] || die "$socket: a socket's path has at most 107 bytes"
+  mkdir -p "$base"
+  if ! { running && answers; }; then
+    echo '{}' >"$base/daemon.json" # so that the machine's daemon.json has no say
+    # the loopback device is all the network that the lessons need; dockerd adds its bridge to it
+    setsid unshare --mount --net --propagation slave sh -c 'ip link set lo up && exec "$@"' sh \
+      dockerd --config-file "$base/daemon.json" --host "unix://$socket" --data-root "$base/data" \
+      --exec-root "$base/run" --pidfile "$base/dockerd.pid" --init-path "$(command -v tini-static || command -v tini)" \
+      >>"$base/log" 2>&1 </dev/null &
+    echo $! >"$base/pid" # setsid, unshare and sh each exec the next: the pid stays
+    for _ in $(seq 300); do
+      answers && break
+      kill -0 "$(cat "$base/pid")" 2>/dev/null || { tail -n 15 "$base/log" >&2; die "dockerd ended at once"; }
+      sleep 0.1
+    done
+    answers || die "no answer within 30 s; see $base/log"
+  fi
+  import_image || die "busybox was not imported"
+  echo "DOCKER_HOST=unix://$socket"
+}
+
+down() {
+  local id pid
+  if running; then
+    for id in $(api 'http://engine/containers/json' | grep -o '"Id":"[0-9a-f]\{64\}"' | cut -d'"' -f4); do
+      api -o /dev/null -X POST "http://engine/containers/$id/kill" || true # as pid 1 many ignore TERM
+    done
+    pid=$(cat "$base/pid")
+    kill -TERM "$pid"
+    for _ in $(seq 200); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+    ! kill -0 "$pid" 2>/dev/null || kill -KILL "$pid"
+  fi
+  awk -v base="$base/" 'index($2, base) == 1 { print $2 }' /proc/mounts | sort -r | while read -r mounted; do umount -l "$mounted" || true; done
+  rm -rf "$base"
+}
+
+[ "$(id -u)" = 0 ] || die "needs root"
+case $verb in up | down) "$verb" ;; *) sed -n '2p' "$0" >&2; exit 2 ;; esac
