@@ -1,0 +1,197 @@
+"""The form of a lesson: what every notebook must have, and must not have."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+import refresh
+
+from dockerlab.course import outline as outlines
+from dockerlab.course.outline import Outline
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+NUMBERS = list(outlines.NOTEBOOKS)
+LESSONS = [number for number in NUMBERS if number != "00"]
+WITH_WIDGETS = ["01", "04", "05", "07"]
+MOST_CELLS, MOST_BYTES = 25, 200_000
+
+Notebook = Any
+
+
+def read(number: str) -> Notebook:
+    path = FOLDER / outlines.NOTEBOOKS[number]
+    assert path.exists(), f"{path.name} is missing"
+    return nbformat.read(path, as_version=4)
+
+
+def code(notebook: Notebook) -> list[Any]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def texts(notebook: Notebook) -> list[str]:
+    told = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+    return [cell.source for cell in told if refresh.NAVIGATION not in cell.metadata.get("tags", [])]
+
+
+def headings(notebook: Notebook) -> list[tuple[int, str]]:
+    found = []
+    for source in texts(notebook):
+        plain = re.sub(r"```.*?```", "", source, flags=re.DOTALL)
+        found += [(len(marks), title) for marks, title in re.findall(r"^(#{1,6}) +(.+)$", plain, flags=re.MULTILINE)]
+    return found
+
+
+def whole(notebook: Notebook) -> str:
+    return "\n".join(cell.source for cell in code(notebook))
+
+
+def test_every_notebook_is_a_lesson() -> None:
+    assert sorted(path.name for path in FOLDER.glob("*.ipynb")) == sorted(outlines.NOTEBOOKS.values())
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+class TestEveryNotebook:
+    def test_form_is_fresh(self, number: str) -> None:
+        """`python tests/notebooks/refresh.py --form` would change nothing."""
+        path = FOLDER / outlines.NOTEBOOKS[number]
+        assert refresh.text(refresh.formed(read(number), path.name)) == path.read_text()
+
+    def test_size(self, number: str) -> None:
+        assert (FOLDER / outlines.NOTEBOOKS[number]).stat().st_size < MOST_BYTES
+
+    def test_kernel_and_metadata(self, number: str) -> None:
+        notebook = read(number)
+        assert notebook.metadata.kernelspec.name == "python3"
+        assert "widgets" not in notebook.metadata
+        assert "widget-view" not in json.dumps(notebook)
+
+    def test_one_title_and_headings_in_order(self, number: str) -> None:
+        levels = [level for level, _ in headings(read(number))]
+        assert levels[0] == 1
+        assert levels.count(1) == 1
+        assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+
+    def test_no_heading_twice(self, number: str) -> None:
+        titles = [title for _, title in headings(read(number))]
+        assert len(titles) == len(set(titles))
+
+    def test_cells_are_few_and_short(self, number: str) -> None:
+        cells = code(read(number))
+        assert len(cells) <= MOST_CELLS
+        short = [cell for cell in cells if len(cell.source.splitlines()) <= 8]
+        assert len(short) >= 0.9 * len(cells)
+
+    def test_at_least_as_much_text_as_code(self, number: str) -> None:
+        notebook = read(number)
+        assert len(texts(notebook)) >= len(code(notebook))
+
+    def test_outputs_are_there(self, number: str) -> None:
+        cells = code(read(number))
+        assert all(cell.execution_count == place for place, cell in enumerate(cells, 1)), "not run in one go"
+        silent = [cell.source for cell in cells if not cell.outputs]
+        assert len(silent) <= len(cells) // 3, silent
+
+    def test_no_cell_hides_its_output(self, number: str) -> None:
+        assert [cell.source for cell in code(read(number)) if cell.source.rstrip().endswith(";")] == []
+
+    def test_errors_are_expected_ones(self, number: str) -> None:
+        for cell in code(read(number)):
+            failed = any(output.output_type == "error" for output in cell.outputs)
+            assert failed == ("raises-exception" in cell.metadata.get("tags", [])), cell.source
+
+    def test_nothing_skips_the_comparison(self, number: str) -> None:
+        words = ("nbval-ignore-output", "nbval-skip", "NBVAL_IGNORE_OUTPUT", "NBVAL_SKIP")
+        assert [word for word in words if word in json.dumps(read(number))] == []
+
+    def test_what_nbval_cannot_compare_is_not_used(self, number: str) -> None:
+        used = r"\b(interact|clear_output|input)\(|display_id|Output\(\)|\.style\b|print\(.*\bid\("
+        assert re.findall(used, whole(read(number))) == []
+
+    def test_no_address_of_this_machine(self, number: str) -> None:
+        assert re.findall(r"/(?:home|root|tmp|work)/[\w.-]+/[^\s\"']*", whole(read(number))) == []
+
+    def test_pictures_and_links_have_words(self, number: str) -> None:
+        for source in texts(read(number)):
+            assert not re.search(r"!\[\s*\]\(", source), "a picture without a text"
+            assert not re.search(r"(?<!!)\[\s*\]\(", source), "a link without a text"
+
+    def test_links_between_lessons_lead_somewhere(self, number: str) -> None:
+        for cell in read(number).cells:
+            for target in re.findall(r"\]\(([\w.-]+\.ipynb)", cell.source):
+                assert (FOLDER / target).exists(), target
+
+    def test_starts_and_finishes(self, number: str) -> None:
+        cells = code(read(number))
+        assert f'dockerlab.lesson("{number}")' in cells[0].source
+        assert "lesson.finish()" in cells[-1].source
+
+    def test_only_labelled_objects(self, number: str) -> None:
+        """Whatever is created carries the lesson's labels, and nothing is pruned or removed by hand."""
+        source = whole(read(number))
+        assert not re.search(r"prune|Prune", source)
+        for call in re.findall(r"(?:\.create\(|ContainerCreate)(?:[^()]|\([^()]*\))*\)", source):
+            assert re.search(r"lesson\.labels|\*\*lesson\.service|\bservice\b", call), call
+
+    def test_exercises_are_those_of_the_outline(self, number: str) -> None:
+        notebook, outline = read(number), outlines.load(number)
+        for exercise in outline.exercises:
+            assert_exercise(notebook, outline, exercise.name)
+
+    def test_every_question_is_asked(self, number: str) -> None:
+        asked = [int(found) for found in re.findall(r"lesson\.quiz\((\d)\)", whole(read(number)))]
+        assert sorted(set(asked)) == list(range(1, len(outlines.load(number).questions) + 1))
+
+    def test_card(self, number: str) -> None:
+        first = texts(read(number))[0]
+        assert re.search(r"\d+ minutes", first)
+        assert outlines.load(number).endpoint.split(",")[0] in first
+
+
+@pytest.mark.parametrize("number", LESSONS)
+class TestEveryLesson:
+    @pytest.mark.parametrize("words", ["predict", "four ways", "mistake", "exercise", "quiz", "key points", "finish"])
+    def test_has_the_rooms_of_a_lesson(self, number: str, words: str) -> None:
+        titles = " · ".join(title for _, title in headings(read(number))).lower()
+        assert words in titles
+
+    @pytest.mark.parametrize("call", ["lab.last.show(", "lesson.hint(", "lesson.story()"])
+    def test_shows_the_wire_a_hint_and_the_story(self, number: str, call: str) -> None:
+        assert call in whole(read(number))
+
+
+@pytest.mark.parametrize("number", WITH_WIDGETS)
+def test_has_a_live_view_with_a_still_form(number: str) -> None:
+    shown = [
+        output.data
+        for cell in code(read(number))
+        if re.search(r"widgets\.(Containers|Processes|Logs|States)\(", cell.source)
+        for output in cell.outputs
+        if "data" in output
+    ]
+    assert shown
+    assert all("a live view" in data["text/plain"] and "<table>" in data["text/html"] for data in shown)
+
+
+def assert_exercise(notebook: Notebook, outline: Outline, name: str) -> None:
+    """A cell to change whose check says UNATTEMPTED; later the solution, letter by letter, whose check says PASS."""
+    checks = [cell for cell in code(notebook) if f'lesson.check("{name}"' in cell.source]
+    assert len(checks) == 2, f"{name}: one cell to change, one solution"
+    mine, solution = checks
+    assert "# your cell" in mine.source
+    assert said(mine).startswith(f"UNATTEMPTED {name}")
+    exercise = outline.exercise(name)
+    assert exercise is not None
+    assert solution.source == exercise.solution
+    assert "solution" in solution.metadata.tags
+    assert solution.metadata.jupyter.source_hidden is True
+    assert said(solution).startswith(f"PASS {name}")
+
+
+def said(cell: Any) -> str:
+    return str(cell.outputs[-1].data["text/plain"]) if cell.outputs else ""

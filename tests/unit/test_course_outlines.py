@@ -1,0 +1,85 @@
+"""Every lesson's outline is complete, and says the same thing in all its places."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from dockerlab.course import outline as outlines
+from dockerlab.course.outline import Outline
+
+LESSONS = [outlines.load(number) for number in outlines.NOTEBOOKS]
+
+
+@pytest.fixture(params=LESSONS, ids=lambda lesson: lesson.number)
+def lesson(request: pytest.FixtureRequest) -> Outline:
+    return request.param
+
+
+def test_number_and_notebook_agree(lesson: Outline) -> None:
+    assert outlines.NOTEBOOKS[lesson.number] == lesson.notebook
+    assert lesson.notebook.startswith(f"{lesson.number}-")
+
+
+def test_two_exercises_and_two_or_three_questions(lesson: Outline) -> None:
+    assert len(lesson.exercises) == 2
+    assert len(lesson.questions) in (2, 3)
+
+
+def test_names_of_exercises_are_unique(lesson: Outline) -> None:
+    names = [exercise.name for exercise in lesson.exercises]
+    assert len(set(names)) == len(names)
+
+
+def test_a_solution_ends_with_its_check(lesson: Outline) -> None:
+    for exercise in lesson.exercises:
+        last = exercise.solution.splitlines()[-1]
+        assert last in (f'lesson.check("{exercise.name}")', f'lesson.check("{exercise.name}", answer)')
+        assert exercise.solution == exercise.solution.strip()
+        assert len(exercise.solution.splitlines()) <= 8
+        ast.parse(exercise.solution)
+
+
+def test_setup_is_python(lesson: Outline) -> None:
+    assert isinstance(ast.parse(lesson.setup), ast.Module)
+
+
+def test_every_name_that_is_made_is_announced(lesson: Outline) -> None:
+    """A lesson looks at its start whether its names are free: so it must list all of them."""
+    made = set()
+    for code in (lesson.setup, *(exercise.solution for exercise in lesson.exercises)):
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                made |= _made(node)
+    assert made <= set(lesson.names)
+
+
+def _made(call: ast.Call) -> set[str]:
+    assert isinstance(call.func, ast.Attribute)
+    makers = {"web": "web", "stubborn": "stubborn", "counter": "counter", "container": ""}
+    named = {word.value.value for word in call.keywords if word.arg == "name" and isinstance(word.value, ast.Constant)}
+    if call.func.attr == "create":
+        return named
+    if call.func.attr not in makers or not isinstance(call.func.value, ast.Name):
+        return set()
+    first = [argument.value for argument in call.args[:1] if isinstance(argument, ast.Constant)]
+    return set(first or [makers[call.func.attr]])
+
+
+def test_questions_have_one_right_answer_and_a_reason_for_each(lesson: Outline) -> None:
+    for question in lesson.questions:
+        assert question.right in question.letters
+        assert len(question.choices) >= 3
+        assert len({choice.text for choice in question.choices}) == len(question.choices)
+        assert all(choice.why.endswith((".", "!", "?", "…")) for choice in question.choices), question.text
+
+
+def test_the_right_answer_is_not_always_the_same_letter() -> None:
+    letters = [question.right for lesson in LESSONS for question in lesson.questions]
+    assert all(letters.count(letter) >= len(letters) // 5 for letter in "abc")
+
+
+def test_following() -> None:
+    assert outlines.following("00") == "01-list-containers.ipynb"
+    assert outlines.following("10") == ""

@@ -1,0 +1,77 @@
+"""The parts of the widgets that need no engine: rows, what was noted, the bar's words and share."""
+
+from __future__ import annotations
+
+from dockerlab.widgets import Progress
+from dockerlab.widgets.live import noted
+from dockerlab.widgets.text import rows
+
+NASTY = "<script>alert(1)</script>"
+
+
+def test_rows_are_escaped() -> None:
+    table = rows(("a", NASTY), [(NASTY, 1)]).html(NASTY)
+    assert "<script>" not in table
+    assert table.count("&lt;script&gt;") == 3
+
+
+def test_rows_without_a_row_say_so() -> None:
+    assert "Nobody here." in rows(("a", "b"), [], "Nobody here.").html("people")
+    assert "colspan='2'" in rows(("a", "b"), [], "Nobody here.").html("people")
+
+
+def test_a_table_has_heads_and_a_caption() -> None:
+    table = rows(("name",), [("web",)]).html("Containers")
+    assert "<caption>Containers</caption>" in table
+    assert "<th scope='col'>name</th>" in table
+
+
+def test_noted_adds_only_what_is_new() -> None:
+    seen = noted([], {"web": "created", "spare": "created"}, 0.0)
+    assert seen == [("web", "created", 0.0), ("spare", "created", 0.0)]
+    assert noted(seen, {"web": "created", "spare": "created"}, 1.0) == seen
+    seen = noted(seen, {"web": "running", "spare": "created"}, 2.0)
+    assert seen[-1] == ("web", "running", 2.0)
+    assert noted(seen, {"web": "created", "spare": "created"}, 3.0)[-1] == ("web", "created", 3.0)
+
+
+def test_progress_in_words() -> None:
+    bar = Progress("export of web")
+    assert bar.words() == "export of web: waiting"
+    bar(3 * 1024 * 1024)
+    assert bar.words() == "export of web: 3.0 MiB"
+    bar(3 * 1024 * 1024, 4 * 1024 * 1024)
+    assert bar.words() == "export of web: 3.0 of about 4.0 MiB"
+    assert bar.share() == 0.75
+    bar.finish()
+    assert bar.words() == "export of web: done, 3.0 MiB"
+    assert bar.share() == 1.0 == bar.bar.value
+
+
+def test_progress_without_a_total_grows_and_stays_below_one() -> None:
+    bar = Progress()
+    shares = []
+    for done in range(0, 100_000_000, 10_000_000):
+        bar(done)
+        shares.append(bar.share())
+    assert shares == sorted(shares)
+    assert shares[-1] < 1
+
+
+def test_progress_redraws_four_times_a_second_at_most() -> None:
+    bar = Progress()
+    drawn: list[str] = []
+    bar.text.observe(lambda change: drawn.append(change["new"]), names="value")
+    for done in range(1, 1000):
+        bar(done * 1024 * 1024)
+    assert len(drawn) <= 2
+
+
+def test_progress_displays_a_constant_text() -> None:
+    bar = Progress(NASTY)
+    before = bar._repr_mimebundle_()
+    bar(5_000_000)
+    after = bar._repr_mimebundle_()
+    assert before["text/plain"] == after["text/plain"] == f"<{NASTY}: a progress bar>"
+    assert before["text/html"] == after["text/html"]
+    assert "<script>" not in before["text/html"]
