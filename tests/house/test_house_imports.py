@@ -1,0 +1,67 @@
+"""The arrows between the rooms point one way, and nothing is imported before it is needed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from tree import PACKAGE, ROOT, imported, modules, short
+
+HEAVY = ("pandas", "numpy", "ipywidgets", "IPython", "matplotlib", "requests", "rich", "click", "jupyter_server")
+# besides these and the standard library the practice engine has nothing
+ENGINE_MAY = {"h11", "dockerlab"}
+
+
+def contracts() -> list[dict[str, object]]:
+    """Read the contracts from pyproject.toml."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    return list(settings["tool"]["importlinter"]["contracts"])
+
+
+def test_the_import_contracts_hold() -> None:
+    ran = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_every_room_has_its_place_in_the_contracts() -> None:
+    [layers] = [contract for contract in contracts() if contract["type"] == "layers"]
+    named = set(re.findall(r"\w+", " ".join(layers["layers"])))  # type: ignore[arg-type]
+    rooms = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in modules()}
+    assert rooms - named - {"__init__", "__main__"} == {"engine"}
+
+
+def test_nobody_imports_the_practice_engine() -> None:
+    wrong = [
+        f"{short(path)} imports {name}"
+        for path in modules()
+        if not path.is_relative_to(PACKAGE / "engine")
+        for name in imported(path)
+        if name.startswith("dockerlab.engine")
+    ]
+    assert wrong == []
+
+
+def test_the_practice_engine_needs_only_h11_and_the_endpoint_table() -> None:
+    wrong = []
+    for path in modules(PACKAGE / "engine"):
+        for name in imported(path):
+            top = name.split(".")[0]
+            ours = name.startswith(("dockerlab.engine", "dockerlab.operations"))
+            known = top in sys.stdlib_module_names or top in ENGINE_MAY
+            if not known or (top == "dockerlab" and not ours and name != "dockerlab"):
+                wrong.append(f"{short(path)} imports {name}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("room", ["dockerlab", "dockerlab.operations", "dockerlab.engine"])
+def test_importing_loads_nothing_heavy(room: str) -> None:
+    code = f"import sys, {room}; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert set(ran.stdout.split()).isdisjoint(HEAVY)

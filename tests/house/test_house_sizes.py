@@ -1,0 +1,42 @@
+"""A module has one idea, a function fits a screen."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+from tree import ROOT, files, functions, modules, short
+
+LINES, FUNCTION_LINES = 400, 40
+HAND_WRITTEN = {".py", ".sh", ".md", ".toml", ".yaml", ".cfg", ""}
+
+
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Count a function's lines without its docstring: a documented parameter must not cost a line of code."""
+    lines = (function.end_lineno or 0) - function.lineno + 1
+    first = function.body[0]
+    if ast.get_docstring(function) is not None:
+        lines -= (first.end_lineno or 0) - first.lineno + 1
+    return lines
+
+
+def test_no_file_is_longer_than_400_lines() -> None:
+    written = [path for path in files() if path.suffix in HAND_WRITTEN and path.name != "LICENSE"]
+    long = {short(path): len(path.read_text("utf-8").splitlines()) for path in written}
+    assert {name: lines for name, lines in long.items() if lines > LINES} == {}
+
+
+def test_no_function_is_longer_than_40_lines() -> None:
+    long = [
+        f"{short(path)}:{function.lineno} {function.name}: {body_lines(function)}"
+        for path in modules(ROOT)
+        for function in functions(path)
+        if body_lines(function) > FUNCTION_LINES
+    ]
+    assert long == []
+
+
+@pytest.mark.parametrize("word", ["TO" + "DO", "FIX" + "ME", "X" * 3])
+def test_nothing_is_left_for_later(word: str) -> None:
+    marked = [short(path) for path in modules(ROOT) if f"# {word}" in path.read_text("utf-8")]
+    assert marked == []
