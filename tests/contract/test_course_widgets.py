@@ -1,0 +1,149 @@
+"""The live views on a real engine: one step, a thread that ends, and the form for pages without widgets."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+import dockerlab
+from dockerlab import widgets
+from dockerlab.course import Lesson
+
+NASTY = "<b>bold</b>"
+
+
+@pytest.fixture
+def lesson(host: str) -> Iterator[Lesson]:
+    begun = dockerlab.lesson("08", engine=host)
+    yield begun
+    begun.finish()
+    begun.close()
+
+
+def soon(condition: Callable[[], bool], seconds: float = 5) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_containers_step_by_step(lesson: Lesson) -> None:
+    view = widgets.Containers(lesson.lab, filters=lesson.filters)
+    view.step()
+    assert "No container." in view.table.value
+    lesson.container("naps", ["echo", NASTY])
+    view.step()
+    assert "naps" in view.table.value
+    assert "created" in view.table.value
+    assert NASTY not in view.table.value
+    assert "&lt;b&gt;bold" in view.table.value
+
+
+def test_processes_step_by_step(lesson: Lesson) -> None:
+    view = widgets.Processes(lesson.lab, "naps")
+    view.step()
+    assert "No process" in view.table.value
+    lesson.container("naps", ["sleep", "600"], start=True)
+    answer = view.step()
+    assert "sleep 600" in view.table.value
+    assert [row for row in view.still(answer).rows] == [("sleep 600",)]
+
+
+def test_logs_step_by_step(lesson: Lesson) -> None:
+    lesson.container("said", ["sh", "-c", f"for n in 1 2 3 4; do echo line $n; done; echo '{NASTY}'"], start=True)
+    lesson.wait_until("said", "exited")
+    view = widgets.Logs(lesson.lab, "said", lines=2, first=3)
+    answer = view.step()
+    assert view.live(answer).rows == (("stdout", "line 4"), ("stdout", NASTY))
+    assert view.still(answer).rows == (("stdout", "line 1"), ("stdout", "line 2"), ("stdout", "line 3"))
+    assert NASTY not in view.table.value
+
+
+def test_logs_of_a_terminal(lesson: Lesson) -> None:
+    lesson.container("said", ["echo", "hello"], tty=True, start=True)
+    lesson.wait_until("said", "exited")
+    assert widgets.Logs(lesson.lab, "said").step() == [("stdout", "hello")]
+
+
+def test_states_are_noted_in_order(lesson: Lesson) -> None:
+    view = widgets.States(lesson.lab, "naps")
+    view.step()
+    lesson.container("naps", ["sleep", "600"])
+    view.step()
+    lesson.lab.call("ContainerStart", id="naps")
+    view.step()
+    lesson.lab.call("ContainerKill", id="naps")
+    lesson.wait_until("naps", "exited")
+    answer = view.step()
+    assert [state for _, state, _ in answer] == ["gone", "created", "running", "exited"]
+    assert view.still(answer).rows[0] == ("naps", "gone")
+
+
+def test_displaying_starts_and_the_lesson_ends_it(lesson: Lesson) -> None:
+    lesson.container("naps", ["sleep", "600"])
+    view = widgets.Containers(lesson.lab, filters=lesson.filters)
+    assert not view.running
+    bundle = view._repr_mimebundle_()
+    assert bundle["text/plain"] == repr(view) == "<Containers: a live view>"
+    assert "naps" in bundle["text/html"]
+    assert view.running
+    lesson.container("later", ["sleep", "600"])
+    assert soon(lambda: "later" in view.table.value)
+    lesson.finish()
+    assert not view.running
+    assert "stopped" in view.note.value
+    assert view.button.description == "Start"
+
+
+def test_the_button_stops_and_starts(lesson: Lesson) -> None:
+    view = widgets.Containers(lesson.lab, filters=lesson.filters)
+    view.button.click()
+    assert soon(lambda: view.running)
+    view.button.click()
+    assert soon(lambda: not view.running)
+    view.button.click()
+    assert soon(lambda: view.running)
+
+
+def test_it_ends_by_itself(lesson: Lesson) -> None:
+    view = widgets.Containers(lesson.lab, filters=lesson.filters, seconds=0.5, pause=0.25)
+    view.start()
+    assert soon(lambda: not view.running)
+    assert "stopped" in view.note.value
+
+
+def test_four_looks_a_second_at_most(lesson: Lesson) -> None:
+    view = widgets.Containers(lesson.lab, filters=lesson.filters, seconds=1, pause=0.001)
+    looks: list[float] = []
+    ask = view.ask
+    view.ask = lambda lab: (looks.append(time.monotonic()), ask(lab))[1]  # type: ignore[method-assign]
+    view.start()
+    assert soon(lambda: not view.running)
+    assert 2 <= len(looks) <= 4
+
+
+def test_a_refusal_is_shown_and_ends_it(lesson: Lesson) -> None:
+    view = widgets.Logs(lesson.lab, "nobody")
+    assert "nobody" in view._repr_mimebundle_()["text/html"]
+    assert soon(lambda: not view.running)
+    assert "stopped: 404" in view.note.value
+
+
+def test_the_learners_wire_stays_the_learners(lesson: Lesson) -> None:
+    lesson.container("naps", ["sleep", "600"])
+    before = len(lesson.lab.wire)
+    widgets.Containers(lesson.lab, filters=lesson.filters).step()
+    assert len(lesson.lab.wire) == before
+    assert lesson.lab.last.operation.id == "ContainerCreate"
+
+
+def test_no_thread_is_left(lesson: Lesson) -> None:
+    for _ in range(3):
+        widgets.Containers(lesson.lab, filters=lesson.filters)._repr_mimebundle_()
+    widgets.stop_all()
+    assert [thread.name for thread in threading.enumerate() if thread.name == "dockerlab-view"] == []
