@@ -227,6 +227,11 @@ class Lesson:
         text += f"\nNext: {after}" if after else "\nThat was the last lesson of this part."
         return Card(f"Lesson {self.outline.number} is finished", text)
 
+    def close(self) -> None:
+        """Close both connections; whatever the lesson has made stays until `finish` or its next start."""
+        self.lab.close()
+        self._eyes.close()
+
     # -- names -------------------------------------------------------------------------------------------------
 
     def _make_sure(self) -> None:

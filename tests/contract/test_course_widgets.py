@@ -51,7 +51,7 @@ def test_processes_step_by_step(lesson: Lesson) -> None:
     lesson.container("naps", ["sleep", "600"], start=True)
     answer = view.step()
     assert "sleep 600" in view.table.value
-    assert [row for row in view.still(answer).rows] == [("sleep 600",)]
+    assert list(view.still(answer).rows) == [("sleep 600",)]
 
 
 def test_logs_step_by_step(lesson: Lesson) -> None:
