@@ -105,7 +105,8 @@ def parameters(operation: str, facts: dict, place: str) -> str:
     found = []
     for one in facts.get("params", []):
         if one["in"] == place:
-            kind = TYPES.get((operation, one["name"])) or ("filters" if one["name"] == "filters" else PLAIN[one["type"]])
+            plain = "filters" if one["name"] == "filters" else PLAIN[one["type"]]
+            kind = TYPES.get((operation, one["name"])) or plain
             found.append(spell(operation, one["name"], kind + ("*" if one.get("required") else "")))
     return " ".join(found)
 
@@ -143,7 +144,7 @@ def wrapped(parts: list[str]) -> str:
     """A row too long for a line: the first three columns, then one argument a line, long strings split."""
     lines = ["    row(", f"        {', '.join(parts[:3])},"]
     for part in parts[3:]:
-        key, quote, text = part.partition('"')
+        key, _, text = part.partition('"')
         pieces = textwrap.wrap(text.removesuffix('"'), WIDTH - 14 - len(key), break_on_hyphens=False)
         if len(pieces) <= 1:
             lines.append(f"        {part},")

@@ -1,0 +1,138 @@
+"""What a newcomer does, replayed: `make lab`, `pip install`, and how a hosting service builds binder/."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from newcomer import Newcomer
+from tree import ROOT
+
+BINDER = ROOT / "binder"
+
+
+@pytest.fixture
+def newcomer() -> Iterator[Newcomer]:
+    base = Path(tempfile.mkdtemp(prefix="newcomer-"))  # short, for the engine's socket; and not below root's own
+    base.chmod(0o755)
+    someone = Newcomer(base / "n")
+    someone.arrive()
+    yield someone
+    shutil.rmtree(base)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    [built] = out.iterdir()
+    return built
+
+
+def test_the_wheel_carries_the_course(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    course = {f"dockerlab/notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert len(course) >= 11
+    assert course <= set(names)
+    assert {"dockerlab/py.typed", "dockerlab/operations.py", "dockerlab/engine/__main__.py"} <= set(names)
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert [name for name in names if re.search(r"checkpoint|__pycache__|^tests|(?<!lessons)/\.", name)] == []
+
+
+def test_the_wheel_says_what_it_is(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        metadata = archive.read(name).decode()
+    assert "License-Expression: Apache-2.0" in metadata
+    assert "Requires-Python: >=3.11" in metadata
+    assert "Description-Content-Type: text/markdown" in metadata
+    assert len(metadata.split("\n\n", 1)[1]) > 1000, "the README is the description"
+
+
+def test_a_python_that_is_too_old_is_named(tmp_path: Path) -> None:
+    said = set_up_with(tmp_path, "exit 1")
+    assert "needs Python 3.11 or newer" in said
+
+
+def test_a_missing_venv_module_is_named(tmp_path: Path) -> None:
+    said = set_up_with(tmp_path, 'case "$2" in *ensurepip*) exit 1 ;; esac')
+    assert "apt-get install python3-venv" in said
+
+
+def set_up_with(place: Path, script: str) -> str:
+    """Run `make lab` where the only Pythons are a shell script; give back what it says when it fails."""
+    programs = place / "bin"
+    programs.mkdir()
+    for name in ("bash", "sh", "make", "sed", "grep", "touch", "rm"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    for name in ("python3", "python3.14", "python3.13", "python3.12", "python3.11"):
+        fake = programs / name
+        fake.write_text(f"#!/bin/bash\n{script}\n")
+        fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
+    command = ["make", "lab", f"VENV={place / 'venv'}", "SHELL=" + str(shutil.which("bash"))]
+    environment = {"PATH": str(programs), "HOME": str(place)}
+    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert ran.returncode != 0
+    return ran.stderr
+
+
+def test_the_hosted_python_is_new_enough() -> None:
+    found = re.fullmatch(r"python-3\.(\d+)\n", (BINDER / "runtime.txt").read_text())
+    assert found is not None
+    assert int(found[1]) >= 11
+
+
+def test_hosted_scripts_can_be_run() -> None:
+    for name in ("postBuild", "start"):
+        assert os.access(BINDER / name, os.X_OK), name
+        assert (BINDER / name).read_text().startswith("#!/bin/bash\n")
+    assert "set -euo pipefail" in (BINDER / "postBuild").read_text()
+    assert (BINDER / "start").read_text().endswith('exec "$@"\n')
+
+
+@pytest.mark.index
+@pytest.mark.timeout(600)
+def test_the_hosted_notebook_can_be_built_and_started(newcomer: Newcomer) -> None:
+    venv = newcomer.base / "venv"
+    path = f"{venv}/bin:/usr/local/bin:/usr/bin:/bin"
+    newcomer.must(newcomer.python, "-m", "venv", venv)
+    newcomer.must(f"{venv}/bin/pip", "install", "--quiet", "-r", "binder/requirements.txt", seconds=500)
+    newcomer.must("binder/postBuild", PATH=path, seconds=120)
+    lesson = "import dockerlab; lesson = dockerlab.lesson('01'); print(lesson); lesson.finish()"
+    try:
+        said = newcomer.must("binder/start", "python", "-c", lesson, PATH=path, DOCKERLAB_ENGINE="docker")
+    finally:
+        newcomer.run(f"{venv}/bin/dockerlab", "engine", "stop")
+    assert "<Lesson 01" in said
+    assert "jupyterlab" in newcomer.must("binder/start", "jupyter", "--version", PATH=path)
+
+
+@pytest.mark.index
+@pytest.mark.timeout(600)
+def test_make_lab_from_nothing_ends_with_an_address_that_answers(newcomer: Newcomer) -> None:
+    newcomer.must("make", ".venv/.lab", f"PYTHON={newcomer.python}", seconds=500)
+    again = newcomer.must("make", ".venv/.lab")
+    assert "installing" not in again, "a second time nothing is installed"
+
+
+@pytest.mark.index
+@pytest.mark.timeout(600)
+def test_the_wheel_alone_gives_the_command_and_the_course(newcomer: Newcomer, wheel: Path) -> None:
+    there = shutil.copy(wheel, newcomer.base)
+    newcomer.must(newcomer.python, "-m", "venv", newcomer.base / "venv")
+    command = newcomer.base / "venv/bin/dockerlab"
+    newcomer.must(newcomer.base / "venv/bin/pip", "install", "--quiet", there, seconds=500)
+    assert "engine" in newcomer.must(command, "--help")
+    listing = "import dockerlab, pathlib; print(*pathlib.Path(dockerlab.__file__).parent.glob('notebooks/*'))"
+    assert "01-list-containers.ipynb" in newcomer.must(newcomer.base / "venv/bin/python", "-c", listing)
