@@ -95,14 +95,5 @@ lesson.check("by-state", answer)""",
                 Choice("Command", "That says what was asked to run, not whether it does."),
             ),
         ),
-        Question(
-            "Who sorts out the containers when you pass `filters`?",
-            "b",
-            (
-                Choice("pandas, after the answer came.", "Then all of them would travel first. Look at `lab.last`."),
-                Choice("The engine, before it answers.", "Yes: the filter is in the query, as JSON."),
-                Choice("The helper, in between.", "The helper only writes your dict as JSON into the query."),
-            ),
-        ),
     ),
 )

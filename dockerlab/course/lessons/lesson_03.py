@@ -37,7 +37,7 @@ OUTLINE = Outline(
     title="Inspect a container",
     notebook="03-inspect.ipynb",
     endpoint="GET /containers/{id}/json",
-    names=("web", "job"),
+    names=("web", "job", "talk"),
     setup="""\
 lesson.web()
 lesson.container("job", command=["sh", "-c", "exit 3"], env=["SIZE=small", "COLOUR=green"], start=True)
@@ -97,7 +97,7 @@ lesson.check("colour", answer)""",
             (
                 Choice("The engine's clock is wrong.", "It is the zero value of a time in Go, the engine's language."),
                 Choice("The container has not ended yet.", "Yes: this API writes `never` as the year 1."),
-                Choice("It ended before it was created.", "It would be a good trick. It is simply `no time`."),
+                Choice("It ended before it was created.", "It would be a good trick. The year 1 is no time at all."),
             ),
         ),
     ),
