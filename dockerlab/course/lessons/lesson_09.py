@@ -17,11 +17,11 @@ def third_time(look: Look, answer: Any) -> Verdict:
     starts = sum(line.startswith("counter: start number") for line in log)
     if starts <= 1:
         raise Unattempted(f"`counter` has been started {'once' if starts else 'never'} so far.")
-    if starts != THREE:
+    if starts < THREE:
         return failed(f"`counter` has been started {starts} times, not three times.")
     if state != "running":
-        return failed(f"`counter` has been started three times, and is `{state}` now.")
-    return passed(f"`counter` runs for the third time. Its last line: {log[-1]!r}.")
+        return failed(f"`counter` has been started {starts} times, and is `{state}` now.")
+    return passed(f"`counter` runs, and has counted {starts} starts. Its last line: {log[-1]!r}.")
 
 
 def phoenix(look: Look, answer: Any) -> Verdict:
