@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import html
+import re
 from dataclasses import dataclass
 
 #: A border says the same as the word on the card, never more: nothing is told by colour alone.
 BORDERS = {"PASS": "#1a7f37", "FAIL": "#bf3989", "EXCEPTION": "#9a6700", "UNATTEMPTED": "#6e7781"}
 PLAIN_BORDER = "#0969da"
+
+
+def marked(text: str) -> str:
+    """Give a text as HTML: everything is escaped, and what stands between two backticks is code."""
+    return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", html.escape(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +34,9 @@ class Card:
     def _repr_html_(self) -> str:
         """Give the card as HTML. Whatever an engine or a learner wrote is text here."""
         border = BORDERS.get(self.heading.split()[0] if self.heading else "", PLAIN_BORDER)
-        parts = [f"<strong>{html.escape(self.heading)}</strong>"]
+        parts = [f"<strong>{marked(self.heading)}</strong>"]
         if self.text:
-            parts.append(f"<div style='white-space: pre-line'>{html.escape(self.text)}</div>")
+            parts.append(f"<div style='white-space: pre-line'>{marked(self.text)}</div>")
         if self.code:
             parts.append(f"<pre style='margin: 0.3em 0 0'>{html.escape(self.code)}</pre>")
         return f"<div style='border-left: 4px solid {border}; padding: 0.2em 0.8em'>{''.join(parts)}</div>"

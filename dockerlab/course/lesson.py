@@ -173,9 +173,8 @@ class Lesson:
 
     def hint(self, exercise: str | int = "", level: int = 1) -> Card:
         """Give a hint for an exercise, by default the one checked last. `hint(2)` says more than `hint()`."""
-        if isinstance(exercise, int):
-            exercise, level = "", exercise
-        found = self._find(exercise)
+        name, level = ("", exercise) if isinstance(exercise, int) else (exercise, level)
+        found = self._find(name)
         if isinstance(found, Card):
             return found
         level = min(max(level, 1), len(found.hints))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import html
 from typing import Any
 
 import ipywidgets
 
-from dockerlab.course.cards import Card
+from dockerlab.course.cards import Card, marked
 from dockerlab.course.outline import Question
 
 
@@ -23,7 +22,7 @@ class Quiz(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             options=labels, value=None, layout=ipywidgets.Layout(width="max-content", max_width="100%")
         )
         self.reply = ipywidgets.HTML()
-        head = ipywidgets.HTML(f"<strong>{html.escape(self._head())}</strong>")
+        head = ipywidgets.HTML(f"<strong>{marked(self._head())}</strong>")
         super().__init__([head, self.buttons, self.reply])
         self.buttons.observe(self._chosen, names="value")
 
@@ -44,9 +43,9 @@ class Quiz(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         """Give the widget, with the question as text for where no widget can live."""
         bundle: dict[str, Any] = dict(super()._repr_mimebundle_(**options) or {})
-        items = "".join(f"<li>{html.escape(choice.text)}</li>" for choice in self.question.choices)
+        items = "".join(f"<li>{marked(choice.text)}</li>" for choice in self.question.choices)
         bundle["text/plain"] = repr(self)
-        bundle["text/html"] = f"<p><strong>{html.escape(self._head())}</strong></p><ol type='a'>{items}</ol>"
+        bundle["text/html"] = f"<p><strong>{marked(self._head())}</strong></p><ol type='a'>{items}</ol>"
         return bundle
 
     def _head(self) -> str:
