@@ -138,6 +138,14 @@ class TestEveryNotebook:
         for call in re.findall(r"(?:\.create\(|ContainerCreate)(?:[^()]|\([^()]*\))*\)", source):
             assert re.search(r"lesson\.labels|\*\*lesson\.service|\bservice\b", call), call
 
+    def test_every_name_is_announced(self, number: str) -> None:
+        """The lesson looks at its start whether its names are free, so its outline must list them all."""
+        source = whole(read(number))
+        made = set(re.findall(r"lesson\.(?:container|web|stubborn|counter)\(\s*\"([\w.-]+)\"", source))
+        made |= set(re.findall(r"\.create\([^)]*?\bname=\"([\w.-]+)\"", source))
+        made |= set(re.findall(r"lesson\.(web|stubborn|counter)\((?!\s*\")", source))
+        assert made <= set(outlines.load(number).names)
+
     def test_exercises_are_those_of_the_outline(self, number: str) -> None:
         notebook, outline = read(number), outlines.load(number)
         for exercise in outline.exercises:
