@@ -1,1 +1,59 @@
-"""The Docker Engine API as a course you run: every answer a DataFrame, every lesson on any engine."""
+"""The Docker Engine API as a course you run: every answer a DataFrame, every lesson on any engine.
+
+    >>> import dockerlab
+    >>> lab = dockerlab.connect()              # an engine, or the practice engine
+    >>> lab.container.list(all=True)           # GET /containers/json, as a DataFrame
+    >>> lab.last.show()                        # the same call as curl, requests, helper and docker CLI
+    >>> lesson = dockerlab.lesson("01")        # what a notebook's first cell does
+
+Nothing is loaded before it is used: neither pandas nor ipywidgets, not even an HTTP library.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dockerlab.course import lesson as lesson
+    from dockerlab.errors import ArgumentError as ArgumentError
+    from dockerlab.errors import ConnectionFailed as ConnectionFailed
+    from dockerlab.errors import DockerlabError as DockerlabError
+    from dockerlab.errors import EngineError as EngineError
+    from dockerlab.lab import Lab as Lab
+    from dockerlab.lab import connect as connect
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "connect": "dockerlab.lab",
+    "lesson": "dockerlab.course",
+    "Lab": "dockerlab.lab",
+    "DockerlabError": "dockerlab.errors",
+    "ArgumentError": "dockerlab.errors",
+    "EngineError": "dockerlab.errors",
+    "ConnectionFailed": "dockerlab.errors",
+}
+
+__all__ = [
+    "ArgumentError",
+    "ConnectionFailed",
+    "DockerlabError",
+    "EngineError",
+    "Lab",
+    "__version__",
+    "connect",
+    "lesson",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        value = getattr(importlib.import_module(_WHERE[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'dockerlab' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

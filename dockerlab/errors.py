@@ -1,0 +1,174 @@
+"""What can go wrong, as a small tree of exceptions. Each text ends with one sentence on what to do.
+
+::
+
+    DockerlabError
+    ├── ArgumentError            a wrong argument; nothing was sent
+    ├── EngineError              the engine answered with a status of 400 or more
+    │   ├── BadRequest           400
+    │   ├── NotAllowed           401, 403
+    │   ├── NotFound             404
+    │   ├── Conflict             409
+    │   └── ServerError          500 and more
+    └── ConnectionFailed         no answer, or only a part of one
+        ├── EngineUnreachable    nothing listens there
+        ├── PermissionDenied     the socket is not for this user
+        ├── EngineTimeout        no answer in time
+        └── StreamBroken         the answer ended too early
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dockerlab.exchange import Exchange
+
+__all__ = [
+    "ArgumentError",
+    "BadRequest",
+    "Conflict",
+    "ConnectionFailed",
+    "DockerlabError",
+    "EngineError",
+    "EngineTimeout",
+    "EngineUnreachable",
+    "NotAllowed",
+    "NotFound",
+    "PermissionDenied",
+    "ServerError",
+    "StreamBroken",
+]
+
+
+class DockerlabError(Exception):
+    """Whatever dockerlab raises on purpose."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Show in a notebook the message alone: the frames above it are ours, not the reader's."""
+        return traceback.format_exception_only(type(self), self)
+
+
+class ArgumentError(DockerlabError, TypeError):
+    """A wrong, missing or misspelt argument. Nothing was sent."""
+
+
+class EngineError(DockerlabError):
+    """The engine answered, and its answer is an error.
+
+    `status` is the HTTP status, `message` the engine's own words, `operation` the operationId, `advice` one
+    sentence on what to do, `exchange` the whole exchange.
+    """
+
+    def __init__(self, exchange: Exchange, message: str, advice: str) -> None:
+        """Take the exchange, what the engine said in it, and what to do."""
+        self.exchange = exchange
+        self.status = exchange.status
+        self.operation = exchange.operation.id
+        self.message = printable(message)
+        self.advice = advice
+        super().__init__(f"{self.status} {self.operation}: {self.message}\n{advice}")
+
+
+class BadRequest(EngineError):
+    """400: the request is wrong as it stands."""
+
+
+class NotAllowed(EngineError):
+    """401 or 403: the engine or a registry refuses."""
+
+
+class NotFound(EngineError):
+    """404: the engine has no such thing."""
+
+
+class Conflict(EngineError):
+    """409: it can't be done in the state that things are in."""
+
+
+class ServerError(EngineError):
+    """500 and more: the engine failed, or can't do this at all."""
+
+
+class ConnectionFailed(DockerlabError):
+    """There was no answer, or only a part of one."""
+
+
+class EngineUnreachable(ConnectionFailed):
+    """Nothing answers at that endpoint."""
+
+
+class PermissionDenied(ConnectionFailed):
+    """The socket is there, and this user may not use it."""
+
+
+class EngineTimeout(ConnectionFailed):
+    """The engine did not answer in time."""
+
+
+class StreamBroken(ConnectionFailed):
+    """The answer ended before its end."""
+
+
+BY_STATUS: dict[int, type[EngineError]] = {
+    400: BadRequest,
+    401: NotAllowed,
+    403: NotAllowed,
+    404: NotFound,
+    409: Conflict,
+}
+
+#: What to do, by operation and status first, then by the path's first word and status, then by status.
+ADVICE: dict[tuple[str, int], str] = {
+    ("ContainerCreate", 404): "Get the image first: lab.image.list() shows those that are there.",
+    ("ContainerCreate", 409): "Choose another name, or delete the container that has it: lab.container.delete(name).",
+    ("ContainerDelete", 409): "Stop it first with lab.container.stop(id), or delete it with force=True.",
+    ("ContainerKill", 409): "Only a running container hears a signal: start it with lab.container.start(id).",
+    ("ContainerTop", 409): "Only a running container has processes: start it with lab.container.start(id).",
+    ("ContainerStart", 400): "The command could not be run: read Path and Args in lab.container.inspect(id).",
+    ("ContainerLogs", 400): "Ask for at least one stream: stdout=True, stderr=True.",
+    ("containers", 404): "See which containers there are: lab.container.list(all=True).",
+    ("images", 404): "See which images there are: lab.image.list().",
+    ("", 400): "Read the engine's words: it names the argument that it can't take.",
+    ("", 401): "Log in to the registry, or give registry_auth.",
+    ("", 403): "The engine refuses this on purpose: its words say why.",
+    ("", 404): "Check the name: the engine has no such object.",
+    ("", 409): "Look at the object's state with its inspect first.",
+    ("", 501): "This engine doesn't serve this operation: choose another engine, see dockerlab doctor.",
+    ("", 503): "This needs a swarm manager: the engine is not one.",
+}
+FALLBACK = "The engine failed: its log says more than its answer."
+
+
+def advice(operation: str, path: str, status: int) -> str:
+    """Give one sentence on what to do about this answer."""
+    family = path.strip("/").split("/")[0]
+    for key in ((operation, status), (family, status), ("", status)):
+        if key in ADVICE:
+            return ADVICE[key]
+    return FALLBACK
+
+
+def engine_error(exchange: Exchange) -> EngineError:
+    """Make the exception for an exchange whose status is 400 or more."""
+    kind = BY_STATUS.get(exchange.status, ServerError if exchange.status >= 500 else BadRequest)  # noqa: PLR2004
+    hint = advice(exchange.operation.id, exchange.operation.path, exchange.status)
+    return kind(exchange, _message(exchange), hint)
+
+
+def _message(exchange: Exchange) -> str:
+    """Give the engine's words: `message` in Docker's and in Podman's body, or the body itself."""
+    try:
+        body = exchange.json()
+    except ValueError:
+        return exchange.text.strip() or exchange.reason
+    if isinstance(body, dict):
+        return str(body.get("message") or body.get("cause") or body)
+    return str(body)
+
+
+def printable(text: str) -> str:
+    """Take control characters out of what an engine says: it could move a terminal's cursor with them."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "�", text)

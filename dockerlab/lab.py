@@ -1,0 +1,260 @@
+"""The Lab: what `connect()` returns. It holds the groups, the last exchange and the wire log."""
+
+from __future__ import annotations
+
+import functools
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, overload
+from urllib.parse import urlencode
+
+from dockerlab import endpoint as endpoints
+from dockerlab.encoding import Request, encode, row
+from dockerlab.errors import ArgumentError, DockerlabError
+from dockerlab.exchange import Exchange
+from dockerlab.operations import NEWEST, OLDEST, OPERATIONS, Operation, version_number
+from dockerlab.transport import Answer, Transport, session
+
+if TYPE_CHECKING:
+    import pandas
+    import requests
+
+    from dockerlab.endpoint import Endpoint
+    from dockerlab.groups.container import ContainerGroup
+    from dockerlab.groups.image import ImageGroup
+    from dockerlab.groups.system import SystemGroup
+
+__all__ = ["Lab", "Wire", "connect"]
+
+#: How many exchanges are kept, and how many bytes of each body.
+KEPT, KEPT_BYTES = 500, 1 << 20
+TIMEOUT = 60.0
+
+
+def connect(url: str | None = None, *, timeout: float = TIMEOUT) -> Lab:
+    """Connect to an engine, and agree on an API version with it.
+
+    `url` is "practice", "docker", or an address such as unix:///var/run/docker.sock or tcp://127.0.0.1:2375.
+    Without it: DOCKERLAB_ENGINE, DOCKER_HOST, the usual socket, the practice engine, whichever comes first.
+    `timeout` is in seconds, for connecting and for each wait for bytes.
+
+    Raises EngineUnreachable, PermissionDenied or EngineTimeout if no engine answers, ArgumentError for a bad url.
+    """
+    if not isinstance(timeout, (int, float)) or timeout <= 0:
+        raise ArgumentError(f"timeout is a number of seconds above 0, not {timeout!r}.")
+    return Lab(endpoints.resolve(url), timeout=timeout)
+
+
+class Lab:
+    """One engine. Close it with `close()` or use it in `with`; it is also closed when Python ends.
+
+    `container`, `image` and `system` hold a method for each operation. `call` makes any operation's request.
+    `last` is the latest exchange, `wire` the latest 500.
+    """
+
+    def __init__(self, endpoint: Endpoint, *, timeout: float = TIMEOUT) -> None:
+        """Ask the engine for its version. Raises ConnectionFailed if it does not answer."""
+        self.endpoint = endpoint
+        self.timeout = timeout
+        self.wire = Wire()
+        self._transport = Transport(endpoint, timeout)
+        self.version = OLDEST
+        try:
+            self.version = self._negotiate()
+        except BaseException:
+            self._transport.close()
+            raise
+
+    def __enter__(self) -> Lab:
+        """Give itself."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close it."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Give one line: engine with its version, API, endpoint."""
+        return f"<Lab {self.engine} · API {self.version} · {self.endpoint.url}>"
+
+    def close(self) -> None:
+        """Close every connection. May be called more than once."""
+        self._transport.close()
+        if "session" in self.__dict__:
+            self.session.close()
+
+    # -- groups ------------------------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def container(self) -> ContainerGroup:
+        """Operations on containers."""
+        from dockerlab.groups.container import ContainerGroup  # noqa: PLC0415  (a group is loaded when it is used)
+
+        return ContainerGroup(self)
+
+    @functools.cached_property
+    def image(self) -> ImageGroup:
+        """Operations on images."""
+        from dockerlab.groups.image import ImageGroup  # noqa: PLC0415
+
+        return ImageGroup(self)
+
+    @functools.cached_property
+    def system(self) -> SystemGroup:
+        """Operations on the engine itself."""
+        from dockerlab.groups.system import SystemGroup  # noqa: PLC0415
+
+        return SystemGroup(self)
+
+    # -- requests ----------------------------------------------------------------------------------------------
+
+    def call(self, operation: str, /, *, timeout: float | None = None, **arguments: Any) -> Exchange:
+        """Make one request and read the whole answer: `lab.call("ImageHistory", name="busybox")`.
+
+        Arguments are those of the operation's row in `dockerlab.operations`, in snake_case.
+        Raises ArgumentError for a wrong one, EngineError for a status of 400 or more, ConnectionFailed.
+        """
+        request = self._request(operation, arguments)
+        _refuse_endless(request.operation, arguments)
+        with self._open(request, timeout) as answer:
+            answer.read()
+        return answer.exchange
+
+    def open(self, operation: str, /, *, timeout: float | None = None, **arguments: Any) -> Answer:
+        """Make one request and read the headers of its answer; `chunks()` of what comes back reads the body.
+
+        Use it in `with`: it holds a connection until it is closed. Raises as `call` does.
+        """
+        request = self._request(operation, arguments)
+        if request.operation.answer in ("hijack", "websocket"):
+            raise ArgumentError(f"{operation} turns its connection into a stream, which dockerlab can't hold yet.")
+        return self._open(request, timeout)
+
+    def _request(self, operation: str, arguments: dict[str, Any]) -> Request:
+        return encode(row(operation), arguments, self.version)
+
+    def _open(self, request: Request, timeout: float | None) -> Answer:
+        try:
+            answer = self._transport.open(request, timeout)
+        except DockerlabError as error:
+            exchange = getattr(error, "exchange", None)
+            if isinstance(exchange, Exchange):
+                self.wire.append(exchange)
+            raise
+        self.wire.append(answer.exchange)
+        return answer
+
+    @property
+    def last(self) -> Exchange:
+        """The latest exchange. Raises DockerlabError if there is none yet."""
+        if not self.wire:
+            raise DockerlabError("Nothing was asked yet. Call something first, for example lab.system.ping().")
+        return self.wire[-1]
+
+    # -- requests, the library ---------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def session(self) -> requests.Session:
+        """A requests session on the same engine: `lab.session.get(lab.url("/info")).json()`."""
+        return session(self.endpoint, self.timeout)
+
+    def url(self, path: str, **query: Any) -> str:
+        """Give the URL of a path of the API, for `session`: `lab.url("/containers/json", all=1)`."""
+        text = f"{self.endpoint.http}/v{self.version}/{path.lstrip('/')}"
+        return f"{text}?{urlencode(query)}" if query else text
+
+    # -- the engine --------------------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def engine(self) -> str:
+        """The engine's name and version, as it tells them: `Docker 20.10.24`."""
+        known = self._transport.send(encode(OPERATIONS["SystemVersion"], {}, self.version)).json()
+        parts = known.get("Components") or [{}]
+        name = str((known.get("Platform") or {}).get("Name") or parts[0].get("Name") or "engine")
+        name = "Docker" if name == "Engine" or name.startswith("Docker Engine") else name
+        return f"{name} {known.get('Version', '')}".strip()
+
+    def _negotiate(self) -> str:
+        """Ask for the engine's newest API version, and settle on one that both speak."""
+        request = encode(OPERATIONS["SystemPing"], {}, OLDEST)
+        request.target = "/_ping"
+        newest = self._transport.send(request).header("Api-Version")
+        try:
+            number = version_number(newest)
+        except ValueError:
+            raise DockerlabError(
+                f"{self.endpoint.url} answers, but not as a Docker engine: it names no API version. Check DOCKER_HOST."
+            ) from None
+        if number < version_number(OLDEST):
+            raise DockerlabError(
+                f"The engine speaks API {newest}, and dockerlab needs {OLDEST} or newer: "
+                "update it to Docker 20.10 or later."
+            )
+        return newest if number <= version_number(NEWEST) else NEWEST
+
+
+def _refuse_endless(operation: Operation, arguments: dict[str, Any]) -> None:
+    """Refuse to read what has no end: it would never return."""
+    endless = (
+        arguments.get("follow")
+        or (operation.id == "SystemEvents" and arguments.get("until") is None)
+        or (operation.id == "ContainerStats" and arguments.get("stream") in (None, True, 1, "1", "true"))
+        or operation.answer in ("hijack", "websocket")
+    )
+    if endless:
+        raise ArgumentError(
+            f"{operation.id} has no end when asked like this: read it piece by piece with lab.open("
+            f'"{operation.id}", …).chunks().'
+        )
+
+
+class Wire:
+    """The latest exchanges, the oldest first; a body over 1 MiB is cut when the next exchange comes."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._kept: deque[Exchange] = deque(maxlen=KEPT)
+
+    def append(self, exchange: Exchange) -> None:
+        """Keep one more."""
+        if self._kept and len(self._kept[-1].body) > KEPT_BYTES:
+            self._kept[-1].body = self._kept[-1].body[:KEPT_BYTES]
+        self._kept.append(exchange)
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self._kept)
+
+    def __iter__(self) -> Iterator[Exchange]:
+        """Give them, the oldest first."""
+        return iter(list(self._kept))
+
+    @overload
+    def __getitem__(self, index: int) -> Exchange: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Exchange]: ...
+    def __getitem__(self, index: int | slice) -> Exchange | list[Exchange]:
+        """Give one by its place, or several by a slice."""
+        return list(self._kept)[index] if isinstance(index, slice) else self._kept[index]
+
+    def __repr__(self) -> str:
+        """Give one line."""
+        return f"<Wire {len(self)} exchanges>"
+
+    def table(self) -> pandas.DataFrame:
+        """Give one row an exchange.
+
+        Columns: `started` (datetime, UTC), `operation`, `method`, `path` (str), `status` (Int64),
+        `duration_seconds` (float), `request_bytes`, `response_bytes` (Int64).
+        """
+        import pandas as pd  # noqa: PLC0415  (the wire itself needs no pandas)
+
+        rows = [
+            (e.started, e.operation.id, e.method, e.target, e.status, e.seconds, len(e.request_body), len(e.body))
+            for e in self._kept
+        ]
+        names = ["started", "operation", "method", "path", "status", "duration_seconds"]
+        table = pd.DataFrame(rows, columns=[*names, "request_bytes", "response_bytes"])
+        table["started"] = pd.to_datetime(table["started"], utc=True)
+        whole = dict.fromkeys(("status", "request_bytes", "response_bytes"), "Int64")
+        return table.astype({**whole, "duration_seconds": "float64"})
