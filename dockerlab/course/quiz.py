@@ -43,9 +43,9 @@ class Quiz(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         """Give the widget, with the question as text for where no widget can live."""
         bundle: dict[str, Any] = dict(super()._repr_mimebundle_(**options) or {})
-        items = "".join(f"<li>{marked(choice.text)}</li>" for choice in self.question.choices)
+        lines = "".join(f"<br>{letter}. {marked(choice.text)}" for letter, choice in self._choices())
         bundle["text/plain"] = repr(self)
-        bundle["text/html"] = f"<p><strong>{marked(self._head())}</strong></p><ol type='a'>{items}</ol>"
+        bundle["text/html"] = f"<p><strong>{marked(self._head())}</strong>{lines}</p>"
         return bundle
 
     def _head(self) -> str:

@@ -6,6 +6,8 @@ import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+CELL = "text-align: left; padding: 0 1.5em 0 0; white-space: pre-wrap; line-height: 1.5"
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -17,9 +19,10 @@ class Rows:
 
     def html(self, caption: str) -> str:
         """Give an HTML table with its caption."""
-        head = "".join(f"<th scope='col'>{html.escape(name)}</th>" for name in self.heads)
+        head = "".join(f"<th scope='col' style='{CELL}'>{html.escape(name)}</th>" for name in self.heads)
         body = "".join(_row(row) for row in self.rows) or _row((self.empty,), len(self.heads))
-        return f"<table><caption>{html.escape(caption)}</caption><tr>{head}</tr>{body}</table>"
+        title = f"<caption style='{CELL}; white-space: nowrap'><strong>{html.escape(caption)}</strong></caption>"
+        return f"<table>{title}<tr>{head}</tr>{body}</table>"
 
 
 def rows(heads: Sequence[str], cells: Iterable[Iterable[object]], empty: str = "Nothing to show.") -> Rows:
@@ -29,5 +32,4 @@ def rows(heads: Sequence[str], cells: Iterable[Iterable[object]], empty: str = "
 
 def _row(cells: tuple[str, ...], span: int = 1) -> str:
     across = f" colspan='{span}'" if span > 1 else ""
-    style = "style='text-align: left; white-space: pre-wrap'"
-    return "<tr>" + "".join(f"<td {style}{across}>{html.escape(cell)}</td>" for cell in cells) + "</tr>"
+    return "<tr>" + "".join(f"<td{across} style='{CELL}'>{html.escape(cell)}</td>" for cell in cells) + "</tr>"

@@ -105,5 +105,5 @@ def test_quiz_is_text_without_widgets() -> None:
     assert bundle["text/plain"] == repr(quiz)
     assert repr(quiz).splitlines()[0].startswith("Question 1: ")
     assert all(choice.text in repr(quiz) for choice in quiz.question.choices)
-    assert bundle["text/html"].count("<li>") == len(quiz.question.choices)
+    assert bundle["text/html"].count("<br>") == len(quiz.question.choices)
     assert "application/vnd.jupyter.widget-view+json" in bundle

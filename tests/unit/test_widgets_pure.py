@@ -22,8 +22,8 @@ def test_rows_without_a_row_say_so() -> None:
 
 def test_a_table_has_heads_and_a_caption() -> None:
     table = rows(("name",), [("web",)]).html("Containers")
-    assert "<caption>Containers</caption>" in table
-    assert "<th scope='col'>name</th>" in table
+    assert "<strong>Containers</strong></caption>" in table
+    assert "<th scope='col' " in table
 
 
 def test_noted_adds_only_what_is_new() -> None:
