@@ -47,8 +47,9 @@ def add_guards(items: Iterable[pytest.Item]) -> list[pytest.Item]:
     guarded = groups.pop(None, [])
     for notebook, cells in groups.items():
         seen: dict[str, Any] = {}
+        scope = cells[0].nodeid.rpartition("::")[0]  # the same one, or xdist would run it in another worker
         for closing, name in ((False, "a foreign container"), (True, "nothing left behind")):
-            guard = Guard.from_parent(notebook, name=name)
+            guard = Guard.from_parent(notebook, name=name, nodeid=f"{scope}::{name}")
             guard.closing, guard.seen = closing, seen
             cells.insert(len(cells) if closing else 0, guard)
         guarded += cells
