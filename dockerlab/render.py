@@ -1,0 +1,190 @@
+"""Writes an exchange in other ways: raw HTTP, curl, requests, helper. The docker command is in `command_lines`.
+
+Every line runs as it stands. Secrets are gone already: an exchange has none.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from dockerlab.command_lines import command_line
+from dockerlab.errors import printable
+from dockerlab.exchange import Exchange
+from dockerlab.operations import Parameter, snake_case
+
+__all__ = ["HELPERS", "cli", "curl", "helper", "raw", "requests"]
+
+#: A shown body has at most so many lines of so many characters; `lab.last.text` has all of it.
+LINES, WIDTH = 24, 120
+CUT = "… (cut: lab.last.text has all of it)"
+UNIX = "unix://"
+
+#: The operations that have a helper of their own; the others are `lab.call("OperationId", …)`.
+HELPERS = {
+    f"{group.title()}{verb}": f"{group}.{snake_case(verb)}"
+    for group, verbs in {
+        "container": "List Create Inspect Top Logs Export Start Stop Restart Kill Wait Delete",
+        "image": "List Inspect",
+        "system": "Ping Version Info",
+    }.items()
+    for verb in verbs.split()
+}
+
+
+# -- raw -----------------------------------------------------------------------------------------------------
+
+
+def raw(exchange: Exchange) -> str:
+    """Write request and answer as HTTP; bodies are made readable and cut."""
+    request = [f"{exchange.method} {exchange.target} HTTP/1.1"]
+    request += [f"{name}: {value}" for name, value in exchange.request_headers.items()]
+    if exchange.request_body:
+        request += ["", *_body(exchange.request_body)]
+    answer = [f"HTTP/1.1 {exchange.status} {exchange.reason}"]
+    answer += [printable(f"{name}: {value}") for name, value in exchange.headers]
+    if exchange.streamed:
+        answer += ["", "(a stream: it was read piece by piece)"]
+    elif exchange.body:
+        answer += ["", *_body(exchange.body)]
+    return "\n".join([*request, "", "", *answer])
+
+
+def _body(body: bytes) -> list[str]:
+    try:
+        text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    except ValueError:
+        try:
+            text = body.decode()
+        except UnicodeDecodeError:
+            text = "\0"
+        if re.search(r"[\x00-\x08]", text):
+            return ["(binary: lab.last.body has the bytes)"]
+    lines = [printable(line) for line in text.rstrip("\n").split("\n")]
+    lines = [line if len(line) <= WIDTH else line[: WIDTH - 1] + "…" for line in lines]
+    return lines if len(lines) <= LINES else [*lines[: LINES - 1], CUT]
+
+
+# -- curl ----------------------------------------------------------------------------------------------------
+
+
+def curl(exchange: Exchange) -> str:
+    """Write a curl command for a POSIX shell."""
+    words = ["curl", "--silent", "--show-error"]
+    if exchange.docker_host.startswith(UNIX):
+        words += ["--unix-socket", exchange.docker_host.removeprefix(UNIX)]
+        base = "http://localhost"
+    else:
+        base = exchange.docker_host.replace("tcp://", "http://", 1)
+    if exchange.method == "HEAD":
+        words.append("--head")
+    elif exchange.method != "GET":
+        words += ["--request", exchange.method]
+    words += _curl_output(exchange)
+    for name, value in exchange.request_headers.items():
+        if name.lower() not in ("host", "user-agent", "accept-encoding", "content-length"):
+            words += ["--header", f"{name}: {value}"]
+    if exchange.request_body:
+        words += ["--data-binary", _data(exchange.request_body)]
+    elif exchange.operation.body == "tar" and "Content-Type" in exchange.request_headers:
+        words += ["--data-binary", "@archive.tar"]
+    return " ".join([*(_quoted(word) for word in words), _quoted(base + exchange.target)])
+
+
+def _curl_output(exchange: Exchange) -> list[str]:
+    """A tar goes into a file; frames are bytes, which curl asks to be told to print."""
+    if exchange.operation.answer == "tar":
+        return ["--output", archive_name(exchange)]
+    if exchange.operation.answer == "mux":
+        return ["--no-buffer", "--output", "-"] if exchange.arguments.get("follow") else ["--output", "-"]
+    return []
+
+
+def archive_name(exchange: Exchange) -> str:
+    """Give the file that a shown command writes a tar to: named after the object."""
+    named = str(exchange.arguments.get("id") or exchange.arguments.get("name") or "images")
+    return re.sub(r"[^\w.-]+", "-", named).lstrip("-.") + ".tar"
+
+
+def _data(body: bytes) -> str:
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return "@archive.tar"
+    return "@archive.tar" if "\0" in text else text
+
+
+def _quoted(word: str) -> str:
+    return shlex.quote(word)
+
+
+# -- requests ------------------------------------------------------------------------------------------------
+
+
+def requests(exchange: Exchange) -> str:
+    """Write a line of Python for `lab.session`, a requests session."""
+    parts = urlsplit(exchange.target)
+    path = re.sub(r"^/v\d+\.\d+", "", parts.path)
+    arguments = [f"lab.url({_python(path)})"]
+    query: dict[str, Any] = {}
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        query[name] = value if name not in query else [*([query[name]] if isinstance(query[name], str) else []), value]
+    if query:
+        arguments.append(f"params={_python(query)}")
+    if exchange.request_body.startswith((b"{", b"[")):
+        arguments.append(f"json={_python(json.loads(exchange.request_body))}")
+    elif "Content-Type" in exchange.request_headers:
+        arguments.append('data=open("archive.tar", "rb")')
+    extra = {name: value for name, value in exchange.request_headers.items() if name.lower().startswith("x-")}
+    if extra:
+        arguments.append(f"headers={_python(extra)}")
+    return f"lab.session.{exchange.method.lower()}({', '.join(arguments)})"
+
+
+def _python(value: Any) -> str:
+    """Write a value as Python, with double quotes where that is easy to read."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False) if value.isprintable() and '"' not in value else repr(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_python(key)}: {_python(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_python(item) for item in value) + "]"
+    return repr(value)
+
+
+# -- helper --------------------------------------------------------------------------------------------------
+
+
+def helper(exchange: Exchange) -> str:
+    """Write the line of dockerlab."""
+    operation = exchange.operation
+    query = dict(parse_qsl(urlsplit(exchange.target).query))
+    own = HELPERS.get(operation.id)
+    words = [] if own else [_python(operation.id)]
+    for parameter in operation.parameters:
+        if parameter.argument in exchange.arguments:
+            text = _python(_plain(parameter, exchange.arguments[parameter.argument], query))
+            first = own and parameter.place == "path"
+            words.append(text if first else f"{parameter.argument}={text}")
+    if "body" in exchange.arguments:
+        body = exchange.arguments["body"]
+        words.append(f"body={_python(body) if isinstance(body, (dict, list)) else _python('archive.tar')}")
+    return f"lab.{own}({', '.join(words)})" if own else f"lab.call({', '.join(words)})"
+
+
+def _plain(parameter: Parameter, value: Any, query: dict[str, str]) -> Any:
+    """A moment is written as the engine got it, so that the line needs no import."""
+    if parameter.type == "time" and not isinstance(value, (int, float, str)):
+        return query.get(parameter.name, str(value))
+    return value
+
+
+# -- docker command ------------------------------------------------------------------------------------------
+
+
+def cli(exchange: Exchange) -> str:
+    """Write the docker command, or an empty text if there is none."""
+    return command_line(exchange, archive_name(exchange))
