@@ -15,6 +15,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from tree import ROOT, files, short
 
+import dockerlab
+
 BINARY = {".png", ".jpg", ".ico", ".gz", ".tar"}
 # each is split so that this file doesn't find itself
 ELSEWHERE = [
@@ -104,4 +106,4 @@ def test_this_environment_is_the_locked_one() -> None:
 
 
 def test_the_version_stands_in_the_changelog() -> None:
-    assert f"## {project()['project']['version']}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert f"## {dockerlab.__version__}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
