@@ -15,7 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dockerlab.course import lesson as lesson
+    from dockerlab.course.lesson import lesson as lesson
     from dockerlab.errors import ArgumentError as ArgumentError
     from dockerlab.errors import ConnectionFailed as ConnectionFailed
     from dockerlab.errors import DockerlabError as DockerlabError

@@ -93,8 +93,7 @@ class Logs(View):
     def ask(self, lab: Lab) -> Any:
         """Ask for the log: pairs of stream and line."""
         config = lab.call("ContainerInspect", id=self.container).json()["Config"]
-        arguments = {"id": self.container, "stdout": True, "stderr": True}
-        with lab.open("ContainerLogs", **arguments) as answer:
+        with lab.open("ContainerLogs", id=self.container, stdout=True, stderr=True) as answer:
             if config["Tty"]:
                 return [("stdout", line) for line in b"".join(answer.chunks()).decode("utf-8", "replace").splitlines()]
             return [
