@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.course import outline as outlines
-from dockerlab.course import service
+from dockerlab.course import progress, service
 from dockerlab.course.cards import Card
 from dockerlab.course.checks import Failed, Look, Unattempted, Verdict, failed, unattempted
 from dockerlab.course.engine_side import LESSON_LABEL, SESSION_LABEL, Eyes, LessonError
@@ -169,6 +169,8 @@ class Lesson:
             verdict = failed(str(reason))
         except Exception as error:  # whatever a learner hands in or an engine answers: the lesson goes on
             verdict = Verdict("EXCEPTION", f"the check could not look: {type(error).__name__}: {error}")
+        if verdict.passed:
+            progress.note(self.outline.number, exercise)
         return Verdict(verdict.word, verdict.observed, exercise)
 
     def hint(self, exercise: str | int = "", level: int = 1) -> Card:
