@@ -1,0 +1,49 @@
+"""What the README shows is so: its Python is run and its outputs are compared, its links and targets are there."""
+
+from __future__ import annotations
+
+import doctest
+import re
+
+from tree import ROOT
+
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """List the code blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def test_the_taste_runs_as_shown(practice_host: str) -> None:
+    shown = blocks("pycon")
+    assert shown
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    test = doctest.DocTestParser().get_doctest("\n".join(shown), {}, "README.md", "README.md", 0)
+    assert test.examples
+    said: list[str] = []
+    runner.run(test, out=said.append)
+    assert runner.failures == 0, "".join(said)
+
+
+def test_the_taste_is_short() -> None:
+    assert sum(len(block.splitlines()) for block in blocks("pycon")) <= 25
+
+
+def test_links_lead_somewhere() -> None:
+    targets = re.findall(r"\]\(([^)#]+)\)", README)
+    assert targets
+    missing = [target for target in targets if "://" not in target and not (ROOT / target).exists()]
+    assert missing == []
+
+
+def test_make_targets_that_are_named_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    named = re.findall(r"\bmake ([a-z][a-z-]+)", README + (ROOT / "CONTRIBUTING.md").read_text("utf-8"))
+    assert {name for name in named if not re.search(rf"^{name}:", makefile, re.MULTILINE)} == set()
+
+
+def test_no_line_is_wider_than_a_screen() -> None:
+    documents = [README, (ROOT / "CONTRIBUTING.md").read_text("utf-8"), (ROOT / "CHANGELOG.md").read_text("utf-8")]
+    wide = [line for text in documents for line in text.splitlines() if len(line) > 140 and not line.startswith("|")]
+    assert wide == []
