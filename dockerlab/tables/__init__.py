@@ -1,0 +1,1 @@
+"""The columns of each answer. JSON in, DataFrame out; nothing here talks to an engine."""
