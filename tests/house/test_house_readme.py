@@ -7,7 +7,9 @@ import re
 
 from tree import ROOT
 
-README = (ROOT / "README.md").read_text("utf-8")
+README, CONTRIBUTING, CHANGELOG = (
+    (ROOT / name).read_text("utf-8") for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+)
 
 
 def blocks(language: str) -> list[str]:
@@ -39,11 +41,11 @@ def test_links_lead_somewhere() -> None:
 
 def test_make_targets_that_are_named_exist() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    named = re.findall(r"(?:`|^)make ([a-z][a-z-]+)", README + (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE)
+    named = re.findall(r"(?:`|^)make ([a-z][a-z-]+)", README + CONTRIBUTING, re.MULTILINE)
     assert {name for name in named if not re.search(rf"^{name}:", makefile, re.MULTILINE)} == set()
 
 
 def test_no_line_is_wider_than_a_screen() -> None:
-    documents = [README, (ROOT / "CONTRIBUTING.md").read_text("utf-8"), (ROOT / "CHANGELOG.md").read_text("utf-8")]
-    wide = [line for text in documents for line in text.splitlines() if len(line) > 140 and not line.startswith("|")]
+    lines = [line for text in (README, CONTRIBUTING, CHANGELOG) for line in text.splitlines()]
+    wide = [line for line in lines if len(line) > 140 and not line.startswith("|")]
     assert wide == []
