@@ -1,0 +1,74 @@
+"""Drives JupyterLab in the system's chromium as a person does: open a notebook, run it, save it, look at it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webdriver import WebDriver
+from selenium.webdriver.remote.webelement import WebElement
+
+
+@contextmanager
+def chromium(program: str, driver: str) -> Iterator[WebDriver]:
+    """Start a headless browser with a screen of a laptop's size."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for argument in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "window-size=1440,1100", "disable-gpu"):
+        options.add_argument(f"--{argument}")  # root may not use chromium's own sandbox
+    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    try:
+        yield opened
+    finally:
+        opened.quit()
+
+
+def until(wanted: Callable[[], object], seconds: float, what: str) -> object:
+    """Ask until the answer is true, or fail and say what was waited for."""
+    end = time.monotonic() + seconds
+    while not (found := wanted()):
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(0.25)
+    return found
+
+
+def visible(browser: WebDriver, selector: str) -> list[WebElement]:
+    """List the elements that can be seen."""
+    return [element for element in browser.find_elements(By.CSS_SELECTOR, selector) if element.is_displayed()]
+
+
+def open_notebook(browser: WebDriver, url: str) -> None:
+    """Open an address of JupyterLab and wait for a notebook with a kernel that is ready."""
+    browser.get(url)
+    until(lambda: visible(browser, ".jp-NotebookPanel .jp-Cell"), 60, "a notebook in JupyterLab")
+    ready = ".jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status=idle]"
+    until(lambda: visible(browser, ready), 60, "an idle kernel")
+
+
+def menu(browser: WebDriver, name: str, command: str) -> None:
+    """Choose an entry of a menu."""
+    [entry] = [item for item in visible(browser, ".lm-MenuBar-item") if item.text == name]
+    entry.click()
+    until(lambda: visible(browser, f'li[data-command="{command}"]'), 10, f"{command} in the menu {name}")
+    visible(browser, f'li[data-command="{command}"]')[0].click()
+
+
+def run_all(browser: WebDriver, saved: Path, seconds: float = 90) -> dict[str, object]:
+    """Run all cells and save; give back the notebook as it is then on disk."""
+    menu(browser, "Run", "runmenu:run-all")
+
+    def done() -> dict[str, object] | None:
+        browser.switch_to.active_element.send_keys(Keys.CONTROL, "s")
+        notebook: dict[str, object] = json.loads(saved.read_text("utf-8"))
+        cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]  # type: ignore[attr-defined]
+        return notebook if all(cell["execution_count"] for cell in cells if cell["source"]) else None
+
+    finished = until(done, seconds, f"every cell of {saved.name} run and saved")
+    assert isinstance(finished, dict)
+    return finished
