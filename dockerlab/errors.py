@@ -127,6 +127,7 @@ ADVICE: dict[tuple[str, int], str] = {
     ("ContainerDelete", 409): "Stop it first with lab.container.stop(id), or delete it with force=True.",
     ("ContainerKill", 409): "Only a running container hears a signal: start it with lab.container.start(id).",
     ("ContainerTop", 409): "Only a running container has processes: start it with lab.container.start(id).",
+    ("ContainerTop", 500): "If it names ps: ps_args must be options of ps that print a column PID.",
     ("ContainerStart", 400): "The command could not be run: read Path and Args in lab.container.inspect(id).",
     ("ContainerLogs", 400): "Ask for at least one stream: stdout=True, stderr=True.",
     ("containers", 404): "See which containers there are: lab.container.list(all=True).",
