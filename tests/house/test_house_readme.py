@@ -17,7 +17,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
-def test_the_taste_runs_as_shown(practice_host: str) -> None:
+def test_the_taste_runs_as_shown(host: str) -> None:
     shown = blocks("pycon")
     assert shown
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
