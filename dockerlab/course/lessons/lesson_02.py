@@ -41,7 +41,7 @@ OUTLINE = Outline(
     title="Create a container",
     notebook="02-create.ipynb",
     endpoint="POST /containers/create",
-    names=("web", "draft", "twin", "third", "echo", "greeter", "spare"),
+    names=("web", "draft", "twin", "third", "echo", "shop", "greeter", "spare"),
     setup="""\
 lab.container.create(name="web", **lesson.service)
 """,
