@@ -37,7 +37,8 @@ def lesson(number: str | int, engine: str | None = None) -> Lesson:
     if key not in outlines.NOTEBOOKS:
         raise LessonError(f"There is no lesson {number}. The lessons are {', '.join(outlines.NOTEBOOKS)}.")
     where = engine or os.environ.get("DOCKERLAB_ENGINE") or "practice"
-    return Lesson(outlines.load(key), dockerlab.connect(where), dockerlab.connect(where))
+    lab = dockerlab.connect(where)
+    return Lesson(outlines.load(key), lab, dockerlab.connect(lab.endpoint.url))
 
 
 class Lesson:
