@@ -9,12 +9,14 @@ import stat
 import subprocess
 import sys
 import tempfile
+import urllib.request
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from newcomer import Newcomer
+from served import jupyterlab
 from tree import ROOT
 
 BINDER = ROOT / "binder"
@@ -124,6 +126,12 @@ def test_make_lab_from_nothing_ends_with_an_address_that_answers(newcomer: Newco
     newcomer.must("make", ".venv/.lab", f"PYTHON={newcomer.python}", seconds=500)
     again = newcomer.must("make", ".venv/.lab")
     assert "installing" not in again, "a second time nothing is installed"
+    with (
+        jupyterlab(newcomer.start("make", "lab", "NO_BROWSER=1")) as url,
+        urllib.request.urlopen(url, timeout=30) as answer,
+    ):
+        assert "00-start-here" in url
+        assert "JupyterLab" in answer.read().decode()
 
 
 @pytest.mark.index

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tree import ROOT, files
@@ -51,15 +52,24 @@ class Newcomer:
         except PermissionError:
             return False
 
-    def run(self, *command: str | Path, seconds: int = 60, **settings: str) -> subprocess.CompletedProcess[str]:
-        """Run a command with this user's environment and the given settings."""
+    def surroundings(self, settings: dict[str, str]) -> dict[str, Any]:
+        """Give what a process of this user is started with."""
         environment = {name: value for name, value in os.environ.items() if name.startswith(KEPT)}
         environment |= {"HOME": str(self.base / "home"), "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
         identity = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.getuid() == 0 else {}
-        return subprocess.run(  # type: ignore[call-overload, no-any-return]
-            list(command), cwd=self.tree if self.tree.exists() else self.base, env=environment | settings,
-            capture_output=True, text=True, check=False, timeout=seconds, stdin=subprocess.DEVNULL, **identity,
-        )  # fmt: skip
+        place = self.tree if self.tree.exists() else self.base
+        return {"cwd": place, "env": environment | settings, "stdin": subprocess.DEVNULL, "text": True, **identity}
+
+    def run(self, *command: str | Path, seconds: int = 60, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run a command with this user's environment and the given settings."""
+        surroundings = self.surroundings(settings)
+        return subprocess.run(list(command), capture_output=True, check=False, timeout=seconds, **surroundings)
+
+    def start(self, *command: str | Path, **settings: str) -> subprocess.Popen[str]:
+        """Start a command in a session of its own, its output to be read."""
+        surroundings = self.surroundings(settings)
+        output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "start_new_session": True}
+        return subprocess.Popen(list(command), **surroundings, **output)
 
     def must(self, *command: str | Path, seconds: int = 60, **settings: str) -> str:
         """Run a command that may not fail; give back what it printed."""

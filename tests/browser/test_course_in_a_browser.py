@@ -1,0 +1,85 @@
+"""The course as a learner sees it: `dockerlab lab`, a real browser, every cell of lessons run from the menu."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browser import chromium, open_notebook, run_all, visible
+from practice import program
+from selenium.webdriver.remote.webdriver import WebDriver
+from served import jupyterlab
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+LESSONS = ["00-start-here", "01-list-containers", "04-process-list", "05-logs", "07-start"]
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("course") / "lessons"
+
+
+@pytest.fixture(scope="module")
+def url(course: Path) -> Iterator[str]:
+    command = [str(Path(sys.executable).with_name("dockerlab")), "lab", str(course), "--no-browser"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    with jupyterlab(process) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[WebDriver]:
+    with chromium(program("chromium"), program("chromedriver")) as opened:
+        yield opened
+
+
+def test_the_first_page_is_lesson_00_and_nothing_is_asked(browser: WebDriver, url: str) -> None:
+    open_notebook(browser, url)
+    assert "00-start-here" in browser.title
+    assert [element.text for element in visible(browser, ".Toastify__toast, .jp-Dialog")] == []
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_a_lesson_runs_to_its_end(browser: WebDriver, url: str, course: Path, lesson: str) -> None:
+    open_notebook(browser, url.replace("00-start-here", lesson))
+    notebook = run_all(browser, course / f"{lesson}.ipynb")
+    picture(browser, lesson)
+    assert failures(notebook) == []
+    if lesson in LESSONS[1:]:
+        assert widgets(notebook) > 0
+
+
+def picture(browser: WebDriver, name: str) -> None:
+    """Keep a screenshot where DOCKERLAB_SCREENSHOTS says, for a person to look at."""
+    if folder := os.environ.get("DOCKERLAB_SCREENSHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        browser.save_screenshot(f"{folder}/{name}.png")
+
+
+def outputs(notebook: dict[str, object]) -> Iterator[tuple[dict[str, object], dict[str, object]]]:
+    """Walk through the outputs, each with its cell."""
+    for cell in notebook["cells"]:  # type: ignore[attr-defined]
+        for output in cell.get("outputs", []):
+            yield cell, output
+
+
+def failures(notebook: dict[str, object]) -> list[str]:
+    """List errors in cells that are not meant to fail."""
+    return [
+        f"{cell['source']}: {output['evalue']}"
+        for cell, output in outputs(notebook)
+        if output["output_type"] == "error"
+        and "raises-exception" not in cell["metadata"].get("tags", [])  # type: ignore[attr-defined]
+    ]
+
+
+def widgets(notebook: dict[str, object]) -> int:
+    """Count the live views."""
+    kind = "application/vnd.jupyter.widget-view+json"
+    return sum(kind in output.get("data", {}) for _, output in outputs(notebook))  # type: ignore[operator]
