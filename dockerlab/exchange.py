@@ -14,6 +14,8 @@ from dockerlab.operations import Operation
 __all__ = ["REDACTED", "Exchange", "Shown"]
 
 REDACTED = "(hidden)"
+#: JupyterLab shows a bare <pre> in the font of its text.
+CODE = "font-family:var(--jp-code-font-family,monospace)"
 SECRET_HEADERS = {"x-registry-auth", "x-registry-config", "authorization", "proxy-authorization", "cookie"}
 SECRET_FIELDS = re.compile(r"passw|token|secret|unlockkey|auth$|signingca(key|cert)$", re.I)
 #: In these operations `Data` is the secret itself.
@@ -134,7 +136,7 @@ class Shown:
             if not text:
                 continue
             head = f"<div style='font-weight:600;margin-top:.4em'>{name}</div>" if len(self.ways) > 1 else ""
-            parts.append(f"{head}<pre style='margin:0;white-space:pre-wrap'>{html.escape(text)}</pre>")
+            parts.append(f"{head}<pre style='{CODE};margin:0;white-space:pre-wrap'>{html.escape(text)}</pre>")
         return "".join(parts)
 
 

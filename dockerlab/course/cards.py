@@ -9,6 +9,8 @@ from dataclasses import dataclass
 #: A border says the same as the word on the card, never more: nothing is told by colour alone.
 BORDERS = {"PASS": "#1a7f37", "FAIL": "#bf3989", "EXCEPTION": "#9a6700", "UNATTEMPTED": "#6e7781"}
 PLAIN_BORDER = "#0969da"
+#: JupyterLab shows a bare <pre> in the font of its text.
+CODE = "font-family:var(--jp-code-font-family,monospace)"
 
 
 def marked(text: str) -> str:
@@ -38,5 +40,5 @@ class Card:
         if self.text:
             parts.append(f"<div style='white-space: pre-line'>{marked(self.text)}</div>")
         if self.code:
-            parts.append(f"<pre style='margin: 0.3em 0 0'>{html.escape(self.code)}</pre>")
+            parts.append(f"<pre style='{CODE};margin: 0.3em 0 0'>{html.escape(self.code)}</pre>")
         return f"<div style='border-left: 4px solid {border}; padding: 0.2em 0.8em'>{''.join(parts)}</div>"
