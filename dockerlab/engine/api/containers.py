@@ -1,0 +1,187 @@
+"""Handlers of the container operations: decode, call, encode."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
+
+from dockerlab.engine import logs, moments, proctable, tarstore, views
+from dockerlab.engine.faults import BadParameter, Conflict, Fault
+from dockerlab.engine.filters import parse
+from dockerlab.engine.messages import Answer, Request, done, json_answer, stream
+
+if TYPE_CHECKING:
+    from dockerlab.engine.container import Container
+    from dockerlab.engine.core import Engine
+
+__all__ = ["HANDLERS"]
+
+CONDITIONS = ("not-running", "next-exit", "removed")
+FRAMED, RAW = "application/vnd.docker.multiplexed-stream", "application/vnd.docker.raw-stream"
+
+
+async def container_list(engine: Engine, request: Request) -> Answer:
+    """GET /containers/json."""
+    found = engine.containers.list(
+        everything=request.flag("all"), limit=request.number("limit") or 0, filters=parse(request.text("filters"))
+    )
+    made = []
+    for container in found:
+        sized = await _sizes(engine, container) if request.flag("size") else None
+        made.append(views.summary(container, request.version, sized))
+    return json_answer(made)
+
+
+async def container_create(engine: Engine, request: Request) -> Answer:
+    """POST /containers/create."""
+    container, warnings = await engine.containers.create(request.text("name"), request.json())
+    return json_answer({"Id": container.id, "Warnings": warnings}, 201)
+
+
+async def container_inspect(engine: Engine, request: Request) -> Answer:
+    """GET /containers/{id}/json."""
+    container = engine.containers.find(request.id)
+    sized = await _sizes(engine, container) if request.flag("size") else None
+    return json_answer(views.inspect(container, request.version, sized))
+
+
+async def _sizes(engine: Engine, container: Container) -> tuple[int, int]:
+    return await asyncio.to_thread(views.sizes, container, engine.images)
+
+
+async def container_top(engine: Engine, request: Request) -> Answer:
+    """GET /containers/{id}/top."""
+    container = engine.containers.find(request.id)
+    if container.running is None:
+        raise Conflict(f"Container {container.id} is not running")
+    titles, processes = await asyncio.to_thread(proctable.top, container.running.pids(), request.text("ps_args"))
+    return json_answer({"Processes": processes, "Titles": titles})
+
+
+async def container_logs(engine: Engine, request: Request) -> Answer:
+    """GET /containers/{id}/logs."""
+    container = engine.containers.find(request.id)
+    if not (request.flag("stdout") or request.flag("stderr")):
+        raise BadParameter("Bad parameters: you must choose at least one stream")
+    tty = container.record["Config"]["Tty"]
+    wanted = logs.Wanted(
+        stdout=request.flag("stdout") or tty,
+        stderr=request.flag("stderr"),
+        since=_moment(request, "since"),
+        until=_moment(request, "until"),
+        timestamps=request.flag("timestamps"),
+        tail=_tail(request.text("tail", "all")),
+        follow=request.flag("follow"),
+        frames=not tty,
+    )
+    container.log_path.touch()
+    kind = (RAW if tty else FRAMED) if request.version >= (1, 42) else ""
+    return stream(logs.read(container.log_path, wanted, lambda: not container.state["Running"]), kind)
+
+
+def _moment(request: Request, name: str) -> int:
+    try:
+        return moments.asked(request.text(name))
+    except ValueError:
+        raise BadParameter(f"invalid value for {name!r}: {request.text(name)!r} is not a time") from None
+
+
+def _tail(text: str) -> int | None:
+    """Docker takes whatever isn't a number, and a number below 0, for `all`."""
+    return int(text) if text.isdigit() else None
+
+
+async def container_export(engine: Engine, request: Request) -> Answer:
+    """GET /containers/{id}/export."""
+    container = engine.containers.find(request.id)
+    return stream(_threaded(tarstore.export(container.root)), "application/octet-stream")
+
+
+async def _threaded(blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Read blocks in a thread, a quarter of a megabyte at a time."""
+
+    def gather() -> bytes:
+        parts, size = [], 0
+        while size < 1 << 18 and (block := next(blocks, None)) is not None:
+            parts.append(block)
+            size += len(block)
+        return b"".join(parts)
+
+    while data := await asyncio.to_thread(gather):
+        yield data
+
+
+async def container_start(engine: Engine, request: Request) -> Answer:
+    """POST /containers/{id}/start."""
+    return done(await engine.containers.find(request.id).start())
+
+
+async def container_stop(engine: Engine, request: Request) -> Answer:
+    """POST /containers/{id}/stop."""
+    container = engine.containers.find(request.id)
+    return done(await container.stop(request.number("t"), request.text("signal") or None))
+
+
+async def container_restart(engine: Engine, request: Request) -> Answer:
+    """POST /containers/{id}/restart."""
+    container = engine.containers.find(request.id)
+    await container.restart(request.number("t"), request.text("signal") or None)
+    return done()
+
+
+async def container_kill(engine: Engine, request: Request) -> Answer:
+    """POST /containers/{id}/kill."""
+    container = engine.containers.find(request.id)
+    try:
+        container.kill(request.text("signal"))
+    except Conflict as conflict:
+        raise Conflict(f"Cannot kill container: {request.id}: {conflict}") from None
+    return done()
+
+
+async def container_rename(engine: Engine, request: Request) -> Answer:
+    """POST /containers/{id}/rename."""
+    engine.containers.rename(engine.containers.find(request.id), request.text("name"))
+    return done()
+
+
+async def container_wait(engine: Engine, request: Request) -> Answer:
+    """POST /containers/{id}/wait: the headers go out at once, the body when it is over."""
+    container = engine.containers.find(request.id)
+    condition = request.text("condition") or "not-running"
+    if condition not in CONDITIONS:
+        if request.version >= (1, 42):
+            raise BadParameter(f'invalid condition: "{condition}"')
+        condition = "not-running"
+    future = container.wait(condition)
+
+    async def later() -> AsyncIterator[bytes]:
+        yield json_answer(await future).body
+
+    return stream(later(), "application/json")
+
+
+async def container_delete(engine: Engine, request: Request) -> Answer:
+    """DELETE /containers/{id}."""
+    if request.flag("link"):
+        raise Fault("legacy links are left out of the practice engine")
+    await engine.containers.find(request.id).remove(force=request.flag("force"))
+    return done()
+
+
+HANDLERS = {
+    "ContainerList": container_list,
+    "ContainerCreate": container_create,
+    "ContainerInspect": container_inspect,
+    "ContainerTop": container_top,
+    "ContainerLogs": container_logs,
+    "ContainerExport": container_export,
+    "ContainerStart": container_start,
+    "ContainerStop": container_stop,
+    "ContainerRestart": container_restart,
+    "ContainerKill": container_kill,
+    "ContainerRename": container_rename,
+    "ContainerWait": container_wait,
+    "ContainerDelete": container_delete,
+}

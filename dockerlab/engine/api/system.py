@@ -1,0 +1,39 @@
+"""Handlers of the system operations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dockerlab.engine import facts
+from dockerlab.engine.messages import Answer, Request, json_answer
+
+if TYPE_CHECKING:
+    from dockerlab.engine.core import Engine
+
+__all__ = ["HANDLERS"]
+
+UNCACHED = [("Cache-Control", "no-cache, no-store, must-revalidate"), ("Pragma", "no-cache")]
+PING = [("Builder-Version", "1"), ("Swarm", "inactive"), *UNCACHED]
+
+
+async def ping(engine: Engine, request: Request) -> Answer:
+    """GET /_ping."""
+    return Answer(200, b"OK", "text/plain; charset=utf-8", headers=list(PING))
+
+
+async def ping_head(engine: Engine, request: Request) -> Answer:
+    """HEAD /_ping."""
+    return Answer(200, b"", "text/plain; charset=utf-8", headers=list(PING))
+
+
+async def version(engine: Engine, request: Request) -> Answer:
+    """GET /version."""
+    return json_answer(facts.version(engine))
+
+
+async def info(engine: Engine, request: Request) -> Answer:
+    """GET /info."""
+    return json_answer(facts.info(engine, request.version))
+
+
+HANDLERS = {"SystemPing": ping, "SystemPingHead": ping_head, "SystemVersion": version, "SystemInfo": info}

@@ -1,0 +1,168 @@
+"""Makes the one image there is, on this machine: `busybox` around the machine's own static busybox.
+
+Times, owners and order are fixed, so that one binary gives one image id, wherever it is made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import platform
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Made", "find_busybox", "make"]
+
+CREATED, MTIME = "2024-01-01T00:00:00Z", 1704067200
+PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PLACES = ("/bin/busybox", "/usr/bin/busybox", "/usr/local/bin/busybox", "/bin/busybox.static", "/sbin/busybox")
+MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
+PRIVATE, OPEN, STICKY, PLAIN = 0o700, 0o755, 0o1777, 0o644
+
+DIRECTORIES = {
+    "bin": OPEN,
+    "dev": OPEN,
+    "etc": OPEN,
+    "home": OPEN,
+    "root": PRIVATE,
+    "tmp": STICKY,
+    "usr": OPEN,
+    "usr/bin": OPEN,
+    "usr/sbin": OPEN,
+    "var": OPEN,
+    "var/www": OPEN,
+}
+FILES = {
+    "etc/passwd": (
+        "root:x:0:0:root:/root:/bin/sh\n"
+        "daemon:x:1:1:daemon:/usr/sbin:/bin/false\n"
+        "www-data:x:33:33:www-data:/var/www:/bin/false\n"
+        "nobody:x:65534:65534:nobody:/home:/bin/false\n"
+    ),
+    "etc/group": "root:x:0:\ndaemon:x:1:\nwww-data:x:33:\nnogroup:x:65534:\n",
+    "etc/shadow": "root:*:19723:0:99999:7:::\n",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An image: its id, its configuration, and its one layer."""
+
+    id: str
+    config: dict[str, Any]
+    layer: str
+    size: int
+
+
+def find_busybox() -> str:
+    """Give the path of a static busybox, or an empty text. DOCKERLAB_BUSYBOX names another, or `none`."""
+    named = os.environ.get("DOCKERLAB_BUSYBOX", "")
+    if named:
+        return "" if named == "none" else named
+    for place in (shutil.which("busybox"), *PLACES):
+        if place and Path(place).is_file() and is_static(Path(place)):
+            return place
+    return ""
+
+
+def is_static(program: Path) -> bool:
+    """Say whether an ELF program needs no loader: it has no PT_INTERP among its program headers."""
+    with program.open("rb") as file:
+        head = file.read(64)
+        if head[:5] != b"\x7fELF\x02":
+            return False
+        order = "little" if head[5] == 1 else "big"
+        start, size, count = (int.from_bytes(head[a:b], order) for a, b in ((32, 40), (54, 56), (56, 58)))  # type: ignore[arg-type]
+        file.seek(start)
+        headers = file.read(size * count)
+    return all(int.from_bytes(headers[at : at + 4], order) != 3 for at in range(0, len(headers), size))  # type: ignore[arg-type]
+
+
+def make(busybox: str, target: Path) -> Made:
+    """Make the image's tree in `target`, which must not exist, and give what inspect tells of it."""
+    beside = target.with_name(f"{target.name}.{os.getpid()}.new")
+    shutil.rmtree(beside, ignore_errors=True)
+    data = Path(busybox).read_bytes()
+    layer = _archive(_members(data, _applets(busybox)))
+    _unpack(layer, beside)
+    beside.rename(target)
+    digest = f"sha256:{hashlib.sha256(layer).hexdigest()}"
+    config = _config(digest)
+    written = json.dumps(config, sort_keys=True).encode()
+    size = len(data) + sum(len(text) for text in FILES.values())
+    return Made(f"sha256:{hashlib.sha256(written).hexdigest()}", config, digest, size)
+
+
+def _applets(busybox: str) -> list[str]:
+    ran = subprocess.run([busybox, "--list"], check=True, capture_output=True, text=True, timeout=10)  # noqa: S603
+    return [name for name in ran.stdout.split() if name != "busybox" and "/" not in name]
+
+
+def _members(data: bytes, applets: list[str]) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
+    """Directories before what lies in them, the binary before its links."""
+    entries = {name: (_info(name, tarfile.DIRTYPE, mode), b"") for name, mode in DIRECTORIES.items()}
+    for name, text in FILES.items():
+        entries[name] = _info(name, tarfile.REGTYPE, 0o640 if name.endswith("shadow") else PLAIN, len(text)), text.encode()
+    entries["bin/busybox"] = _info("bin/busybox", tarfile.REGTYPE, OPEN, len(data)), data
+    for applet in applets:
+        entries[f"bin/{applet}"] = _info(f"bin/{applet}", tarfile.LNKTYPE, OPEN, target="bin/busybox"), b""
+    for name in sorted(entries, key=lambda name: (name not in DIRECTORIES, name != "bin/busybox", name)):
+        yield entries[name]
+
+
+def _info(name: str, kind: bytes, mode: int, size: int = 0, target: str = "") -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.mode, info.size, info.linkname, info.mtime = kind, mode, size, target, MTIME
+    return info
+
+
+def _archive(members: Iterator[tuple[tarfile.TarInfo, bytes]]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for info, data in members:
+            tar.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+def _unpack(layer: bytes, target: Path) -> None:
+    """Unpack a layer that we have just made ourselves."""
+    target.mkdir(parents=True)
+    directories = []
+    with tarfile.open(fileobj=io.BytesIO(layer)) as tar:
+        for info in tar:
+            path = target / info.name
+            if info.isdir():
+                path.mkdir()
+                directories.append((path, info.mode))
+            elif info.islnk():
+                os.link(target / info.linkname, path)
+            else:
+                content = tar.extractfile(info)
+                path.write_bytes(content.read() if content else b"")
+                path.chmod(info.mode)
+                os.utime(path, (MTIME, MTIME))
+    for path, mode in reversed(directories):
+        path.chmod(mode)
+        os.utime(path, (MTIME, MTIME))
+
+
+def _config(digest: str) -> dict[str, Any]:
+    machine = platform.machine()
+    return {
+        "architecture": MACHINES.get(machine, machine),
+        "os": "linux",
+        "created": CREATED,
+        "config": {"Env": [PATH], "Cmd": ["sh"]},
+        "rootfs": {"type": "layers", "diff_ids": [digest]},
+        "history": [
+            {"created": CREATED, "created_by": "ADD busybox-static / "},
+            {"created": CREATED, "created_by": 'CMD ["sh"]', "empty_layer": True},
+        ],
+    }

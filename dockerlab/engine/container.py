@@ -1,0 +1,312 @@
+"""One container: its record, and the state machine around its process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dockerlab.engine import process, rootfs, signals, store
+from dockerlab.engine.faults import BadParameter, Conflict, Fault
+from dockerlab.engine.moments import NEVER, now
+
+if TYPE_CHECKING:
+    from dockerlab.engine.isolation import Rung
+    from dockerlab.engine.process import Exit, Running
+
+__all__ = ["Container"]
+
+FIRST_PAUSE, LONGEST_PAUSE, LONG_RUN = 0.1, 60.0, 10.0
+PATIENCE = 10
+Record = dict[str, Any]
+
+FRESH = {
+    "Status": "created",
+    "Running": False,
+    "Paused": False,
+    "Restarting": False,
+    "OOMKilled": False,
+    "Dead": False,
+    "Pid": 0,
+    "ExitCode": 0,
+    "Error": "",
+    "StartedAt": NEVER,
+    "FinishedAt": NEVER,
+}
+
+
+class Container:
+    """One container. `record` is what is kept on disk; everything else is of this moment."""
+
+    def __init__(self, directory: Path, rung: Rung, record: Record, gone: Callable[[Container], None]) -> None:
+        """Take its directory and record; `gone` is called when it removes itself."""
+        self.directory = directory
+        self.rung = rung
+        self.record = record
+        self.running: Running | None = None
+        self._gone = gone
+        self._lock = asyncio.Lock()
+        self._ended = asyncio.Event()
+        self._pause = FIRST_PAUSE
+        self._exits: list[asyncio.Future[Record]] = []
+        self._removals: list[asyncio.Future[Record]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    def new(cls, directory: Path, rung: Rung, record: Record, gone: Callable[[Container], None]) -> Container:
+        """Make one that has never run."""
+        return cls(directory, rung, {**record, "State": dict(FRESH), "RestartCount": 0, "Stopped": False}, gone)
+
+    # -- what it is --------------------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return str(self.record["Id"])
+
+    @property
+    def name(self) -> str:
+        """Its name, without the slash."""
+        return str(self.record["Name"])
+
+    @property
+    def state(self) -> Record:
+        """Its `State` object."""
+        return self.record["State"]  # type: ignore[no-any-return]
+
+    @property
+    def log_path(self) -> Path:
+        """The file with its log."""
+        return self.directory / "container.log"
+
+    @property
+    def root(self) -> Path:
+        """The directory with its files."""
+        return self.directory / "rootfs"
+
+    def save(self) -> None:
+        """Write the record."""
+        store.write(self.directory / "container.json", self.record)
+
+    # -- starting ----------------------------------------------------------------------------------------------
+
+    async def start(self) -> bool:
+        """Start it; False if it runs already. Raises BadParameter if its command can't be run."""
+        async with self._lock:
+            if self.running is not None:
+                return False
+            self.record["Stopped"] = False
+            self._pause = FIRST_PAUSE
+            await self._launch()
+            return True
+
+    async def _launch(self) -> None:
+        try:
+            spec = self._spec()
+            self.running = await process.start(spec, self.directory, self.rung)
+        except (process.StartFailed, LookupError) as error:
+            code = getattr(error, "code", 126)
+            self.state.update(Error=str(error), ExitCode=code, Restarting=False, Running=False, Pid=0)
+            self.state["Status"] = "created" if self.state["StartedAt"] == NEVER else "exited"
+            self.save()
+            self._tell(self._exits)
+            if self.record["HostConfig"]["AutoRemove"]:
+                self._remove_self()
+            raise BadParameter(str(error)) from None
+        self._ended.clear()
+        self.state.update(FRESH, Status="running", Running=True, Pid=self.running.pid, StartedAt=self.running.started)
+        self.state["FinishedAt"] = self.record.get("LastFinished", NEVER)
+        self.save()
+        self._background(self._monitor(self.running))
+
+    def _spec(self) -> process.Spec:
+        config = self.record["Config"]
+        env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOSTNAME": config["Hostname"]}
+        if config["Tty"]:
+            env["TERM"] = "xterm"
+        env |= {name: value for name, _, value in (entry.partition("=") for entry in config["Env"])}
+        env.setdefault("HOME", "/root")
+        return process.Spec(
+            argv=[self.record["Path"], *self.record["Args"]],
+            env=env,
+            rootfs=str(self.root),
+            cwd=config["WorkingDir"] or "/",
+            hostname=config["Hostname"],
+            rung=self.rung.name,
+            log_path=str(self.log_path),
+            tty=config["Tty"],
+            user=rootfs.user_of(self.root, config["User"]),
+        )
+
+    def adopt(self) -> None:
+        """After an engine restart: take up what still runs, finish what doesn't."""
+        if not (self.state["Running"] or self.state["Restarting"]):
+            return
+        found = process.adopt(self.directory, self.rung.name)
+        if isinstance(found, process.Running):
+            self.running = found
+            self._background(self._monitor(found))
+            return
+        self._finish(found or process.Exit(255, now()))
+        self._after_end()
+
+    # -- its end -----------------------------------------------------------------------------------------------
+
+    async def _monitor(self, running: Running) -> None:
+        self._finish(await running.wait())
+        self._after_end()
+
+    def _finish(self, end: Exit) -> None:
+        self.running = None
+        self.record["LastFinished"] = end.finished
+        self.state.update(FRESH, Status="exited", ExitCode=end.code, StartedAt=self.state["StartedAt"])
+        self.state["FinishedAt"] = end.finished
+
+    def _after_end(self) -> None:
+        """Obey the restart policy, or rest."""
+        again = self._restarts()
+        if again:
+            self.state.update(Status="restarting", Restarting=True, Running=True)
+        self.save()
+        self._ended.set()
+        self._tell(self._exits)
+        if again:
+            self._background(self._restart_later())
+        elif self.record["HostConfig"]["AutoRemove"]:
+            self._remove_self()
+
+    def _restarts(self) -> bool:
+        policy = self.record["HostConfig"]["RestartPolicy"]
+        if self.record["Stopped"]:
+            return False
+        if policy["Name"] == "on-failure":
+            most = policy["MaximumRetryCount"]
+            return bool(self.state["ExitCode"]) and (not most or self.record["RestartCount"] < most)
+        return policy["Name"] in ("always", "unless-stopped")
+
+    async def _restart_later(self) -> None:
+        """Wait longer each time, but begin anew after a run of ten seconds."""
+        began = time.monotonic()
+        await asyncio.sleep(self._pause)
+        async with self._lock:
+            if self.record["Stopped"] or self.running is not None or not self.state["Restarting"]:
+                return
+            self.record["RestartCount"] += 1
+            with contextlib.suppress(Fault):
+                await self._launch()
+        self._pause = min(self._pause * 2, LONGEST_PAUSE)
+        if self.running is not None:
+            self._background(self._calm(self.running, began))
+
+    async def _calm(self, running: Running, began: float) -> None:
+        await asyncio.sleep(LONG_RUN)
+        if self.running is running:
+            self._pause = FIRST_PAUSE
+
+    # -- stopping ----------------------------------------------------------------------------------------------
+
+    async def stop(self, seconds: int | None, signal: str | None = None) -> bool:
+        """Stop it, and return when it has ended; False if it doesn't run."""
+        self.record["Stopped"] = True
+        if self.running is None:
+            return self._stop_restarting()
+        config = self.record["Config"]
+        wait = seconds if seconds is not None else config.get("StopTimeout")
+        wait = PATIENCE if wait is None else wait
+        await self._end(signals.parse(signal or config.get("StopSignal") or "SIGTERM"), wait)
+        return True
+
+    def _stop_restarting(self) -> bool:
+        if not self.state["Restarting"]:
+            return False
+        self.state.update(Status="exited", Restarting=False, Running=False)
+        self.save()
+        return True
+
+    async def _end(self, number: int, seconds: float) -> None:
+        """Send a signal, and after so many seconds KILL; less than 0 is for ever."""
+        running, ended = self.running, self._ended
+        if running is None:
+            return
+        running.signal(number)
+        try:
+            await asyncio.wait_for(ended.wait(), seconds if seconds >= 0 else None)
+        except TimeoutError:
+            running.signal(signals.parse("KILL"))
+            await ended.wait()
+
+    async def restart(self, seconds: int | None, signal: str | None = None) -> None:
+        """Stop it if it runs, and start it."""
+        if self.running is not None or self.state["Restarting"]:
+            await self.stop(seconds, signal)
+        await self.start()
+
+    def kill(self, signal: str) -> None:
+        """Send a signal. Raises Conflict if it doesn't run, BadParameter for an unknown signal."""
+        try:
+            number = signals.parse(signal or "KILL")
+        except ValueError:
+            raise BadParameter(f"Invalid signal: {signal}") from None
+        if self.running is None:
+            raise Conflict(f"Container {self.id} is not running")
+        if number in (signals.parse("KILL"), signals.parse(self.record["Config"].get("StopSignal") or "TERM")):
+            self.record["Stopped"] = True
+            self.save()
+        self.running.signal(number)
+
+    async def remove(self, force: bool) -> None:
+        """End it if `force` allows, and remove what is on disk. Raises Conflict if it runs."""
+        if (self.running is not None or self.state["Restarting"]) and not force:
+            raise Conflict(
+                f"You cannot remove a running container {self.id}. "
+                "Stop the container before attempting removal or force remove"
+            )
+        self.record["Stopped"] = True
+        self.record["HostConfig"]["AutoRemove"] = False
+        self._stop_restarting()
+        await self._end(signals.parse("KILL"), 0)
+        await asyncio.to_thread(self._clear)
+        self._gone(self)
+        self._tell(self._removals)
+
+    def _remove_self(self) -> None:
+        self._clear()
+        self._gone(self)
+        self._tell(self._removals)
+
+    def _clear(self) -> None:
+        """The record goes first: a crash in between leaves rubbish, never half a container."""
+        (self.directory / "container.json").unlink(missing_ok=True)
+        rootfs.remove(self.directory)
+
+    # -- waiting -----------------------------------------------------------------------------------------------
+
+    def wait(self, condition: str) -> asyncio.Future[Record]:
+        """Give a future for the answer of wait: `not-running`, `next-exit`, `removed`."""
+        future: asyncio.Future[Record] = asyncio.get_running_loop().create_future()
+        if condition == "removed":
+            self._removals.append(future)
+        elif condition == "next-exit" or self.running is not None or self.state["Restarting"]:
+            self._exits.append(future)
+        else:
+            future.set_result(self._result())
+        return future
+
+    def _result(self) -> Record:
+        error = {"Message": self.state["Error"]} if self.state["Error"] else None
+        return {"Error": error, "StatusCode": self.state["ExitCode"]}
+
+    def _tell(self, waiting: list[asyncio.Future[Record]]) -> None:
+        for future in waiting:
+            if not future.done():
+                future.set_result(self._result())
+        waiting.clear()
+
+    def _background(self, work: Any) -> None:
+        """Run something beside; the set keeps it from being collected."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

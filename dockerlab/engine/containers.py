@@ -1,0 +1,193 @@
+"""All containers: their names and ids, and how one is made."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dockerlab.engine import defaults, names, rootfs, signals, store
+from dockerlab.engine.container import Container
+from dockerlab.engine.faults import BadParameter, Conflict, Fault, NotFound
+from dockerlab.engine.filters import container_filter, missing
+from dockerlab.engine.images import normal
+from dockerlab.engine.moments import nanoseconds, now
+
+if TYPE_CHECKING:
+    from dockerlab.engine.images import Image, Images
+    from dockerlab.engine.isolation import Rung
+
+__all__ = ["Containers"]
+
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+DIGITS = set("0123456789abcdef")
+Record = dict[str, Any]
+
+
+class Containers:
+    """All containers under one directory."""
+
+    def __init__(self, root: Path, images: Images, rung: Rung) -> None:
+        """Keep containers under `root`; `load` reads those that are there."""
+        self.root = root
+        self.images = images
+        self.rung = rung
+        self._all: dict[str, Container] = {}
+        self._names: dict[str, str] = {}
+        root.mkdir(parents=True, exist_ok=True)
+
+    def load(self) -> None:
+        """Read what an earlier engine left: running ones are taken up, rubbish of a crash is removed."""
+        for directory in sorted(self.root.iterdir()):
+            record = store.read(directory / "container.json")
+            if record is None:
+                shutil.rmtree(directory, ignore_errors=True)
+                continue
+            container = Container(directory, self.rung, record, self._forget)
+            self._all[container.id] = container
+            self._names[container.name] = container.id
+        for container in list(self._all.values()):
+            container.adopt()
+
+    def __iter__(self) -> Iterator[Container]:
+        """Give them, the newest first."""
+        return iter(sorted(self._all.values(), key=self.age, reverse=True))
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self._all)
+
+    def using(self, image: Image) -> int:
+        """Count the containers of an image."""
+        return sum(container.record["Image"] == image.id for container in self._all.values())
+
+    @staticmethod
+    def age(container: Container) -> int:
+        """Give when one was created, in nanoseconds."""
+        return nanoseconds(container.record["Created"])
+
+    def find(self, reference: str) -> Container:
+        """Find one by id, name, or the beginning of its id. Raises NotFound."""
+        plain = reference.removeprefix("/")
+        identity = reference if reference in self._all else self._names.get(plain)
+        if identity is None and plain and set(plain) <= DIGITS:
+            found = [known for known in self._all if known.startswith(plain)]
+            if len(found) > 1:
+                raise Fault(f"Multiple IDs found with provided prefix: {plain}")
+            identity = found[0] if found else None
+        if identity is None:
+            raise missing(reference)
+        return self._all[identity]
+
+    def list(self, *, everything: bool, limit: int, filters: dict[str, list[str]]) -> list[Container]:
+        """Give those that are wanted, the newest first. Raises BadParameter for a bad filter."""
+        keep = container_filter(filters, self.find, self.age)
+        stopped_too = everything or limit > 0 or bool({"status", "exited", "before", "since"} & set(filters))
+        found = [one for one in self if (stopped_too or one.state["Running"]) and keep(one)]
+        return found[:limit] if limit > 0 else found
+
+    # -- making one --------------------------------------------------------------------------------------------
+
+    async def create(self, name: str, body: Record) -> tuple[Container, list[str]]:
+        """Make a container; give it with its warnings. Raises BadParameter, NotFound, Conflict."""
+        if not any(value for key, value in body.items() if key in defaults.CONFIG):
+            raise BadParameter("Config cannot be empty in order to create a container")
+        asked_host = body.get("HostConfig") or {}
+        _check(body, asked_host)
+        image = self.images.find(str(body.get("Image") or ""))
+        if image is None:
+            raise NotFound(f"No such image: {normal(str(body.get('Image') or ''))}")
+        identity = secrets.token_hex(32)
+        config = defaults.config(body, image.config, str(body["Image"]), identity[:12])
+        words = [*(config["Entrypoint"] or []), *(config["Cmd"] or [])]
+        if not words:
+            raise BadParameter("No command specified")
+        name = self._reserve(name, identity)
+        try:
+            container = await self._make(identity, name, image.id, words, config, asked_host, body)
+        except BaseException:
+            self._names.pop(name, None)
+            raise
+        self._all[identity] = container
+        return container, defaults.without_effect(asked_host)
+
+    async def _make(
+        self, identity: str, name: str, image: str, words: Any, config: Record, host: Record, body: Record
+    ) -> Container:
+        directory = self.root / identity
+        directory.mkdir()
+        source = self.images.rootfs(self.images.all[image])
+        await asyncio.to_thread(rootfs.prepare, source, directory / "rootfs", config["Hostname"])
+        record = {
+            "Id": identity,
+            "Created": now(),
+            "Name": name,
+            "Path": words[0],
+            "Args": words[1:],
+            "Image": image,
+            "Config": config,
+            "HostConfig": defaults.host_config(host),
+            "NetworkingConfig": body.get("NetworkingConfig") or {},
+        }
+        container = Container.new(directory, self.rung, record, self._forget)
+        container.save()
+        return container
+
+    def _reserve(self, name: str, identity: str) -> str:
+        """Take a name at once, so that no second create has it meanwhile."""
+        plain = name.removeprefix("/")
+        if name and not NAME.fullmatch(plain):
+            raise BadParameter(f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")
+        if plain in self._names:
+            raise Conflict(
+                f'Conflict. The container name "/{plain}" is already in use by container "{self._names[plain]}". '
+                "You have to remove (or rename) that container to be able to reuse that name."
+            )
+        plain = plain or names.invent(set(self._names))
+        self._names[plain] = identity
+        return plain
+
+    def rename(self, container: Container, name: str) -> None:
+        """Give a container another name. Raises BadParameter, Conflict."""
+        if not name:
+            raise BadParameter("Neither old nor new names may be empty")
+        fresh = self._reserve(name, container.id)
+        del self._names[container.name]
+        container.record["Name"] = fresh
+        container.save()
+
+    def _forget(self, container: Container) -> None:
+        self._all.pop(container.id, None)
+        self._names.pop(container.name, None)
+
+
+def _check(body: Record, host: Record) -> None:
+    """Refuse what Docker refuses."""
+    signal = body.get("StopSignal")
+    if signal and not signals.usable(str(signal)):
+        raise BadParameter(f"Invalid signal: {signal}")
+    for key in ("Cmd", "Entrypoint", "Env"):
+        value = body.get(key)
+        if isinstance(value, str) and key != "Env":
+            body[key] = [value]
+        elif value is not None and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
+            raise BadParameter(f"json: cannot unmarshal {key} into a list of strings")
+    for key, kind in (("Labels", dict), ("WorkingDir", str), ("User", str), ("Image", str), ("Tty", bool)):
+        if body.get(key) is not None and not isinstance(body[key], kind):
+            raise BadParameter(f"json: cannot unmarshal {key} into {kind.__name__}")
+    if body.get("WorkingDir") and not body["WorkingDir"].startswith("/"):
+        raise BadParameter(f"the working directory '{body['WorkingDir']}' is invalid, it needs to be an absolute path")
+    policy = host.get("RestartPolicy") or {}
+    kind, count = policy.get("Name") or "no", policy.get("MaximumRetryCount") or 0
+    if kind not in ("no", "always", "unless-stopped", "on-failure"):
+        raise BadParameter(f"invalid restart policy '{kind}'")
+    if count < 0:
+        raise BadParameter("maximum retry count cannot be negative")
+    if count and kind != "on-failure":
+        raise BadParameter(f"maximum retry count cannot be used with restart policy '{kind}'")
+    if host.get("AutoRemove") and kind != "no":
+        raise BadParameter("can't create 'AutoRemove' container with restart policy")

@@ -1,0 +1,44 @@
+"""The engine: one state directory, its images and containers, and the rung they are kept apart with."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dockerlab.engine import store
+from dockerlab.engine.containers import Containers
+from dockerlab.engine.images import Images
+from dockerlab.engine.moments import now
+
+if TYPE_CHECKING:
+    from dockerlab.engine.isolation import Rung
+
+__all__ = ["Engine"]
+
+
+class Engine:
+    """Everything that handlers ask for."""
+
+    def __init__(self, state: Path, rung: Rung) -> None:
+        """Open a state directory, which is then this engine's alone. Raises BlockingIOError if it is in use."""
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.state = state
+        self.rung = rung
+        self._lock = (state / "engine.lock").open("w")
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.set_inheritable(self._lock.fileno(), False)
+        self.started = now()
+        self.identity = self._identity()
+        self.images = Images(state / "images")
+        self.containers = Containers(state / "containers", self.images, rung)
+
+    def _identity(self) -> str:
+        """Give the id that this engine keeps for ever."""
+        known = store.read(self.state / "identity.json")
+        if not known:
+            known = {"id": secrets.token_hex(16)}
+            store.write(self.state / "identity.json", known)
+        return str(known["id"])

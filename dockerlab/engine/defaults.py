@@ -1,0 +1,173 @@
+"""What Docker fills in at create: every field in its order, nulls where it sends nulls."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from dockerlab.engine.protected import MASKED, READ_ONLY
+
+__all__ = ["config", "host_config", "without_effect"]
+
+CONFIG: dict[str, Any] = {
+    "Hostname": "",
+    "Domainname": "",
+    "User": "",
+    "AttachStdin": False,
+    "AttachStdout": False,
+    "AttachStderr": False,
+    "ExposedPorts": None,
+    "Tty": False,
+    "OpenStdin": False,
+    "StdinOnce": False,
+    "Env": [],
+    "Cmd": None,
+    "Healthcheck": None,
+    "ArgsEscaped": None,
+    "Image": "",
+    "Volumes": None,
+    "WorkingDir": "",
+    "Entrypoint": None,
+    "NetworkDisabled": None,
+    "MacAddress": None,
+    "OnBuild": None,
+    "Labels": {},
+    "StopSignal": None,
+    "StopTimeout": None,
+    "Shell": None,
+}
+#: Docker leaves these out when nobody has set them.
+OMITTED = {
+    "ExposedPorts",
+    "Healthcheck",
+    "ArgsEscaped",
+    "NetworkDisabled",
+    "MacAddress",
+    "StopSignal",
+    "StopTimeout",
+    "Shell",
+}
+
+HOST_CONFIG: dict[str, Any] = {
+    "Binds": None,
+    "ContainerIDFile": "",
+    "LogConfig": {"Type": "json-file", "Config": {}},
+    "NetworkMode": "default",
+    "PortBindings": None,
+    "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
+    "AutoRemove": False,
+    "VolumeDriver": "",
+    "VolumesFrom": None,
+    "CapAdd": None,
+    "CapDrop": None,
+    "CgroupnsMode": "private",
+    "Dns": [],
+    "DnsOptions": [],
+    "DnsSearch": [],
+    "ExtraHosts": None,
+    "GroupAdd": None,
+    "IpcMode": "private",
+    "Cgroup": "",
+    "Links": None,
+    "OomScoreAdj": 0,
+    "PidMode": "",
+    "Privileged": False,
+    "PublishAllPorts": False,
+    "ReadonlyRootfs": False,
+    "SecurityOpt": None,
+    "UTSMode": "",
+    "UsernsMode": "",
+    "ShmSize": 67108864,
+    "Runtime": "dockerlab",
+    "ConsoleSize": [0, 0],
+    "Isolation": "",
+    "CpuShares": 0,
+    "Memory": 0,
+    "NanoCpus": 0,
+    "CgroupParent": "",
+    "BlkioWeight": 0,
+    "BlkioWeightDevice": [],
+    "BlkioDeviceReadBps": [],
+    "BlkioDeviceWriteBps": [],
+    "BlkioDeviceReadIOps": [],
+    "BlkioDeviceWriteIOps": [],
+    "CpuPeriod": 0,
+    "CpuQuota": 0,
+    "CpuRealtimePeriod": 0,
+    "CpuRealtimeRuntime": 0,
+    "CpusetCpus": "",
+    "CpusetMems": "",
+    "Devices": [],
+    "DeviceCgroupRules": None,
+    "DeviceRequests": None,
+    "MemoryReservation": 0,
+    "MemorySwap": 0,
+    "MemorySwappiness": None,
+    "OomKillDisable": False,
+    "PidsLimit": None,
+    "Ulimits": [],
+    "CpuCount": 0,
+    "CpuPercent": 0,
+    "IOMaximumIOps": 0,
+    "IOMaximumBandwidth": 0,
+    "MaskedPaths": list(MASKED),
+    "ReadonlyPaths": list(READ_ONLY),
+}
+#: What the practice engine acts on, or what needs no acting.
+OBEYED = {
+    "AutoRemove",
+    "RestartPolicy",
+    "LogConfig",
+    "NetworkMode",
+    "ConsoleSize",
+    "ShmSize",
+    "Runtime",
+    "Isolation",
+    "MaskedPaths",
+    "ReadonlyPaths",
+    "ContainerIDFile",
+    "CgroupnsMode",
+    "IpcMode",
+}
+
+
+def config(asked: dict[str, Any], image: dict[str, Any], name: str, short_id: str) -> dict[str, Any]:
+    """Merge what was asked for with what the image brings, as Docker does."""
+    made = copy.deepcopy(CONFIG)
+    made.update({key: value for key, value in asked.items() if key in CONFIG and value is not None})
+    made["Hostname"] = made["Hostname"] or short_id
+    made["Image"] = name
+    own = {entry.partition("=")[0] for entry in made["Env"] or []}
+    brought = [entry for entry in image.get("Env") or [] if entry.partition("=")[0] not in own]
+    made["Env"] = [*(made["Env"] or []), *brought]
+    if not made["Entrypoint"]:
+        if not made["Cmd"]:
+            made["Cmd"] = image.get("Cmd")
+        made["Entrypoint"] = image.get("Entrypoint")
+    for key in ("WorkingDir", "User", "StopSignal"):
+        made[key] = made[key] or image.get(key) or CONFIG[key]
+    made["Labels"] = {**(image.get("Labels") or {}), **(made["Labels"] or {})}
+    return {key: value for key, value in made.items() if value is not None or key not in OMITTED}
+
+
+def host_config(asked: dict[str, Any]) -> dict[str, Any]:
+    """Fill up a HostConfig."""
+    made = copy.deepcopy(HOST_CONFIG)
+    made.update({key: value for key, value in asked.items() if value is not None})
+    made["NetworkMode"] = made["NetworkMode"] or "default"
+    made["PortBindings"] = made["PortBindings"] or {}
+    policy = made["RestartPolicy"] or {}
+    made["RestartPolicy"] = {
+        "Name": policy.get("Name") or "no",
+        "MaximumRetryCount": policy.get("MaximumRetryCount") or 0,
+    }
+    return made
+
+
+def without_effect(asked: dict[str, Any]) -> list[str]:
+    """Name the settings that are kept and shown, and that the practice engine does not act on."""
+    return [
+        f"HostConfig.{key} is kept, and has no effect on the practice engine."
+        for key, value in asked.items()
+        if key not in OBEYED and value and value != HOST_CONFIG.get(key) and value not in ("default", -1)
+    ]

@@ -1,0 +1,92 @@
+"""A request as a handler sees it, and the answers that it may give."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dockerlab.engine.faults import BadParameter
+
+if TYPE_CHECKING:
+    from dockerlab.operations import Operation
+
+__all__ = ["Answer", "Request", "done", "json_answer", "stream"]
+
+FALSE = {"", "0", "no", "false", "none"}
+
+
+@dataclass(slots=True)
+class Request:
+    """One request: its operation, and its parameters by the names of the API."""
+
+    operation: Operation
+    version: tuple[int, ...]
+    path: dict[str, str]
+    query: dict[str, list[str]]
+    headers: dict[str, str]
+    body: bytes = b""
+
+    @property
+    def id(self) -> str:
+        """The object that it is about: `{id}` or `{name}` of the path."""
+        return next(iter(self.path.values()))
+
+    def text(self, name: str, default: str = "") -> str:
+        """Give a query parameter as text."""
+        return self.query.get(name, [default])[-1]
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """Give a query parameter as yes or no; Docker takes every word but a few for yes."""
+        return self.text(name).strip().lower() not in FALSE if name in self.query else default
+
+    def number(self, name: str) -> int | None:
+        """Give a query parameter as a whole number. Raises BadParameter in Go's words, as Docker does."""
+        text = self.text(name)
+        if not text:
+            return None
+        try:
+            return int(text)
+        except ValueError:
+            raise BadParameter(f'strconv.Atoi: parsing "{text}": invalid syntax') from None
+
+    def json(self) -> dict[str, Any]:
+        """Give the JSON body. Raises BadParameter."""
+        kind = self.headers.get("content-type", "").partition(";")[0].strip()
+        if kind != "application/json":
+            raise BadParameter(f"Content-Type specified ({kind}) must be 'application/json'")
+        try:
+            value = json.loads(self.body or b"{}")
+        except ValueError as error:
+            raise BadParameter(f"the body is not JSON: {error}") from None
+        if not isinstance(value, dict):
+            raise BadParameter("the body is not a JSON object")
+        return value
+
+
+@dataclass(slots=True)
+class Answer:
+    """One answer: a status with a whole body, or with chunks that are sent as they come."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = ""
+    chunks: AsyncIterator[bytes] | None = None
+    headers: list[tuple[str, str]] = field(default_factory=list)
+
+
+def json_answer(value: Any, status: int = 200) -> Answer:
+    """Answer with JSON. The content type is this word alone: the docker CLI compares it as a whole."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return Answer(status, text.encode("utf-8", "replace") + b"\n", "application/json")
+
+
+def done(changed: bool = True) -> Answer:
+    """Answer 204, or 304 if nothing had to be changed."""
+    return Answer(204 if changed else 304)
+
+
+def stream(chunks: AsyncIterator[bytes], content_type: str) -> Answer:
+    """Answer with chunks."""
+    return Answer(200, content_type=content_type, chunks=chunks)

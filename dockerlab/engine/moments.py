@@ -1,0 +1,60 @@
+"""Moments and durations as the API writes them."""
+
+from __future__ import annotations
+
+import time
+from calendar import timegm
+
+__all__ = ["NEVER", "ago", "nanoseconds", "now"]
+
+NEVER = "0001-01-01T00:00:00Z"
+SECOND = 10**9
+
+
+def now() -> str:
+    """Give the moment as RFC 3339, to the nanosecond."""
+    return written(time.time_ns())
+
+
+def written(moment: int) -> str:
+    """Write nanoseconds since 1970 as RFC 3339."""
+    seconds, rest = divmod(moment, SECOND)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{rest:09d}Z"
+
+
+def nanoseconds(text: str) -> int:
+    """Read a moment that `written` wrote; 0 for one that never was."""
+    if not text or text.startswith("0001-"):
+        return 0
+    whole, _, rest = text.rstrip("Z").partition(".")
+    return timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) * SECOND + int(rest.ljust(9, "0")[:9] or 0)
+
+
+def asked(text: str) -> int:
+    """Read `since` or `until`: seconds since 1970 with a fraction, or RFC 3339. Raises ValueError."""
+    text = text.strip()
+    if not text:
+        return 0
+    if "T" in text:
+        return nanoseconds(text)
+    whole, _, rest = text.partition(".")
+    return int(whole) * SECOND + int(rest.ljust(9, "0")[:9] or 0)
+
+
+def ago(text: str) -> str:
+    """Say how long ago a moment was, in Docker's words: `3 minutes`, `About an hour`."""
+    seconds = (time.time_ns() - nanoseconds(text)) // SECOND
+    minutes, hours = seconds // 60, (seconds + 1800) // 3600
+    steps = (
+        (seconds < 1, "Less than a second"),
+        (seconds == 1, "1 second"),
+        (seconds < 60, f"{seconds} seconds"),
+        (minutes == 1, "About a minute"),
+        (minutes < 60, f"{minutes} minutes"),
+        (hours == 1, "About an hour"),
+        (hours < 48, f"{hours} hours"),
+        (hours < 24 * 14, f"{hours // 24} days"),
+        (hours < 24 * 60, f"{hours // 24 // 7} weeks"),
+        (hours < 24 * 365 * 2, f"{hours // 24 // 30} months"),
+    )
+    return next((words for fits, words in steps if fits), f"{hours // 24 // 365} years")

@@ -1,0 +1,204 @@
+"""Starts a container through its shim, and finds it again after an engine restart."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal as signals
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dockerlab.engine import store
+from dockerlab.engine.isolation import Rung
+from dockerlab.engine.moments import now
+
+__all__ = ["Exit", "Running", "Spec", "StartFailed", "adopt", "start"]
+
+SHIM = Path(__file__).with_name("shim.py")
+START_SECONDS = 30
+LOST = 137
+NEVER_IGNORED = {signals.SIGKILL, signals.SIGSTOP}
+
+
+class StartFailed(Exception):
+    """A container could not be started; `code` is 126 or 127."""
+
+    def __init__(self, text: str, code: int) -> None:
+        """Take the engine's words and the exit code."""
+        super().__init__(text)
+        self.code = code
+
+
+@dataclass(slots=True)
+class Spec:
+    """What the shim is to start."""
+
+    argv: list[str]
+    env: dict[str, str]
+    rootfs: str
+    cwd: str
+    hostname: str
+    rung: str
+    log_path: str
+    tty: bool = False
+    user: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a container ended."""
+
+    code: int
+    finished: str
+
+
+@dataclass(slots=True)
+class Running:
+    """A container that runs: its first process, and the shim that watches it."""
+
+    directory: Path
+    rung: str
+    pid: int
+    ticks: int
+    shim: int
+    shim_ticks: int
+    started: str
+    process: asyncio.subprocess.Process | None = field(default=None, repr=False)
+
+    async def wait(self) -> Exit:
+        """Wait until it has ended. Without a word from the shim (it was killed) the code is 137."""
+        if _same(self.shim, self.shim_ticks):
+            await _ended(self.shim)
+        if self.process is not None:
+            await self.process.wait()
+        told = store.read(self.directory / "exit.json")
+        if told is None:
+            if _same(self.pid, self.ticks):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self.pid, signals.SIGKILL)
+            return Exit(LOST, now())
+        return Exit(int(told["code"]), str(told["finished"]))
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the first process, which is protected as in a pid namespace, on every rung."""
+        if not _same(self.pid, self.ticks):
+            return
+        if self.rung == "plain" and number not in NEVER_IGNORED and not _handles(self.pid, number):
+            return  # a kernel drops it for the first process of a namespace; here we do
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def pids(self) -> list[int]:
+        """Give the pids of all of its processes, as this machine numbers them."""
+        found, todo = [], [self.shim]
+        children: dict[int, list[int]] = {}
+        for entry in os.listdir("/proc"):
+            if entry.isdigit() and (parent := _parent(int(entry))) is not None:
+                children.setdefault(parent, []).append(int(entry))
+        while todo:
+            for child in children.get(todo.pop(), []):
+                found.append(child)
+                todo.append(child)
+        return sorted(found)
+
+
+async def start(spec: Spec, directory: Path, rung: Rung) -> Running:
+    """Start a container. Raises StartFailed."""
+    for name in ("exit.json", "pid.json"):
+        (directory / name).unlink(missing_ok=True)
+    store.write(directory / "spec.json", asdict(spec))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-S",
+        "-E",
+        str(SHIM),
+        str(directory),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+        cwd="/",
+    )
+    told = await _first_word(process)
+    if "error" in told:
+        raise StartFailed(str(told["error"]), int(told["code"]))
+    facts = {name: told[name] for name in ("pid", "ticks", "shim", "shim_ticks", "started")}
+    return Running(directory, rung.name, process=process, **facts)
+
+
+async def _first_word(process: asyncio.subprocess.Process) -> dict[str, Any]:
+    assert process.stdout is not None  # noqa: S101  (asked for above)
+    assert process.stderr is not None  # noqa: S101
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), START_SECONDS)
+        told = json.loads(line) if line.strip() else None
+    except (TimeoutError, ValueError):
+        process.kill()
+        told = None
+    if told is None:
+        reason = (await process.stderr.read()).decode("utf-8", "replace").strip().rpartition("\n")[2]
+        await process.wait()
+        raise StartFailed(f"failed to create shim task: {reason or 'the shim did not answer'}", 126)
+    if "error" in told:
+        await process.wait()
+    answer: dict[str, Any] = told
+    return answer
+
+
+def adopt(directory: Path, rung: str) -> Running | Exit | None:
+    """Find a container after an engine restart: it runs, it has ended, or it never began (None)."""
+    told, begun = store.read(directory / "exit.json"), store.read(directory / "pid.json")
+    if told is not None:
+        return Exit(int(told["code"]), str(told["finished"]))
+    if begun is None:
+        return None
+    if _same(begun["shim"], begun["shim_ticks"]):
+        return Running(directory, rung, **begun)
+    if _same(begun["pid"], begun["ticks"]):
+        os.kill(begun["pid"], signals.SIGKILL)
+    return Exit(LOST, now())
+
+
+async def _ended(pid: int) -> None:
+    """Wait for the end of a process that need not be our child."""
+    loop, over = asyncio.get_running_loop(), asyncio.Event()
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    loop.add_reader(handle, over.set)
+    try:
+        await over.wait()
+    finally:
+        loop.remove_reader(handle)
+        os.close(handle)
+
+
+def _same(pid: int, ticks: int) -> bool:
+    """Is this still the process that began then, and not a later one with its number?"""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return False
+    return int(fields[19]) == ticks and fields[0] not in "ZX"
+
+
+def _parent(pid: int) -> int | None:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (OSError, ValueError):
+        return None
+
+
+def _handles(pid: int, number: int) -> bool:
+    """Has the process a handler for the signal?"""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    caught = next((line for line in status.splitlines() if line.startswith("SigCgt:")), "SigCgt: 0")
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)

@@ -1,0 +1,269 @@
+"""How a container is told: its summary in the list, and inspect. Every field in Docker's order."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from dockerlab.engine import rootfs
+from dockerlab.engine.moments import NEVER, ago, nanoseconds
+
+if TYPE_CHECKING:
+    from dockerlab.engine.container import Container
+    from dockerlab.engine.images import Image, Images
+
+__all__ = ["image_history", "image_inspect", "image_summary", "inspect", "sizes", "status", "summary"]
+
+SECOND = 10**9
+Version = tuple[int, ...]
+Record = dict[str, Any]
+EMPTY_ENDPOINT: Record = {
+    "IPAMConfig": None,
+    "Links": None,
+    "Aliases": None,
+    "NetworkID": "",
+    "EndpointID": "",
+    "Gateway": "",
+    "IPAddress": "",
+    "IPPrefixLen": 0,
+    "IPv6Gateway": "",
+    "GlobalIPv6Address": "",
+    "GlobalIPv6PrefixLen": 0,
+    "MacAddress": "",
+    "DriverOpts": None,
+}
+SETTINGS: Record = {
+    "Bridge": "",
+    "SandboxID": "",
+    "HairpinMode": False,
+    "LinkLocalIPv6Address": "",
+    "LinkLocalIPv6PrefixLen": 0,
+    "Ports": {},
+    "SandboxKey": "",
+    "SecondaryIPAddresses": None,
+    "SecondaryIPv6Addresses": None,
+    "EndpointID": "",
+    "Gateway": "",
+    "GlobalIPv6Address": "",
+    "GlobalIPv6PrefixLen": 0,
+    "IPAddress": "",
+    "IPPrefixLen": 0,
+    "IPv6Gateway": "",
+    "MacAddress": "",
+}
+
+
+def status(container: Container) -> str:
+    """Give the human phrase: `Up 2 minutes`, `Exited (0) 3 seconds ago`, `Created`."""
+    state = container.state
+    if state["Status"] == "running":
+        return f"Up {ago(state['StartedAt'])}"
+    if state["Status"] == "restarting":
+        return f"Restarting ({state['ExitCode']}) {ago(state['FinishedAt'])} ago"
+    if state["Status"] == "created" or state["FinishedAt"] == NEVER:
+        return "Created"
+    return f"Exited ({state['ExitCode']}) {ago(state['FinishedAt'])} ago"
+
+
+def command(container: Container) -> str:
+    """Write path and arguments as Docker does: an argument with spaces or quotes is quoted."""
+    words = [container.record["Path"], *container.record["Args"]]
+    return " ".join(shlex.quote(word) if set(word) & set(" \"'\\$\t\n;&|<>()`*") else word for word in words)
+
+
+def _network(container: Container) -> str:
+    mode = str(container.record["HostConfig"]["NetworkMode"])
+    return "bridge" if mode in ("default", "") else mode
+
+
+def networks(container: Container, version: Version) -> Record:
+    """Tell the network. The practice engine gives containers a loopback of their own, and no addresses yet."""
+    name = _network(container)
+    if name.startswith("container:"):
+        return {}
+    endpoint = {**EMPTY_ENDPOINT, "NetworkID": hashlib.sha256(f"dockerlab network {name}".encode()).hexdigest()}
+    if version >= (1, 44):
+        endpoint["DNSNames"] = None
+    if version >= (1, 48):
+        endpoint["GwPriority"] = 0
+    return {name: endpoint}
+
+
+def summary(container: Container, version: Version, sized: tuple[int, int] | None) -> Record:
+    """Make one item of the list."""
+    record = container.record
+    made = {
+        "Id": container.id,
+        "Names": [f"/{container.name}"],
+        "Image": record["Config"]["Image"],
+        "ImageID": record["Image"],
+        "Command": command(container),
+        "Created": nanoseconds(record["Created"]) // SECOND,
+        "Ports": [],
+    }
+    if sized is not None:
+        made |= {name: size for name, size in zip(("SizeRw", "SizeRootFs"), sized, strict=True) if size}
+    return made | {
+        "Labels": record["Config"]["Labels"],
+        "State": container.state["Status"],
+        "Status": status(container),
+        "HostConfig": {"NetworkMode": record["HostConfig"]["NetworkMode"]},
+        "NetworkSettings": {"Networks": networks(container, version)},
+        "Mounts": [],
+    }
+
+
+def inspect(container: Container, version: Version, sized: tuple[int, int] | None) -> Record:
+    """Make the whole document."""
+    record = container.record
+    etc = container.root / "etc"
+    made = {
+        "Id": container.id,
+        "Created": record["Created"],
+        "Path": record["Path"],
+        "Args": record["Args"],
+        "State": container.state,
+        "Image": record["Image"],
+        "ResolvConfPath": str(etc / "resolv.conf"),
+        "HostnamePath": str(etc / "hostname"),
+        "HostsPath": str(etc / "hosts"),
+        "LogPath": str(container.log_path),
+        "Name": f"/{container.name}",
+        "RestartCount": record["RestartCount"],
+        "Driver": "copy",
+        "Platform": "linux",
+        "MountLabel": "",
+        "ProcessLabel": "",
+        "AppArmorProfile": "",
+        "ExecIDs": None,
+        "HostConfig": host_config(record["HostConfig"], version),
+        "GraphDriver": {"Data": {"RootDir": str(container.root)}, "Name": "copy"},
+    }
+    if sized is not None:
+        made |= {"SizeRw": sized[0], "SizeRootFs": sized[1]}
+    return made | {
+        "Mounts": [],
+        "Config": record["Config"],
+        "NetworkSettings": {**SETTINGS, "Networks": networks(container, version)},
+    }
+
+
+def host_config(kept: Record, version: Version) -> Record:
+    """Tell the HostConfig; kernel memory was known up to 1.41, where it stands between two other limits."""
+    if version > (1, 41):
+        return kept
+    made: Record = {}
+    for key, value in kept.items():
+        if key == "MemoryReservation":
+            made |= {"KernelMemory": 0, "KernelMemoryTCP": 0}
+        made[key] = value
+    return made
+
+
+def sizes(container: Container, images: Images) -> tuple[int, int]:
+    """Measure what a container wrote, and all that it has."""
+    image = images.all.get(container.record["Image"])
+    return rootfs.sizes(images.rootfs(image) if image is not None else container.root, container.root)
+
+
+# -- images --------------------------------------------------------------------------------------------------
+
+IMAGE_CONFIG: Record = {
+    "Hostname": "",
+    "Domainname": "",
+    "User": "",
+    "AttachStdin": False,
+    "AttachStdout": False,
+    "AttachStderr": False,
+    "Tty": False,
+    "OpenStdin": False,
+    "StdinOnce": False,
+    "Env": None,
+    "Cmd": None,
+    "Image": "",
+    "Volumes": None,
+    "WorkingDir": "",
+    "Entrypoint": None,
+    "OnBuild": None,
+    "Labels": None,
+}
+#: From 1.50 on an image's configuration has no fields that only a container uses.
+CONTAINER_ONLY = {
+    "Hostname",
+    "Domainname",
+    "AttachStdin",
+    "AttachStdout",
+    "AttachStderr",
+    "Tty",
+    "OpenStdin",
+    "StdinOnce",
+    "Image",
+}
+
+
+def image_summary(image: Image, version: Version, containers: int) -> Record:
+    """Make one item of the image list."""
+    made = {
+        "Containers": containers if version >= (1, 51) else -1,
+        "Created": nanoseconds(image.created) // SECOND,
+        "Id": image.id,
+        "Labels": image.config.get("Labels"),
+        "ParentId": "",
+        "RepoDigests": [] if version >= (1, 43) else None,
+        "RepoTags": image.tags,
+        "SharedSize": -1,
+        "Size": image.size,
+    }
+    if version < (1, 44):
+        made["VirtualSize"] = image.size
+    return made
+
+
+def image_inspect(image: Image, version: Version, directory: str) -> Record:
+    """Make the whole document of an image."""
+    config = {**IMAGE_CONFIG, **image.config}
+    if version >= (1, 50):
+        config = {key: value for key, value in config.items() if key not in CONTAINER_ONLY}
+    made: Record = {
+        "Id": image.id,
+        "RepoTags": image.tags,
+        "RepoDigests": [],
+        "Parent": "",
+        "Comment": "",
+        "Created": image.created,
+    }
+    if version < (1, 45):
+        made |= {"Container": "", "ContainerConfig": dict(IMAGE_CONFIG)}
+    made |= {
+        "DockerVersion": "",
+        "Author": "",
+        "Config": config,
+        "Architecture": image.architecture,
+        "Os": "linux",
+        "Size": image.size,
+    }
+    if version < (1, 44):
+        made["VirtualSize"] = image.size
+    return made | {
+        "GraphDriver": {"Data": {"RootDir": directory}, "Name": "copy"},
+        "RootFS": {"Type": "layers", "Layers": image.layers},
+        "Metadata": {"LastTagTime": NEVER},
+    }
+
+
+def image_history(image: Image) -> list[Record]:
+    """Tell how an image was made, the last step first; only the newest step has an id."""
+    steps = []
+    for number, step in enumerate(reversed(image.history)):
+        steps.append(
+            {
+                "Comment": step.get("comment", ""),
+                "Created": nanoseconds(step["created"]) // SECOND,
+                "CreatedBy": step.get("created_by", ""),
+                "Id": image.id if not number else "<missing>",
+                "Size": 0 if step.get("empty_layer") else image.size,
+                "Tags": image.tags if not number else None,
+            }
+        )
+    return steps
