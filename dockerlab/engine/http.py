@@ -25,6 +25,8 @@ __all__ = ["Server"]
 
 BLOCK = 1 << 16
 HEADER_BYTES, BODY_BYTES = 1 << 16, 64 << 20
+#: Docker's HTTP server doesn't count a body that is longer than its buffer: it sends chunks.
+UNCHUNKED_BYTES = 2048
 IDLE_SECONDS, BODY_SECONDS = 600, 60
 SERVER = "dockerlab/0.1.0 (linux)"
 OLDEST = (1, 24)
@@ -162,7 +164,8 @@ class Connection:
             await self._send(answer, "GET", close=True)
 
     async def _send(self, answer: Answer, method: str, close: bool = False) -> None:
-        response = h11.Response(status_code=answer.status, headers=_headers(answer, close), reason=_reason(answer.status))
+        reason = REASONS.get(answer.status, "")
+        response = h11.Response(status_code=answer.status, headers=_headers(answer, close), reason=reason)
         self.writer.write(self.h11.send(response) or b"")
         if answer.chunks is None:
             if answer.body and method != "HEAD":
@@ -210,7 +213,7 @@ def _headers(answer: Answer, close: bool) -> list[tuple[str, str]]:
         headers.append(("Content-Type", answer.content_type))
     headers += [("Docker-Experimental", "false"), ("Ostype", "linux"), ("Server", SERVER), *answer.headers]
     headers.append(("Date", formatdate(usegmt=True)))
-    if answer.chunks is not None:
+    if answer.chunks is not None or len(answer.body) > UNCHUNKED_BYTES:
         headers.append(("Transfer-Encoding", "chunked"))
     elif answer.status not in (204, 304):
         headers.append(("Content-Length", str(len(answer.body))))
@@ -234,7 +237,3 @@ REASONS = {
     501: "Not Implemented",
     503: "Service Unavailable",
 }
-
-
-def _reason(status: int) -> str:
-    return REASONS.get(status, "")
