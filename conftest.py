@@ -47,7 +47,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if base is None:
         return
     if (base / "state").exists():
-        engine("stop")
+        engine("reset")  # and not only stop: containers outlive their engine
     shutil.rmtree(base, ignore_errors=True)
 
 
