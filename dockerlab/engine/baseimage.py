@@ -24,6 +24,7 @@ CREATED, MTIME = "2024-01-01T00:00:00Z", 1704067200
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PLACES = ("/bin/busybox", "/usr/bin/busybox", "/usr/local/bin/busybox", "/bin/busybox.static", "/sbin/busybox")
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
+PT_INTERP = 3
 PRIVATE, OPEN, STICKY, PLAIN = 0o700, 0o755, 0o1777, 0o644
 
 DIRECTORIES = {
@@ -82,7 +83,8 @@ def is_static(program: Path) -> bool:
         start, size, count = (int.from_bytes(head[a:b], order) for a, b in ((32, 40), (54, 56), (56, 58)))  # type: ignore[arg-type]
         file.seek(start)
         headers = file.read(size * count)
-    return all(int.from_bytes(headers[at : at + 4], order) != 3 for at in range(0, len(headers), size))  # type: ignore[arg-type]
+    kinds = (int.from_bytes(headers[at : at + 4], order) for at in range(0, len(headers), size))  # type: ignore[arg-type]
+    return PT_INTERP not in kinds
 
 
 def make(busybox: str, target: Path) -> Made:
@@ -109,7 +111,8 @@ def _members(data: bytes, applets: list[str]) -> Iterator[tuple[tarfile.TarInfo,
     """Directories before what lies in them, the binary before its links."""
     entries = {name: (_info(name, tarfile.DIRTYPE, mode), b"") for name, mode in DIRECTORIES.items()}
     for name, text in FILES.items():
-        entries[name] = _info(name, tarfile.REGTYPE, 0o640 if name.endswith("shadow") else PLAIN, len(text)), text.encode()
+        mode = 0o640 if name.endswith("shadow") else PLAIN
+        entries[name] = _info(name, tarfile.REGTYPE, mode, len(text)), text.encode()
     entries["bin/busybox"] = _info("bin/busybox", tarfile.REGTYPE, OPEN, len(data)), data
     for applet in applets:
         entries[f"bin/{applet}"] = _info(f"bin/{applet}", tarfile.LNKTYPE, OPEN, target="bin/busybox"), b""

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["Containers"]
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+TYPES: dict[str, type] = {"Labels": dict, "WorkingDir": str, "User": str, "Image": str, "Tty": bool}
 DIGITS = set("0123456789abcdef")
 Record = dict[str, Any]
+Warnings = list[str]
 
 
 class Containers:
@@ -92,7 +94,7 @@ class Containers:
 
     # -- making one --------------------------------------------------------------------------------------------
 
-    async def create(self, name: str, body: Record) -> tuple[Container, list[str]]:
+    async def create(self, name: str, body: Record) -> tuple[Container, Warnings]:
         """Make a container; give it with its warnings. Raises BadParameter, NotFound, Conflict."""
         if not any(value for key, value in body.items() if key in defaults.CONFIG):
             raise BadParameter("Config cannot be empty in order to create a container")
@@ -108,31 +110,29 @@ class Containers:
             raise BadParameter("No command specified")
         name = self._reserve(name, identity)
         try:
-            container = await self._make(identity, name, image.id, words, config, asked_host, body)
+            record = {
+                "Id": identity,
+                "Created": now(),
+                "Name": name,
+                "Path": words[0],
+                "Args": words[1:],
+                "Image": image.id,
+                "Config": config,
+                "HostConfig": defaults.host_config(asked_host),
+                "NetworkingConfig": body.get("NetworkingConfig") or {},
+            }
+            container = await self._make(record)
         except BaseException:
             self._names.pop(name, None)
             raise
         self._all[identity] = container
         return container, defaults.without_effect(asked_host)
 
-    async def _make(
-        self, identity: str, name: str, image: str, words: Any, config: Record, host: Record, body: Record
-    ) -> Container:
-        directory = self.root / identity
+    async def _make(self, record: Record) -> Container:
+        directory = self.root / record["Id"]
         directory.mkdir()
-        source = self.images.rootfs(self.images.all[image])
-        await asyncio.to_thread(rootfs.prepare, source, directory / "rootfs", config["Hostname"])
-        record = {
-            "Id": identity,
-            "Created": now(),
-            "Name": name,
-            "Path": words[0],
-            "Args": words[1:],
-            "Image": image,
-            "Config": config,
-            "HostConfig": defaults.host_config(host),
-            "NetworkingConfig": body.get("NetworkingConfig") or {},
-        }
+        source, hostname = self.images.rootfs(self.images.all[record["Image"]]), record["Config"]["Hostname"]
+        await asyncio.to_thread(rootfs.prepare, source, directory / "rootfs", hostname)
         container = Container.new(directory, self.rung, record, self._forget)
         container.save()
         return container
@@ -176,9 +176,9 @@ def _check(body: Record, host: Record) -> None:
             body[key] = [value]
         elif value is not None and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
             raise BadParameter(f"json: cannot unmarshal {key} into a list of strings")
-    for key, kind in (("Labels", dict), ("WorkingDir", str), ("User", str), ("Image", str), ("Tty", bool)):
-        if body.get(key) is not None and not isinstance(body[key], kind):
-            raise BadParameter(f"json: cannot unmarshal {key} into {kind.__name__}")
+    for key, wanted in TYPES.items():
+        if body.get(key) is not None and not isinstance(body[key], wanted):
+            raise BadParameter(f"json: cannot unmarshal {key} into {wanted.__name__}")
     if body.get("WorkingDir") and not body["WorkingDir"].startswith("/"):
         raise BadParameter(f"the working directory '{body['WorkingDir']}' is invalid, it needs to be an absolute path")
     policy = host.get("RestartPolicy") or {}

@@ -143,7 +143,13 @@ def _launch(where: Place, rung: str | None) -> None:
     with where.log.open("ab") as log:
         mark = log.tell()
         child = subprocess.Popen(  # noqa: S603  (our own module, by this same interpreter)
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/", env=_environment()
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+            env=_environment(),
         )
     deadline = time.monotonic() + START_SECONDS
     while not answers(where):

@@ -107,7 +107,7 @@ def _machine(engine: Engine) -> dict[str, Any]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     release = _release()
     return {
-        "NFd": len(os.listdir("/proc/self/fd")),
+        "NFd": len(list(Path("/proc/self/fd").iterdir())),
         "NGoroutines": 0,
         "SystemTime": now(),
         "LoggingDriver": "json-file",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.faults import BadParameter, NotFound
@@ -17,6 +18,7 @@ __all__ = ["container_filter", "parse"]
 
 STATES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
 HEALTH = ("none", "starting", "healthy", "unhealthy")
+WORDS: dict[str, tuple[str, ...]] = {"status": STATES, "health": HEALTH, "is-task": ("true", "false", "1", "0")}
 Keep = Callable[["Container"], bool]
 Find = Callable[[str], "Container"]
 
@@ -44,25 +46,32 @@ def parse(text: str) -> dict[str, list[str]]:
 
 def container_filter(filters: dict[str, list[str]], find: Find, order: Callable[[Container], int]) -> Keep:
     """Make one function of all filters. Raises BadParameter for an unknown filter or value."""
-    tests = []
+    tests: list[Keep] = []
     for name, wanted in filters.items():
         if name not in TESTS:
             raise BadParameter(f"Invalid filter '{name}'")
         _check(name, wanted)
         if name in ("before", "since") and wanted:
             other = order(find(wanted[-1]))
-            sooner = name == "before"
-            tests.append(lambda one, other=other, sooner=sooner: order(one) < other if sooner else order(one) > other)
+            tests.append(partial(_placed, order=order, other=other, sooner=name == "before"))
         elif name == "label":
-            tests.append(lambda one, wanted=wanted: all(_label(one, item) for item in wanted))
+            tests.append(partial(_fits, test=_label, wanted=wanted, every=True))
         elif wanted:
-            test = TESTS[name]
-            tests.append(lambda one, test=test, wanted=wanted: any(test(one, item) for item in wanted))
+            tests.append(partial(_fits, test=TESTS[name], wanted=wanted))
     return lambda one: all(test(one) for test in tests)
 
 
+def _placed(one: Container, *, order: Callable[[Container], int], other: int, sooner: bool) -> bool:
+    return order(one) < other if sooner else order(one) > other
+
+
+def _fits(one: Container, *, test: Callable[[Container, str], bool], wanted: list[str], every: bool = False) -> bool:
+    """Does one value fit, or with `every` do all of them?"""
+    return (all if every else any)(test(one, item) for item in wanted)
+
+
 def _check(name: str, wanted: list[str]) -> None:
-    allowed: tuple[str, ...] = {"status": STATES, "health": HEALTH, "is-task": ("true", "false", "1", "0")}.get(name, ())
+    allowed = WORDS.get(name, ())
     for item in wanted:
         if allowed and item not in allowed:
             raise BadParameter(f"Invalid filter '{name}={item}'")
@@ -113,7 +122,7 @@ def _volume(one: Container, item: str) -> bool:
 
 
 def _exited(one: Container, item: str) -> bool:
-    return one.state["Status"] == "exited" and one.state["ExitCode"] == int(item)
+    return bool(one.state["Status"] == "exited" and one.state["ExitCode"] == int(item))
 
 
 TESTS: dict[str, Callable[[Container, str], bool]] = {

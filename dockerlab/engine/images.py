@@ -83,11 +83,10 @@ class Images:
         for image in self.all.values():
             labels = image.config.get("Labels") or {}
             references = filters.get("reference", [])
-            fits = not references or any(
-                fnmatchcase(tag, normal(wanted)) or fnmatchcase(tag, wanted) for tag in image.tags for wanted in references
-            )
-            wanted_labels = [entry.partition("=") for entry in filters.get("label", [])]
-            fits &= all(name in labels and (not equals or labels[name] == value) for name, equals, value in wanted_labels)
+            patterns = [*references, *(normal(one) for one in references)]
+            fits = not references or any(fnmatchcase(tag, pattern) for tag in image.tags for pattern in patterns)
+            wanted = [entry.partition("=") for entry in filters.get("label", [])]
+            fits &= all(name in labels and (not equals or labels[name] == value) for name, equals, value in wanted)
             fits &= not any(word in ("true", "1") for word in filters.get("dangling", []))
             if fits:
                 found.append(image)

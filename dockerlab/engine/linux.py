@@ -1,4 +1,4 @@
-"""The few system calls that Python 3.11 has no functions for, through ctypes. Small: the shim imports it at each start."""
+"""The few system calls that Python 3.11 has no functions for, through ctypes. Small: each shim imports it."""
 
 from __future__ import annotations
 

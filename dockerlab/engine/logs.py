@@ -57,7 +57,7 @@ async def read(path: Path, wanted: Wanted, ended: Callable[[], bool]) -> AsyncIt
 
 def _records(lines: list[bytes], wanted: Wanted) -> tuple[list[bytes], bool]:
     """Give the records that are wanted, and whether all later ones are too late."""
-    out = []
+    out: list[bytes] = []
     for line in lines:
         record = _decoded(line)
         if record is None or not getattr(wanted, record["stream"], False):

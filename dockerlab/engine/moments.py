@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from calendar import timegm
 
-__all__ = ["NEVER", "ago", "nanoseconds", "now"]
+__all__ = ["NEVER", "ago", "asked", "nanoseconds", "now", "written"]
 
 NEVER = "0001-01-01T00:00:00Z"
 SECOND = 10**9
+MINUTE, HOUR, DAY = 60, 3600, 24
 
 
 def now() -> str:
@@ -44,17 +45,17 @@ def asked(text: str) -> int:
 def ago(text: str) -> str:
     """Say how long ago a moment was, in Docker's words: `3 minutes`, `About an hour`."""
     seconds = (time.time_ns() - nanoseconds(text)) // SECOND
-    minutes, hours = seconds // 60, (seconds + 1800) // 3600
+    minutes, hours = seconds // MINUTE, (seconds + HOUR // 2) // HOUR
     steps = (
         (seconds < 1, "Less than a second"),
         (seconds == 1, "1 second"),
-        (seconds < 60, f"{seconds} seconds"),
+        (seconds < MINUTE, f"{seconds} seconds"),
         (minutes == 1, "About a minute"),
-        (minutes < 60, f"{minutes} minutes"),
+        (minutes < MINUTE, f"{minutes} minutes"),
         (hours == 1, "About an hour"),
-        (hours < 48, f"{hours} hours"),
-        (hours < 24 * 14, f"{hours // 24} days"),
-        (hours < 24 * 60, f"{hours // 24 // 7} weeks"),
-        (hours < 24 * 365 * 2, f"{hours // 24 // 30} months"),
+        (hours < 2 * DAY, f"{hours} hours"),
+        (hours < 14 * DAY, f"{hours // DAY} days"),
+        (hours < 60 * DAY, f"{hours // DAY // 7} weeks"),
+        (hours < 2 * 365 * DAY, f"{hours // DAY // 30} months"),
     )
-    return next((words for fits, words in steps if fits), f"{hours // 24 // 365} years")
+    return next((words for fits, words in steps if fits), f"{hours // DAY // 365} years")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
 import linux
@@ -15,7 +16,7 @@ LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd
 QUIET = linux.MS_NOSUID | linux.MS_NOEXEC | linux.MS_NODEV
 
 
-def enter_root(spec: dict) -> None:
+def enter_root(spec: dict[str, Any]) -> None:
     """Build the view, and make it the root."""
     root = spec["rootfs"]
     linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
@@ -46,7 +47,8 @@ def _devices(root: str) -> None:
         os.close(os.open(f"{dev}/{name}", os.O_CREAT | os.O_WRONLY, 0o666))
         linux.bind(f"/dev/{name}", f"{dev}/{name}")
     os.mkdir(f"{dev}/pts")  # noqa: PTH102
-    linux.mount("devpts", f"{dev}/pts", "devpts", linux.MS_NOSUID | linux.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
+    own = "newinstance,ptmxmode=0666,mode=620"
+    linux.mount("devpts", f"{dev}/pts", "devpts", linux.MS_NOSUID | linux.MS_NOEXEC, own)
     os.mkdir(f"{dev}/shm")  # noqa: PTH102
     linux.mount("shm", f"{dev}/shm", "tmpfs", QUIET, "mode=1777,size=65536k")
     for name, target in LINKS.items():

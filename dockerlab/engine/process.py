@@ -96,9 +96,9 @@ class Running:
         """Give the pids of all of its processes, as this machine numbers them."""
         found, todo = [], [self.shim]
         children: dict[int, list[int]] = {}
-        for entry in os.listdir("/proc"):
-            if entry.isdigit() and (parent := _parent(int(entry))) is not None:
-                children.setdefault(parent, []).append(int(entry))
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and (parent := _parent(int(entry.name))) is not None:
+                children.setdefault(parent, []).append(int(entry.name))
         while todo:
             for child in children.get(todo.pop(), []):
                 found.append(child)

@@ -13,6 +13,8 @@ from pathlib import Path
 __all__ = ["prepare", "remove", "sizes", "user_of"]
 
 HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+#: The engine's own files, which are nothing that a container wrote.
+IGNORED = {".dockerenv", "etc/hostname", "etc/hosts", "etc/resolv.conf"}
 MOUNT_POINTS = ("proc", "sys", "dev", "etc")
 
 
@@ -68,13 +70,12 @@ def sizes(image: Path, target: Path) -> tuple[int, int]:
     known = {name: (info.st_size, info.st_mtime_ns) for name, info in _files(image)}
     written = total = 0
     for name, info in _files(target):
+        if name in IGNORED:
+            continue
         total += info.st_size
-        if name not in IGNORED and known.get(name) != (info.st_size, info.st_mtime_ns):
+        if known.get(name) != (info.st_size, info.st_mtime_ns):
             written += info.st_size
     return written, total
-
-
-IGNORED = {".dockerenv", "etc/hostname", "etc/hosts", "etc/resolv.conf"}
 
 
 def _files(root: Path) -> list[tuple[str, os.stat_result]]:

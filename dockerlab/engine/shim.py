@@ -7,6 +7,7 @@ with few imports: it is started for every container.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -15,11 +16,13 @@ import select
 import signal
 import sys
 import time
+from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120  (pathlib costs 10 ms)
 import linux
 from mounts import enter_root
 
+OWN = linux.CLONE_NEWNS | linux.CLONE_NEWUTS | linux.CLONE_NEWIPC | linux.CLONE_NEWNET
 CHUNK, LONGEST_LINE = 65536, 16384
 NOT_FOUND, NOT_RUNNABLE = 127, 126
 DRAIN_SECONDS = 1.0
@@ -31,6 +34,7 @@ class Refused(Exception):
     """The container can't be started: the engine's words, and the exit code that goes with them."""
 
     def __init__(self, text: str, code: int = NOT_FOUND) -> None:
+        """Take the words and the code."""
         super().__init__(text)
         self.code = code
 
@@ -70,7 +74,7 @@ def lookup(argv: list[str], env: dict[str, str]) -> str:
     raise Refused(f'{WORDS}exec: "{name}": executable file not found in $PATH: unknown')
 
 
-def become(spec: dict, outputs: tuple[int, int], tty: int | None) -> None:
+def become(spec: dict[str, Any], outputs: tuple[int, int], tty: int | None) -> None:
     """Turn this fresh child into the container's first process. Returns only by raising."""
     os.setsid()
     linux.control(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -85,6 +89,7 @@ def become(spec: dict, outputs: tuple[int, int], tty: int | None) -> None:
         bins = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
         env["PATH"] = ":".join([*(root + part for part in bins), env.get("PATH", "")])
     else:
+        linux.unshare(OWN)
         enter_root(spec)
         linux.loopback_up()
     for place, handle in enumerate((tty if tty is not None else silence, *outputs)):
@@ -104,19 +109,17 @@ def become(spec: dict, outputs: tuple[int, int], tty: int | None) -> None:
             signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.umask(0o022)
-    os.execve(path, spec["argv"], env)
+    os.execve(path, spec["argv"], env)  # noqa: S606  (this is what a container is)
 
 
-def start(spec: dict) -> tuple[int, list[int]]:
+def start(spec: dict[str, Any]) -> tuple[int, list[int]]:
     """Fork the container; give its pid and what its outputs are read from. Raises Refused."""
     if spec["rung"] == "userns":
         uid, gid = os.getuid(), os.getgid()
         linux.unshare(linux.CLONE_NEWUSER)
         linux.map_root(uid, gid)
     if spec["rung"] != "plain":
-        linux.unshare(
-            linux.CLONE_NEWNS | linux.CLONE_NEWUTS | linux.CLONE_NEWIPC | linux.CLONE_NEWNET | linux.CLONE_NEWPID
-        )
+        linux.unshare(linux.CLONE_NEWPID)  # of the next child; the other namespaces are the child's business
     linux.control(linux.PR_SET_CHILD_SUBREAPER, 1)
     tty = None
     if spec["tty"]:
@@ -156,6 +159,7 @@ class Log:
     """Writes Docker's json-file: a record a line, long lines in pieces, bytes that aren't UTF-8 replaced."""
 
     def __init__(self, path: str) -> None:
+        """Go on with the file, or begin it."""
         self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
         self.rest = dict.fromkeys(STREAMS, b"")
 
@@ -225,10 +229,8 @@ def reap(init: int) -> None:
     """Take leave of adopted children, but not of the container's first process: its code is asked for later."""
     for child in children(os.getpid()):
         if child != init:
-            try:
+            with contextlib.suppress(ChildProcessError):
                 os.waitpid(child, os.WNOHANG)
-            except ChildProcessError:
-                pass
 
 
 def children(pid: int) -> list[int]:
@@ -247,11 +249,9 @@ def end_the_rest(init: int) -> None:
         if not rest:
             return
         for child in rest:
-            try:
+            with contextlib.suppress(OSError):
                 os.kill(child, signal.SIGKILL)
                 os.waitpid(child, 0)
-            except OSError:
-                pass
 
 
 def ticks(pid: int) -> int:
@@ -288,9 +288,7 @@ def probe(rung: str) -> None:
         uid, gid = os.getuid(), os.getgid()
         linux.unshare(linux.CLONE_NEWUSER)
         linux.map_root(uid, gid)
-    linux.unshare(
-        linux.CLONE_NEWNS | linux.CLONE_NEWUTS | linux.CLONE_NEWIPC | linux.CLONE_NEWNET | linux.CLONE_NEWPID
-    )
+    linux.unshare(OWN | linux.CLONE_NEWPID)
     pid = os.fork()
     if pid == 0:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shlex
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine import rootfs
@@ -67,9 +66,9 @@ def status(container: Container) -> str:
 
 
 def command(container: Container) -> str:
-    """Write path and arguments as Docker does: an argument with spaces or quotes is quoted."""
-    words = [container.record["Path"], *container.record["Args"]]
-    return " ".join(shlex.quote(word) if set(word) & set(" \"'\\$\t\n;&|<>()`*") else word for word in words)
+    """Write path and arguments as Docker does: an argument with a space stands in single quotes."""
+    words = [f"'{word}'" if " " in word else word for word in container.record["Args"]]
+    return " ".join([container.record["Path"], *words])
 
 
 def _network(container: Container) -> str:
