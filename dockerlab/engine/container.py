@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -189,7 +188,6 @@ class Container:
 
     async def _restart_later(self) -> None:
         """Wait longer each time, but begin anew after a run of ten seconds."""
-        began = time.monotonic()
         await asyncio.sleep(self._pause)
         async with self._lock:
             if self.record["Stopped"] or self.running is not None or not self.state["Restarting"]:
@@ -198,12 +196,12 @@ class Container:
             with contextlib.suppress(Fault):
                 await self._launch()
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
-        if self.running is not None:
-            self._background(self._calm(self.running, began))
+        self._background(self._calm(self.running))
 
-    async def _calm(self, running: Running, began: float) -> None:
+    async def _calm(self, running: Running | None) -> None:
+        """After ten seconds of the same run the next pause is short again."""
         await asyncio.sleep(LONG_RUN)
-        if self.running is running:
+        if running is not None and self.running is running:
             self._pause = FIRST_PAUSE
 
     # -- stopping ----------------------------------------------------------------------------------------------

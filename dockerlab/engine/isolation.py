@@ -9,9 +9,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["RUNGS", "Rung", "choose", "probe"]
+__all__ = ["RUNGS", "SHIM", "SHIM_ENVIRONMENT", "Rung", "choose", "probe"]
 
 SECONDS = 10
+#: How a shim is started: without site-packages, which it does not need, and which cost as much as all the rest.
+SHIM = [sys.executable, "-S", "-m", "dockerlab.engine.shim"]
+SHIM_ENVIRONMENT = {"PATH": os.defpath, "PYTHONPATH": str(Path(__file__).parents[2])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +40,11 @@ def works(name: str) -> bool:
         return True
     if name == "namespaces" and os.geteuid() != 0:
         return False
-    shim = Path(__file__).with_name("shim.py")
-    command = [sys.executable, "-S", "-E", str(shim), "--probe", name]
+    command = [*SHIM, "--probe", name]
     try:
-        ran = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)  # noqa: S603  (our own file)
+        ran = subprocess.run(  # noqa: S603  (our own module, by this same interpreter)
+            command, capture_output=True, timeout=SECONDS, check=False, env=SHIM_ENVIRONMENT
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
     return ran.returncode == 0

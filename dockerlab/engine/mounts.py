@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 from typing import Any
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
-import linux
-from protected import MASKED, READ_ONLY
+from dockerlab.engine import linux
+from dockerlab.engine.protected import MASKED, READ_ONLY
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2", "ptmx": "pts/ptmx"}

@@ -7,18 +7,16 @@ import contextlib
 import json
 import os
 import signal as signals
-import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dockerlab.engine import store
-from dockerlab.engine.isolation import Rung
+from dockerlab.engine.isolation import SHIM, SHIM_ENVIRONMENT, Rung
 from dockerlab.engine.moments import now
 
 __all__ = ["Exit", "Running", "Spec", "StartFailed", "adopt", "start"]
 
-SHIM = Path(__file__).with_name("shim.py")
 START_SECONDS = 30
 LOST = 137
 NEVER_IGNORED = {signals.SIGKILL, signals.SIGSTOP}
@@ -112,11 +110,9 @@ async def start(spec: Spec, directory: Path, rung: Rung) -> Running:
         (directory / name).unlink(missing_ok=True)
     store.write(directory / "spec.json", asdict(spec))
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-S",
-        "-E",
-        str(SHIM),
+        *SHIM,
         str(directory),
+        env=SHIM_ENVIRONMENT,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from dockerlab.engine.faults import BadParameter, Fault
@@ -75,6 +76,7 @@ TITLES = {"args": "COMMAND", "comm": "COMMAND", "tty": "TTY", "cmd": "CMD"}
 def _own_ps(words: list[str], pids: list[int]) -> list[str]:
     """Do what ps does for the arguments that are asked for most: -ef, aux, and -o with a list of columns."""
     joined = " ".join(words)
+    columns: tuple[str, ...]
     if joined in ("-ef", "-e -f", "ef", "-f"):
         columns = FULL
     elif joined in ("aux", "-aux", "au", "axu"):
@@ -137,7 +139,7 @@ def _began(facts: dict[str, str]) -> str:
     return time.strftime("%H:%M", time.localtime(float(facts["began"])))
 
 
-READERS = {
+READERS: dict[str, Callable[[dict[str, str]], str]] = {
     "uid": lambda facts: facts["user"],
     "user": lambda facts: facts["user"],
     "pid": lambda facts: facts["pid"],

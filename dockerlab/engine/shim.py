@@ -1,6 +1,6 @@
 """The shim: one small process a container, which starts it, keeps its log and its exit, and outlives the engine.
 
-`python -S -E shim.py DIRECTORY` reads DIRECTORY/spec.json, prints one line of JSON (the pid, or why not), and stays
+`python -S -m dockerlab.engine.shim DIRECTORY` reads DIRECTORY/spec.json, prints one line of JSON (the pid, or why not), and stays
 until the container has ended. It leaves `pid.json` and `exit.json` there, and writes the log. A program of its own,
 with few imports: it is started for every container.
 """
@@ -18,9 +18,8 @@ import sys
 import time
 from typing import Any
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120  (pathlib costs 10 ms)
-import linux
-from mounts import enter_root
+from dockerlab.engine import linux
+from dockerlab.engine.mounts import enter_root
 
 OWN = linux.CLONE_NEWNS | linux.CLONE_NEWUTS | linux.CLONE_NEWIPC | linux.CLONE_NEWNET
 CHUNK, LONGEST_LINE = 65536, 16384
