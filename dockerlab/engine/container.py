@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from signal import SIGKILL
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine import process, rootfs, signals, store
-from dockerlab.engine.faults import BadParameter, Conflict, Fault
+from dockerlab.engine.faults import BadParameter, Conflict, Fault, NotFound
 from dockerlab.engine.moments import NEVER, now
 
 if TYPE_CHECKING:
+    from dockerlab.engine.events import Events
     from dockerlab.engine.isolation import Rung
     from dockerlab.engine.process import Exit, Running
 
-__all__ = ["Container"]
+__all__ = ["Container", "Home"]
 
 FIRST_PAUSE, LONGEST_PAUSE, LONG_RUN = 0.1, 60.0, 10.0
-PATIENCE = 10
+#: Seconds for a container to end after its stop signal, and after KILL.
+PATIENCE, LAST_PATIENCE = 10, 10
 Record = dict[str, Any]
 
 FRESH = {
@@ -37,16 +41,27 @@ FRESH = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Home:
+    """What all containers of one engine share; `forget` is called by one that removes itself."""
+
+    rung: Rung
+    events: Events
+    forget: Callable[[Container], None]
+
+
 class Container:
     """One container. `record` is what is kept on disk; everything else is of this moment."""
 
-    def __init__(self, directory: Path, rung: Rung, record: Record, gone: Callable[[Container], None]) -> None:
-        """Take its directory and record; `gone` is called when it removes itself."""
+    def __init__(self, home: Home, directory: Path, record: Record) -> None:
+        """Take its directory and record, and what it shares with the other containers."""
         self.directory = directory
-        self.rung = rung
+        self.rung = home.rung
         self.record = record
+        self.events = home.events
         self.running: Running | None = None
-        self._gone = gone
+        self._gone = home.forget
+        self._removing = False
         self._lock = asyncio.Lock()
         self._ended = asyncio.Event()
         self._pause = FIRST_PAUSE
@@ -55,9 +70,9 @@ class Container:
         self._tasks: set[asyncio.Task[None]] = set()
 
     @classmethod
-    def new(cls, directory: Path, rung: Rung, record: Record, gone: Callable[[Container], None]) -> Container:
+    def new(cls, home: Home, directory: Path, record: Record) -> Container:
         """Make one that has never run."""
-        return cls(directory, rung, {**record, "State": dict(FRESH), "RestartCount": 0, "Stopped": False}, gone)
+        return cls(home, directory, {**record, "State": dict(FRESH), "RestartCount": 0, "Stopped": False})
 
     # -- what it is --------------------------------------------------------------------------------------------
 
@@ -95,7 +110,9 @@ class Container:
     async def start(self) -> bool:
         """Start it; False if it runs already. Raises BadParameter if its command can't be run."""
         async with self._lock:
-            if self.running is not None:
+            if self._removing:
+                raise NotFound(f"No such container: {self.id}")
+            if self.running is not None or self.state["Restarting"]:
                 return False
             self.record["Stopped"] = False
             self._pause = FIRST_PAUSE
@@ -105,7 +122,7 @@ class Container:
     async def _launch(self) -> None:
         try:
             spec = self._spec()
-            self.running = await process.start(spec, self.directory, self.rung)
+            running = await process.start(spec, self.directory, self.rung)
         except (process.StartFailed, LookupError) as error:
             code = getattr(error, "code", 126)
             self.state.update(Error=str(error), ExitCode=code, Restarting=False, Running=False, Pid=0)
@@ -113,13 +130,18 @@ class Container:
             self.save()
             self._tell(self._exits)
             if self.record["HostConfig"]["AutoRemove"]:
-                self._remove_self()
+                await self._remove_self()
             raise BadParameter(str(error)) from None
+        self._began(running)
+        self.events.tell("start", self)
+
+    def _began(self, running: Running) -> None:
+        self.running = running
         self._ended.clear()
-        self.state.update(FRESH, Status="running", Running=True, Pid=self.running.pid, StartedAt=self.running.started)
+        self.state.update(FRESH, Status="running", Running=True, Pid=running.pid, StartedAt=running.started)
         self.state["FinishedAt"] = self.record.get("LastFinished", NEVER)
         self.save()
-        self._background(self._monitor(self.running))
+        self._background(self._monitor(running))
 
     def _spec(self) -> process.Spec:
         config = self.record["Config"]
@@ -141,30 +163,37 @@ class Container:
         )
 
     def adopt(self) -> None:
-        """After an engine restart: take up what still runs, finish what doesn't."""
-        if not (self.state["Running"] or self.state["Restarting"]):
-            return
+        """After an engine restart: take up what still runs, finish what doesn't.
+
+        The record may be older than what the shim knows: the engine may have died between the two.
+        """
         found = process.adopt(self.directory, self.rung.name)
         if isinstance(found, process.Running):
-            self.running = found
-            self._background(self._monitor(found))
-            return
-        self._finish(found or process.Exit(255, now()))
-        self._after_end()
+            self._began(found)
+        elif found is not None and found.finished != self.record.get("LastFinished"):
+            self._finish(found)
+            self._background(self._after_end())
+        elif self.state["Restarting"]:
+            self._background(self._restart_later())
+        elif self.state["Running"]:
+            self._finish(process.Exit(255, now()))
+            self._background(self._after_end())
 
     # -- its end -----------------------------------------------------------------------------------------------
 
     async def _monitor(self, running: Running) -> None:
         self._finish(await running.wait())
-        self._after_end()
+        await self._after_end()
 
     def _finish(self, end: Exit) -> None:
         self.running = None
         self.record["LastFinished"] = end.finished
         self.state.update(FRESH, Status="exited", ExitCode=end.code, StartedAt=self.state["StartedAt"])
         self.state["FinishedAt"] = end.finished
+        (self.directory / "pid.json").unlink(missing_ok=True)  # what ended is not found again
+        self.events.tell("die", self, exitCode=str(end.code))
 
-    def _after_end(self) -> None:
+    async def _after_end(self) -> None:
         """Obey the restart policy, or rest."""
         again = self._restarts()
         if again:
@@ -175,7 +204,7 @@ class Container:
         if again:
             self._background(self._restart_later())
         elif self.record["HostConfig"]["AutoRemove"]:
-            self._remove_self()
+            await self._remove_self()
 
     def _restarts(self) -> bool:
         policy = self.record["HostConfig"]["RestartPolicy"]
@@ -207,14 +236,16 @@ class Container:
     # -- stopping ----------------------------------------------------------------------------------------------
 
     async def stop(self, seconds: int | None, signal: str | None = None) -> bool:
-        """Stop it, and return when it has ended; False if it doesn't run."""
-        self.record["Stopped"] = True
-        if self.running is None:
-            return self._stop_restarting()
+        """Stop it, and return when it has ended; False if it doesn't run. Raises BadParameter for a bad signal."""
         config = self.record["Config"]
+        number = _number(signal or config.get("StopSignal") or "SIGTERM")
+        async with self._lock:  # a start that is on its way comes first
+            self.record["Stopped"] = True
+            if self.running is None:
+                return self._stop_restarting()
         wait = seconds if seconds is not None else config.get("StopTimeout")
-        wait = PATIENCE if wait is None else wait
-        await self._end(signals.parse(signal or config.get("StopSignal") or "SIGTERM"), wait)
+        await self._end(number, PATIENCE if wait is None else wait)
+        self.events.tell("stop", self)
         return True
 
     def _stop_restarting(self) -> bool:
@@ -229,56 +260,63 @@ class Container:
         running, ended = self.running, self._ended
         if running is None:
             return
-        running.signal(number)
+        self._signal(running, number)
         try:
             await asyncio.wait_for(ended.wait(), seconds if seconds >= 0 else None)
         except TimeoutError:
-            running.signal(signals.parse("KILL"))
+            self._signal(running, SIGKILL)
             await ended.wait()
+
+    def _signal(self, running: Running, number: int) -> None:
+        running.signal(number)
+        self.events.tell("kill", self, signal=str(number))
 
     async def restart(self, seconds: int | None, signal: str | None = None) -> None:
         """Stop it if it runs, and start it."""
         if self.running is not None or self.state["Restarting"]:
             await self.stop(seconds, signal)
         await self.start()
+        self.events.tell("restart", self)
 
     def kill(self, signal: str) -> None:
         """Send a signal. Raises Conflict if it doesn't run, BadParameter for an unknown signal."""
-        try:
-            number = signals.parse(signal or "KILL")
-        except ValueError:
-            raise BadParameter(f"Invalid signal: {signal}") from None
+        number = _number(signal or "SIGKILL")
         if self.running is None:
             raise Conflict(f"Container {self.id} is not running")
-        if number in (signals.parse("KILL"), signals.parse(self.record["Config"].get("StopSignal") or "TERM")):
+        if number in (SIGKILL, _number(self.record["Config"].get("StopSignal") or "SIGTERM")):
             self.record["Stopped"] = True
             self.save()
-        self.running.signal(number)
+        self._signal(self.running, number)
 
     async def remove(self, force: bool) -> None:
         """End it if `force` allows, and remove what is on disk. Raises Conflict if it runs."""
-        if (self.running is not None or self.state["Restarting"]) and not force:
-            raise Conflict(
-                f"You cannot remove a running container {self.id}. "
-                "Stop the container before attempting removal or force remove"
-            )
-        self.record["Stopped"] = True
-        self.record["HostConfig"]["AutoRemove"] = False
-        self._stop_restarting()
-        await self._end(signals.parse("KILL"), 0)
-        await asyncio.to_thread(self._clear)
-        self._gone(self)
-        self._tell(self._removals)
+        async with self._lock:
+            if self._removing:
+                raise Conflict(f"removal of container {self.id} is already in progress")
+            if (self.running is not None or self.state["Restarting"]) and not force:
+                raise Conflict(
+                    f"You cannot remove a {self.state['Status']} container {self.id}. "
+                    "Stop the container before attempting removal or force remove"
+                )
+            self._removing = True
+            self.record["Stopped"] = True
+            self._stop_restarting()
+        await self._end(SIGKILL, LAST_PATIENCE)
+        await self._clear()
 
-    def _remove_self(self) -> None:
-        self._clear()
-        self._gone(self)
-        self._tell(self._removals)
+    async def _remove_self(self) -> None:
+        if not self._removing:
+            self._removing = True
+            await self._clear()
 
-    def _clear(self) -> None:
+    async def _clear(self) -> None:
         """The record goes first: a crash in between leaves rubbish, never half a container."""
         (self.directory / "container.json").unlink(missing_ok=True)
-        rootfs.remove(self.directory)
+        await asyncio.to_thread(rootfs.remove, self.directory)
+        self._gone(self)
+        self.events.tell("destroy", self)
+        self._tell(self._exits)
+        self._tell(self._removals)
 
     # -- waiting -----------------------------------------------------------------------------------------------
 
@@ -308,3 +346,11 @@ class Container:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _number(signal: str) -> int:
+    """Give a signal's number. Raises BadParameter in Docker's words."""
+    try:
+        return signals.parse(signal)
+    except ValueError:
+        raise BadParameter(f"Invalid signal: {signal}") from None

@@ -10,21 +10,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine import defaults, names, rootfs, signals, store
-from dockerlab.engine.container import Container
+from dockerlab.engine import checks, defaults, names, rootfs, store
+from dockerlab.engine.container import Container, Home
 from dockerlab.engine.faults import BadParameter, Conflict, Fault, NotFound
 from dockerlab.engine.filters import container_filter, missing
 from dockerlab.engine.images import normal
 from dockerlab.engine.moments import nanoseconds, now
 
 if TYPE_CHECKING:
+    from dockerlab.engine.events import Events
     from dockerlab.engine.images import Image, Images
     from dockerlab.engine.isolation import Rung
 
 __all__ = ["Containers"]
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
-TYPES: dict[str, type] = {"Labels": dict, "WorkingDir": str, "User": str, "Image": str, "Tty": bool}
 DIGITS = set("0123456789abcdef")
 Record = dict[str, Any]
 Warnings = list[str]
@@ -33,11 +33,12 @@ Warnings = list[str]
 class Containers:
     """All containers under one directory."""
 
-    def __init__(self, root: Path, images: Images, rung: Rung) -> None:
+    def __init__(self, root: Path, images: Images, rung: Rung, events: Events) -> None:
         """Keep containers under `root`; `load` reads those that are there."""
         self.root = root
         self.images = images
-        self.rung = rung
+        self.events = events
+        self._home = Home(rung, events, self._forget)
         self._all: dict[str, Container] = {}
         self._names: dict[str, str] = {}
         root.mkdir(parents=True, exist_ok=True)
@@ -49,7 +50,7 @@ class Containers:
             if record is None:
                 shutil.rmtree(directory, ignore_errors=True)
                 continue
-            container = Container(directory, self.rung, record, self._forget)
+            container = Container(self._home, directory, record)
             self._all[container.id] = container
             self._names[container.name] = container.id
         for container in list(self._all.values()):
@@ -88,7 +89,7 @@ class Containers:
     def list(self, *, everything: bool, limit: int, filters: dict[str, list[str]]) -> list[Container]:
         """Give those that are wanted, the newest first. Raises BadParameter for a bad filter."""
         keep = container_filter(filters, self.find, self.age)
-        stopped_too = everything or limit > 0 or bool({"status", "exited", "before", "since"} & set(filters))
+        stopped_too = everything or limit > 0 or bool(filters.get("status"))
         found = [one for one in self if (stopped_too or one.state["Running"]) and keep(one)]
         return found[:limit] if limit > 0 else found
 
@@ -99,14 +100,15 @@ class Containers:
         if not any(value for key, value in body.items() if key in defaults.CONFIG):
             raise BadParameter("Config cannot be empty in order to create a container")
         asked_host = body.get("HostConfig") or {}
-        _check(body, asked_host)
-        image = self.images.find(str(body.get("Image") or ""))
+        checks.container(body, asked_host)
+        reference = body.get("Image") or ""
+        image = self.images.find(reference)
         if image is None:
-            raise NotFound(f"No such image: {normal(str(body.get('Image') or ''))}")
+            raise NotFound(f"No such image: {normal(reference)}")
         identity = secrets.token_hex(32)
-        config = defaults.config(body, image.config, str(body["Image"]), identity[:12])
+        config = defaults.config(body, image.config, reference, identity[:12])
         words = [*(config["Entrypoint"] or []), *(config["Cmd"] or [])]
-        if not words:
+        if not words or not words[0]:
             raise BadParameter("No command specified")
         name = self._reserve(name, identity)
         try:
@@ -126,6 +128,7 @@ class Containers:
             self._names.pop(name, None)
             raise
         self._all[identity] = container
+        self.events.tell("create", container)
         return container, defaults.without_effect(asked_host)
 
     async def _make(self, record: Record) -> Container:
@@ -133,7 +136,7 @@ class Containers:
         directory.mkdir()
         source, hostname = self.images.rootfs(self.images.all[record["Image"]]), record["Config"]["Hostname"]
         await asyncio.to_thread(rootfs.prepare, source, directory / "rootfs", hostname)
-        container = Container.new(directory, self.rung, record, self._forget)
+        container = Container.new(self._home, directory, record)
         container.save()
         return container
 
@@ -155,39 +158,18 @@ class Containers:
         """Give a container another name. Raises BadParameter, Conflict."""
         if not name:
             raise BadParameter("Neither old nor new names may be empty")
-        fresh = self._reserve(name, container.id)
-        del self._names[container.name]
+        if name.removeprefix("/") == container.name:
+            raise BadParameter("Renaming a container with the same name as its current name")
+        try:
+            fresh = self._reserve(name, container.id)
+        except (BadParameter, Conflict) as fault:
+            raise type(fault)(f"Error when allocating new name: {fault}") from None
+        before = container.name
+        del self._names[before]
         container.record["Name"] = fresh
         container.save()
+        self.events.tell("rename", container, oldName=f"/{before}")
 
     def _forget(self, container: Container) -> None:
         self._all.pop(container.id, None)
         self._names.pop(container.name, None)
-
-
-def _check(body: Record, host: Record) -> None:
-    """Refuse what Docker refuses."""
-    signal = body.get("StopSignal")
-    if signal and not signals.usable(str(signal)):
-        raise BadParameter(f"Invalid signal: {signal}")
-    for key in ("Cmd", "Entrypoint", "Env"):
-        value = body.get(key)
-        if isinstance(value, str) and key != "Env":
-            body[key] = [value]
-        elif value is not None and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
-            raise BadParameter(f"json: cannot unmarshal {key} into a list of strings")
-    for key, wanted in TYPES.items():
-        if body.get(key) is not None and not isinstance(body[key], wanted):
-            raise BadParameter(f"json: cannot unmarshal {key} into {wanted.__name__}")
-    if body.get("WorkingDir") and not body["WorkingDir"].startswith("/"):
-        raise BadParameter(f"the working directory '{body['WorkingDir']}' is invalid, it needs to be an absolute path")
-    policy = host.get("RestartPolicy") or {}
-    kind, count = policy.get("Name") or "no", policy.get("MaximumRetryCount") or 0
-    if kind not in ("no", "always", "unless-stopped", "on-failure"):
-        raise BadParameter(f"invalid restart policy '{kind}'")
-    if count < 0:
-        raise BadParameter("maximum retry count cannot be negative")
-    if count and kind != "on-failure":
-        raise BadParameter(f"maximum retry count cannot be used with restart policy '{kind}'")
-    if host.get("AutoRemove") and kind != "no":
-        raise BadParameter("can't create 'AutoRemove' container with restart policy")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dockerlab.engine import store
 from dockerlab.engine.containers import Containers
+from dockerlab.engine.events import Events
 from dockerlab.engine.images import Images
 from dockerlab.engine.moments import now
 
@@ -33,7 +34,8 @@ class Engine:
         self.started = now()
         self.identity = self._identity()
         self.images = Images(state / "images")
-        self.containers = Containers(state / "containers", self.images, rung)
+        self.events = Events()
+        self.containers = Containers(state / "containers", self.images, rung, self.events)
 
     def _identity(self) -> str:
         """Give the id that this engine keeps for ever."""

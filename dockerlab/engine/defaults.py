@@ -61,9 +61,9 @@ HOST_CONFIG: dict[str, Any] = {
     "CapAdd": None,
     "CapDrop": None,
     "CgroupnsMode": "private",
-    "Dns": [],
-    "DnsOptions": [],
-    "DnsSearch": [],
+    "Dns": None,
+    "DnsOptions": None,
+    "DnsSearch": None,
     "ExtraHosts": None,
     "GroupAdd": None,
     "IpcMode": "private",
@@ -86,18 +86,18 @@ HOST_CONFIG: dict[str, Any] = {
     "NanoCpus": 0,
     "CgroupParent": "",
     "BlkioWeight": 0,
-    "BlkioWeightDevice": [],
-    "BlkioDeviceReadBps": [],
-    "BlkioDeviceWriteBps": [],
-    "BlkioDeviceReadIOps": [],
-    "BlkioDeviceWriteIOps": [],
+    "BlkioWeightDevice": None,
+    "BlkioDeviceReadBps": None,
+    "BlkioDeviceWriteBps": None,
+    "BlkioDeviceReadIOps": None,
+    "BlkioDeviceWriteIOps": None,
     "CpuPeriod": 0,
     "CpuQuota": 0,
     "CpuRealtimePeriod": 0,
     "CpuRealtimeRuntime": 0,
     "CpusetCpus": "",
     "CpusetMems": "",
-    "Devices": [],
+    "Devices": None,
     "DeviceCgroupRules": None,
     "DeviceRequests": None,
     "MemoryReservation": 0,
@@ -105,7 +105,7 @@ HOST_CONFIG: dict[str, Any] = {
     "MemorySwappiness": None,
     "OomKillDisable": False,
     "PidsLimit": None,
-    "Ulimits": [],
+    "Ulimits": None,
     "CpuCount": 0,
     "CpuPercent": 0,
     "IOMaximumIOps": 0,
@@ -155,12 +155,15 @@ def host_config(asked: dict[str, Any]) -> dict[str, Any]:
     made = copy.deepcopy(HOST_CONFIG)
     made.update({key: value for key, value in asked.items() if value is not None})
     made["NetworkMode"] = made["NetworkMode"] or "default"
-    made["PortBindings"] = made["PortBindings"] or {}
     policy = made["RestartPolicy"] or {}
     made["RestartPolicy"] = {
         "Name": policy.get("Name") or "no",
         "MaximumRetryCount": policy.get("MaximumRetryCount") or 0,
     }
+    log = made["LogConfig"] or {}
+    made["LogConfig"] = {"Type": log.get("Type") or "json-file", "Config": log.get("Config") or {}}
+    if made["Ulimits"]:
+        made["Ulimits"] = [{key: limit.get(key) for key in ("Name", "Hard", "Soft")} for limit in made["Ulimits"]]
     return made
 
 

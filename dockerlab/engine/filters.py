@@ -19,6 +19,11 @@ __all__ = ["container_filter", "parse"]
 STATES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
 HEALTH = ("none", "starting", "healthy", "unhealthy")
 WORDS: dict[str, tuple[str, ...]] = {"status": STATES, "health": HEALTH, "is-task": ("true", "false", "1", "0")}
+REFUSALS = {
+    "status": "Invalid filter 'status={item}'",
+    "health": "Unrecognised filter value for health: {item}",
+    "is-task": "Invalid filter 'is-task=[{item}]'",
+}
 Keep = Callable[["Container"], bool]
 Find = Callable[[str], "Container"]
 
@@ -74,9 +79,9 @@ def _check(name: str, wanted: list[str]) -> None:
     allowed = WORDS.get(name, ())
     for item in wanted:
         if allowed and item not in allowed:
-            raise BadParameter(f"Invalid filter '{name}={item}'")
+            raise BadParameter(REFUSALS[name].format(item=item))
         if name == "exited" and not re.fullmatch(r"-?\d+", item):
-            raise BadParameter(f"Invalid filter 'exited={item}'")
+            raise BadParameter(f'strconv.Atoi: parsing "{item}": invalid syntax')
         if name in ("name", "id"):
             try:
                 re.compile(item)
@@ -128,11 +133,11 @@ def _exited(one: Container, item: str) -> bool:
 TESTS: dict[str, Callable[[Container, str], bool]] = {
     "ancestor": _ancestor,
     "before": lambda one, item: True,
-    "expose": lambda one, item: _port(one.record["Config"].get("ExposedPorts"), item),
+    "expose": lambda one, item: bool(one.state["Running"]) and _port(one.record["Config"].get("ExposedPorts"), item),
     "exited": _exited,
     "health": lambda one, item: item == "none",
     "id": lambda one, item: re.search(f"^{item}", one.id) is not None,
-    "isolation": lambda one, item: item in ("", "default"),
+    "isolation": lambda one, item: True,  # Windows has several
     "is-task": lambda one, item: item in ("false", "0"),
     "label": _label,
     "name": _name,

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dockerlab.engine.bodies import check
 from dockerlab.engine.faults import BadParameter
 
 if TYPE_CHECKING:
@@ -57,12 +58,21 @@ class Request:
         if kind != "application/json":
             raise BadParameter(f"Content-Type specified ({kind}) must be 'application/json'")
         try:
-            value = json.loads(self.body or b"{}")
-        except ValueError as error:
-            raise BadParameter(f"the body is not JSON: {error}") from None
+            value = json.loads(self.body)
+        except ValueError:
+            raise BadParameter(_unreadable(self.body)) from None
         if not isinstance(value, dict):
             raise BadParameter("the body is not a JSON object")
+        check(self.operation, value)
         return value
+
+
+def _unreadable(body: bytes) -> str:
+    """Say in Go's words, as Docker does, why a body is not JSON."""
+    begin = body.decode("utf-8", "replace").strip()[:1]
+    if not begin:
+        return "EOF"
+    return "unexpected EOF" if begin in '{["' else f"invalid character '{begin}' looking for beginning of value"
 
 
 @dataclass(slots=True)

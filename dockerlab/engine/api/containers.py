@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
 from dockerlab.engine import logs, moments, proctable, tarstore, views
-from dockerlab.engine.faults import BadParameter, Conflict, Fault
+from dockerlab.engine.faults import BadParameter, Conflict, Fault, NotFound
 from dockerlab.engine.filters import parse
 from dockerlab.engine.messages import Answer, Request, done, json_answer, stream
 
@@ -132,11 +132,10 @@ async def container_restart(engine: Engine, request: Request) -> Answer:
 
 async def container_kill(engine: Engine, request: Request) -> Answer:
     """POST /containers/{id}/kill."""
-    container = engine.containers.find(request.id)
     try:
-        container.kill(request.text("signal"))
-    except Conflict as conflict:
-        raise Conflict(f"Cannot kill container: {request.id}: {conflict}") from None
+        engine.containers.find(request.id).kill(request.text("signal"))
+    except (Conflict, NotFound) as fault:
+        raise type(fault)(f"Cannot kill container: {request.id}: {fault}") from None
     return done()
 
 
