@@ -146,6 +146,8 @@ def config(asked: dict[str, Any], image: dict[str, Any], name: str, short_id: st
         made["Entrypoint"] = image.get("Entrypoint")
     for key in ("WorkingDir", "User", "StopSignal"):
         made[key] = made[key] or image.get(key) or CONFIG[key]
+    for key in ("Volumes", "ExposedPorts"):
+        made[key] = {**(image.get(key) or {}), **(made[key] or {})} or None
     made["Labels"] = {**(image.get("Labels") or {}), **(made["Labels"] or {})}
     return {key: value for key, value in made.items() if value is not None or key not in OMITTED}
 
@@ -153,8 +155,12 @@ def config(asked: dict[str, Any], image: dict[str, Any], name: str, short_id: st
 def host_config(asked: dict[str, Any]) -> dict[str, Any]:
     """Fill up a HostConfig."""
     made = copy.deepcopy(HOST_CONFIG)
-    made.update({key: value for key, value in asked.items() if value is not None})
-    made["NetworkMode"] = made["NetworkMode"] or "default"
+    # the docker command sends "" and 0 for what nobody has chosen, and -1 and 0 for no limit
+    made.update({key: value for key, value in asked.items() if value or not HOST_CONFIG.get(key)})
+    if made["MemorySwappiness"] == -1:
+        made["MemorySwappiness"] = None
+    if made["PidsLimit"] in (0, -1):
+        made["PidsLimit"] = None
     policy = made["RestartPolicy"] or {}
     made["RestartPolicy"] = {
         "Name": policy.get("Name") or "no",

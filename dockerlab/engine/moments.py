@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from calendar import timegm
 
-__all__ = ["NEVER", "ago", "asked", "nanoseconds", "now", "written"]
+from dockerlab.engine.faults import BadParameter
+
+__all__ = ["NEVER", "ago", "asked", "nanoseconds", "now", "parameter", "written"]
 
 NEVER = "0001-01-01T00:00:00Z"
 SECOND = 10**9
@@ -40,6 +42,14 @@ def asked(text: str) -> int:
         return nanoseconds(text)
     whole, _, rest = text.partition(".")
     return int(whole) * SECOND + int(rest.ljust(9, "0")[:9] or 0)
+
+
+def parameter(text: str) -> int:
+    """Read a query's `since` or `until` as nanoseconds. Raises BadParameter in Go's words."""
+    try:
+        return asked(text)
+    except ValueError:
+        raise BadParameter(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
 
 
 def ago(text: str) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine import rootfs
+from dockerlab.engine import nets, rootfs
 from dockerlab.engine.moments import NEVER, ago, nanoseconds
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ def networks(container: Container, version: Version) -> Record:
     name = _network(container)
     if name.startswith("container:"):
         return {}
-    endpoint = {**EMPTY_ENDPOINT, "NetworkID": hashlib.sha256(f"dockerlab network {name}".encode()).hexdigest()}
+    endpoint = {**EMPTY_ENDPOINT, "NetworkID": nets.identity(name)}
     if version >= (1, 44):
         endpoint["DNSNames"] = None
     if version >= (1, 48):

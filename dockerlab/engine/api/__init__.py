@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from dockerlab.engine.api import containers, images, system
+from dockerlab.engine.api import containers, events, images, networks, system, volumes
 from dockerlab.engine.faults import Fault, NotServed, Unavailable
 
 if TYPE_CHECKING:
@@ -17,8 +17,11 @@ __all__ = ["HANDLERS", "LEFT_OUT", "left_out"]
 
 HANDLERS: dict[str, Callable[[Engine, Request], Awaitable[Answer]]] = {
     **system.HANDLERS,
+    **events.HANDLERS,
     **images.HANDLERS,
     **containers.HANDLERS,
+    **networks.HANDLERS,
+    **volumes.HANDLERS,
 }
 
 SWARM = "a swarm needs managers and workers; a lone engine answers as Docker does on a lone node"

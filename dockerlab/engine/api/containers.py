@@ -56,6 +56,7 @@ async def container_top(engine: Engine, request: Request) -> Answer:
     if container.running is None:
         raise Conflict(f"Container {container.id} is not running")
     titles, processes = await asyncio.to_thread(proctable.top, container.running.pids(), request.text("ps_args"))
+    engine.events.tell("top", container)
     return json_answer({"Processes": processes, "Titles": titles})
 
 
@@ -68,8 +69,8 @@ async def container_logs(engine: Engine, request: Request) -> Answer:
     wanted = logs.Wanted(
         stdout=request.flag("stdout") or tty,
         stderr=request.flag("stderr"),
-        since=_moment(request, "since"),
-        until=_moment(request, "until"),
+        since=moments.parameter(request.text("since")),
+        until=moments.parameter(request.text("until")),
         timestamps=request.flag("timestamps"),
         tail=_tail(request.text("tail", "all")),
         follow=request.flag("follow"),
@@ -80,13 +81,6 @@ async def container_logs(engine: Engine, request: Request) -> Answer:
     return stream(logs.read(container.log_path, wanted, lambda: not container.state["Running"]), kind)
 
 
-def _moment(request: Request, name: str) -> int:
-    try:
-        return moments.asked(request.text(name))
-    except ValueError:
-        raise BadParameter(f"invalid value for {name!r}: {request.text(name)!r} is not a time") from None
-
-
 def _tail(text: str) -> int | None:
     """Docker takes whatever isn't a number, and a number below 0, for `all`."""
     return int(text) if text.isdigit() else None
@@ -95,6 +89,7 @@ def _tail(text: str) -> int | None:
 async def container_export(engine: Engine, request: Request) -> Answer:
     """GET /containers/{id}/export."""
     container = engine.containers.find(request.id)
+    engine.events.tell("export", container)
     return stream(_threaded(tarstore.export(container.root)), "application/octet-stream")
 
 
@@ -169,6 +164,11 @@ async def container_delete(engine: Engine, request: Request) -> Answer:
     return done()
 
 
+async def exec_inspect(engine: Engine, request: Request) -> Answer:
+    """GET /exec/{id}/json: there is no way yet to make one."""
+    raise NotFound(f"No such exec instance: {request.id}")
+
+
 HANDLERS = {
     "ContainerList": container_list,
     "ContainerCreate": container_create,
@@ -183,4 +183,5 @@ HANDLERS = {
     "ContainerRename": container_rename,
     "ContainerWait": container_wait,
     "ContainerDelete": container_delete,
+    "ExecInspect": exec_inspect,
 }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
-from dockerlab.engine import facts
+from dockerlab.engine import facts, usage
 from dockerlab.engine.messages import Answer, Request, json_answer
 
 if TYPE_CHECKING:
@@ -36,4 +37,15 @@ async def info(engine: Engine, request: Request) -> Answer:
     return json_answer(facts.info(engine, request.version))
 
 
-HANDLERS = {"SystemPing": ping, "SystemPingHead": ping_head, "SystemVersion": version, "SystemInfo": info}
+async def data_usage(engine: Engine, request: Request) -> Answer:
+    """GET /system/df."""
+    return json_answer(await asyncio.to_thread(usage.data_usage, engine, request.version))
+
+
+HANDLERS = {
+    "SystemPing": ping,
+    "SystemPingHead": ping_head,
+    "SystemVersion": version,
+    "SystemInfo": info,
+    "SystemDataUsage": data_usage,
+}

@@ -1,0 +1,35 @@
+"""Handler of the event stream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from dockerlab.engine import filters, moments
+from dockerlab.engine.events import event_filter
+from dockerlab.engine.faults import BadParameter
+from dockerlab.engine.messages import Answer, Request, stream
+
+if TYPE_CHECKING:
+    from dockerlab.engine.core import Engine
+
+__all__ = ["HANDLERS"]
+
+
+async def system_events(engine: Engine, request: Request) -> Answer:
+    """GET /events: one JSON document a line, until `until`, or until the client goes away."""
+    since, until = moments.parameter(request.text("since")), moments.parameter(request.text("until"))
+    if until and since > until:
+        first, last = since // moments.SECOND, until // moments.SECOND
+        raise BadParameter(f"`since` time ({first}) cannot be after `until` time ({last})")
+    found = engine.events.read(since, until, event_filter(filters.parse(request.text("filters"))))
+
+    async def lines() -> AsyncIterator[bytes]:
+        async for event in found:
+            yield json.dumps(event, separators=(",", ":")).encode() + b"\n"
+
+    return stream(lines(), "application/json")
+
+
+HANDLERS = {"SystemEvents": system_events}
