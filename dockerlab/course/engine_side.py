@@ -5,13 +5,10 @@ They use a connection of their own, so that `lab.last` and `lab.wire` hold what 
 
 from __future__ import annotations
 
-import io
-import tarfile
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.errors import DockerlabError, EngineError
-from dockerlab.streams import frames
+from dockerlab.streams import frames, lines, tar_members, unframed
 
 if TYPE_CHECKING:
     from dockerlab.lab import Lab
@@ -77,20 +74,15 @@ class Eyes:
 
     def log(self, name: str, *, stdout: bool = True, stderr: bool = True, tail: str = "all") -> list[str]:
         """Give the lines of a container's log so far."""
-        found = self.inspect(name) or {}
+        tty = (self.inspect(name) or {}).get("Config", {}).get("Tty")
         with self._lab.open("ContainerLogs", id=name, stdout=stdout, stderr=stderr, tail=tail) as answer:
-            if found.get("Config", {}).get("Tty"):
-                data = b"".join(answer.chunks())
-            else:
-                data = b"".join(payload for _, payload in frames(answer.chunks()))
-        return data.decode("utf-8", "replace").splitlines()
+            pieces = unframed(answer.chunks()) if tty else frames(answer.chunks())
+            return [line.message for line in lines(pieces, tty=tty)]
 
     def members(self, name: str) -> dict[str, int]:
         """Give path and size of the regular files in a container's export, without unpacking one."""
         with self._lab.open("ContainerExport", id=name) as answer:
-            reader = io.BufferedReader(_Reader(answer.chunks()))
-            with tarfile.open(fileobj=reader, mode="r|") as tar:
-                return {member.name.removeprefix("./"): member.size for member in tar if member.isreg()}
+            return {member.path: member.size_bytes for member in tar_members(answer.chunks()) if member.kind == "file"}
 
     def remove_own(self) -> list[str]:
         """Remove the lesson's containers with their processes and anonymous volumes; give their names."""
@@ -111,24 +103,3 @@ class Eyes:
     def close(self) -> None:
         """Close the connection."""
         self._lab.close()
-
-
-class _Reader(io.RawIOBase):
-    """Chunks as a file to read from, for tarfile."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return 0
-            self._rest = chunk
-        size = min(len(buffer), len(self._rest))
-        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
-        return size

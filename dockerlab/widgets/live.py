@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.errors import EngineError
-from dockerlab.streams import frames
+from dockerlab.streams import frames, lines, unframed
 from dockerlab.widgets.text import Rows, rows
 from dockerlab.widgets.view import View
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 NOT_FOUND, CONFLICT = 404, 409
 GONE = "gone"
+
+#: So many lines of a log are read each time; it may have millions.
+LOOK_BACK = 200
 
 
 class Containers(View):
@@ -83,7 +86,7 @@ class Logs(View):
     caption = "Log"
 
     def __init__(self, lab: Lab, container: str, lines: int = 8, first: int = 3, **options: Any) -> None:
-        """Show the last `lines` lines; a page without widgets shows the `first` ones, which don't change."""
+        """Show the last `lines` lines; a page without widgets shows the `first` ones of a short log."""
         self.container = container
         self.lines = lines
         self.first = first
@@ -91,16 +94,11 @@ class Logs(View):
         super().__init__(lab, **options)
 
     def ask(self, lab: Lab) -> Any:
-        """Ask for the log: pairs of stream and line."""
-        config = lab.call("ContainerInspect", id=self.container).json()["Config"]
-        with lab.open("ContainerLogs", id=self.container, stdout=True, stderr=True) as answer:
-            if config["Tty"]:
-                return [("stdout", line) for line in b"".join(answer.chunks()).decode("utf-8", "replace").splitlines()]
-            return [
-                (stream, line)
-                for stream, payload in frames(answer.chunks())
-                for line in payload.decode("utf-8", "replace").splitlines()
-            ]
+        """Ask for the end of the log: pairs of stream and line."""
+        tty = lab.call("ContainerInspect", id=self.container).json()["Config"]["Tty"]
+        with lab.open("ContainerLogs", id=self.container, stdout=True, stderr=True, tail=str(LOOK_BACK)) as answer:
+            pieces = unframed(answer.chunks()) if tty else frames(answer.chunks())
+            return [(line.stream, line.message) for line in lines(pieces, tty=tty)]
 
     def live(self, answer: Any) -> Rows:
         """Show the last lines."""

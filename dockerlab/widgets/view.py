@@ -100,7 +100,7 @@ class View(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return self._thread is not None and self._thread.is_alive()
 
     def _look(self) -> None:
-        """Step until the end; the engine's refusal is shown, and ends it too."""
+        """Step until the end; an engine's refusal is shown, and ends it too."""
         pauses = max(1, round(self._seconds / self._pause))
         said = "stopped"
         try:
@@ -108,7 +108,7 @@ class View(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
                 self.step()
                 if self._end.wait(self._pause):
                     break
-        except DockerlabError as error:
+        except Exception as error:  # whatever it is: it is shown here, as a thread must not print
             said = f"stopped: {error}"
         finally:
             self.button.description = "Start"
