@@ -35,7 +35,7 @@ OUTLINE = Outline(
     title="Read a container's logs",
     notebook="05-logs.ipynb",
     endpoint="GET /containers/{id}/logs",
-    names=("web", "ticker"),
+    names=("web", "term", "busy"),
     setup="""\
 lesson.web()
 """,

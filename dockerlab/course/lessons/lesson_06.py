@@ -44,7 +44,7 @@ OUTLINE = Outline(
     title="Export a container",
     notebook="06-export.ipynb",
     endpoint="GET /containers/{id}/export",
-    names=("web", "diary"),
+    names=("web", "plan", "diary"),
     setup="""\
 lesson.web()
 """,

@@ -44,7 +44,7 @@ OUTLINE = Outline(
     title="Stop a container",
     notebook="08-stop.ipynb",
     endpoint="POST /containers/{id}/stop",
-    names=("web", "stubborn", "polite"),
+    names=("web", "sleeper", "stubborn", "leaver", "hasty", "polite"),
     setup="""\
 lesson.web()
 lesson.stubborn()

@@ -47,7 +47,7 @@ OUTLINE = Outline(
     title="Restart a container",
     notebook="09-restart.ipynb",
     endpoint="POST /containers/{id}/restart",
-    names=("web", "counter", "phoenix"),
+    names=("web", "counter", "tally", "stubborn", "flaky", "phoenix"),
     setup="""\
 lesson.web()
 lesson.counter()

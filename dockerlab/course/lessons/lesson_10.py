@@ -38,7 +38,7 @@ OUTLINE = Outline(
     title="Kill: send a signal",
     notebook="10-kill.ipynb",
     endpoint="POST /containers/{id}/kill",
-    names=("web", "stubborn"),
+    names=("web", "twin", "stubborn", "web-hup", "web-term", "web-usr1"),
     setup="""\
 lesson.web()
 lesson.stubborn()
