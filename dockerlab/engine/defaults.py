@@ -75,9 +75,12 @@ HOST_CONFIG: dict[str, Any] = {
     "PublishAllPorts": False,
     "ReadonlyRootfs": False,
     "SecurityOpt": None,
+    "StorageOpt": None,
+    "Tmpfs": None,
     "UTSMode": "",
     "UsernsMode": "",
     "ShmSize": 67108864,
+    "Sysctls": None,
     "Runtime": "dockerlab",
     "ConsoleSize": [0, 0],
     "Isolation": "",
@@ -110,9 +113,14 @@ HOST_CONFIG: dict[str, Any] = {
     "CpuPercent": 0,
     "IOMaximumIOps": 0,
     "IOMaximumBandwidth": 0,
+    "Mounts": None,
     "MaskedPaths": list(MASKED),
     "ReadonlyPaths": list(READ_ONLY),
+    "Init": None,
+    "Annotations": None,
 }
+#: Docker leaves these out when nobody has set them.
+HOST_OMITTED = {"StorageOpt", "Tmpfs", "Sysctls", "Mounts", "Init", "Annotations"}
 #: What the practice engine acts on, or what needs no acting.
 OBEYED = {
     "AutoRemove",
@@ -156,11 +164,13 @@ def host_config(asked: dict[str, Any]) -> dict[str, Any]:
     """Fill up a HostConfig."""
     made = copy.deepcopy(HOST_CONFIG)
     # the docker command sends "" and 0 for what nobody has chosen, and -1 and 0 for no limit
-    made.update({key: value for key, value in asked.items() if value or not HOST_CONFIG.get(key)})
+    made.update({key: asked[key] for key in HOST_CONFIG if key in asked and (asked[key] or not HOST_CONFIG[key])})
     if made["MemorySwappiness"] == -1:
         made["MemorySwappiness"] = None
     if made["PidsLimit"] in (0, -1):
         made["PidsLimit"] = None
+    if made["Memory"] > 0 and not made["MemorySwap"]:
+        made["MemorySwap"] = made["Memory"] * 2
     policy = made["RestartPolicy"] or {}
     made["RestartPolicy"] = {
         "Name": policy.get("Name") or "no",
@@ -170,7 +180,7 @@ def host_config(asked: dict[str, Any]) -> dict[str, Any]:
     made["LogConfig"] = {"Type": log.get("Type") or "json-file", "Config": log.get("Config") or {}}
     if made["Ulimits"]:
         made["Ulimits"] = [{key: limit.get(key) for key in ("Name", "Hard", "Soft")} for limit in made["Ulimits"]]
-    return made
+    return {key: value for key, value in made.items() if value is not None or key not in HOST_OMITTED}
 
 
 def without_effect(asked: dict[str, Any]) -> list[str]:

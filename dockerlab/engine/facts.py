@@ -100,7 +100,7 @@ def _abilities(asked: tuple[int, ...]) -> dict[str, Any]:
     names.append("IPv4Forwarding")
     if asked < (1, 50):
         names += ["BridgeNfIptables", "BridgeNfIp6tables"]
-    return {**dict.fromkeys(names, False), "Debug": False, "OomKillDisable": False}
+    return {**dict.fromkeys(names, False), "Debug": False}
 
 
 def _machine(engine: Engine) -> dict[str, Any]:
@@ -108,6 +108,7 @@ def _machine(engine: Engine) -> dict[str, Any]:
     release = _release()
     return {
         "NFd": len(list(Path("/proc/self/fd").iterdir())),
+        "OomKillDisable": False,
         "NGoroutines": 0,
         "SystemTime": now(),
         "LoggingDriver": "json-file",

@@ -226,9 +226,8 @@ def hold(host: str, prefix: str) -> dict[str, dict[str, Any]]:
     try:
         for number, (name, method, path, body) in enumerate(STEPS):
             target = path.replace("NAME", prefix).replace("LABEL", label)
-            if method == "POST" and body and "Image" in body:
-                body = {**body, "Labels": {LABEL: prefix}}
-            answers[f"{number} {name}"] = ask(host, method, f"/v{API}{target}", body)
+            labelled = {**body, "Labels": {LABEL: prefix}} if body and "Image" in body else body
+            answers[f"{number} {name}"] = ask(host, method, f"/v{API}{target}", labelled)
             time.sleep(0.02)  # so that no two containers are of one moment
     finally:
         listed = ask(host, "GET", f"/v{API}/containers/json?all=1&filters={filters(label=[label])}", None)["answer"]
