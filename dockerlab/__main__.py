@@ -1,5 +1,8 @@
 """`python -m dockerlab` is the `dockerlab` command."""
 
+import sys
+
 from dockerlab.cli import main
 
-main(prog_name="dockerlab")
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,178 +1,296 @@
-"""`dockerlab call`: any operation of the endpoint table, its answer as table, JSON, CSV or Parquet."""
+"""`dockerlab call`: words of a command line to arguments, by the endpoint table; the answer as JSON or as a table."""
 
 from __future__ import annotations
 
+import inspect
 import json
-import sys
-from collections.abc import Sequence
+import re
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import dockerlab
 from dockerlab.encoding import row
-from dockerlab.errors import ArgumentError, DockerlabError, printable
-from dockerlab.operations import OPERATIONS, Operation
-from dockerlab.render import HELPERS
+from dockerlab.errors import ArgumentError, EngineTimeout
+from dockerlab.operations import OPERATIONS, Operation, Parameter, snake_case
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from dockerlab.lab import Lab
+    from dockerlab.transport import Answer
 
-__all__ = ["call", "listing"]
+__all__ = ["arguments", "document", "endless", "operation", "save", "table"]
 
-
-def listing(part: str = "") -> str:
-    """List operations, those with `part` in their name: method, path, parameters (`*` is required)."""
-    lines = []
-    for operation in OPERATIONS.values():
-        if part.lower() in operation.id.lower():
-            words = [f"{one.argument}{'*' if one.required else ''}" for one in operation.parameters]
-            words += ["body"] if operation.body and operation.body != "json" else []
-            lines.append(f"{operation.id:26} {operation.method:6} {operation.path:34} {' '.join(words)}".rstrip())
-    return "\n".join(lines)
+UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+CHUNK = 1 << 16
 
 
-def call(  # noqa: PLR0913  (one parameter an option of the command)
-    name: str, words: Sequence[str], *, form: str, output: str | None, host: str | None, timeout: float
-) -> None:
-    """Make the request and print or write the answer."""
-    operation = row(name)
-    arguments = _arguments(operation, words)
-    if form == "parquet" and not output:
-        raise ArgumentError("Parquet is bytes: give a file with -o FILE.parquet.")
-    with dockerlab.connect(host, timeout=timeout) as lab:
-        if operation.answer == "tar":
-            _save(lab, operation, arguments, output)
-        elif form == "json":
-            _write(_as_json(lab, operation, arguments), output)
-        else:
-            _tabulate(_as_table(lab, operation, arguments), form, output)
+def operation(name: str) -> Operation:
+    """Give a row by its operationId, in whatever case. Raises ArgumentError with the nearest ones."""
+    folded = {known.lower(): known for known in OPERATIONS}
+    return row(folded.get(name.lower(), name))
 
 
-def _arguments(operation: Operation, words: Sequence[str]) -> dict[str, Any]:
-    """Read NAME=VALUE words; the row says what is JSON. `body=@FILE` and `-` read a file and standard input."""
-    arguments: dict[str, Any] = {}
+# -- words to arguments --------------------------------------------------------------------------------------
+
+
+def arguments(asked: Operation, words: Iterable[str]) -> dict[str, Any]:
+    """Read `key=value` words as an operation's arguments, each typed as its row says.
+
+    A key is snake_case or the API's own spelling. A word without `=` is the name or id in the path. A list may be
+    repeated, or be JSON; `filters.status=running` puts one value into an object; `body=@FILE` reads a file.
+    Raises ArgumentError for what can't be read.
+    """
+    known = {name: one for one in asked.parameters for name in (one.argument, one.name)}
+    found: dict[str, Any] = {}
     for word in words:
-        name, equals, text = word.partition("=")
-        name = name.replace("-", "_")
+        key, equals, text = word.partition("=")
+        key, dot, field = key.partition(".")
         if not equals:
-            known = ", ".join(operation.by_argument)
-            raise ArgumentError(f"{word!r} is not NAME=VALUE. {operation.id} takes: {known}.")
-        parameter = operation.by_argument.get(name)
-        kind = parameter.type if parameter else "json"
-        value = _value(kind, text) if parameter or name != "body" else _body(operation, text)
-        if kind == "list" and isinstance(arguments.get(name), list) and isinstance(value, list):
-            value = arguments[name] + value
-        arguments[name] = value
-    return arguments
+            key, dot, field, text = _first(asked, word, found), "", "", word
+        one = known.get(key)
+        if one is None:
+            found[key] = _body(asked, text) if key == "body" and asked.body else text  # encoding knows what is wrong
+        elif dot and one.type in ("filters", "json"):
+            _put(found.setdefault(one.argument, {}), field, text, one)
+        elif one.type == "list" and one.argument in found and isinstance(found[one.argument], list):
+            found[one.argument] += _list(text)
+        else:
+            found[one.argument] = _value(asked, one, text)
+    return found
 
 
-def _value(kind: str, text: str) -> Any:
-    if kind == "list":
-        return json.loads(text) if text.startswith("[") else [text]
-    if kind in ("json", "filters") and text.startswith(("{", "[")):
-        try:
-            return json.loads(text)
-        except ValueError as error:
-            raise ArgumentError(f"{text!r} is not JSON: {error}.") from None
+def _first(asked: Operation, word: str, found: dict[str, Any]) -> str:
+    for one in asked.parameters:
+        if one.place == "path" and one.argument not in found:
+            return one.argument
+    raise ArgumentError(f"{word!r} says nothing to {asked.id}: write arguments as key=value.")
+
+
+def _put(target: Any, field: str, text: str, one: Parameter) -> None:
+    """Put one value into an object, at a dotted place; filters hold lists of texts."""
+    if not isinstance(target, dict):
+        raise ArgumentError(f"Give `{one.argument}` either whole or by its fields, not both.")
+    if one.type == "filters":
+        target.setdefault(field, []).append(text)
+        return
+    *outer, last = field.split(".")
+    for name in outer:
+        target = target.setdefault(name, {})
+    target[last] = _loose(text)
+
+
+def _value(asked: Operation, one: Parameter, text: str) -> Any:
+    if one.type in ("json", "filters") or (one.place == "header" and text.startswith("{")):
+        return _json(f"{asked.id}: `{one.argument}`", text)
+    if one.type == "list":
+        return _list(text)
+    if one.type == "time":
+        return _moment(text)
+    if one.type == "bool" and text.lower() in TRUTHS:
+        return TRUTHS[text.lower()]
+    if one.type == "int" and re.fullmatch(r"-?\d+", text):
+        return int(text)
+    if one.type in ("bool", "int"):
+        wanted = "true or false" if one.type == "bool" else "a whole number"
+        raise ArgumentError(f"{asked.id}: `{one.argument}` is {wanted}, not {text!r}.")
     return text
 
 
-def _body(operation: Operation, text: str) -> Any:
-    if operation.body == "tar":
-        return sys.stdin.buffer if text == "-" else text.removeprefix("@")
-    source = sys.stdin.read() if text == "-" else Path(text[1:]).read_text("utf-8") if text.startswith("@") else text
-    return json.loads(source)
+def _json(what: str, text: str) -> Any:
+    try:
+        return json.loads(_file(text) if text.startswith("@") else text)
+    except ValueError as error:
+        raise ArgumentError(f"""{what} is JSON, such as '{{"status":["running"]}}', and {error}.""") from None
 
 
-def _as_json(lab: Lab, operation: Operation, arguments: dict[str, Any]) -> str:
-    """The engine's own JSON, made readable; several documents are one array, log lines are objects."""
-    if operation.answer == "mux":
-        from dockerlab.groups.logs import read  # noqa: PLC0415
-
-        with lab.open(operation.id, **_streams(arguments)) as answer:
-            lines = read(answer, tty=_tty(lab, operation, arguments), timestamps=arguments.get("timestamps") == "true")
-            found: Any = [{"time": line.time, "stream": line.stream, "message": line.message} for line in lines]
-    else:
-        exchange = lab.call(operation.id, **arguments)
-        if operation.answer == "json-lines":
-            from dockerlab.streams import json_lines  # noqa: PLC0415
-
-            found = list(json_lines([exchange.body]))
-        elif not exchange.body:
-            found = {"status": exchange.status}
-        elif operation.answer == "text":
-            found = exchange.text
-        else:
-            found = exchange.json()
-    return json.dumps(found, indent=2, ensure_ascii=False)
+def _list(text: str) -> list[Any]:
+    if text.startswith("["):
+        whole = _json("A list", text)
+        return whole if isinstance(whole, list) else [whole]
+    return [text]
 
 
-def _as_table(lab: Lab, operation: Operation, arguments: dict[str, Any]) -> pd.DataFrame:
-    """The table of the operation's own method, where it has one; a plain one for the others."""
-    if operation.id in HELPERS:
-        group, method = HELPERS[operation.id].split(".")
-        known = dict(arguments)
-        places = [one.argument for one in operation.parameters if one.place == "path"]
-        path = [known.pop(place) for place in places if place in known]
-        table: pd.DataFrame = getattr(getattr(lab, group), method)(*path, **_typed(operation, known))
-        return table
+def _loose(text: str) -> Any:
+    """Read JSON where it is JSON, else take the text as it stands."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _moment(text: str) -> Any:
+    """Read `10m` or `1h30m` (so long ago), a date, or seconds since 1970."""
+    if re.fullmatch(r"(\d+[dhms])+", text):
+        return timedelta(seconds=sum(int(number) * UNITS[unit] for number, unit in re.findall(r"(\d+)([dhms])", text)))
+    if re.fullmatch(r"-?\d+(\.\d+)?", text):
+        return text
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise ArgumentError(
+            f"{text!r} is not a time: write 10m (so long ago), 2026-01-31T12:00:00Z or seconds."
+        ) from None
+
+
+def _file(text: str) -> bytes:
+    try:
+        return Path(text.removeprefix("@")).expanduser().read_bytes()
+    except OSError as error:
+        raise ArgumentError(f"{text.removeprefix('@')} can't be read: {error.strerror}.") from None
+
+
+def _body(asked: Operation, text: str) -> Any:
+    if asked.body != "tar":
+        return _json(f"{asked.id}: `body`", text)
+    path = Path(text.removeprefix("@")).expanduser()
+    if not path.is_file():
+        raise ArgumentError(f"{asked.id}: `body` is the name of a tar file, and {path} is none.")
+    return path
+
+
+# -- answers -------------------------------------------------------------------------------------------------
+
+
+def endless(asked: Operation, given: dict[str, Any]) -> bool:
+    """Tell whether this answer would go on for ever."""
+    return (
+        given.get("follow") is True
+        or (asked.id == "SystemEvents" and "until" not in given)
+        or (asked.id == "ContainerStats" and given.get("stream", True) is True)
+    )
+
+
+def document(lab: Lab, asked: Operation, given: dict[str, Any], seconds: float | None) -> Any:
+    """Ask, and give the answer's JSON; for an answer that isn't JSON, the records of its table."""
+    if asked.answer == "json-lines":
+        return _documents(lab, asked, given, seconds)
+    if asked.answer in ("mux", "tar"):
+        return json.loads(
+            table(lab, asked, given, seconds).to_json(orient="records", date_format="iso", date_unit="ns")
+        )
+    exchange = lab.call(asked.id, **given)
+    if asked.answer == "text":
+        return exchange.text
+    if exchange.body.strip():
+        return exchange.json()
+    return {"operation": asked.id, "status": exchange.status, "changed": exchange.status != 304}  # noqa: PLR2004
+
+
+def table(lab: Lab, asked: Operation, given: dict[str, Any], seconds: float | None) -> pd.DataFrame:
+    """Ask, and give the answer as the DataFrame of its group's method; without one, as its fields are."""
+    from dockerlab.tables import build  # noqa: PLC0415  (pandas)
+
+    method = _method(lab, asked, given)
+    if asked.answer == "mux":
+        return _log(lab, asked, given, seconds)
+    if method is not None:
+        return method(**given)
+    if asked.answer == "tar":
+        from dockerlab.streams import tar_members  # noqa: PLC0415
+        from dockerlab.tables.container import member_table  # noqa: PLC0415
+
+        with lab.open(asked.id, **given) as answer:
+            return member_table(tar_members(answer.chunks(CHUNK)))
+    if asked.answer == "json-lines":
+        return _records(_documents(lab, asked, given, seconds))
+    exchange = lab.call(asked.id, **given)
+    if asked.answer == "none" or not exchange.body.strip():
+        return build.done_table(exchange)
+    told = exchange.text if asked.answer == "text" else exchange.json()
+    return build.object_table(told) if isinstance(told, dict) else _records(told if isinstance(told, list) else [told])
+
+
+def save(answer: Answer, to: Path, progress: Callable[[int], Any] | None = None) -> int:
+    """Write a tar into a file, which gets its name when it is whole; gives its size in bytes."""
+    from dockerlab.groups.export import save as save_tar  # noqa: PLC0415  (pandas)
+
+    return int(save_tar(answer, to, progress).loc[0, "size_bytes"])  # type: ignore[arg-type]
+
+
+def _method(lab: Lab, asked: Operation, given: dict[str, Any]) -> Callable[..., pd.DataFrame] | None:
+    """Give the group's method for an operation, if it has one that takes these arguments."""
+    from dockerlab.render import HELPERS  # noqa: PLC0415
+
+    group, _, name = HELPERS.get(asked.id, "").partition(".")
+    if not name:
+        return None
+    method: Callable[..., pd.DataFrame] = getattr(getattr(lab, group), name)
+    return method if set(given) <= set(inspect.signature(method).parameters) else None
+
+
+def _log(lab: Lab, asked: Operation, given: dict[str, Any], seconds: float | None) -> pd.DataFrame:
+    from dockerlab.groups.logs import read  # noqa: PLC0415
+    from dockerlab.tables.container import log_table  # noqa: PLC0415
+
+    if not {"stdout", "stderr"} & set(given):
+        given = {**given, "stdout": True, "stderr": True}
+    tty = asked.id == "ContainerLogs" and lab.call("ContainerInspect", id=given.get("id")).json()["Config"]["Tty"]
+    stamped = given.get("timestamps") is True
+
+    def lines() -> Iterator[Any]:
+        with lab.open(asked.id, timeout=seconds, **given) as answer:
+            yield from read(answer, tty=tty, timestamps=stamped)
+
+    found = _until(seconds if endless(asked, given) else None, lines())
+    return log_table(found, timestamps=stamped, text=True)
+
+
+def _documents(lab: Lab, asked: Operation, given: dict[str, Any], seconds: float | None) -> list[Any]:
+    from dockerlab.streams import json_lines  # noqa: PLC0415
+
+    def documents() -> Iterator[Any]:
+        with lab.open(asked.id, timeout=seconds, **given) as answer:
+            yield from json_lines(answer.chunks(CHUNK))
+
+    return _until(seconds if endless(asked, given) else None, documents())
+
+
+class _Over(BaseException):
+    """The time is over: no error, and nothing between here and there may take it for one."""
+
+
+def _until(seconds: float | None, records: Iterator[Any]) -> list[Any]:
+    """Read records until there are no more, or for so many seconds, or until Ctrl-C if there is such a limit."""
+    found: list[Any] = []
+    try:
+        with _alarm(seconds):
+            for record in records:
+                found.append(record)
+    except (_Over, EngineTimeout, KeyboardInterrupt):
+        if seconds is None:
+            raise
+    return found
+
+
+@contextmanager
+def _alarm(seconds: float | None) -> Iterator[None]:
+    """Interrupt whatever is read after so many seconds: a read may wait for as long as nothing comes."""
+    if seconds is None:
+        yield
+        return
+
+    def ring(number: int, frame: object) -> None:
+        raise _Over
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _records(records: list[Any]) -> pd.DataFrame:
+    """Make a table of what has no columns of its own: a column for each key, in the engine's order."""
     import pandas as pd  # noqa: PLC0415
 
-    found = json.loads(_as_json(lab, operation, arguments))
-    if isinstance(found, list):
-        return pd.json_normalize(found) if found and isinstance(found[0], dict) else pd.DataFrame({"value": found})
-    from dockerlab.tables.build import object_table  # noqa: PLC0415
-
-    return object_table(found)
-
-
-def _typed(operation: Operation, arguments: dict[str, Any]) -> dict[str, Any]:
-    """A method's flags are True and False."""
-    words = {"true": True, "1": True, "false": False, "0": False}
-    return {
-        name: words.get(str(value).lower(), value)
-        if (one := operation.by_argument.get(name)) is not None and one.type == "bool"
-        else value
-        for name, value in arguments.items()
-    }
-
-
-def _streams(arguments: dict[str, Any]) -> dict[str, Any]:
-    return arguments if {"stdout", "stderr"} & set(arguments) else {"stdout": True, "stderr": True, **arguments}
-
-
-def _tty(lab: Lab, operation: Operation, arguments: dict[str, Any]) -> bool:
-    if operation.id != "ContainerLogs":
-        return False
-    return bool(lab.call("ContainerInspect", id=arguments.get("id")).json()["Config"]["Tty"])
-
-
-def _save(lab: Lab, operation: Operation, arguments: dict[str, Any], output: str | None) -> None:
-    if not output:
-        raise ArgumentError(f"{operation.id} answers with a tar: give a file with -o FILE.tar.")
-    from dockerlab.groups.export import save  # noqa: PLC0415
-
-    saved = save(lab.open(operation.id, **arguments), output, None)
-    _write(f"{saved['path'].iloc[0]}: {saved['size_bytes'].iloc[0]} bytes", None)
-
-
-def _tabulate(table: pd.DataFrame, form: str, output: str | None) -> None:
-    if form == "csv":
-        _write(table.to_csv(index=False).rstrip("\n"), output)
-    elif form == "parquet":
-        try:
-            table.to_parquet(str(output), index=False)
-        except ImportError:
-            raise DockerlabError("Parquet needs pyarrow: pip install 'dockerlab[parquet]'.") from None
-    else:
-        full = table.loc[:, table.notna().any()] if len(table) else table
-        _write(full.to_string(index=False, max_colwidth=60), output)
-
-
-def _write(text: str, output: str | None) -> None:
-    if output:
-        Path(output).write_text(text + "\n", encoding="utf-8")
-    else:
-        sys.stdout.write(printable(text) + "\n")
+    rows = [record if isinstance(record, dict) else {"value": record} for record in records]
+    names = list(dict.fromkeys(name for one in rows for name in one))
+    columns = {snake_case(name): pd.Series([one.get(name) for one in rows], dtype=object) for name in names}
+    return pd.DataFrame({name: column.convert_dtypes() for name, column in columns.items()})

@@ -1,144 +1,315 @@
-"""`dockerlab doctor`: what is here, what works, and what to do about the rest."""
+"""`dockerlab doctor`: what is here, what works, and what to do about the rest.
+
+`--json` prints one object, whose keys stay as they are::
+
+    {"dockerlab": "0.1.0",          the version
+     "ok": true,                    nothing is broken that the course needs
+     "engine": "practice",          what the lessons use: practice, docker, or an address
+     "checks": [{"name": "python",  python packages jupyterlab course engine.DOCKERLAB_ENGINE engine.DOCKER_HOST
+                                    engine.usual engine.practice isolation image directories docker trial safety
+                 "status": "ok",    ok, note (it is missing, and nothing needs it), broken
+                 "said": "...",     what was seen
+                 "mend": "",        what to do; empty if there is nothing to do
+                 "facts": {}}]}     the same as data; keys may be added
+"""
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from dockerlab import endpoint, errors
+from dockerlab import __version__, endpoint
+from dockerlab.errors import ArgumentError, DockerlabError, printable
 from dockerlab.lab import Lab
+from dockerlab.launch import course, jupyter_environment, shipped
 
-__all__ = ["Check", "Report", "examine", "show"]
+__all__ = ["SAFETY", "Check", "as_json", "as_text", "examine", "well"]
 
-NEEDED = ("pandas", "requests", "requests-unixsocket", "urllib3", "ipywidgets", "jupyterlab", "h11")
+OK, NOTE, BROKEN = "ok", "note", "broken"
 OLDEST = (3, 11)
-SECONDS = 30
-MARKS = {"good": "ok  ", "missing": "--  ", "bad": "FAIL"}
-SAFETY = "The practice engine is for learning, and not a sandbox: run in it only what you would run without it."
+SECONDS, ENGINE_SECONDS = 30, 5.0
+SAFETY = "The practice engine is for learning and not a sandbox: run in it what you would run in your own shell."
+REINSTALL = "Install it again: pip install --force-reinstall dockerlab"
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at: `good`, `missing` (not here, not needed) or `bad`; what was seen; what to do."""
+    """One thing that was looked at: what was seen, and what to do."""
 
     name: str
-    state: str
-    seen: str
+    status: str
+    said: str
     mend: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Report:
-    """All checks; `well` if none is bad. `engine` is the one that a lesson would use."""
-
-    checks: list[Check] = field(default_factory=list)
-    engine: str = ""
-
-    @property
-    def well(self) -> bool:
-        """Say whether everything that is needed works."""
-        return all(check.state != "bad" for check in self.checks)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Give it as plain data: `well`, `engine`, `checks` with `name`, `state`, `seen`, `mend`."""
-        return {"well": self.well, "engine": self.engine, "checks": [asdict(check) for check in self.checks]}
+def examine(*, trial: bool = False) -> list[Check]:
+    """Look at everything. Starts nothing, but for `trial`, which leaves the practice engine as it was."""
+    told = _report()
+    checks = [_python(), _packages(), _jupyterlab(), _course()]
+    checks += _engines(told)
+    checks += [_isolation(told), _image(told), _directories(told), _docker_command()] if told else []
+    if trial:
+        checks.append(_trial(bool(told.get("answers"))))
+    return [*checks, Check("safety", OK, SAFETY)]
 
 
-def examine(*, try_practice: bool = True) -> Report:
-    """Look at everything. With `try_practice` the practice engine is started to see that it works."""
-    report = Report(engine=os.environ.get("DOCKERLAB_ENGINE") or "practice")
-    report.checks += [_python(), _packages(), *_isolation()]
-    report.checks += [_practice(report.engine) if try_practice else Check("practice engine", "missing", "not tried")]
-    report.checks += [_usual(report.engine), *_named("DOCKER_HOST"), *_named("DOCKERLAB_ENGINE"), _docker_command()]
-    return report
+def well(checks: list[Check]) -> bool:
+    """Tell whether nothing is broken."""
+    return all(check.status != BROKEN for check in checks)
+
+
+def chosen() -> str:
+    """Name what the lessons use."""
+    return os.environ.get("DOCKERLAB_ENGINE") or "practice"
+
+
+def as_json(checks: list[Check]) -> str:
+    """Write the checks for programs; the form is at the top of this module."""
+    report = {
+        "dockerlab": __version__,
+        "ok": well(checks),
+        "engine": chosen(),
+        "checks": [asdict(one) for one in checks],
+    }
+    return json.dumps(report, indent=2, ensure_ascii=False)
+
+
+def as_text(checks: list[Check]) -> str:
+    """Write the checks for a person: a line each, with what to do below."""
+    wide = max(len(check.name) for check in checks)
+    lines = []
+    for check in checks:
+        lines.append(f"{check.status:<6}  {check.name:<{wide}}  {check.said}")
+        lines += [f"{'':<6}  {'':<{wide}}  → {check.mend}"] if check.mend else []
+    broken = [check.name for check in checks if check.status == BROKEN]
+    verdict = (
+        f"Broken: {', '.join(broken)}. The arrows say what to do." if broken else "All that the lessons need works."
+    )
+    return printable("\n".join([*lines, "", verdict]))
+
+
+# -- this Python ---------------------------------------------------------------------------------------------
 
 
 def _python() -> Check:
     version = ".".join(map(str, sys.version_info[:3]))
+    facts = {"version": version, "executable": sys.executable, "platform": sys.platform}
     if sys.version_info < OLDEST:
-        return Check("Python", "bad", version, "dockerlab needs Python 3.11 or newer: make lab PYTHON=/path/to/python")
-    return Check("Python", "good", f"{version} at {sys.executable}")
+        return Check("python", BROKEN, version, "dockerlab needs Python 3.11 or newer.", facts)
+    return Check("python", OK, f"{version}, {sys.executable}", "", facts)
 
 
 def _packages() -> Check:
-    missing, found = [], []
-    for name in NEEDED:
+    """Import every package that dockerlab asks for: what is installed may still not work."""
+    found, wrong = {}, {}
+    for name, extra in _requirements():
         try:
-            found.append(f"{name} {importlib.metadata.version(name)}")
-        except importlib.metadata.PackageNotFoundError:
-            missing.append(name)
-    if missing:
-        return Check("packages", "bad", f"missing: {', '.join(missing)}", f"pip install {' '.join(missing)}")
-    return Check("packages", "good", ", ".join(found))
+            importlib.import_module(name.replace("-", "_"))
+            found[name] = importlib.metadata.version(name)
+        except Exception as error:  # a broken package may raise anything at all
+            if not extra:
+                wrong[name] = f"{type(error).__name__}: {error}"
+    facts = {"found": found, "broken": wrong}
+    if wrong:
+        said = "; ".join(f"{name}: {reason}" for name, reason in wrong.items())
+        return Check("packages", BROKEN, said, f"{sys.executable} -m pip install {' '.join(wrong)}", facts)
+    said = ", ".join(f"{name} {version}" for name, version in found.items())
+    if "pyarrow" in found:
+        return Check("packages", OK, said, "", facts)
+    return Check("packages", OK, f"{said} (without pyarrow, which only Parquet needs)", "", facts)
 
 
-def _isolation() -> list[Check]:
-    """Ask the engine's own program which rungs work here."""
-    command = [sys.executable, "-m", "dockerlab.engine", "rungs"]
+def _requirements() -> list[tuple[str, bool]]:
+    """Read what dockerlab asks for: names, and whether it is an extra."""
+    asked = importlib.metadata.requires("dockerlab") or []
+    names = [(re.split(r"[^\w.-]", line, maxsplit=1)[0], "extra ==" in line) for line in asked]
+    return names or [("pandas", False), ("urllib3", False), ("requests", False), ("jupyterlab", False), ("h11", False)]
+
+
+def _jupyterlab() -> Check:
+    """Ask Jupyter, in the environment that `dockerlab lab` gives it, which Python is behind `python3`."""
+    code = (
+        "import json, jupyterlab, jupyterlab_widgets\n"
+        "from jupyter_client import KernelManager\n"
+        "manager = KernelManager(kernel_name='python3')\n"
+        "print(json.dumps([jupyterlab.__version__, manager.format_kernel_cmd()[0], manager.kernel_spec.resource_dir]))"
+    )
+    ran = _run([sys.executable, "-c", code], environment=jupyter_environment(chosen()))
     try:
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)  # noqa: S603
-        rungs = json.loads(ran.stdout)
-    except (OSError, ValueError, subprocess.TimeoutExpired):
-        return [Check("isolation", "bad", "no rung works", "The practice engine runs on Linux. Elsewhere: see README.")]
-    wanted = os.environ.get("DOCKERLAB_ISOLATION")
-    used = next((rung for rung in rungs if rung["name"] == wanted), rungs[0])
-    names = ", ".join(rung["name"] for rung in rungs)
-    return [Check("isolation", "good", f"{used['name']} (works here: {names}). {used['sentence']}")]
+        version, kernel, place = json.loads(ran.stdout)
+    except ValueError:
+        reason = ran.stderr.strip().rpartition("\n")[2] or "it said nothing"
+        return Check("jupyterlab", BROKEN, reason, f"{sys.executable} -m pip install jupyterlab ipywidgets")
+    facts = {"version": version, "kernel": kernel, "kernelspec": place}
+    if kernel != sys.executable:
+        return Check("jupyterlab", BROKEN, f"{version}, but its kernel python3 is {kernel}", REINSTALL, facts)
+    return Check("jupyterlab", OK, f"{version}; its kernel python3 is this Python", "", facts)
 
 
-def _answers(found: endpoint.Endpoint) -> str:
-    with Lab(found, timeout=5) as lab:
-        return f"{lab.engine}, API {lab.version}, {found.url}"
-
-
-def _practice(engine: str) -> Check:
+def _course() -> Check:
     try:
-        return Check("practice engine", "good", _answers(endpoint.practice()))
-    except errors.DockerlabError as error:
-        seen, _, mend = str(error).partition("\n")
-        state = "bad" if engine == "practice" else "missing"
-        return Check("practice engine", state, seen, mend or "dockerlab engine logs")
+        folder = shipped()
+    except DockerlabError as error:
+        return Check("course", BROKEN, str(error).partition(". ")[0], REINSTALL)
+    count = sum(name.endswith(".ipynb") for name in course(folder))
+    return Check("course", OK, f"{count} notebooks in {folder}", "", {"folder": str(folder), "notebooks": count})
 
 
-def _usual(engine: str) -> Check:
-    found = endpoint.Endpoint("unix", endpoint.USUAL_SOCKET)
-    needed = engine == "docker" and not os.environ.get("DOCKER_HOST")
+# -- engines -------------------------------------------------------------------------------------------------
+
+
+def _engines(told: dict[str, Any]) -> list[Check]:
+    """Try every way to an engine, in the order of connect(); the first that says something is taken."""
+    ways = []
+    for name in ("DOCKERLAB_ENGINE", "DOCKER_HOST"):
+        value = os.environ.get(name, "")
+        ways.append(_named(name, value, told) if value else Check(f"engine.{name}", NOTE, "not set"))
+    usual = _tried("engine.usual", endpoint.Endpoint("unix", endpoint.USUAL_SOCKET), needed=False)
+    ways += [usual, _practice(told, needed=chosen() == "practice")]
+    taken = next((number for number, way in enumerate(ways) if way.said != "not set" and way.status != NOTE), 3)
+    for number, way in enumerate(ways):
+        uses = ["connect() and call take this one"] if number == taken else []
+        uses += ["the lessons use this one"] if way.name == _lessons_way() else []
+        if uses:
+            said = f"{way.said} ({'; '.join(uses)})"
+            ways[number] = Check(way.name, way.status, said, way.mend, {**way.facts, "taken": number == taken})
+    return ways
+
+
+def _lessons_way() -> str:
+    if chosen() == "practice":
+        return "engine.practice"
+    return "engine.DOCKERLAB_ENGINE"
+
+
+def _named(name: str, value: str, told: dict[str, Any]) -> Check:
+    """Try an engine that a variable names. What is named must work: nothing else is tried instead of it."""
+    if value == "practice":
+        return Check(f"engine.{name}", OK, "practice: the practice engine, below", "", {"value": value})
     try:
-        return Check("usual socket", "good", _answers(found))
-    except errors.DockerlabError as error:
-        return Check("usual socket", "bad" if needed else "missing", str(error).partition(". ")[0] + ".", str(error))
+        found = endpoint.resolve(value)
+    except ArgumentError as error:
+        return Check(f"engine.{name}", BROKEN, f"{value}: {error}", f"unset {name}", {"value": value})
+    return _tried(f"engine.{name}", found, needed=True, value=value)
 
 
-def _named(variable: str) -> list[Check]:
-    """Try the engine that a variable names; without it there is nothing to say."""
-    value = os.environ.get(variable, "")
-    if value in ("", "practice", "docker"):
-        return []
+def _tried(name: str, found: endpoint.Endpoint, *, needed: bool, value: str = "") -> Check:
+    facts = {"value": value, "url": found.url}
     try:
-        return [Check(variable, "good", _answers(endpoint.parse(value, variable, os.environ)))]
-    except errors.DockerlabError as error:
-        return [Check(variable, "bad", f"{value}: {str(error).partition('. ')[0]}.", str(error))]
+        with Lab(found, timeout=ENGINE_SECONDS) as lab:
+            facts |= {"engine": lab.engine, "api": lab.version}
+            return Check(name, OK, f"{lab.engine}, API {lab.version}, {found.url}", "", facts)
+    except DockerlabError as error:
+        said, _, mend = str(error).partition(". ")
+        mend = mend.replace('dockerlab.connect("practice")', "DOCKERLAB_ENGINE=practice") if needed else ""
+        return Check(name, BROKEN if needed else NOTE, f"{said}.", mend, facts)
+
+
+def _practice(told: dict[str, Any], *, needed: bool) -> Check:
+    name, facts = "engine.practice", {"running": bool(told.get("answers")), "socket": told.get("socket", "")}
+    if not told or not told["linux"]:
+        status = BROKEN if needed else NOTE
+        mend = "Use Docker Desktop with DOCKERLAB_ENGINE=docker, WSL 2 on Windows, or the hosted course."
+        return Check(name, status, "it runs on Linux only", mend, facts)
+    if not told["answers"]:
+        return Check(name, OK, "does not run; it starts by itself when it is needed", "", facts)
+    return _tried(name, endpoint.Endpoint("unix", told["socket"]), needed=needed)
+
+
+def _report() -> dict[str, Any]:
+    """Ask the practice engine's own program, as a process, what it can do here."""
+    ran = _run([sys.executable, "-m", "dockerlab.engine.report"])
+    try:
+        told = json.loads(ran.stdout)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _run(command: list[str], environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(  # noqa: S603  (this interpreter, and programs that were looked up)
+            command, capture_output=True, text=True, timeout=SECONDS, check=False, env=environment,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return subprocess.CompletedProcess(command, 1, "", str(error))
+
+
+# -- the practice engine's means -----------------------------------------------------------------------------
+
+
+def _isolation(told: dict[str, Any]) -> Check:
+    works = [rung["name"] for rung in told["rungs"] if rung["works"]]
+    asked = told["asked"]
+    used = asked or (works[0] if works else "")
+    facts = {"works": works, "asked": asked, "used": used}
+    if used not in works:
+        known = ", ".join(works)
+        said = f"DOCKERLAB_ISOLATION={asked} does not work here; these do: {known}"
+        return Check("isolation", BROKEN, said, "unset DOCKERLAB_ISOLATION, or choose one of these", facts)
+    sentence = next(rung["sentence"] for rung in told["rungs"] if rung["name"] == used)
+    others = ", ".join(name for name in works if name != used)
+    return Check("isolation", OK, f"{used}: {sentence}{f' (also works here: {others})' if others else ''}", "", facts)
+
+
+def _image(told: dict[str, Any]) -> Check:
+    if told["busybox"]:
+        return Check("image", OK, f"made from {told['busybox']}", "", {"busybox": told["busybox"]})
+    if told.get("host_binaries"):
+        said = "made from this machine's own programs: no static busybox is here"
+        return Check("image", NOTE, said, "Smaller and quicker: sudo apt-get install busybox-static", {"busybox": ""})
+    mend = "sudo apt-get install busybox-static (or a static busybox that DOCKERLAB_BUSYBOX names)"
+    return Check(
+        "image", BROKEN if chosen() == "practice" else NOTE, "there is no static busybox", mend, {"busybox": ""}
+    )
+
+
+def _directories(told: dict[str, Any]) -> Check:
+    faults = [f"{one['path']}: {one['fault']}" for one in (told["state"], told["sockets"]) if one["fault"]]
+    facts = {"state": told["state"], "sockets": told["sockets"], "socket": told["socket"], "log": told["log"]}
+    if faults:
+        mend = "Make them yours alone (chmod 700), or name others: DOCKERLAB_STATE=DIR, DOCKERLAB_SOCKET=PATH"
+        return Check("directories", BROKEN if chosen() == "practice" else NOTE, "; ".join(faults), mend, facts)
+    modes = f"mode {told['state']['mode']}" if told["state"]["there"] else "made when they are needed"
+    return Check("directories", OK, f"state {told['state']['path']} ({modes}), socket {told['socket']}", "", facts)
 
 
 def _docker_command() -> Check:
     found = shutil.which("docker")
     if not found:
-        return Check("docker command", "missing", "not installed", "Only the CLI lines of the lessons need it.")
-    return Check("docker command", "good", found)
+        return Check("docker", NOTE, "no docker command; only the lessons' CLI lines need it")
+    version = _run([found, "--version"]).stdout.strip().partition(",")[0]
+    return Check("docker", OK, f"{version or 'it does not tell its version'}, {found}", "", {"path": found})
 
 
-def show(report: Report) -> str:
-    """Write the report for a person; what is to do stands under what is bad."""
-    lines = []
-    for check in report.checks:
-        lines.append(errors.printable(f"{MARKS[check.state]}  {check.name}: {check.seen}"))
-        if check.state == "bad" and check.mend:
-            lines.append(f"      do: {check.mend}")
-    verdict = "Everything that lessons need works." if report.well else "Something that they need doesn't: FAIL."
-    return "\n".join([*lines, "", f"Lessons use: {report.engine}. {verdict}", SAFETY])
+def _trial(ran_before: bool) -> Check:
+    """Run a container in the practice engine; stop the engine afterwards if it was not there before."""
+    name, labels = f"doctor-{os.getpid()}", {"dockerlab.doctor": "trial"}
+    try:
+        with Lab(endpoint.practice("doctor --try")) as lab:
+            lab.call("ContainerCreate", image="busybox", name=name, cmd=["echo", "well"], labels=labels)
+            try:
+                lab.call("ContainerStart", id=name)
+                code = lab.call("ContainerWait", id=name).json()["StatusCode"]
+            finally:
+                lab.call("ContainerDelete", id=name, force=True)
+            engine = lab.engine
+    except DockerlabError as error:
+        return Check("trial", BROKEN, str(error).partition("\n")[0], "dockerlab engine logs")
+    finally:
+        if not ran_before:
+            _run([sys.executable, "-m", "dockerlab.engine", "stop"])
+    if code:
+        return Check("trial", BROKEN, f"a container in {engine} ended with code {code}", "dockerlab engine logs")
+    after = "it runs on" if ran_before else "it was stopped again"
+    return Check("trial", OK, f"a container ran in {engine}; {after}", "", {"stopped": not ran_before})

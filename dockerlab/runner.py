@@ -1,91 +1,174 @@
-"""`dockerlab run LESSON`: a lesson in the terminal, cell by cell, in a real kernel."""
+"""`dockerlab run LESSON`: a lesson in the terminal, cell by cell, in a kernel as JupyterLab has it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from rich.console import Console
 from rich.markdown import Markdown
+from rich.rule import Rule
 from rich.syntax import Syntax
+from rich.text import Text
 
-from dockerlab.errors import DockerlabError, printable
-from dockerlab.launch import course
+from dockerlab.course import outline as outlines
+from dockerlab.errors import ArgumentError, DockerlabError, printable
+from dockerlab.launch import jupyter_environment, shipped
 
-__all__ = ["find", "play"]
+__all__ = ["Runner", "contents", "find", "run"]
 
-SECONDS = 120
-
-
-def find(lesson: str) -> Path:
-    """Find a lesson's notebook by its number. Raises DockerlabError, naming those there are."""
-    number = lesson.strip().zfill(2)[:2]
-    found = sorted(course().glob(f"{number}-*.ipynb"))
-    if not found:
-        names = ", ".join(path.name[:2] for path in sorted(course().glob("[0-9][0-9]-*.ipynb")))
-        raise DockerlabError(f"There is no lesson {lesson}. The lessons are {names}.")
-    return found[0]
+CELL_SECONDS = 120
+INTERRUPTED = 130
+WIDEST = 100
+PROMPT = "Enter runs it · or type a line of Python to try first · q leaves"
 
 
-def play(lesson: str, *, wait: bool, engine: str | None) -> int:
-    """Play a lesson; 0 if every cell did what it should. Its containers are removed also after Ctrl-C."""
-    path = find(lesson)
-    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-    if engine:
-        os.environ["DOCKERLAB_ENGINE"] = engine
-    console = Console()
-    client = NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": "."}})
-    with client.setup_kernel():
+def contents() -> None:
+    """List the lessons: number, title, minutes, endpoint."""
+    console = Console(highlight=False)
+    for number in outlines.NOTEBOOKS:
+        one = outlines.load(number)
+        console.print(f"{number}  {one.title:<20} {one.minutes} min  {one.endpoint}", markup=False)
+    console.print("\nBegin one with: dockerlab run 00")
+
+
+def find(lesson: str) -> str:
+    """Give the number of a lesson: `1`, `01`, `logs`, `05-logs.ipynb`. Raises ArgumentError, naming what there is."""
+    word = Path(lesson.strip().lower()).name.removesuffix(".ipynb")
+    if word.isdecimal() and word.zfill(2) in outlines.NOTEBOOKS:
+        return word.zfill(2)
+    stems = {number: name.removesuffix(".ipynb") for number, name in outlines.NOTEBOOKS.items()}
+    exact = [number for number, stem in stems.items() if word in (stem, stem.partition("-")[2])]
+    found = exact or [number for number, stem in stems.items() if word and word in stem]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(stems[number] for number in found) if found else ", ".join(stems.values())
+    raise ArgumentError(f"There is no one lesson {lesson!r}. {'It could be' if found else 'There are'}: {names}.")
+
+
+def run(lesson: str, *, waits: bool, engine: str | None) -> int:
+    """Go through a lesson. Gives 0, 1 if a cell failed that should not, 130 after Ctrl-C.
+
+    Whatever happens, the lesson's containers are removed at the end.
+    """
+    number = find(lesson)
+    if waits and not sys.stdin.isatty():
+        raise ArgumentError("There is no terminal to wait for Enter on: add --yes to run through.")
+    chosen = engine or os.environ.get("DOCKERLAB_ENGINE") or "practice"
+    os.environ.update(jupyter_environment(chosen))
+    notebook = nbformat.read(shipped() / outlines.NOTEBOOKS[number], as_version=4)  # type: ignore[no-untyped-call]
+    with tempfile.TemporaryDirectory(prefix="dockerlab-run-") as folder:
+        client = NotebookClient(
+            notebook,
+            timeout=CELL_SECONDS,
+            kernel_name="python3",
+            store_widget_state=False,
+            resources={"metadata": {"path": folder}},
+        )
+        runner = Runner(client, Console(highlight=False), waits=waits)
         try:
-            return _cells(client, notebook, console, wait and console.is_terminal)
-        except (KeyboardInterrupt, EOFError):
-            console.print("\nleaving; removing what the lesson made")
-            return 130
+            with client.setup_kernel():
+                return runner.play()
+        except KeyboardInterrupt:
+            return INTERRUPTED
         finally:
-            _tidy(client)
+            runner.tidy(number, chosen)
 
 
-def _cells(client: NotebookClient, notebook: Any, console: Console, wait: bool) -> int:
-    code = 0
-    for index, cell in enumerate(notebook.cells):
-        if cell.cell_type == "markdown":
-            console.print(Markdown(cell.source))
-            console.print()
-            continue
-        console.print(Syntax(cell.source, "python", background_color="default"))
-        if wait:
-            console.input("[dim]Enter runs it, Ctrl-C leaves[/dim] ")
+class Runner:
+    """Plays the cells of one notebook on a console."""
+
+    def __init__(self, client: NotebookClient, console: Console, *, waits: bool) -> None:
+        """Take a client whose kernel is started before `play`."""
+        self.client = client
+        self.console = console
+        self.waits = waits
+        self.begun = self.finished = False
+
+    @property
+    def _width(self) -> int:
+        return min(self.console.width, WIDEST)
+
+    def play(self) -> int:
+        """Show and run the cells; 1 if one fails that should not, 130 if the reader leaves."""
+        for index, cell in enumerate(self.client.nb.cells):
+            tags = cell.metadata.get("tags", [])
+            if cell.cell_type == "markdown" and "navigation" not in tags:
+                self.console.print(Markdown(cell.source, code_theme="ansi_dark"), width=self._width)
+                self.console.print()
+            elif cell.cell_type == "code" and cell.source.strip():
+                if not self._step(cell, index, hidden="solution" in tags):
+                    return INTERRUPTED
+                if not self._execute(cell, index):
+                    self.console.print("This cell should not have failed. Is the engine well? dockerlab doctor")
+                    if not self.waits:
+                        return 1
+        return 0
+
+    def _step(self, cell: Any, index: int, *, hidden: bool) -> bool:
+        """Show a cell and wait for the reader; False if they leave."""
+        if hidden and self.waits and not self._ask("The solution comes next. Enter shows it · q leaves"):
+            return False
+        self.console.print(Rule(style="dim"), width=self._width)
+        code = Syntax(cell.source, "python", theme="ansi_dark", background_color="default", word_wrap=True)
+        self.console.print(code, width=self._width)
+        return not self.waits or self._ask(PROMPT)
+
+    def _ask(self, prompt: str) -> bool:
+        """Wait for Enter, and run each line that is typed before it; False for q or the end of input."""
+        while True:
+            self.console.print(Text(prompt, style="dim"))
+            try:
+                line = input("> ").strip()
+            except EOFError:
+                return False
+            if line in ("q", "quit", "exit"):
+                return False
+            if not line:
+                return True
+            self._execute(nbformat.v4.new_code_cell(line), len(self.client.nb.cells))  # type: ignore[no-untyped-call]
+
+    def _execute(self, cell: Any, index: int) -> bool:
+        """Run a cell and show its outputs; False if it failed and should not have."""
+        self.begun, well = True, True
         try:
-            client.execute_cell(cell, index)
+            self.client.execute_cell(cell, index)
         except CellExecutionError:
-            code = 1
+            well = False
+        except DeadKernelError:
+            raise DockerlabError(
+                "The kernel died. Run the lesson again; dockerlab doctor tells what is wrong."
+            ) from None
+        self.finished = well and "lesson.finish()" in cell.source
         for output in cell.get("outputs", []):
-            console.print(_text(output), markup=False, highlight=False)
-        console.print()
-        if code:
-            console.print("This cell should not have failed. Is the engine well? dockerlab doctor")
-            return code
-    return code
+            text = _text(output)
+            if text.strip():
+                self.console.print(Text(text), style="red" if output.output_type == "error" else "", soft_wrap=True)
+        self.console.print()
+        return well
+
+    def tidy(self, number: str, engine: str) -> None:
+        """Remove what the lesson has made, if its last cell did not: from here, for the kernel may be stuck."""
+        if self.finished or not self.begun:
+            return
+        import dockerlab  # noqa: PLC0415
+
+        with contextlib.suppress(DockerlabError):  # what went wrong was said already
+            card = dockerlab.lesson(number, engine).finish()
+            self.console.print(Text(str(card).partition("\n")[0]))
 
 
 def _text(output: Any) -> str:
-    """The text form of an output. Whatever it says is text: no control characters reach the terminal."""
+    """Give the text form of an output. Whatever an engine says in it moves no cursor."""
     if output.output_type == "stream":
-        return printable(output.text)
+        return printable(output.text.rstrip("\n"))
     if output.output_type == "error":
         return printable(f"{output.ename}: {output.evalue}")
     return printable(str(output.data.get("text/plain", "")))
-
-
-def _tidy(client: NotebookClient) -> None:
-    """Finish the lesson in its kernel, whatever happened before."""
-    cell = nbformat.v4.new_code_cell("lesson.finish() if 'lesson' in globals() else None")  # type: ignore[no-untyped-call]
-    try:
-        client.nb.cells.append(cell)
-        client.execute_cell(cell, len(client.nb.cells) - 1)
-    except (CellExecutionError, RuntimeError):
-        return
