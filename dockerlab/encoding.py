@@ -6,7 +6,10 @@ import base64
 import datetime
 import difflib
 import json
+import math
+import operator
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -15,9 +18,12 @@ from urllib.parse import quote
 from dockerlab.errors import ArgumentError
 from dockerlab.operations import OPERATIONS, Operation, Parameter, version_number
 
-__all__ = ["Request", "encode", "row"]
+__all__ = ["SAFE", "Request", "encode", "row"]
 
+MOMENT = "a datetime, a timedelta (so long ago), or seconds since 1970"
 JSON = "application/json"
+#: What may stand in a query as it is, so that it can be read.
+SAFE = ",:/@"
 TAR = "application/x-tar"
 
 
@@ -67,7 +73,7 @@ def encode(operation: Operation, arguments: Mapping[str, Any], version: str) -> 
             fields[parameter.name] = _field(operation, parameter, value)
     target = f"/v{version}{path}"
     if query:
-        target += "?" + "&".join(f"{quote(name, safe='')}={quote(text, safe=',:/@')}" for name, text in query)
+        target += "?" + "&".join(f"{quote(name, safe='')}={quote(text, safe=SAFE)}" for name, text in query)
     request = Request(operation, dict(given), target, query, headers)
     _put_body(request, fields, whole)
     if whole is not None:
@@ -127,12 +133,11 @@ def _wrong(operation: Operation, parameter: Parameter, value: Any, wanted: str) 
 
 
 def _path(operation: Operation, parameter: Parameter, value: Any) -> str:
-    if not isinstance(value, str) or not value.strip("/"):
+    """Write a name into the path. `/web`, as the engine lists a container, is `web`."""
+    name = value.removeprefix("/") if isinstance(value, str) else ""
+    if any(part in ("", ".", "..") for part in name.split("/")):  # an engine would send us elsewhere
         raise _wrong(operation, parameter, value, "a name or an id")
-    text = quote(value, safe="/:@" if parameter.name == "name" else ":")
-    if any(part in (".", "..") for part in text.split("/")):
-        raise _wrong(operation, parameter, value, "a name or an id")
-    return text
+    return quote(name, safe="/:@" if parameter.name == "name" else ":")
 
 
 def _texts(operation: Operation, parameter: Parameter, value: Any) -> list[str]:
@@ -162,7 +167,8 @@ def _text(operation: Operation, parameter: Parameter, value: Any) -> str:
 def _truth(operation: Operation, parameter: Parameter, value: Any) -> bool:
     if isinstance(value, str) and value.lower() in ("1", "0", "true", "false"):
         return value.lower() in ("1", "true")
-    if value in (True, False):
+    plain = isinstance(value, (bool, int, float)) or type(value).__name__ in ("bool", "bool_")  # numpy's, too
+    if plain and value in (True, False):
         return bool(value)
     raise _wrong(operation, parameter, value, "True or False")
 
@@ -172,28 +178,33 @@ def _whole(operation: Operation, parameter: Parameter, value: Any) -> int:
         if isinstance(value, bool) or int(value) != float(value):
             raise ValueError
         return int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise _wrong(operation, parameter, value, "a whole number") from None
 
 
 def _time(operation: Operation, parameter: Parameter, value: Any) -> str:
     """Write a moment as `seconds.nanoseconds`; a timedelta is that long ago."""
-    if isinstance(value, bool):
-        raise _wrong(operation, parameter, value, "a time")
-    if isinstance(value, (int, str)):
-        return str(value)
-    if isinstance(value, float):
+    if isinstance(value, str):
+        if re.fullmatch(r"-?\d+(\.\d{1,9})?", value):
+            return value
+        try:
+            value = datetime.datetime.fromisoformat(value)
+        except ValueError:
+            raise _wrong(operation, parameter, value, MOMENT) from None
+    if isinstance(value, float) and math.isfinite(value):
         return f"{value:.9f}"
+    if hasattr(value, "__index__") and not isinstance(value, bool):
+        return str(operator.index(value))
     nanoseconds = getattr(value, "value", None)  # of a pandas Timestamp, which knows more than microseconds
     if isinstance(value, datetime.timedelta):
         value, nanoseconds = datetime.datetime.now(datetime.UTC) - value, None
-    if isinstance(value, datetime.datetime):
+    if isinstance(value, datetime.datetime) and not math.isnan(value.year):  # pandas' NaT is a datetime of no year
         if isinstance(nanoseconds, int) and getattr(value, "unit", "ns") == "ns":
             return f"{nanoseconds // 10**9}.{nanoseconds % 10**9:09d}"
         aware = value if value.tzinfo else value.astimezone()
         delta = aware - datetime.datetime.fromtimestamp(0, datetime.UTC)
         return f"{delta.days * 86400 + delta.seconds}.{delta.microseconds:06d}000"
-    raise _wrong(operation, parameter, value, "a datetime, a timedelta (so long ago), or seconds since 1970")
+    raise _wrong(operation, parameter, value, MOMENT)
 
 
 def _filters(operation: Operation, parameter: Parameter, value: Any) -> str:
@@ -225,8 +236,8 @@ def _header(value: Any) -> str:
     if isinstance(value, Mapping):
         return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
     text = str(value)
-    if any(ord(character) < ord(" ") for character in text):
-        raise ArgumentError("A header can't hold line ends or other control characters.")
+    if not all(" " <= character <= "~" or "\xa0" <= character <= "\xff" for character in text):
+        raise ArgumentError("A header can't hold line ends, control characters, or letters beyond Latin-1.")
     return text
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, urlsplit
 
 from dockerlab.errors import ArgumentError, EngineUnreachable
 
@@ -19,6 +19,11 @@ USUAL_SOCKET = "/var/run/docker.sock"
 PLAIN_PORT = 2375
 LONGEST_PATH = 107
 START_SECONDS = 30
+#: The way out where an engine is not to be had directly.
+FORWARD = (
+    "Forward the engine's socket with ssh -L /tmp/engine.sock:/var/run/docker.sock HOST, "
+    "and use unix:///tmp/engine.sock."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +98,14 @@ def parse(url: str, source: str = "", env: Mapping[str, str] | None = None) -> E
     if not separator or scheme not in ("unix", "tcp", "http"):
         raise ArgumentError(_unreadable(url, scheme if separator else ""))
     if scheme == "unix":
-        path = unquote(rest) if "%" in rest else rest
+        path = rest
         if not path.startswith("/") or len(path.encode()) > LONGEST_PATH or "\0" in path:
             raise ArgumentError(
                 f"{url!r} is not a socket's path: it begins with / and has at most {LONGEST_PATH} bytes."
             )
         return Endpoint("unix", path, source)
     if env and env.get("DOCKER_TLS_VERIFY"):
-        raise ArgumentError(
-            "DOCKER_TLS_VERIFY is set, and dockerlab does not speak TLS yet. Forward the engine's socket with "
-            "ssh -L /tmp/engine.sock:/var/run/docker.sock HOST, and use unix:///tmp/engine.sock."
-        )
+        raise ArgumentError(f"DOCKER_TLS_VERIFY is set, and dockerlab does not speak TLS yet. {FORWARD}")
     try:
         parts = urlsplit(f"//{rest.rstrip('/')}")
         host, port = parts.hostname, parts.port or PLAIN_PORT
@@ -116,10 +118,7 @@ def parse(url: str, source: str = "", env: Mapping[str, str] | None = None) -> E
 
 def _unreadable(url: str, scheme: str) -> str:
     if scheme == "ssh":
-        return (
-            "dockerlab does not speak ssh:// yet. Forward the engine's socket with "
-            "ssh -L /tmp/engine.sock:/var/run/docker.sock HOST, and use unix:///tmp/engine.sock."
-        )
+        return f"dockerlab does not speak ssh:// yet. {FORWARD}"
     if scheme in ("https", "npipe", "fd"):
         return f"dockerlab does not speak {scheme}:// yet. It reads unix:///PATH and tcp://HOST:PORT."
     return f'{url!r} is not an engine. Use "practice", "docker", unix:///PATH or tcp://HOST:PORT.'

@@ -71,6 +71,10 @@ class EngineError(DockerlabError):
         self.advice = advice
         super().__init__(f"{self.status} {self.operation}: {self.message}\n{advice}")
 
+    def __reduce__(self) -> tuple[type[EngineError], tuple[Exchange, str, str]]:
+        """Let it be copied and sent to another process."""
+        return type(self), (self.exchange, self.message, self.advice)
+
 
 class BadRequest(EngineError):
     """400: the request is wrong as it stands."""
@@ -132,6 +136,7 @@ ADVICE: dict[tuple[str, int], str] = {
     ("ContainerLogs", 400): "Ask for at least one stream: stdout=True, stderr=True.",
     ("containers", 404): "See which containers there are: lab.container.list(all=True).",
     ("images", 404): "See which images there are: lab.image.list().",
+    ("", 301): "Something at that address sends its callers elsewhere: check that DOCKER_HOST names an engine.",
     ("", 400): "Read the engine's words: it names the argument that it can't take.",
     ("", 401): "Log in to the registry, or give registry_auth.",
     ("", 403): "The engine refuses this on purpose: its words say why.",
@@ -141,6 +146,7 @@ ADVICE: dict[tuple[str, int], str] = {
     ("", 503): "This needs a swarm manager: the engine is not one.",
 }
 FALLBACK = "The engine failed: its log says more than its answer."
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
 def advice(operation: str, path: str, status: int) -> str:
@@ -153,7 +159,7 @@ def advice(operation: str, path: str, status: int) -> str:
 
 
 def engine_error(exchange: Exchange) -> EngineError:
-    """Make the exception for an exchange whose status is 400 or more."""
+    """Make the exception for an exchange whose status is an error, or sends its caller elsewhere."""
     kind = BY_STATUS.get(exchange.status, ServerError if exchange.status >= 500 else BadRequest)  # noqa: PLR2004
     hint = advice(exchange.operation.id, exchange.operation.path, exchange.status)
     return kind(exchange, _message(exchange), hint)
@@ -171,5 +177,5 @@ def _message(exchange: Exchange) -> str:
 
 
 def printable(text: str) -> str:
-    """Take control characters out of what an engine says: it could move a terminal's cursor with them."""
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "�", text)
+    """Take out of an engine's words what moves a terminal's cursor, or turns the direction of writing."""
+    return UNPRINTABLE.sub("�", text)

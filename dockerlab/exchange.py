@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote, unquote
 
+from dockerlab.encoding import SAFE
 from dockerlab.operations import Operation
 
 __all__ = ["REDACTED", "Exchange", "Shown"]
@@ -17,17 +20,25 @@ REDACTED = "(hidden)"
 #: JupyterLab shows a bare <pre> in the font of its text.
 CODE = "font-family:var(--jp-code-font-family,monospace)"
 SECRET_HEADERS = {"x-registry-auth", "x-registry-config", "authorization", "proxy-authorization", "cookie"}
-SECRET_FIELDS = re.compile(r"passw|token|secret|unlockkey|auth$|signingca(key|cert)$", re.I)
+#: Fields that hold a secret, without their separators: the engine reads `PASSWORD` as it reads `password`.
+SECRET_FIELDS = re.compile(r"auth|secret|unlockkey|signingcakey|\w*(password|passwd|passphrase|tokens?)", re.I)
 #: In these operations `Data` is the secret itself.
 SECRET_DATA = {"SecretCreate", "SecretUpdate"}
+#: Secrets inside a text: of a URL, of a mount's options or a variable, of a swarm.
+SECRET_TEXTS = (
+    (re.compile(r"(?<=://)[^/@\s\"']+(?=@)"), REDACTED),
+    (re.compile(r"((?:password|passwd|passphrase|token|secret)=)[^,\s\"']+", re.I), rf"\g<1>{REDACTED}"),
+    (re.compile(r"SWM(TKN|KEY)-[\w-]+"), REDACTED),
+)
 
 
 @dataclass(slots=True)
 class Exchange:
     """One request and its answer.
 
-    `status`, `reason` and `headers` are the answer's; `body` is its bytes, empty for an answer that was streamed.
-    `json()` and `text` decode it; `raw`, `curl`, `requests`, `helper` and `cli` write the same call in other ways,
+    `status`, `reason` and `headers` are the answer's; `body` is its bytes, empty for an answer that was streamed;
+    `received` counts them. `json()` and `text` decode it;
+    `raw`, `curl`, `requests`, `helper` and `cli` write the same call in other ways,
     and `show()` shows them.
     """
 
@@ -45,13 +56,16 @@ class Exchange:
     body: bytes = b""
     seconds: float = 0.0
     streamed: bool = False
+    received: int = 0
+    cut: bool = False
 
     def __post_init__(self) -> None:
         """Take the secrets out."""
+        self.target = _redacted_target(self.operation, self.target)
         self.request_headers = {
             name: REDACTED if name.lower() in SECRET_HEADERS else value for name, value in self.request_headers.items()
         }
-        self.request_body = _redacted_body(self.operation, self.request_body)
+        self.request_body = without_secrets(self.operation, self.request_body)
         self.arguments = {
             name: _redacted_argument(self.operation, name, value) for name, value in self.arguments.items()
         }
@@ -70,8 +84,19 @@ class Exchange:
         return self.body.decode("utf-8", "replace")
 
     def json(self) -> Any:
-        """Give the answer's body as Python. Raises ValueError if it isn't JSON."""
+        """Give the answer's body as Python. Raises ValueError if it isn't JSON, or not all of it was kept."""
+        if self.cut:
+            raise ValueError(f"The wire kept {len(self.body)} of the {self.received} bytes of this body.")
         return json.loads(self.body)
+
+    def kept(self, most: int) -> Exchange:
+        """Give itself, or a copy whose bodies are cut to so many bytes: for a log that must not grow."""
+        if len(self.body) <= most and len(self.request_body) <= most:
+            return self
+        cut = copy.copy(self)
+        cut.cut = len(self.body) > most
+        cut.body, cut.request_body = self.body[:most], self.request_body[:most]
+        return cut
 
     # -- the same call, written in other ways ------------------------------------------------------------------
 
@@ -148,8 +173,16 @@ def _headed(name: str, text: str, width: int) -> str:
 # -- secrets -------------------------------------------------------------------------------------------------
 
 
-def _redacted_body(operation: Operation, body: bytes) -> bytes:
-    if not body.startswith((b"{", b"[")):
+def hide(text: str) -> str:
+    """Take out of a text what its form shows to be a secret."""
+    for pattern, instead in SECRET_TEXTS:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def without_secrets(operation: Operation, body: bytes) -> bytes:
+    """Take the secrets out of a body. One that isn't JSON, a tar, stays as it is."""
+    if body.lstrip()[:1] not in (b"{", b"["):
         return body
     try:
         decoded = json.loads(body)
@@ -159,27 +192,51 @@ def _redacted_body(operation: Operation, body: bytes) -> bytes:
     return body if hidden == decoded else json.dumps(hidden).encode()
 
 
+def _redacted_target(operation: Operation, target: str) -> str:
+    """Take the secrets out of a query: of URLs, and of the JSON of build arguments."""
+    path, mark, query = target.partition("?")
+    if not mark:
+        return target
+    parts = []
+    for part in query.split("&"):
+        name, _, value = part.partition("=")
+        plain = unquote(value)
+        hidden = hide(without_secrets(operation, plain.encode()).decode())
+        parts.append(part if hidden == plain else f"{name}={quote(hidden, safe=SAFE)}")
+    return f"{path}?{'&'.join(parts)}"
+
+
 def _redacted(operation: Operation, value: Any) -> Any:
     if isinstance(value, Mapping):
         return {
-            name: REDACTED
-            if isinstance(item, (str, bytes)) and item and _is_secret(operation, str(name))
-            else _redacted(operation, item)
+            name: _blank(item) if _is_secret(operation, str(name)) else _redacted(operation, item)
             for name, item in value.items()
         }
     if isinstance(value, (list, tuple)):
         return [_redacted(operation, item) for item in value]
-    return value
+    return hide(value) if isinstance(value, str) else value
+
+
+def _blank(value: Any) -> Any:
+    """Hide every text of a secret, and keep its form: what is empty or a number tells nothing."""
+    if isinstance(value, Mapping):
+        return {name: _blank(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_blank(item) for item in value]
+    return REDACTED if isinstance(value, (str, bytes)) and value else value
 
 
 def _is_secret(operation: Operation, name: str) -> bool:
-    return bool(SECRET_FIELDS.search(name.replace("_", ""))) or (name.lower() == "data" and operation.id in SECRET_DATA)
+    plain = name.replace("_", "").replace("-", "").lower()
+    return bool(SECRET_FIELDS.fullmatch(plain)) or (plain == "data" and operation.id in SECRET_DATA)
 
 
 def _redacted_argument(operation: Operation, name: str, value: Any) -> Any:
     parameter = operation.by_argument.get(name)
     if parameter is not None and parameter.name.lower() in SECRET_HEADERS:
         return REDACTED
-    if isinstance(value, (str, bytes)) and _is_secret(operation, name):
-        return REDACTED
-    return _redacted(operation, value) if isinstance(value, (Mapping, list, tuple)) else value
+    if parameter is not None and parameter.place == "path":
+        return value
+    if name == "body" and isinstance(value, bytes):
+        return without_secrets(operation, value)
+    return _blank(value) if _is_secret(operation, name) else _redacted(operation, value)

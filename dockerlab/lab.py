@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, overload
@@ -10,10 +11,10 @@ from urllib.parse import urlencode
 
 from dockerlab import endpoint as endpoints
 from dockerlab.encoding import Request, encode, row
-from dockerlab.errors import ArgumentError, DockerlabError
+from dockerlab.errors import ArgumentError, BadRequest, DockerlabError, EngineUnreachable
 from dockerlab.exchange import Exchange
-from dockerlab.operations import NEWEST, OLDEST, OPERATIONS, Operation, version_number
-from dockerlab.transport import Answer, Transport, session
+from dockerlab.operations import NEWEST, OLDEST, OPERATIONS, version_number
+from dockerlab.transport import Answer, Transport, seconds_of, session
 
 if TYPE_CHECKING:
     import pandas
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Lab", "Wire", "connect"]
 
-#: How many exchanges are kept, and how many bytes of each body.
-KEPT, KEPT_BYTES = 500, 1 << 20
+#: How many exchanges are kept, how many bytes of each body, and how many of all.
+KEPT, KEPT_BYTES, ALL_BYTES = 500, 1 << 20, 64 << 20
 TIMEOUT = 60.0
 
 
@@ -40,8 +41,7 @@ def connect(url: str | None = None, *, timeout: float = TIMEOUT) -> Lab:
 
     Raises EngineUnreachable, PermissionDenied or EngineTimeout if no engine answers, ArgumentError for a bad url.
     """
-    if not isinstance(timeout, (int, float)) or timeout <= 0:
-        raise ArgumentError(f"timeout is a number of seconds above 0, not {timeout!r}.")
+    timeout = seconds_of(timeout)
     return Lab(endpoints.resolve(url), timeout=timeout)
 
 
@@ -49,7 +49,7 @@ class Lab:
     """One engine. Close it with `close()` or use it in `with`; it is also closed when Python ends.
 
     `container`, `image` and `system` hold a method for each operation. `call` makes any operation's request.
-    `last` is the latest exchange, `wire` the latest 500.
+    `last` is the latest exchange, `wire` the latest 500. Several threads may use one Lab.
     """
 
     def __init__(self, endpoint: Endpoint, *, timeout: float = TIMEOUT) -> None:
@@ -75,7 +75,11 @@ class Lab:
 
     def __repr__(self) -> str:
         """Give one line: engine with its version, API, endpoint."""
-        return f"<Lab {self.engine} · API {self.version} · {self.endpoint.url}>"
+        try:
+            engine = self.engine
+        except DockerlabError:  # a repr must not fail where the object is fine
+            engine = "engine that does not answer"
+        return f"<Lab {engine} · API {self.version} · {self.endpoint.url}>"
 
     def close(self) -> None:
         """Close every connection. May be called more than once."""
@@ -115,7 +119,7 @@ class Lab:
         Raises ArgumentError for a wrong one, EngineError for a status of 400 or more, ConnectionFailed.
         """
         request = self._request(operation, arguments)
-        _refuse_endless(request.operation, arguments)
+        _refuse_endless(request)
         with self._open(request, timeout) as answer:
             answer.read()
         return answer.exchange
@@ -126,8 +130,7 @@ class Lab:
         Use it in `with`: it holds a connection until it is closed. Raises as `call` does.
         """
         request = self._request(operation, arguments)
-        if request.operation.answer in ("hijack", "websocket"):
-            raise ArgumentError(f"{operation} turns its connection into a stream, which dockerlab can't hold yet.")
+        _refuse_hijack(request)
         return self._open(request, timeout)
 
     def _request(self, operation: str, arguments: dict[str, Any]) -> Request:
@@ -178,48 +181,73 @@ class Lab:
         """Ask for the engine's newest API version, and settle on one that both speak."""
         request = encode(OPERATIONS["SystemPing"], {}, OLDEST)
         request.target = "/_ping"
-        newest = self._transport.send(request).header("Api-Version")
         try:
+            newest = self._transport.send(request).header("Api-Version")
             number = version_number(newest)
-        except ValueError:
-            raise DockerlabError(
-                f"{self.endpoint.url} answers, but not as a Docker engine: it names no API version. Check DOCKER_HOST."
-            ) from None
+        except (BadRequest, ValueError) as error:
+            raise EngineUnreachable(f"{self.endpoint.url} answers, but {_not_an_engine(error)}") from None
         if number < version_number(OLDEST):
-            raise DockerlabError(
+            raise EngineUnreachable(
                 f"The engine speaks API {newest}, and dockerlab needs {OLDEST} or newer: "
                 "update it to Docker 20.10 or later."
             )
         return newest if number <= version_number(NEWEST) else NEWEST
 
 
-def _refuse_endless(operation: Operation, arguments: dict[str, Any]) -> None:
+def _not_an_engine(error: Exception) -> str:
+    """Say what answered in an engine's place."""
+    if isinstance(error, BadRequest) and "HTTPS" in error.message:
+        return f"in TLS, which dockerlab does not speak yet. {endpoints.FORWARD}"
+    return "not as a Docker engine: it names no API version. Check DOCKER_HOST."
+
+
+def _refuse_hijack(request: Request) -> None:
+    """Refuse what a request and its answer can't do."""
+    if request.operation.answer in ("hijack", "websocket"):
+        raise ArgumentError(
+            f"{request.operation.id} turns its connection into a stream, which dockerlab can't hold yet. "
+            "The docker command can: docker attach, docker exec."
+        )
+
+
+def _refuse_endless(request: Request) -> None:
     """Refuse to read what has no end: it would never return."""
+    _refuse_hijack(request)
+    operation, query = request.operation.id, dict(request.query)
     endless = (
-        arguments.get("follow")
-        or (operation.id == "SystemEvents" and arguments.get("until") is None)
-        or (operation.id == "ContainerStats" and arguments.get("stream") in (None, True, 1, "1", "true"))
-        or operation.answer in ("hijack", "websocket")
+        query.get("follow") == "1"
+        or (operation == "SystemEvents" and "until" not in query)
+        or (operation == "ContainerStats" and query.get("stream") != "0" and query.get("one-shot") != "1")
     )
     if endless:
         raise ArgumentError(
-            f"{operation.id} has no end when asked like this: read it piece by piece with lab.open("
-            f'"{operation.id}", …).chunks().'
+            f"{operation} has no end when asked like this: read it piece by piece with lab.open("
+            f'"{operation}", …).chunks().'
         )
 
 
 class Wire:
-    """The latest exchanges, the oldest first; a body over 1 MiB is cut when the next exchange comes."""
+    """The latest exchanges, the oldest first.
+
+    It stays small: 500 exchanges, and fewer if they are long. Of a body over 1 MiB the first MiB is kept, from the
+    next exchange on; whoever holds the exchange itself keeps all of it.
+    """
 
     def __init__(self) -> None:
         """Begin with none."""
         self._kept: deque[Exchange] = deque(maxlen=KEPT)
+        self._lock = threading.Lock()
 
     def append(self, exchange: Exchange) -> None:
         """Keep one more."""
-        if self._kept and len(self._kept[-1].body) > KEPT_BYTES:
-            self._kept[-1].body = self._kept[-1].body[:KEPT_BYTES]
-        self._kept.append(exchange)
+        with self._lock:
+            if self._kept:
+                self._kept[-1] = self._kept[-1].kept(KEPT_BYTES)
+            self._kept.append(exchange)
+            size = sum(len(one.body) + len(one.request_body) for one in self._kept)
+            while size > ALL_BYTES and len(self._kept) > 1:
+                oldest = self._kept.popleft()
+                size -= len(oldest.body) + len(oldest.request_body)
 
     def __len__(self) -> int:
         """Count them."""
@@ -250,7 +278,7 @@ class Wire:
         import pandas as pd  # noqa: PLC0415  (the wire itself needs no pandas)
 
         rows = [
-            (e.started, e.operation.id, e.method, e.target, e.status, e.seconds, len(e.request_body), len(e.body))
+            (e.started, e.operation.id, e.method, e.target, e.status, e.seconds, len(e.request_body), e.received)
             for e in self._kept
         ]
         names = ["started", "operation", "method", "path", "status", "duration_seconds"]

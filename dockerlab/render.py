@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from dockerlab.command_lines import command_line
 from dockerlab.errors import printable
-from dockerlab.exchange import Exchange
+from dockerlab.exchange import Exchange, without_secrets
 from dockerlab.operations import Parameter, snake_case
 
 __all__ = ["HELPERS", "cli", "curl", "helper", "raw", "requests"]
@@ -49,7 +49,9 @@ def raw(exchange: Exchange) -> str:
     if exchange.streamed:
         answer += ["", "(a stream: it was read piece by piece)"]
     elif exchange.body:
-        answer += ["", *_body(exchange.body)]
+        answer += ["", *_body(without_secrets(exchange.operation, exchange.body))]
+    if exchange.cut:
+        answer.append(f"(the wire kept {len(exchange.body)} of {exchange.received} bytes)")
     return "\n".join([*request, "", "", *answer])
 
 

@@ -6,28 +6,31 @@ as much a call; `session` makes one for those who want requests themselves.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import time
 import weakref
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from http.client import HTTPException, IncompleteRead
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import urllib3
 from requests_unixsocket.adapters import UnixHTTPConnection
 from urllib3.exceptions import (
+    ClosedPoolError,
     ConnectTimeoutError,
     HTTPError,
-    IncompleteRead,
     NewConnectionError,
     ProtocolError,
     ReadTimeoutError,
 )
-from urllib3.exceptions import TimeoutError as PoolTimeout
 
 from dockerlab.encoding import Request
 from dockerlab.errors import (
+    ArgumentError,
     ConnectionFailed,
     EngineTimeout,
     EngineUnreachable,
@@ -42,11 +45,15 @@ if TYPE_CHECKING:
 
     from dockerlab.endpoint import Endpoint
 
-__all__ = ["Answer", "Transport", "session"]
+__all__ = ["Answer", "Transport", "seconds_of", "session"]
 
 CONNECTIONS = 8
 USER_AGENT = "dockerlab"
 ERROR = 400
+#: An engine never sends its callers elsewhere, but what stands in front of one may. 304 is an answer.
+ELSEWHERE = {301, 302, 303, 307, 308}
+#: A longer wait than a system can count, and long enough for anybody.
+LONGEST_SECONDS = 30 * 86400.0
 #: Timeouts while connecting never need to be longer than this.
 CONNECT_SECONDS = 10.0
 
@@ -93,7 +100,7 @@ class Transport:
 
     def open(self, request: Request, timeout: float | None = None) -> Answer:
         """Send a request and read the headers of its answer. Raises EngineError for a status of 400 or more."""
-        seconds = self.timeout if timeout is None else timeout
+        seconds = self.timeout if timeout is None else seconds_of(timeout)
         exchange = self._begin(request)
         clock = time.perf_counter()
         try:
@@ -109,16 +116,16 @@ class Transport:
                 decode_content=False,
                 chunked=_size(request.body) is None,
             )
-        except (HTTPError, OSError) as error:
-            raise self._failure(error, seconds) from None
+        except (HTTPError, HTTPException, OSError) as error:
+            raise failure(error, self.endpoint.url, seconds) from None
         finally:
-            if request.body is not None and not isinstance(request.body, bytes):
-                request.body.close()
+            if not isinstance(request.body, (bytes, type(None))) and request.body is not request.arguments.get("body"):
+                request.body.close()  # the caller gave a path
         exchange.status, exchange.reason = response.status, response.reason or ""
         exchange.headers = list(response.headers.items())
         exchange.seconds = time.perf_counter() - clock
-        answer = Answer(exchange, response, self, seconds, clock)
-        if response.status >= ERROR:
+        answer = Answer(exchange, response, seconds, clock)
+        if response.status >= ERROR or response.status in ELSEWHERE:
             answer.read()
             raise engine_error(exchange)
         return answer
@@ -144,33 +151,6 @@ class Transport:
             headers["Content-Length"] = str(size)
         return headers
 
-    def _failure(self, error: Exception, seconds: float) -> ConnectionFailed:
-        """Turn what urllib3 or the system raises into one of ours, with its mend."""
-        cause = _root(error)
-        where = self.endpoint.url
-        timed_out = isinstance(error, (ReadTimeoutError, ConnectTimeoutError, PoolTimeout))
-        if (timed_out and not isinstance(error, NewConnectionError)) or isinstance(cause, TimeoutError):
-            return EngineTimeout(
-                f"The engine did not answer within {seconds:g} s. Give it more time with timeout=…, "
-                "in connect() for all calls or in one call."
-            )
-        if isinstance(cause, PermissionError):
-            return PermissionDenied(
-                f"This user may not use {where}. Join the socket's group (usually: sudo usermod -aG docker $USER, "
-                'then log in again), or use the practice engine: dockerlab.connect("practice").'
-            )
-        if isinstance(cause, (FileNotFoundError, ConnectionRefusedError, NewConnectionError)):
-            return EngineUnreachable(
-                f"No engine answers at {where}. Start it (for Docker: sudo systemctl start docker), check "
-                'DOCKER_HOST, or use the practice engine: dockerlab.connect("practice").'
-            )
-        if isinstance(cause, OSError) and not isinstance(cause, ConnectionError):
-            return EngineUnreachable(f"{where} can't be used: {cause.strerror or cause}. Check DOCKER_HOST.")
-        return StreamBroken(
-            "The engine closed the connection before its answer was whole. "
-            "Is it still running? dockerlab doctor tells; then ask again."
-        )
-
 
 class Answer:
     """An answer whose headers are here and whose body is still to be read.
@@ -178,15 +158,13 @@ class Answer:
     `chunks()` reads it piece by piece as it comes. Close it, or use it in `with`: until then it holds a connection.
     """
 
-    def __init__(
-        self, exchange: Exchange, response: urllib3.BaseHTTPResponse, transport: Transport, seconds: float, clock: float
-    ) -> None:
+    def __init__(self, exchange: Exchange, response: urllib3.BaseHTTPResponse, seconds: float, clock: float) -> None:
         """Take an answer whose headers were read."""
         self.exchange = exchange
         self._response = response
-        self._transport = transport
-        self._seconds = seconds
+        self._seconds: float | None = seconds
         self._clock = clock
+        self._closed = False
 
     def __enter__(self) -> Answer:
         """Give itself."""
@@ -205,50 +183,70 @@ class Answer:
         try:
             self.exchange.body = self._response.read()
         except (HTTPError, OSError) as error:
-            self._response.close()
             raise self._broken(error) from None
-        self.exchange.seconds = time.perf_counter() - self._clock
-        self.close()
+        finally:
+            self.exchange.seconds = time.perf_counter() - self._clock
+            self.close()
+        self.exchange.received = len(self.exchange.body)
         return self.exchange.body
 
     def chunks(self, size: int = 65536) -> Iterator[bytes]:
         """Read the body piece by piece: each piece as soon as it is there, at most `size` bytes.
 
-        Raises StreamBroken if the body ends early, EngineTimeout if nothing comes for as long as the timeout.
+        Ends when the answer is closed, also by another thread. Raises StreamBroken if the body ends early,
+        EngineTimeout if nothing comes for as long as the timeout.
         """
         self.exchange.streamed = True
         try:
-            while data := self._response.read1(size):
+            while not self._closed and (data := self._response.read1(size)):
+                self.exchange.received += len(data)
                 yield data
-        except (HTTPError, OSError) as error:
-            self._response.close()
-            raise self._broken(error) from None
-        except AttributeError:
-            if not self._response.closed:  # closed from another thread while a read was under way
+        except (HTTPError, OSError, AttributeError, ValueError) as error:
+            if self._closed:  # by another thread, while a read was under way
+                return
+            if isinstance(error, (AttributeError, ValueError)):
                 raise
+            raise self._broken(error) from None
         finally:
             self.exchange.seconds = time.perf_counter() - self._clock
-        self.close()
+            self.close()
+
+    def patience(self, seconds: float | None) -> None:
+        """Change how long each wait for bytes may take from now on; None is for ever."""
+        self._seconds = seconds
+        if held := self._socket():
+            held.settimeout(seconds)
 
     def close(self) -> None:
         """Give the connection back; one with bytes still to come is closed. May be called more than once."""
-        if getattr(self._response, "length_remaining", 0) in (0, None) and self._done():
-            self._response.release_conn()
-        else:
+        if self._closed:
+            return
+        self._closed = True
+        if not self._whole():
+            if held := self._socket():
+                with contextlib.suppress(OSError):
+                    held.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for bytes
             self._response.close()
-            self._response.release_conn()
+        self._response.release_conn()
 
-    def _done(self) -> bool:
+    def _whole(self) -> bool:
+        """Was the body read to its end?"""
         inner = getattr(self._response, "_fp", None)
         return inner is None or bool(getattr(inner, "isclosed", lambda: True)())
 
+    def _socket(self) -> socket.socket | None:
+        """The socket beneath, while there is one."""
+        held = getattr(getattr(self._response, "connection", None), "sock", None)
+        # http.client hands the socket of a connection that ends with its answer over to the answer
+        raw = getattr(getattr(getattr(self._response, "_fp", None), "fp", None), "raw", None)
+        held = held or getattr(raw, "_sock", None)
+        return held if isinstance(held, socket.socket) else None
+
     def _broken(self, error: Exception) -> ConnectionFailed:
-        if isinstance(_root(error), (ProtocolError, IncompleteRead, ConnectionError)):
-            return StreamBroken(
-                "The engine closed the connection before its answer was whole. "
-                "Is it still running? dockerlab doctor tells; then ask again."
-            )
-        return self._transport._failure(error, self._seconds)
+        self._response.close()
+        if isinstance(_root(error), (ProtocolError, HTTPException, ConnectionError)):
+            return StreamBroken(BROKEN)
+        return failure(error, self.exchange.docker_host, self._seconds or 0)
 
 
 def _size(body: object) -> int | None:
@@ -264,6 +262,63 @@ def _size(body: object) -> int | None:
     return stat.st_size - body.tell() if stat.st_size else None  # type: ignore[attr-defined]
 
 
+# -- failures ------------------------------------------------------------------------------------------------
+
+PRACTICE = 'or use the practice engine: dockerlab.connect("practice")'
+BROKEN = (
+    "The engine closed the connection before its answer was whole. "
+    "Is it still running? dockerlab doctor tells; then ask again."
+)
+
+
+def seconds_of(timeout: object) -> float:
+    """Check a timeout. Raises ArgumentError for what isn't a time."""
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout > 0:
+        raise ArgumentError(f"timeout is a number of seconds above 0, not {timeout!r}.")
+    return min(float(timeout), LONGEST_SECONDS)
+
+
+def failure(error: Exception, where: str, seconds: float) -> ConnectionFailed:
+    """Turn what urllib3 or the system raises into one of ours, with its mend."""
+    cause = _root(error)
+    if isinstance(error, (ConnectTimeoutError, ReadTimeoutError)) or isinstance(cause, TimeoutError):
+        connecting = isinstance(error, ConnectTimeoutError) and not isinstance(error, NewConnectionError)
+        return EngineTimeout(_too_late(where, min(seconds, CONNECT_SECONDS)) if connecting else _too_slow(seconds))
+    kind: type[ConnectionFailed] = EngineUnreachable
+    if isinstance(error, ClosedPoolError):
+        kind, text = ConnectionFailed, "This Lab is closed. Connect once more with dockerlab.connect()."
+    elif isinstance(cause, PermissionError):
+        kind = PermissionDenied
+        text = (
+            f"This user may not use {where}. Join the socket's group (usually: sudo usermod -aG docker $USER, "
+            f"then log in again or run newgrp docker), {PRACTICE}."
+        )
+    elif isinstance(cause, (FileNotFoundError, ConnectionRefusedError)):
+        text = f"No engine answers at {where}. Start it (for Docker: sudo systemctl start docker), check DOCKER_HOST, "
+        text += f"{PRACTICE}."
+    elif isinstance(cause, HTTPException) and not isinstance(cause, (ConnectionError, IncompleteRead)):
+        text = f"What answers at {where} does not speak HTTP. Check DOCKER_HOST, {PRACTICE}."
+    elif isinstance(cause, OSError) and not isinstance(cause, ConnectionError):
+        text = f"{where} can't be used: {cause.strerror or cause}. Check DOCKER_HOST, {PRACTICE}."
+    else:
+        kind, text = StreamBroken, BROKEN
+    return kind(text)
+
+
+def _too_late(where: str, seconds: float) -> str:
+    return (
+        f"No connection to {where} within {seconds:g} s. Check DOCKER_HOST, and that nothing between here and there "
+        f"blocks it, {PRACTICE}."
+    )
+
+
+def _too_slow(seconds: float) -> str:
+    return (
+        f"The engine did not answer within {seconds:g} s. Give it more time with timeout=…, "
+        "in connect() for all calls or in one call."
+    )
+
+
 def _root(error: BaseException) -> BaseException:
     """Find the first cause: urllib3 puts the system's error into its own."""
     while True:
@@ -272,6 +327,9 @@ def _root(error: BaseException) -> BaseException:
         if not isinstance(inner, BaseException) or inner is error:
             return error
         error = inner
+
+
+# -- requests ------------------------------------------------------------------------------------------------
 
 
 def session(endpoint: Endpoint, timeout: float) -> requests.Session:
