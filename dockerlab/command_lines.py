@@ -32,6 +32,21 @@ SIMPLE = {
     "SystemDataUsage": "system df",
 }
 
+#: The query parameters that a command has options for. With any other the command would not do the same.
+UNDERSTOOD = {
+    "ContainerCreate": {"name", "platform"},
+    "ContainerDelete": {"force", "v", "link"},
+    "ContainerInspect": {"size"},
+    "ContainerKill": {"signal"},
+    "ContainerList": {"all", "limit", "size", "filters"},
+    "ContainerLogs": {"follow", "stdout", "stderr", "timestamps", "tail", "since", "until"},
+    "ContainerRename": {"name"},
+    "ContainerRestart": {"signal", "t"},
+    "ContainerStop": {"signal", "t"},
+    "ContainerTop": {"ps_args"},
+    "ImageList": {"all", "digests", "filters"},
+}
+
 #: Options of `docker create` that are written as they stand in the body.
 CREATE_TEXTS = {
     "Hostname": "--hostname",
@@ -43,19 +58,26 @@ CREATE_TEXTS = {
 }
 CREATE_SWITCHES = {"Tty": "--tty", "OpenStdin": "--interactive"}
 #: What the body of ContainerCreate may have for its command line to be the whole truth.
-CREATE_KNOWN = {*CREATE_TEXTS, *CREATE_SWITCHES, "Image", "Cmd", "Env", "Labels", "HostConfig"}
+CREATE_KNOWN = {*CREATE_TEXTS, *CREATE_SWITCHES, "Image", "Cmd", "Entrypoint", "Env", "ExposedPorts", "Labels"}
+CREATE_KNOWN |= {"HostConfig"}
+NOT_FOUND = 404
 
 
 def command_line(exchange: Exchange, archive: str) -> str:
     """Write the command for a POSIX shell, or an empty text if docker has none to the same effect."""
     operation, options = exchange.operation.id, dict(parse_qsl(urlsplit(exchange.target).query))
-    name = str(exchange.arguments.get("id") or exchange.arguments.get("name") or "")
-    if operation in SIMPLE:
-        words: Words | None = [*SIMPLE[operation].split(), *([name] if name else [])]
+    if options.get("condition") == "not-running":  # what docker wait asks for
+        del options["condition"]
+    name = str(exchange.arguments.get("id") or exchange.arguments.get("name") or "").removeprefix("/")
+    given = {option for option, value in options.items() if value != "0"}
+    if given - UNDERSTOOD.get(operation, set()) or name.startswith("-"):
+        words: Words | None = None
+    elif operation in SIMPLE:
+        words = [*SIMPLE[operation].split(), *([name] if name else [])]
     elif operation == "ContainerExport":
         words = ["export", "--output", archive, name]
     elif operation == "ContainerCreate":
-        words = _create(options, json.loads(exchange.request_body or b"{}"))
+        words = _create(options, json.loads(exchange.request_body or b"{}"), exchange.status)
     elif operation in WITH_OPTIONS:
         words = WITH_OPTIONS[operation](options, name)
     else:
@@ -90,7 +112,8 @@ def _filters(options: dict[str, str]) -> Words:
 
 
 def _list(options: dict[str, str], name: str) -> Words:
-    words = ["ps", *_switches(options, all="--all", size="--size"), *_values(options, limit="--last")]
+    words = ["ps", *_switches(options, all="--all", size="--size")]
+    words += _values(options, limit="--last") if options.get("limit") != "0" else []
     return [*words, "--no-trunc", *_filters(options)]
 
 
@@ -103,7 +126,7 @@ def _inspect(options: dict[str, str], name: str) -> Words:
 
 
 def _top(options: dict[str, str], name: str) -> Words:
-    return ["top", name, *shlex.split(options.get("ps_args", ""))]
+    return ["top", name, *options.get("ps_args", "").split(" ")] if "ps_args" in options else ["top", name]
 
 
 def _logs(options: dict[str, str], name: str) -> Words:
@@ -112,11 +135,11 @@ def _logs(options: dict[str, str], name: str) -> Words:
 
 
 def _stop(options: dict[str, str], name: str) -> Words:
-    return ["stop", *_values(options, signal="--signal", t="--time"), name]
+    return ["stop", *_values(options, signal="--signal", t="-t"), name]  # its long option has two names
 
 
 def _restart(options: dict[str, str], name: str) -> Words:
-    return ["restart", *_values(options, signal="--signal", t="--time"), name]
+    return ["restart", *_values(options, signal="--signal", t="-t"), name]
 
 
 def _kill(options: dict[str, str], name: str) -> Words:
@@ -146,28 +169,37 @@ WITH_OPTIONS: dict[str, Callable[[dict[str, str], str], Words]] = {
 }
 
 
-def _create(options: dict[str, str], body: dict[str, Any]) -> Words | None:
+def _create(options: dict[str, str], body: dict[str, Any], status: int) -> Words | None:
     """`docker create`, or None if the body holds something that its options can't say."""
-    command, policy = body.get("Cmd") or [], _restart_policy(body)
-    if set(body) - CREATE_KNOWN or policy is None:
+    command, host, entrypoint = body.get("Cmd") or [], _host_config(body), body.get("Entrypoint")
+    environment = body.get("Env") or []
+    if set(body) - CREATE_KNOWN or host is None or not all("=" in entry for entry in environment):
+        return None
+    if isinstance(entrypoint, list) and len(entrypoint) != 1:
         return None
     words = ["create", *_values(options, name="--name", platform="--platform")]
+    if status == NOT_FOUND:
+        words += ["--pull", "never"]  # the command would fetch the image first
     for key, option in CREATE_TEXTS.items():
         if body.get(key) not in (None, ""):
             words += [option, str(body[key])]
+    if entrypoint is not None:
+        words += ["--entrypoint", entrypoint if isinstance(entrypoint, str) else entrypoint[0]]
     words += [option for key, option in CREATE_SWITCHES.items() if body.get(key)]
-    words += [word for entry in body.get("Env") or [] for word in ("--env", entry)]
+    words += [word for entry in environment for word in ("--env", entry)]
+    words += [word for port in body.get("ExposedPorts") or {} for word in ("--expose", port)]
     words += [word for key, value in (body.get("Labels") or {}).items() for word in ("--label", f"{key}={value}")]
-    return [*words, *policy, str(body.get("Image", "")), *([command] if isinstance(command, str) else command)]
+    return [*words, *host, str(body.get("Image", "")), *([command] if isinstance(command, str) else command)]
 
 
-def _restart_policy(body: dict[str, Any]) -> Words | None:
-    """`--restart` for a HostConfig with nothing else in it; None for one with more."""
+def _host_config(body: dict[str, Any]) -> Words | None:
+    """`--restart` and `--rm`, or None for a HostConfig with more in it."""
     settings = body.get("HostConfig") or {}
     policy = settings.get("RestartPolicy") or {}
-    if set(settings) - {"RestartPolicy"}:
+    if set(settings) - {"RestartPolicy", "AutoRemove"}:
         return None
-    if not policy.get("Name"):
-        return []
-    count = policy.get("MaximumRetryCount") or 0
-    return ["--restart", policy["Name"] + (f":{count}" if count else "")]
+    words = ["--rm"] if settings.get("AutoRemove") else []
+    if policy.get("Name"):
+        count = policy.get("MaximumRetryCount") or 0
+        words += ["--restart", policy["Name"] + (f":{count}" if count else "")]
+    return words

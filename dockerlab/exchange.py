@@ -130,7 +130,7 @@ class Exchange:
 
         return str(getattr(render, way)(self))
 
-    def show(self, way: str = "") -> Shown:
+    def show(self, way: str | None = None) -> Shown:
         """Show one way ("raw", "curl", "requests", "helper", "cli"), or without an argument the last four."""
         ways = ("raw", "curl", "requests", "helper", "cli")
         if way and way not in ways:

@@ -140,6 +140,8 @@ def requests(exchange: Exchange) -> str:
         arguments.append(f"json={_python(json.loads(exchange.request_body))}")
     elif "Content-Type" in exchange.request_headers:
         arguments.append('data=open("archive.tar", "rb")')
+    if query.get("follow") == "1":
+        arguments.append("stream=True")
     extra = {name: value for name, value in exchange.request_headers.items() if name.lower().startswith("x-")}
     if extra:
         arguments.append(f"headers={_python(extra)}")
@@ -154,7 +156,9 @@ def _python(value: Any) -> str:
         return "{" + ", ".join(f"{_python(key)}: {_python(item)}" for key, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_python(item) for item in value) + "]"
-    return repr(value)
+    if isinstance(value, (set, frozenset)):
+        return _python(sorted(value, key=str))
+    return repr(value.item() if hasattr(value, "item") else value)  # a number of numpy's is a plain one here
 
 
 # -- helper --------------------------------------------------------------------------------------------------
@@ -172,8 +176,8 @@ def helper(exchange: Exchange) -> str:
             first = own and parameter.place == "path"
             words.append(text if first else f"{parameter.argument}={text}")
     if "body" in exchange.arguments:
-        body = exchange.arguments["body"]
-        words.append(f"body={_python(body) if isinstance(body, (dict, list)) else _python('archive.tar')}")
+        plain = exchange.request_body.startswith((b"{", b"["))
+        words.append(f"body={_python(json.loads(exchange.request_body) if plain else 'archive.tar')}")
     return f"lab.{own}({', '.join(words)})" if own else f"lab.call({', '.join(words)})"
 
 
