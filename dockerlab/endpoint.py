@@ -146,6 +146,8 @@ def practice(source: str = "") -> Endpoint:
         raise EngineUnreachable(
             f"The practice engine did not start within {START_SECONDS} s. Its log tells why: dockerlab engine logs"
         ) from None
+    except OSError as error:
+        raise EngineUnreachable(f"The practice engine did not start: {sys.executable}: {error.strerror}") from None
     last = ran.stdout.strip().rpartition("\n")[2]
     if ran.returncode or not last.startswith("DOCKER_HOST="):
         reason = ran.stderr.strip().rpartition("\n")[2] or "it said nothing"

@@ -1,0 +1,257 @@
+"""Arguments become requests, or one sentence on what is wrong with them."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import io
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dockerlab.encoding import Request, encode, row
+from dockerlab.errors import ArgumentError
+from dockerlab.operations import OPERATIONS
+
+MOMENT = datetime.datetime(2026, 1, 2, 3, 4, 5, 678901, datetime.UTC)
+
+
+def ask(operation: str, version: str = "1.51", /, **arguments: Any) -> Request:
+    return encode(OPERATIONS[operation], arguments, version)
+
+
+def refused(operation: str, version: str = "1.51", /, **arguments: Any) -> str:
+    with pytest.raises(ArgumentError) as caught:
+        ask(operation, version, **arguments)
+    return str(caught.value)
+
+
+# -- where an argument goes
+
+
+def test_path_query_and_body() -> None:
+    asked = ask("ContainerStop", id="web", t=3, signal=None)
+    assert asked.target == "/v1.51/containers/web/stop?t=3"
+    assert asked.arguments == {"id": "web", "t": 3}
+    assert (asked.headers, asked.body) == ({}, None)
+    asked = ask("ContainerCreate", name="web", image="busybox", cmd=("sleep", "1"), open_stdin=True)
+    assert asked.target == "/v1.51/containers/create?name=web"
+    assert asked.headers == {"Content-Type": "application/json"}
+    assert isinstance(asked.body, bytes)
+    assert json.loads(asked.body) == {"Image": "busybox", "Cmd": ["sleep", "1"], "OpenStdin": True}
+
+
+def test_body_wholesale_and_a_field_on_top() -> None:
+    plain, over = {"Image": "busybox", "Cmd": ["true"]}, ["false"]
+    assert json.loads(bytes(ask("ContainerCreate", body=plain).body or b"")) == plain  # type: ignore[arg-type]
+    changed = ask("ContainerCreate", body=plain, cmd=over).body
+    assert isinstance(changed, bytes)
+    assert json.loads(changed) == {"Image": "busybox", "Cmd": over}
+    assert plain["Cmd"] == ["true"]
+
+
+def test_a_tar_is_bytes_a_path_or_an_open_file(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(b"tar")
+    assert ask("ImageLoad", body=b"tar").body == b"tar"
+    opened = ask("ImageLoad", body=tmp_path / "a.tar").body
+    assert not isinstance(opened, (bytes, type(None)))
+    with opened:
+        assert opened.read() == b"tar"
+    file = io.BytesIO(b"tar")
+    assert ask("ImageLoad", body=file).body is file
+    assert ask("ImageLoad", body=b"").headers["Content-Type"] == "application/x-tar"
+    assert "an open file" in refused("ImageLoad", body=3)
+
+
+def test_credentials_become_base64_of_json() -> None:
+    secret = {"username": "u", "password": "ü?>"}
+    sent = ask("ImagePush", name="web", registry_auth=secret).headers["X-Registry-Auth"]
+    assert json.loads(base64.urlsafe_b64decode(sent)) == secret
+    for bad in ("a\r\nX: y", "snow ☃", "\x7f"):
+        assert "header" in refused("ImagePush", name="web", registry_auth=bad)
+
+
+def test_a_list_is_repeated_in_the_query() -> None:
+    assert parse_qs(urlsplit(ask("ImageGetAll", names=["a", "b/c:1"]).target).query) == {"names": ["a", "b/c:1"]}
+    assert ask("ImageGetAll", names="a").target.endswith("?names=a")
+
+
+# -- names in the path
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("busybox", "busybox"),
+        ("quay.io/org/image:1.2", "quay.io/org/image:1.2"),
+        ("a/b@sha256:00", "a/b@sha256:00"),
+        ("a b?c#d%e", "a%20b%3Fc%23d%25e"),
+        ("ü", "%C3%BC"),
+    ],
+)
+def test_an_images_name_keeps_its_slashes(name: str, path: str) -> None:
+    assert ask("ImageInspect", name=name).target == f"/v1.51/images/{path}/json"
+
+
+def test_a_containers_name_may_be_written_as_the_list_writes_it() -> None:
+    assert ask("ContainerInspect", id="/web").target == "/v1.51/containers/web/json"
+    assert ask("ContainerInspect", id="we/b").target == "/v1.51/containers/we%2Fb/json"
+
+
+@pytest.mark.parametrize("bad", ["", "/", ".", "..", "a/../b", "a//b", "b/", "//", 3, b"x", ["x"], True])
+def test_what_is_no_name_is_refused(bad: object) -> None:
+    assert refused("ImageInspect", name=bad) == f"ImageInspect: `name` is a name or an id, not {bad!r}."
+
+
+# -- values
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [(True, "1"), (False, "0"), (1, "1"), (0, "0"), ("true", "1"), ("False", "0"), ("1", "1"), (np.True_, "1")],
+)
+def test_booleans(given: object, sent: str) -> None:
+    assert ask("ContainerList", all=given).target == f"/v1.51/containers/json?all={sent}"
+
+
+@pytest.mark.parametrize("bad", [2, "yes", [], 0.5, pd.DataFrame(), float("nan"), np.array([1])])
+def test_no_booleans(bad: object) -> None:
+    assert "`all` is True or False" in refused("ContainerList", all=bad)
+
+
+@pytest.mark.parametrize(("given", "sent"), [(3, "3"), ("3", "3"), (3.0, "3"), (-1, "-1"), (np.int64(7), "7")])
+def test_whole_numbers(given: object, sent: str) -> None:
+    assert ask("ContainerStop", id="web", t=given).target.endswith(f"?t={sent}")
+
+
+@pytest.mark.parametrize("bad", [True, "soon", 1.5, float("nan"), float("inf"), [], {}, pd.NA])
+def test_no_whole_numbers(bad: object) -> None:
+    assert "`t` is a whole number" in refused("ContainerStop", id="web", t=bad)
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        (MOMENT, "1767323045.678901000"),
+        (MOMENT.astimezone(datetime.timezone(datetime.timedelta(hours=-5))), "1767323045.678901000"),
+        (pd.Timestamp("2026-01-02T03:04:05.678901234Z"), "1767323045.678901234"),
+        (datetime.datetime(1969, 12, 31, 23, 59, 59, 500000, datetime.UTC), "-1.500000000"),
+        (1767323045, "1767323045"),
+        (np.int64(5), "5"),
+        (1.5, "1.500000000"),
+        ("1767323045.123456789", "1767323045.123456789"),
+        ("2026-01-02T03:04:05+00:00", "1767323045.000000000"),
+        ("2026-01-02 04:04:05+01:00", "1767323045.000000000"),
+    ],
+)
+def test_moments(given: object, sent: str) -> None:
+    assert ask("ContainerLogs", id="web", stdout=True, since=given).target.endswith(f"since={sent}")
+
+
+def test_a_timedelta_is_so_long_ago() -> None:
+    for ago in (datetime.timedelta(minutes=5), pd.Timedelta("5min")):
+        sent = dict(ask("ContainerLogs", id="web", stdout=True, since=ago).query)["since"]
+        assert abs(datetime.datetime.now(datetime.UTC).timestamp() - 300 - float(sent)) < 5
+
+
+@pytest.mark.parametrize("bad", ["yesterday", True, pd.NaT, float("nan"), [], datetime.time(1), "5m"])
+def test_no_moments(bad: object) -> None:
+    assert "`since` is a datetime, a timedelta" in refused("ContainerLogs", id="web", stdout=True, since=bad)
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ({"status": "running"}, {"status": ["running"]}),
+        ({"status": ["running", "exited"]}, {"status": ["running", "exited"]}),
+        ({"label": {"a": "b", "c": None}}, {"label": ["a=b", "c"]}),
+        ({"exited": 137}, {"exited": ["137"]}),
+        ({"is-task": False}, {"is-task": ["false"]}),
+        ('{"status":["running"]}', {"status": ["running"]}),
+        ({}, {}),
+    ],
+)
+def test_filters(given: object, sent: object) -> None:
+    assert json.loads(dict(ask("ContainerList", filters=given).query)["filters"]) == sent
+
+
+@pytest.mark.parametrize("bad", ["status=running", ["status"], 3, "[1]"])
+def test_no_filters(bad: object) -> None:
+    assert "`filters` is a dict of filters" in refused("ContainerList", filters=bad)
+
+
+@given(st.dictionaries(st.text(min_size=1), st.lists(st.text(), min_size=1), max_size=3), st.text(min_size=1))
+def test_any_text_comes_through_whole(filters: dict[str, list[str]], text: str) -> None:
+    query = urlsplit(ask("ContainerList", filters=filters).target).query
+    assert json.loads(parse_qs(query)["filters"][0]) == filters
+    asked = ask("ContainerTop", id="web", ps_args=text).target
+    assert asked.isascii()
+    assert " " not in asked
+    assert unquote(asked.partition("ps_args=")[2]) == text
+
+
+# -- wrong arguments
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "text"),
+    [
+        ("ContainerList", {"al": 1}, "no argument `al`. Did you mean `all`? It takes: all, limit, size, filters."),
+        ("SystemPing", {"x": 1}, "SystemPing takes no arguments, so not `x` either."),
+        ("ContainerTop", {}, "ContainerTop needs `id`."),
+        ("ContainerRename", {}, "ContainerRename needs `id` and `name`."),
+        ("ContainerCreate", {}, "ContainerCreate needs a body: its fields as arguments, or body=, a dict."),
+        ("ContainerCreate", {"image": 3}, "ContainerCreate: `image` is a text, not 3."),
+        ("ContainerCreate", {"tty": "maybe"}, "ContainerCreate: `tty` is True or False, not 'maybe'."),
+        ("ContainerCreate", {"labels": ["a"]}, "ContainerCreate: `labels` is a dict, not ['a']."),
+        ("ContainerKill", {"id": "web", "signal": ["HUP"]}, "ContainerKill: `signal` is a text, not ['HUP']."),
+    ],
+)
+def test_what_is_wrong_is_said(operation: str, arguments: dict[str, Any], text: str) -> None:
+    assert refused(operation, **arguments).endswith(text)
+
+
+def test_what_is_too_new_is_said() -> None:
+    said = refused("ContainerStop", "1.41", id="web", signal="HUP")
+    assert said == "ContainerStop: `signal` came with API 1.42, and this engine speaks 1.41. Leave it out."
+    assert ask("ContainerStop", "1.42", id="web", signal="HUP").target == "/v1.42/containers/web/stop?signal=HUP"
+    assert ask("ContainerStop", "1.41", id="web", signal=None).target == "/v1.41/containers/web/stop"
+
+
+def test_an_operation_that_is_not_there_has_neighbours() -> None:
+    assert row("ContainerList") is OPERATIONS["ContainerList"]
+    with pytest.raises(ArgumentError, match="Did you mean ContainerList"):
+        row("containerlist")
+    with pytest.raises(ArgumentError, match=r"no operation 'zzz' in the Engine API\.$"):
+        row("zzz")
+
+
+# -- every row
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_operation_can_be_asked_for_with_what_it_requires(operation: str) -> None:
+    samples: dict[str, Any] = {
+        "int": 1,
+        "bool": True,
+        "list": ["a"],
+        "json": {"A": "b"},
+        "filters": {"a": "b"},
+        "time": 1,
+    }
+    known = OPERATIONS[operation]
+    needed = {one.argument: samples.get(one.type, "x") for one in known.parameters if one.required}
+    if known.body == "tar":
+        needed["body"] = b"tar"
+    elif known.body_required and not any(one.required and one.place == "body" for one in known.parameters):
+        needed["body"] = {"A": "b"} if known.body == "json" else ["a"]
+    asked = ask(operation, **needed)
+    assert asked.target.startswith("/v1.51/")
+    assert "{" not in asked.target

@@ -1,0 +1,321 @@
+"""The same call in other ways: what the lines say. That they run as shown is tests/contract/test_core_lines.py."""
+
+from __future__ import annotations
+
+import ast
+import datetime
+import json
+import shlex
+from dataclasses import replace
+from typing import Any
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dockerlab import render
+from dockerlab.encoding import encode
+from dockerlab.exchange import Exchange
+from dockerlab.operations import OPERATIONS
+
+USUAL = "unix:///var/run/docker.sock"
+
+
+def asked(operation: str, /, host: str = USUAL, **arguments: Any) -> Exchange:
+    request = encode(OPERATIONS[operation], arguments, "1.51")
+    return Exchange(
+        operation=request.operation,
+        arguments=request.arguments,
+        method=request.operation.method,
+        target=request.target,
+        request_headers={"Host": "localhost", "User-Agent": "dockerlab", **request.headers},
+        request_body=request.body if isinstance(request.body, bytes) else b"",
+        docker_host=host,
+        started=datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC),
+        status=200,
+        reason="OK",
+    )
+
+
+# -- raw
+
+
+def test_raw_is_the_request_then_the_answer() -> None:
+    exchange = replace(asked("ContainerInspect", id="web"), headers=[("Server", "x")], body=b'{"Id":"1"}')
+    assert exchange.raw.splitlines() == [
+        "GET /v1.51/containers/web/json HTTP/1.1",
+        "Host: localhost",
+        "User-Agent: dockerlab",
+        "",
+        "",
+        "HTTP/1.1 200 OK",
+        "Server: x",
+        "",
+        "{",
+        '  "Id": "1"',
+        "}",
+    ]
+
+
+def test_raw_cuts_long_bodies_and_says_so() -> None:
+    exchange = replace(asked("ContainerList"), body=json.dumps(["x" * 300, *range(100)]).encode())
+    lines = exchange.raw.splitlines()
+    assert lines[-1] == "… (cut: lab.last.text has all of it)"
+    assert max(map(len, lines)) == render.WIDTH
+    assert len(lines) < 40
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (b"OK", "OK"),
+        (b"a\nb\n", "a\nb"),
+        (b"\x01\x00\x00\x00\x00\x00\x00\x03hi\n", "(binary: lab.last.body has the bytes)"),
+        (b"\xff\xfe", "(binary: lab.last.body has the bytes)"),
+        (b"a\x1b[31mb", "a\ufffd[31mb"),
+    ],
+)
+def test_raw_shows_what_can_be_shown(body: bytes, shown: str) -> None:
+    assert replace(asked("SystemPing"), body=body).raw.partition("200 OK\n\n")[2] == shown
+
+
+def test_raw_says_that_a_stream_was_read_piece_by_piece() -> None:
+    assert replace(asked("ContainerExport", id="web"), streamed=True).raw.endswith(
+        "(a stream: it was read piece by piece)"
+    )
+
+
+# -- curl
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "words"),
+    [
+        ("SystemPing", {}, "http://localhost/v1.51/_ping"),
+        ("SystemPingHead", {}, "--head http://localhost/v1.51/_ping"),
+        ("ContainerStart", {"id": "web"}, "--request POST http://localhost/v1.51/containers/web/start"),
+        ("ContainerDelete", {"id": "web", "v": True}, "--request DELETE 'http://localhost/v1.51/containers/web?v=1'"),
+        ("ContainerExport", {"id": "we/b"}, "--output we-b.tar http://localhost/v1.51/containers/we%2Fb/export"),
+        (
+            "ContainerLogs",
+            {"id": "web", "stdout": True, "follow": True},
+            "--no-buffer --output - 'http://localhost/v1.51/containers/web/logs?follow=1&stdout=1'",
+        ),
+        (
+            "ContainerCreate",
+            {"image": "it's"},
+            "--request POST --header 'Content-Type: application/json' --data-binary "
+            """'{"Image": "it'"'"'s"}' http://localhost/v1.51/containers/create""",
+        ),
+        (
+            "ImageLoad",
+            {"body": b"\0tar"},
+            "--request POST --header 'Content-Type: application/x-tar' --data-binary @archive.tar "
+            "http://localhost/v1.51/images/load",
+        ),
+    ],
+)
+def test_curl(operation: str, arguments: dict[str, Any], words: str) -> None:
+    line = asked(operation, **arguments).curl
+    assert line == f"curl --silent --show-error --unix-socket /var/run/docker.sock {words}"
+
+
+def test_curl_over_tcp_and_to_a_socket_with_a_blank() -> None:
+    assert asked("SystemInfo", "tcp://[::1]:2375").curl.endswith(" 'http://[::1]:2375/v1.51/info'")
+    assert "--unix-socket '/tmp/a b/e.sock'" in asked("SystemInfo", "unix:///tmp/a b/e.sock").curl
+
+
+@given(st.text("ab'\"$`\\ \n&;|*?{}[]~!#%äπ", min_size=1))
+def test_a_shell_and_python_read_nasty_arguments_as_they_were(text: str) -> None:
+    exchange = asked("ContainerList", filters={"name": [text]}, limit=3)
+    url = shlex.split(exchange.curl)[-1]
+    assert json.loads(unquote(url.partition("filters=")[2])) == {"name": [text]}
+    call = ast.parse(exchange.requests, mode="eval").body
+    assert isinstance(call, ast.Call)
+    params = {one.arg: ast.literal_eval(one.value) for one in call.keywords}["params"]
+    assert params["limit"] == "3"
+    assert json.loads(params["filters"]) == {"name": [text]}
+    call = ast.parse(exchange.helper, mode="eval").body
+    assert isinstance(call, ast.Call)
+    assert {one.arg: ast.literal_eval(one.value) for one in call.keywords} == {"filters": {"name": [text]}, "limit": 3}
+    assert shlex.split(exchange.cli)[-1] == f"name={text}"
+
+
+# -- requests and helper
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "requests", "helper"),
+    [
+        ("SystemPing", {}, 'get(lab.url("/_ping"))', "system.ping()"),
+        ("SystemPingHead", {}, 'head(lab.url("/_ping"))', 'call("SystemPingHead")'),
+        (
+            "ContainerList",
+            {"all": True},
+            'get(lab.url("/containers/json"), params={"all": "1"})',
+            "container.list(all=True)",
+        ),
+        (
+            "ContainerCreate",
+            {"name": "web", "image": "busybox"},
+            'post(lab.url("/containers/create"), params={"name": "web"}, json={"Image": "busybox"})',
+            'container.create(name="web", image="busybox")',
+        ),
+        (
+            "ContainerLogs",
+            {"id": "web", "stdout": True, "follow": True},
+            'get(lab.url("/containers/web/logs"), params={"follow": "1", "stdout": "1"}, stream=True)',
+            'container.logs("web", follow=True, stdout=True)',
+        ),
+        ("ImageHistory", {"name": "a/b"}, 'get(lab.url("/images/a/b/history"))', 'call("ImageHistory", name="a/b")'),
+        (
+            "ImageGetAll",
+            {"names": ["a", "b"]},
+            'get(lab.url("/images/get"), params={"names": ["a", "b"]})',
+            'call("ImageGetAll", names=["a", "b"])',
+        ),
+        (
+            "ImageLoad",
+            {"body": b"\0tar", "quiet": True},
+            'post(lab.url("/images/load"), params={"quiet": "1"}, data=open("archive.tar", "rb"))',
+            'call("ImageLoad", quiet=True, body="archive.tar")',
+        ),
+        (
+            "ContainerStop",
+            {"id": "web", "t": np.int64(3)},
+            'post(lab.url("/containers/web/stop"), params={"t": "3"})',
+            'container.stop("web", t=3)',
+        ),
+        (
+            "ImageDelete",
+            {"name": 'a"b'},
+            'delete(lab.url("/images/a%22b"))',
+            'call("ImageDelete", name=\'a"b\')',
+        ),
+    ],
+)
+def test_requests_and_helper(operation: str, arguments: dict[str, Any], requests: str, helper: str) -> None:
+    exchange = asked(operation, **arguments)
+    assert exchange.requests == f"lab.session.{requests}"
+    assert exchange.helper == f"lab.{helper}"
+
+
+def test_a_moment_is_written_as_the_engine_got_it() -> None:
+    moment = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
+    exchange = asked("ContainerLogs", id="web", stdout=True, since=moment)
+    assert exchange.helper == 'lab.container.logs("web", stdout=True, since="1767323045.000000000")'
+
+
+# -- the docker command
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "command"),
+    [
+        ("SystemVersion", {}, "version"),
+        ("SystemInfo", {}, "info"),
+        ("SystemPing", {}, ""),
+        ("ContainerList", {}, "ps --no-trunc"),
+        (
+            "ContainerList",
+            {"all": True, "size": True, "limit": 2, "filters": {"label": ["a=b", "c"]}},
+            "ps --all --size --last 2 --no-trunc --filter label=a=b --filter label=c",
+        ),
+        ("ContainerInspect", {"id": "/web", "size": True}, "container inspect --size web"),
+        ("ContainerTop", {"id": "web"}, "top web"),
+        ("ContainerTop", {"id": "web", "ps_args": "-o pid,args"}, "top web -o pid,args"),
+        ("ContainerLogs", {"id": "web", "stdout": True, "stderr": True, "tail": "5"}, "logs --tail 5 web"),
+        ("ContainerLogs", {"id": "web", "stdout": True, "timestamps": True}, "logs --timestamps web 2>/dev/null"),
+        ("ContainerLogs", {"id": "web", "stderr": True}, "logs web >/dev/null"),
+        ("ContainerExport", {"id": "web"}, "export --output web.tar web"),
+        ("ContainerStart", {"id": "web"}, "start web"),
+        ("ContainerStart", {"id": "web", "detach_keys": "ctrl-p"}, ""),
+        ("ContainerStop", {"id": "web", "t": 0, "signal": "INT"}, "stop --signal INT -t 0 web"),
+        ("ContainerRestart", {"id": "web", "t": 1}, "restart -t 1 web"),
+        ("ContainerKill", {"id": "web", "signal": "HUP"}, "kill --signal HUP web"),
+        ("ContainerKill", {"id": "web"}, "kill web"),
+        ("ContainerWait", {"id": "web"}, "wait web"),
+        ("ContainerWait", {"id": "web", "condition": "not-running"}, "wait web"),
+        ("ContainerWait", {"id": "web", "condition": "removed"}, ""),
+        ("ContainerDelete", {"id": "web", "force": True, "v": True}, "rm --force --volumes web"),
+        ("ContainerDelete", {"id": "web", "force": False}, "rm web"),
+        ("ContainerDelete", {"id": "-f"}, ""),
+        ("ContainerRename", {"id": "web", "name": "shop"}, "rename web shop"),
+        ("ContainerPause", {"id": "web"}, "pause web"),
+        ("ContainerUnpause", {"id": "web"}, "unpause web"),
+        ("ImageList", {"all": True}, "images --all --no-trunc"),
+        ("ImageList", {"shared_size": True}, ""),
+        ("ImageInspect", {"name": "busybox"}, "image inspect busybox"),
+        ("ImageHistory", {"name": "busybox"}, "history --no-trunc busybox"),
+        ("NetworkList", {"filters": {"name": "a"}}, ""),
+        ("SystemEvents", {}, ""),
+        ("ContainerCreate", {"image": "busybox", "cmd": ["sleep", "1 2"]}, "create busybox sleep '1 2'"),
+        (
+            "ContainerCreate",
+            {
+                "name": "web",
+                "image": "busybox",
+                "entrypoint": ["sh"],
+                "cmd": ["-c", "true"],
+                "env": ["A=b c"],
+                "labels": {"x": "y"},
+                "working_dir": "/srv",
+                "user": "nobody",
+                "tty": True,
+                "open_stdin": True,
+                "hostname": "h",
+                "stop_signal": "INT",
+                "stop_timeout": 0,
+                "exposed_ports": {"80/tcp": {}},
+                "host_config": {"AutoRemove": True, "RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 2}},
+            },
+            "create --name web --hostname h --user nobody --workdir /srv --stop-signal INT --stop-timeout 0 "
+            "--entrypoint sh --tty --interactive --env 'A=b c' --expose 80/tcp --label x=y --rm "
+            "--restart on-failure:2 busybox -c true",
+        ),
+        ("ContainerCreate", {"image": "busybox", "entrypoint": ["sh", "-c"]}, ""),
+        ("ContainerCreate", {"image": "busybox", "env": ["HOME"]}, ""),
+        ("ContainerCreate", {"image": "busybox", "host_config": {"Memory": 1 << 26}}, ""),
+        ("ContainerCreate", {"image": "busybox", "healthcheck": {"Test": ["NONE"]}}, ""),
+    ],
+)
+def test_docker_command(operation: str, arguments: dict[str, Any], command: str) -> None:
+    assert asked(operation, **arguments).cli == (command and f"docker {command}")
+
+
+def test_the_docker_command_names_an_engine_that_is_not_at_the_usual_place() -> None:
+    assert asked("SystemInfo", "unix:///tmp/e.sock").cli == "docker --host unix:///tmp/e.sock info"
+    assert asked("SystemInfo", "tcp://127.0.0.1:2375").cli == "docker --host tcp://127.0.0.1:2375 info"
+
+
+def test_a_create_that_found_no_image_does_not_fetch_it_in_the_command_either() -> None:
+    assert replace(asked("ContainerCreate", image="nope"), status=404).cli == "docker create --pull never nope"
+
+
+# -- every operation
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_operation_can_be_shown(operation: str) -> None:
+    known = OPERATIONS[operation]
+    samples: dict[str, Any] = {
+        "int": 1,
+        "bool": True,
+        "list": ["a"],
+        "json": {"A": "b"},
+        "filters": {"a": "b"},
+        "time": 1,
+    }
+    wanted = {one.argument: samples.get(one.type, "x") for one in known.parameters}
+    if known.body == "tar":
+        wanted["body"] = b"\0tar"
+    elif known.body_required and not any(one.place == "body" for one in known.parameters):
+        wanted["body"] = {"A": "b"} if known.body == "json" else ["a"]
+    exchange = asked(operation, **wanted)
+    for line in (exchange.requests, exchange.helper):
+        ast.parse(line, mode="eval")
+    assert shlex.split(exchange.curl)[0] == "curl"
+    assert exchange.raw.startswith(f"{known.method} ")
+    assert "curl" in repr(exchange.show())
