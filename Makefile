@@ -56,7 +56,7 @@ $(VENV)/.test: requirements-test.lock pyproject.toml | $(BIN)/python
 .PHONY: lab
 lab: $(VENV)/.lab  ## open the course in JupyterLab (ENGINE=docker, PORT=8888, NO_BROWSER=1)
 	@export DOCKERLAB_ENGINE=$(ENGINE)
-	exec $(BIN)/dockerlab lab --here $(if $(PORT),--port $(PORT)) $(if $(NO_BROWSER),--no-browser)
+	exec $(BIN)/dockerlab lab --here notebooks $(if $(PORT),--port $(PORT)) $(if $(NO_BROWSER),--no-browser)
 
 # --- checks ---------------------------------------------------------------------------------------
 

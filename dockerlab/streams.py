@@ -8,10 +8,11 @@ from __future__ import annotations
 import codecs
 import io
 import json
+import re
 import struct
 import tarfile
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from dockerlab.errors import StreamBroken
@@ -22,6 +23,13 @@ HEADER = struct.Struct(">BxxxI")
 STREAMS = {0: "stdin", 1: "stdout", 2: "stderr", 3: "systemerr"}
 #: What an engine may announce as one frame; more is not a frame but a stream read the wrong way.
 LARGEST_FRAME = 1 << 30
+#: How an engine writes a moment before a line, and how many bytes of a line it keeps together.
+MOMENT = re.compile(rb"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d) ")
+PART = 16384
+#: What may be between two JSON documents, and the length from which one is called long.
+BETWEEN, LONG_TEXT = " \t\r\n\x1e", 65536
+BLOCK, TAR_BUFFER = 512, 1 << 18
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Line(NamedTuple):
@@ -48,7 +56,7 @@ class Member(NamedTuple):
     uid: int
     gid: int
     size_bytes: int
-    mtime: datetime
+    mtime: datetime | None
     target: str
 
 
@@ -57,22 +65,29 @@ def frames(chunks: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
 
     Raises StreamBroken if the bytes end within a frame, or are not frames at all.
     """
-    buffer, start = bytearray(), 0
+    rest: list[bytes] = []
+    have, need = 0, HEADER.size
     for chunk in chunks:
-        buffer += chunk
-        start, size = 0, len(buffer)
-        while size - start >= HEADER.size:
-            kind, length = HEADER.unpack_from(buffer, start)
+        rest.append(chunk)
+        have += len(chunk)
+        if have < need:  # a long frame comes in many chunks: join them once
+            continue
+        data = b"".join(rest) if len(rest) > 1 else chunk
+        start, need = 0, HEADER.size
+        while start + HEADER.size <= have:
+            kind, length = HEADER.unpack_from(data, start)
             if kind not in STREAMS or length > LARGEST_FRAME:
                 raise StreamBroken("These bytes are not frames. Has the container a TTY? Then ask with tty=True.")
             end = start + HEADER.size + length
-            if end > size:
+            if end > have:
+                need = HEADER.size + length
                 break
-            yield STREAMS[kind], bytes(memoryview(buffer)[start + HEADER.size : end])
+            yield STREAMS[kind], data[start + HEADER.size : end]
             start = end
-        del buffer[:start]
-    if buffer:
-        raise StreamBroken(f"The stream ended within a frame: {len(buffer)} bytes are left of one that is longer.")
+        have -= start
+        rest = [data[start:]] if have else []
+    if have:
+        raise StreamBroken(f"The stream ended within a frame: {have} bytes are left of one that is longer.")
 
 
 def unframed(chunks: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
@@ -81,30 +96,49 @@ def unframed(chunks: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
         yield "stdout", chunk
 
 
-def lines(pieces: Iterable[tuple[str, bytes]], *, timestamps: bool = False) -> Iterator[Line]:
+def lines(pieces: Iterable[tuple[str, bytes]], *, timestamps: bool = False, tty: bool = False) -> Iterator[Line]:
     """Join pieces to lines, each stream by itself, and take the moments off their front.
 
-    A line without an end is given when the stream ends. Carriage returns before a line's end are dropped.
+    A line without an end is given when the stream ends. An engine keeps a long line in parts of 16 KiB, and writes
+    the moment before each part: all but the first are dropped. A TTY writes a carriage return before each line's end:
+    one is dropped.
     """
-    rest: dict[str, list[bytes]] = {}
-    for stream, data in pieces:
+    begun: dict[str, list[bytes]] = {}
+    for stream, piece in pieces:
+        started = begun.get(stream)
+        if not started and piece.find(b"\n") == len(piece) - 1 and piece:
+            yield _line(stream, piece[:-1], timestamps, tty)  # nearly every frame is one whole line
+            continue
+        data = MOMENT.sub(b"", piece, count=1) if started and timestamps and not tty else piece
         head, *tail = data.split(b"\n")
-        started = rest.setdefault(stream, [])
-        started.append(head)
+        started = [*(started or []), head] if head or started else []
         for item in tail:
-            yield _line(stream, b"".join(started), timestamps)
-            started[:] = [item]
-    for stream, started in rest.items():
-        if left := b"".join(started):
-            yield _line(stream, left, timestamps)
+            yield _line(stream, b"".join(started), timestamps, tty)
+            started = [item] if item else []
+        begun[stream] = started
+    for stream, started in begun.items():
+        if started:
+            yield _line(stream, b"".join(started), timestamps, tty)
 
 
-def _line(stream: str, data: bytes, timestamps: bool) -> Line:
-    data = data.removesuffix(b"\r")
+def _line(stream: str, data: bytes, timestamps: bool, tty: bool) -> Line:
+    if tty and data.endswith(b"\r"):
+        data = data[:-1]
     if not timestamps:
         return Line("", stream, data)
-    moment, _, data = data.partition(b" ")
+    moment, space, data = data.partition(b" ")
+    if tty and len(data) > PART:
+        data = _joined(data, moment + space)
     return Line(moment.decode("ascii", "replace"), stream, data)
+
+
+def _joined(data: bytes, moment: bytes) -> bytes:
+    """Drop the moments between the parts of a long line, where no frame shows where a part begins."""
+    parts, place = [], 0
+    while data.startswith(moment, place + PART):
+        parts.append(data[place : place + PART])
+        place += PART + len(moment)
+    return b"".join([*parts, data[place:]])
 
 
 def json_lines(chunks: Iterable[bytes]) -> Iterator[Any]:
@@ -113,23 +147,29 @@ def json_lines(chunks: Iterable[bytes]) -> Iterator[Any]:
     Raises StreamBroken if the bytes end within a document, or are not JSON.
     """
     decoder, utf8 = json.JSONDecoder(), codecs.getincrementaldecoder("utf-8")("replace")
-    text = ""
+    text, enough = "", 0
     for chunk in chunks:
-        text = (text + utf8.decode(chunk)).lstrip(" \t\r\n\x1e")
+        text = (text + utf8.decode(chunk)).lstrip(BETWEEN)
+        if len(text) < enough and b"\n" not in chunk:
+            continue  # a long document: trying at each chunk would take for ever
         while text:
             try:
                 document, end = decoder.raw_decode(text)
-            except ValueError:
+            except (ValueError, RecursionError):
                 break  # not whole yet, or never: the end tells
-            if end == len(text) and not isinstance(document, (dict, list)):
+            if not isinstance(document, (dict, list)) and text[end : end + 1] not in tuple(BETWEEN):
                 break  # a number might go on in the next chunk
             yield document
-            text = text[end:].lstrip(" \t\r\n\x1e")
-    if text.strip():
+            text = text[end:].lstrip(BETWEEN)
+        enough = 2 * len(text) if len(text) > LONG_TEXT else 0
+    text += utf8.decode(b"", final=True)
+    while text := text.lstrip(BETWEEN):
         try:
-            yield decoder.decode(text)
-        except ValueError:
+            document, end = decoder.raw_decode(text)
+        except (ValueError, RecursionError):
             raise StreamBroken(f"The stream ended within a JSON document, after {text[:40]!r}.") from None
+        yield document
+        text = text[end:]
 
 
 class _Chunks(io.RawIOBase):
@@ -138,6 +178,8 @@ class _Chunks(io.RawIOBase):
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
         self._rest = memoryview(b"")
+        self.size = 0  #: how many bytes came
+        self.content = 0  #: where the last byte that isn't zero ended
 
     def readable(self) -> bool:
         return True
@@ -147,6 +189,9 @@ class _Chunks(io.RawIOBase):
             chunk = next(self._chunks, None)
             if chunk is None:
                 return 0
+            if filled := len(chunk.rstrip(b"\0")):
+                self.content = self.size + filled
+            self.size += len(chunk)
             self._rest = memoryview(chunk)
         size = min(len(buffer), len(self._rest))
         buffer[:size], self._rest = self._rest[:size], self._rest[size:]
@@ -154,8 +199,6 @@ class _Chunks(io.RawIOBase):
 
 
 KINDS = {
-    tarfile.REGTYPE: "file",
-    tarfile.AREGTYPE: "file",
     tarfile.DIRTYPE: "directory",
     tarfile.SYMTYPE: "symlink",
     tarfile.LNKTYPE: "hardlink",
@@ -168,30 +211,46 @@ KINDS = {
 def tar_members(chunks: Iterable[bytes]) -> Iterator[Member]:
     """Give the members of a tar while it comes, without unpacking it: memory stays flat.
 
-    Raises StreamBroken if the tar ends too early.
+    Raises StreamBroken if the tar is broken or ends too early.
     """
     source = _Chunks(chunks)
     try:
-        with tarfile.open(fileobj=io.BufferedReader(source, 65536), mode="r|") as tar:
+        with tarfile.open(fileobj=source, mode="r|", bufsize=TAR_BUFFER, encoding="utf-8") as tar:
             while (info := tar.next()) is not None:
-                tar.members.clear()  # type: ignore[attr-defined]  # tarfile would keep every header to the end
+                tar.members = []  # type: ignore[attr-defined]  # tarfile would keep every header to the end
                 yield _member(info)
-    except tarfile.TarError as error:
+            reached = tar.offset
+    except (tarfile.TarError, ValueError, OverflowError) as error:
         raise StreamBroken(f"The tar is broken or ended too early: {error}.") from None
-    for _ in iter(lambda: source.read(65536), b""):
+    while source.read(TAR_BUFFER):
         pass  # the padding after the end: read, so that the connection can be used again
+    # tarfile takes a wrong header, and an end without a mark, for the end
+    if source.content > reached or source.size < reached + BLOCK:
+        raise StreamBroken("The tar is broken or ended too early: its end is missing.")
 
 
 def _member(info: tarfile.TarInfo) -> Member:
     return Member(
-        path=info.name.removeprefix("./"),
-        kind=KINDS.get(info.type, "other"),
+        path=_printable(info.name.removeprefix("./")),
+        kind="file" if info.isreg() else KINDS.get(info.type, "other"),
         mode=f"{info.mode & 0o7777:04o}",
-        owner=info.uname,
-        group=info.gname,
+        owner=_printable(info.uname),
+        group=_printable(info.gname),
         uid=info.uid,
         gid=info.gid,
         size_bytes=info.size if info.isreg() else 0,
-        mtime=datetime.fromtimestamp(max(float(info.mtime), 0.0), UTC),
-        target=info.linkname,
+        mtime=_moment(float(info.mtime)),
+        target=_printable(info.linkname),
     )
+
+
+def _printable(name: str) -> str:
+    """Write the bytes of a name that aren't UTF-8 as `\\xff`: no page could show it otherwise."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _moment(seconds: float) -> datetime | None:
+    try:
+        return EPOCH + timedelta(seconds=seconds)
+    except (OverflowError, ValueError):
+        return None

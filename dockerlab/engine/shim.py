@@ -1,8 +1,8 @@
 """The shim: one small process a container, which starts it, keeps its log and its exit, and outlives the engine.
 
-`python -S -m dockerlab.engine.shim DIRECTORY` reads DIRECTORY/spec.json, prints one line of JSON (the pid, or why not), and stays
-until the container has ended. It leaves `pid.json` and `exit.json` there, and writes the log. A program of its own,
-with few imports: it is started for every container.
+`python -S -m dockerlab.engine.shim DIRECTORY` reads its spec.json, prints a line of JSON (the pid, or why not), and
+stays until the container has ended. It leaves `pid.json` and `exit.json` there, and writes the log. A program of its
+own, with few imports: it is started for every container.
 """
 
 from __future__ import annotations

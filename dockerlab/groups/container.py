@@ -25,7 +25,10 @@ Texts = list[str]
 
 
 class ContainerGroup(Group):
-    """Operations on containers. A container is named by its name, its id, or the beginning of its id."""
+    """Operations on containers. A container is named by its name, its id, or the beginning of its id.
+
+    Every method takes `timeout`, in seconds, in place of the Lab's: how long to wait for the engine's next bytes.
+    """
 
     def list(
         self,
@@ -34,6 +37,7 @@ class ContainerGroup(Group):
         limit: int | None = None,
         size: bool | None = None,
         filters: dict[str, Any] | None = None,
+        timeout: float | None = None,
     ) -> pd.DataFrame:
         """GET /containers/json.
 
@@ -46,7 +50,7 @@ class ContainerGroup(Group):
         status, volume: {"status": ["exited"]}.
         Raises BadRequest (400) for a bad filter, ServerError (500). Source: Engine API, Container, ContainerList.
         """
-        asked = self._lab.call("ContainerList", all=all, limit=limit, size=size, filters=filters)
+        asked = self._lab.call("ContainerList", timeout=timeout, all=all, limit=limit, size=size, filters=filters)
         return tables.container_list(asked.json())
 
     def create(
@@ -57,7 +61,7 @@ class ContainerGroup(Group):
         platform: str | None = None,
         cmd: Texts | str | None = None,
         entrypoint: Texts | str | None = None,
-        env: Texts | dict[str, str] | None = None,
+        env: Texts | dict[str, str | None] | None = None,
         labels: dict[str, str] | None = None,
         working_dir: str | None = None,
         user: str | None = None,
@@ -81,14 +85,16 @@ class ContainerGroup(Group):
         mac_address: str | None = None,
         host_config: dict[str, Any] | None = None,
         networking_config: dict[str, Any] | None = None,
+        timeout: float | None = None,
     ) -> pd.DataFrame:
         """POST /containers/create.
 
         Returns a long table: `field` and `value` of `Id` and `Warnings`. Nothing runs yet.
 
         `cmd` and `entrypoint` are lists of words; a text is one word, as the engine takes it. `env` is a dict, or a
-        list of NAME=value. `stop_timeout` is in seconds. `host_config` and `networking_config` are the API's own
-        objects, their keys as the API writes them: {"RestartPolicy": {"Name": "on-failure"}}.
+        list of NAME=value; None takes a variable of the image away. `stop_timeout` is in seconds. `host_config` and
+        `networking_config` are the API's own objects, their keys as the API writes them:
+        {"RestartPolicy": {"Name": "on-failure"}}.
         Raises BadRequest (400), NotFound (404) if the image isn't there, Conflict (409) if the name is in use,
         ServerError (500). Source: Engine API, Container, ContainerCreate.
         """
@@ -97,19 +103,19 @@ class ContainerGroup(Group):
             if isinstance(arguments[words], str):
                 arguments[words] = [arguments[words]]
         if isinstance(env, dict):
-            arguments["env"] = [f"{key}={value}" for key, value in env.items()]
+            arguments["env"] = [key if value is None else f"{key}={value}" for key, value in env.items()]
         return self._object("ContainerCreate", **arguments)
 
-    def inspect(self, id: str, *, size: bool | None = None) -> pd.DataFrame:
+    def inspect(self, id: str, *, size: bool | None = None, timeout: float | None = None) -> pd.DataFrame:
         """GET /containers/{id}/json.
 
         Returns a long table: `field` (string, dotted path, the engine's order) and `value` (object, as in the
         JSON). With size=True also `SizeRw` and `SizeRootFs`, in bytes.
         Raises NotFound (404), ServerError (500). Source: Engine API, Container, ContainerInspect.
         """
-        return self._object("ContainerInspect", id=id, size=size)
+        return self._object("ContainerInspect", timeout=timeout, id=id, size=size)
 
-    def top(self, id: str, *, ps_args: str | None = None) -> pd.DataFrame:
+    def top(self, id: str, *, ps_args: str | None = None, timeout: float | None = None) -> pd.DataFrame:
         """GET /containers/{id}/top.
 
         Returns one row a process and a column for each title of ps, in small letters: `uid`, `pid`, `ppid`, `c`,
@@ -120,7 +126,7 @@ class ContainerGroup(Group):
         Raises NotFound (404), Conflict (409) if it doesn't run, ServerError (500) for bad ps_args.
         Source: Engine API, Container, ContainerTop.
         """
-        return tables.process_table(self._lab.call("ContainerTop", id=id, ps_args=ps_args).json())
+        return tables.process_table(self._lab.call("ContainerTop", timeout=timeout, id=id, ps_args=ps_args).json())
 
     def logs(
         self,
@@ -143,7 +149,7 @@ class ContainerGroup(Group):
         Returns one row a line, in the engine's order: `time` (datetime, UTC, with timestamps=True), `stream`
         (string: stdout or stderr), `message` (string; bytes that aren't UTF-8 as \\xff; bytes with text=False).
         With follow=True an iterator of lines that ends with the container: close it, or use it in `with`;
-        `limit` ends it after so many seconds.
+        `limit` ends it after so many seconds; without `timeout` it may be silent for ever.
 
         `since` and `until` are datetimes, timedeltas (so long ago) or seconds since 1970; `tail` counts lines.
         Whether the log has frames follows from the container's TTY flag: without `tty` a second request, inspect,
@@ -152,11 +158,10 @@ class ContainerGroup(Group):
         Source: Engine API, Container, ContainerLogs.
         """
         if tty is None:
-            tty = bool(self._lab.call("ContainerInspect", id=id).json()["Config"]["Tty"])
-        wait = timeout if timeout is not None else limit
+            tty = bool(self._lab.call("ContainerInspect", timeout=timeout, id=id).json()["Config"]["Tty"])
         answer = self._lab.open(
             "ContainerLogs",
-            timeout=wait,
+            timeout=timeout,
             id=id,
             follow=follow,
             stdout=stdout,
@@ -167,7 +172,7 @@ class ContainerGroup(Group):
             tail=tail,
         )
         if follow:
-            return reading.Follow(answer, tty=tty, timestamps=bool(timestamps), limit=limit)
+            return reading.Follow(answer, tty=tty, timestamps=bool(timestamps), limit=limit, timeout=timeout)
         with answer:
             found = reading.read(answer, tty=tty, timestamps=bool(timestamps))
             return tables.log_table(found, timestamps=bool(timestamps), text=text)
@@ -191,48 +196,49 @@ class ContainerGroup(Group):
         """
         answer = self._lab.open("ContainerExport", timeout=timeout, id=id)
         if to is not None:
-            bar = progress_bar(progress, f"export of {id}")
-            saved = save(answer, to, bar)
-            getattr(bar, "finish", lambda: None)()
-            return saved
+            return save(answer, to, progress_bar(progress, f"export of {id}"))
         with answer:
             return tables.member_table(tar_members(answer.chunks(1 << 18)))
 
-    def start(self, id: str, *, detach_keys: str | None = None) -> pd.DataFrame:
+    def start(self, id: str, *, detach_keys: str | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /containers/{id}/start.
 
         Returns one row: `operation`, `object` (string), `status` (Int64), `changed` (boolean; False for 304: it
         runs already). Raises BadRequest (400) if its command can't be run, NotFound (404), ServerError (500).
         Source: Engine API, Container, ContainerStart.
         """
-        return self._done("ContainerStart", id=id, detach_keys=detach_keys)
+        return self._done("ContainerStart", timeout=timeout, id=id, detach_keys=detach_keys)
 
-    def stop(self, id: str, *, t: int | None = None, signal: str | None = None) -> pd.DataFrame:
+    def stop(
+        self, id: str, *, t: int | None = None, signal: str | None = None, timeout: float | None = None
+    ) -> pd.DataFrame:
         """POST /containers/{id}/stop.
 
         Sends TERM (or its StopSignal, or `signal` from API 1.42 on), and after `t` seconds KILL; returns when it
         has ended. One row: `operation`, `object`, `status`, `changed` (False for 304: it doesn't run).
         Raises NotFound (404), ServerError (500). Source: Engine API, Container, ContainerStop.
         """
-        return self._done("ContainerStop", timeout=self._patience(t), id=id, t=t, signal=signal)
+        return self._done("ContainerStop", timeout=self._patience(t, timeout), id=id, t=t, signal=signal)
 
-    def restart(self, id: str, *, t: int | None = None, signal: str | None = None) -> pd.DataFrame:
+    def restart(
+        self, id: str, *, t: int | None = None, signal: str | None = None, timeout: float | None = None
+    ) -> pd.DataFrame:
         """POST /containers/{id}/restart.
 
         Stops it as `stop` does (`t` in seconds, `signal` from API 1.42 on), and starts it. One row: `operation`,
         `object`, `status`, `changed`. Raises NotFound (404), ServerError (500).
         Source: Engine API, Container, ContainerRestart.
         """
-        return self._done("ContainerRestart", timeout=self._patience(t), id=id, t=t, signal=signal)
+        return self._done("ContainerRestart", timeout=self._patience(t, timeout), id=id, t=t, signal=signal)
 
-    def kill(self, id: str, *, signal: str | None = None) -> pd.DataFrame:
+    def kill(self, id: str, *, signal: str | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /containers/{id}/kill.
 
         Sends a signal, KILL without one ("SIGHUP", "HUP" and "1" are the same), and doesn't wait. One row:
         `operation`, `object`, `status`, `changed`. Raises BadRequest (400) for an unknown signal, NotFound (404),
         Conflict (409) if it doesn't run, ServerError (500). Source: Engine API, Container, ContainerKill.
         """
-        return self._done("ContainerKill", id=id, signal=signal)
+        return self._done("ContainerKill", timeout=timeout, id=id, signal=signal)
 
     def wait(self, id: str, *, condition: str | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /containers/{id}/wait.
@@ -245,7 +251,13 @@ class ContainerGroup(Group):
         return self._object("ContainerWait", timeout=timeout, id=id, condition=condition)
 
     def delete(
-        self, id: str, *, force: bool | None = None, v: bool | None = None, link: bool | None = None
+        self,
+        id: str,
+        *,
+        force: bool | None = None,
+        v: bool | None = None,
+        link: bool | None = None,
+        timeout: float | None = None,
     ) -> pd.DataFrame:
         """DELETE /containers/{id}.
 
@@ -253,8 +265,8 @@ class ContainerGroup(Group):
         `object`, `status`, `changed`. Raises BadRequest (400), NotFound (404), Conflict (409) if it runs,
         ServerError (500). Source: Engine API, Container, ContainerDelete.
         """
-        return self._done("ContainerDelete", id=id, v=v, force=force, link=link)
+        return self._done("ContainerDelete", timeout=timeout, id=id, v=v, force=force, link=link)
 
-    def _patience(self, t: int | None) -> float | None:
+    def _patience(self, t: int | None, timeout: float | None) -> float | None:
         """A stop may take as long as it was allowed to: wait longer than that for the answer."""
-        return None if t is None or t < 0 else t + self._lab.timeout
+        return timeout if timeout is not None or t is None or t < 0 else t + self._lab.timeout

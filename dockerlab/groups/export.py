@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from dockerlab.errors import ArgumentError
-from dockerlab.tables.build import frame
+from dockerlab.errors import ArgumentError, StreamBroken
+from dockerlab.tables.build import array_table
+from dockerlab.tables.container import SAVED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["progress_bar", "save"]
 
-BLOCK = 512
+CHUNK = 1 << 18
+#: A tar is written in blocks, and ends with two of zeros.
+BLOCK, END = 512, bytes(1024)
 
 
 def save(answer: Answer, to: str | os.PathLike[str], progress: Callable[[int], Any] | None) -> pd.DataFrame:
@@ -27,28 +30,33 @@ def save(answer: Answer, to: str | os.PathLike[str], progress: Callable[[int], A
     Returns one row: `path` (string) and `size_bytes` (Int64). Nothing is left behind if the stream breaks.
     """
     target = Path(to).expanduser()
-    if target.is_dir() or not target.parent.is_dir():
-        answer.close()
-        raise ArgumentError(f"{target} can't be written: give the name of a file in a directory that exists.")
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    size = 0
-    try:
-        with open(handle, "wb") as file:  # noqa: PTH123  (a descriptor, not a path)
-            for chunk in answer.chunks(1 << 18):
-                file.write(chunk)
-                size += len(chunk)
-                if progress:
-                    progress(size)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(name).chmod(0o666 & ~umask)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    finally:
-        answer.close()
-    return frame({"path": ([str(target)], "text"), "size_bytes": ([size], "Int64")}, 1)
+    with answer:
+        if target.is_dir() or not target.parent.is_dir():
+            raise ArgumentError(f"{target} can't be written: give the name of a file in a directory that exists.")
+        begun = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        try:
+            with begun.open("xb") as file:
+                size = _write(answer, file, progress)
+            begun.replace(target)
+        except PermissionError:
+            raise ArgumentError(f"{target} can't be written: you may not write in that directory.") from None
+        finally:
+            begun.unlink(missing_ok=True)
+    getattr(progress, "finish", lambda: None)()
+    return array_table(SAVED, [{"path": str(target), "size_bytes": size}])
+
+
+def _write(answer: Answer, file: BinaryIO, progress: Callable[[int], Any] | None) -> int:
+    size, last = 0, b""
+    for chunk in answer.chunks(CHUNK):
+        file.write(chunk)
+        size += len(chunk)
+        last = (last + chunk)[-len(END) :]
+        if progress:
+            progress(size)
+    if last != END or size % BLOCK:  # an engine that fails half-way may end its answer as if it were whole
+        raise StreamBroken("The tar ended too early: its end is missing. Nothing was written. Ask again.")
+    return size
 
 
 def progress_bar(progress: bool | Callable[[int], Any] | None, title: str) -> Callable[[int], Any] | None:

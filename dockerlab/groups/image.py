@@ -14,7 +14,10 @@ __all__ = ["ImageGroup"]
 
 
 class ImageGroup(Group):
-    """Operations on images."""
+    """Operations on images. An image is named by a name with or without tag, a digest, or its id.
+
+    Every method takes `timeout`, in seconds, in place of the Lab's: how long to wait for the engine's next bytes.
+    """
 
     def list(
         self,
@@ -24,6 +27,7 @@ class ImageGroup(Group):
         shared_size: bool | None = None,
         digests: bool | None = None,
         manifests: bool | None = None,
+        timeout: float | None = None,
     ) -> pd.DataFrame:
         """GET /images/json.
 
@@ -36,12 +40,23 @@ class ImageGroup(Group):
         Raises ServerError (500). Source: Engine API, Image, ImageList.
         """
         asked = self._lab.call(
-            "ImageList", all=all, filters=filters, shared_size=shared_size, digests=digests, manifests=manifests
+            "ImageList",
+            timeout=timeout,
+            all=all,
+            filters=filters,
+            shared_size=shared_size,
+            digests=digests,
+            manifests=manifests,
         )
         return image_list(asked.json())
 
     def inspect(
-        self, name: str, *, manifests: bool | None = None, platform: dict[str, str] | str | None = None
+        self,
+        name: str,
+        *,
+        manifests: bool | None = None,
+        platform: dict[str, str] | str | None = None,
+        timeout: float | None = None,
     ) -> pd.DataFrame:
         """GET /images/{name}/json.
 
@@ -49,4 +64,4 @@ class ImageGroup(Group):
         `manifests` needs API 1.48, `platform` (an OCI platform) 1.49.
         Raises NotFound (404), ServerError (500). Source: Engine API, Image, ImageInspect.
         """
-        return self._object("ImageInspect", name=name, manifests=manifests, platform=platform)
+        return self._object("ImageInspect", timeout=timeout, name=name, manifests=manifests, platform=platform)

@@ -14,29 +14,32 @@ __all__ = ["SystemGroup"]
 
 
 class SystemGroup(Group):
-    """Operations on the engine itself."""
+    """Operations on the engine itself.
 
-    def ping(self) -> pd.DataFrame:
+    Every method takes `timeout`, in seconds, in place of the Lab's: how long to wait for the engine's next bytes.
+    """
+
+    def ping(self, *, timeout: float | None = None) -> pd.DataFrame:
         """GET /_ping.
 
         Returns one row: `answer` (string, OK), `status` (Int64), `api_version`, `os_type`, `experimental`,
         `builder_version`, `swarm` (string; <NA> where the engine is older than the header).
         Raises ServerError (500) if the engine is not well. Source: Engine API, System, SystemPing.
         """
-        return ping_table(self._lab.call("SystemPing"))
+        return ping_table(self._lab.call("SystemPing", timeout=timeout))
 
-    def version(self) -> pd.DataFrame:
+    def version(self, *, timeout: float | None = None) -> pd.DataFrame:
         """GET /version.
 
         Returns a long table: `field` (string, dotted path) and `value` (object, as in the JSON).
         Raises ServerError (500). Source: Engine API, System, SystemVersion.
         """
-        return self._object("SystemVersion")
+        return self._object("SystemVersion", timeout=timeout)
 
-    def info(self) -> pd.DataFrame:
+    def info(self, *, timeout: float | None = None) -> pd.DataFrame:
         """GET /info.
 
         Returns a long table: `field` (string, dotted path) and `value` (object, as in the JSON); `MemTotal` is in
         bytes. Raises ServerError (500). Source: Engine API, System, SystemInfo.
         """
-        return self._object("SystemInfo")
+        return self._object("SystemInfo", timeout=timeout)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
@@ -17,10 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["TEXT", "TIME", "Column", "array_table", "done_table", "frame", "moments", "object_table"]
 
-TEXT, WHOLE, YES_NO, TIME, PLAIN = "text", "Int64", "boolean", "time", "object"
+TEXT, WHOLE, FRACTION, YES_NO, TIME, PLAIN = "text", "Int64", "Float64", "boolean", "time", "object"
 NOT_MODIFIED = 304
-#: What engines send for "never".
-NEVER = "0001-01-01T00:00:00Z"
+#: Nanoseconds since 1970 in 64 bits reach from 1677 to 2262; engines send the year 1 for "never".
+FIRST_YEAR, LAST_YEAR, LAST_SECOND = "1678", "2261", 9_200_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Column:
         for part in self.key.split("."):
             value = value.get(part) if isinstance(value, dict) else None
             if value is None:
-                return None
+                return pd.NA if self.dtype == PLAIN else None
         return self.convert(value) if self.convert else value
 
 
@@ -50,40 +52,46 @@ def array_table(columns: Sequence[Column], records: Iterable[dict[str, Any]] | N
     return frame({column.name: ([column.pick(row) for row in rows], column.dtype) for column in columns}, len(rows))
 
 
-def frame(columns: dict[str, tuple[list[Any], str]], length: int) -> pd.DataFrame:
+def frame(columns: dict[str, tuple[Any, str]], length: int) -> pd.DataFrame:
     """Make a DataFrame of (values, dtype) by column name."""
     index = pd.RangeIndex(length)
-    return pd.DataFrame({name: series(values, dtype, index) for name, (values, dtype) in columns.items()}, index=index)
+    made = pd.DataFrame({name: _series(values, dtype, index) for name, (values, dtype) in columns.items()}, index=index)
+    made.columns = pd.Index(list(columns), dtype=object)  # pandas 3 would choose by whether pyarrow is installed
+    return made
 
 
-def series(values: list[Any], dtype: str, index: pd.Index) -> pd.Series[Any]:
+def _series(values: Any, dtype: str, index: pd.Index) -> pd.Series[Any]:
     """Make one column of true dtype."""
     if dtype == TIME:
-        return pd.Series(moments(values), index=index)
+        return pd.Series(values if isinstance(values, pd.DatetimeIndex) else moments(values), index=index)
     if dtype == TEXT:
         return pd.Series(values, index=index, dtype=pd.StringDtype("python"))
     if dtype == PLAIN:
-        made = pd.Series([None] * len(values), index=index, dtype=object)
-        made[:] = values
-        return made
+        made = np.empty(len(values), dtype=object)
+        for place, value in enumerate(values):  # all at once numpy would make a table of lists of one length
+            made[place] = value
+        return pd.Series(made, index=index, dtype=object)
     return pd.Series(values, index=index, dtype=dtype)
 
 
-def moments(values: list[Any]) -> pd.DatetimeIndex:
-    """Read moments as datetimes in UTC, to the nanosecond: texts of RFC 3339, or seconds since 1970.
+def moments(values: Sequence[Any]) -> pd.DatetimeIndex:
+    """Read moments as datetimes in UTC, to the nanosecond: texts of RFC 3339, seconds since 1970, or datetimes.
 
-    "Never" (the year 1, or 0) and what can't be read is `NaT`.
+    "Never" (the year 1, or 0), what can't be read, and years that nanoseconds don't reach are `NaT`.
     """
-    known = [_moment(value) for value in values]
+    known = pd.Index([_moment(value) for value in values], dtype=object)  # pandas reads a list half as fast
     return pd.DatetimeIndex(pd.to_datetime(known, utc=True, errors="coerce", format="ISO8601")).as_unit("ns")
 
 
 def _moment(value: Any) -> Any:
-    if isinstance(value, bool) or value in (None, "", NEVER, 0):
-        return None
-    if isinstance(value, (int, float)):
+    # pandas 2 says NaT of a year that it can't hold, pandas 3 raises: neither is asked
+    if isinstance(value, str):
+        return value if FIRST_YEAR <= value[:4] <= LAST_YEAR else None
+    if isinstance(value, datetime):
+        return value if FIRST_YEAR <= f"{value.year:04d}" <= LAST_YEAR else None
+    if isinstance(value, (int, float)) and value and not isinstance(value, bool) and abs(value) < LAST_SECOND:
         return pd.Timestamp(value, unit="s", tz="UTC").isoformat()
-    return value
+    return None
 
 
 def object_table(document: Any) -> pd.DataFrame:

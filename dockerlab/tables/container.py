@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 import pandas as pd
 
-from dockerlab.streams import Line, Member
-from dockerlab.tables.build import PLAIN, TEXT, TIME, WHOLE, Column, array_table, frame
+from dockerlab.streams import Member
+from dockerlab.tables.build import FRACTION, PLAIN, TEXT, TIME, WHOLE, Column, array_table, frame, moments
 
 __all__ = ["LIST", "LOGS", "MEMBERS", "container_list", "log_table", "member_table", "process_table"]
 
@@ -20,15 +21,16 @@ def _first(names: list[str]) -> str | None:
     return own[0].removeprefix("/") if own else None
 
 
-def ports_text(ports: list[dict[str, Any]]) -> str:
+def _ports(ports: list[dict[str, Any]]) -> str:
     """Published and exposed ports as docker ps writes them: `127.0.0.1:8080->80/tcp, 443/tcp`."""
     texts = []
     for port in ports:
         inner = f"{port.get('PrivatePort')}/{port.get('Type', 'tcp')}"
         address = port.get("IP") or ""
         outer = f"[{address}]" if ":" in address else address
-        texts.append(f"{outer}:{port['PublicPort']}->{inner}" if port.get("PublicPort") else inner)
-    return ", ".join(sorted(texts))
+        text = f"{outer}:{port['PublicPort']}->{inner}" if port.get("PublicPort") else inner
+        texts.append((int(port.get("PrivatePort") or 0), text))
+    return ", ".join(text for _, text in sorted(texts))
 
 
 def _networks(networks: dict[str, Any]) -> str:
@@ -46,7 +48,7 @@ LIST = (
     Column("status", "Status", TEXT, "human phrase: Up 2 minutes"),
     Column("command", "Command", TEXT, "what it runs, in one text"),
     Column("created", "Created", TIME, "when it was created", "UTC"),
-    Column("ports", "Ports", TEXT, "published and exposed ports, as docker ps writes them", convert=ports_text),
+    Column("ports", "Ports", TEXT, "published and exposed ports, as docker ps writes them", convert=_ports),
     Column("networks", "NetworkSettings.Networks", TEXT, "names of its networks", convert=_networks),
     Column("mounts", "Mounts", TEXT, "names of its volumes, sources of its bind mounts", convert=_mounts),
     Column("labels", "Labels", PLAIN, "its labels, a dict"),
@@ -76,8 +78,18 @@ MEMBERS = (
     Column("target", "target", TEXT, "what a link points to"),
 )
 
-#: Columns of ps that are whole numbers.
-NUMBERS = {"pid", "ppid", "pgid", "sid", "uid", "gid", "vsz", "rss", "nlwp", "lwp", "pri", "ni", "spid", "tgid"}
+#: So many lines of a log are read at once.
+BLOCK = 65536
+
+SAVED = (
+    Column("path", "path", TEXT, "the file that was written"),
+    Column("size_bytes", "size_bytes", WHOLE, "its size", "bytes"),
+)
+
+#: Columns of ps that hold numbers, by their titles in small letters; the others are text. A user id isn't one of them:
+#: ps writes a name in its place where it knows one.
+WHOLE_TITLES = {"pid", "ppid", "pgid", "sid", "vsz", "rss", "nlwp", "lwp", "pri", "ni", "spid", "tgid", "c"}
+SHARE_TITLES = {"%cpu", "%mem"}
 RENAMED = {"%cpu": "cpu_percent", "%mem": "memory_percent", "vsz": "vsz_kib", "rss": "rss_kib"}
 
 
@@ -88,27 +100,51 @@ def container_list(records: list[dict[str, Any]] | None) -> pd.DataFrame:
 
 def process_table(document: dict[str, Any]) -> pd.DataFrame:
     """Make the table of ContainerTop: a column for each title of ps, in small letters."""
-    titles = [str(title) for title in document.get("Titles") or []]
     processes = document.get("Processes") or []
     columns: dict[str, tuple[list[Any], str]] = {}
-    for place, title in enumerate(titles):
-        plain = title.lower()
+    for place, title in enumerate(document.get("Titles") or []):
+        plain = str(title).lower()
         values = [process[place] if place < len(process) else None for process in processes]
-        whole = plain in NUMBERS and all(str(value).lstrip("-").isdigit() for value in values)
-        name = RENAMED.get(plain) or re.sub(r"\W+", "_", plain).strip("_") or f"column_{place}"
-        columns[name] = ([int(str(value)) for value in values] if whole else values, WHOLE if whole else TEXT)
+        name = RENAMED.get(plain) or re.sub(r"\W+", "_", plain).strip("_") or "column"
+        while name in columns:
+            name += "_again"
+        if plain in WHOLE_TITLES:
+            columns[name] = ([_number(value, int) for value in values], WHOLE)
+        elif plain in SHARE_TITLES:
+            columns[name] = ([_number(value, float) for value in values], FRACTION)
+        else:
+            columns[name] = (values, TEXT)
     return frame(columns, len(processes))
 
 
-def log_table(found: Iterable[Line], *, timestamps: bool, text: bool = True) -> pd.DataFrame:
+def _number(value: Any, kind: type[int] | type[float]) -> int | float | None:
+    """Read a number of ps, which writes a dash for one that it doesn't have."""
+    try:
+        return kind(str(value))
+    except ValueError:
+        return None
+
+
+def log_table(found: Iterable[tuple[str, str, bytes]], *, timestamps: bool, text: bool = True) -> pd.DataFrame:
     """Make the table of ContainerLogs; without `text` the messages are bytes."""
-    lines = list(found)
-    columns: dict[str, tuple[list[Any], str]] = {}
+    lines, times = iter(found), [moments([])]
+    streams: list[str] = []
+    messages: list[Any] = []
+    while block := list(islice(lines, BLOCK)):  # so that a long log is not held twice
+        moment, stream, data = zip(*block, strict=True)
+        if timestamps:
+            times.append(moments(moment))
+        streams += stream
+        messages += _decoded(data) if text else data
+    columns: dict[str, Any] = {"stream": (streams, TEXT), "message": (messages, TEXT if text else PLAIN)}
     if timestamps:
-        columns["time"] = ([line.time for line in lines], TIME)
-    columns["stream"] = ([line.stream for line in lines], TEXT)
-    columns["message"] = ([line.message if text else line.data for line in lines], TEXT if text else PLAIN)
-    return frame(columns, len(lines))
+        columns = {"time": (times[0].append(times[1:]), TIME), **columns}
+    return frame(columns, len(messages))
+
+
+def _decoded(lines: Sequence[bytes]) -> list[str]:
+    """Read lines as text, all at once; bytes that aren't UTF-8 are written as `\\xff`."""
+    return b"\n".join(lines).decode("utf-8", "backslashreplace").split("\n")
 
 
 def member_table(members: Iterable[Member]) -> pd.DataFrame:
