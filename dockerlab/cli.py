@@ -15,7 +15,21 @@ import click
 import dockerlab
 from dockerlab.errors import ArgumentError, ConnectionFailed, DockerlabError
 
-__all__ = ["main"]
+__all__ = [
+    "call",
+    "cli",
+    "doctor",
+    "engine",
+    "for_shell",
+    "lab",
+    "logs",
+    "main",
+    "reset",
+    "run",
+    "start",
+    "status",
+    "stop",
+]
 
 INTERRUPTED = 130
 EPILOG = """\b

@@ -31,7 +31,7 @@ from dockerlab.errors import ArgumentError, DockerlabError, printable
 from dockerlab.lab import Lab
 from dockerlab.launch import course, jupyter_environment, shipped
 
-__all__ = ["SAFETY", "Check", "as_json", "as_text", "examine", "well"]
+__all__ = ["SAFETY", "Check", "as_json", "as_text", "chosen", "examine", "well"]
 
 OK, NOTE, BROKEN = "ok", "note", "broken"
 OLDEST = (3, 11)

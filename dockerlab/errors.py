@@ -40,6 +40,9 @@ __all__ = [
     "PermissionDenied",
     "ServerError",
     "StreamBroken",
+    "advice",
+    "engine_error",
+    "printable",
 ]
 
 

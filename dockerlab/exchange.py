@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 from dockerlab.encoding import SAFE
 from dockerlab.operations import Operation
 
-__all__ = ["REDACTED", "Exchange", "Shown"]
+__all__ = ["REDACTED", "Exchange", "Shown", "hide", "without_secrets"]
 
 REDACTED = "(hidden)"
 #: JupyterLab shows a bare <pre> in the font of its text.

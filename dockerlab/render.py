@@ -16,7 +16,7 @@ from dockerlab.errors import printable
 from dockerlab.exchange import Exchange, without_secrets
 from dockerlab.operations import Parameter, snake_case
 
-__all__ = ["HELPERS", "cli", "curl", "helper", "raw", "requests"]
+__all__ = ["HELPERS", "archive_name", "cli", "curl", "helper", "raw", "requests"]
 
 #: A shown body has at most so many lines of so many characters; `lab.last.text` has all of it.
 LINES, WIDTH = 24, 120

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from dockerlab.endpoint import Endpoint
 
-__all__ = ["Answer", "Transport", "seconds_of", "session"]
+__all__ = ["Answer", "Transport", "failure", "pool", "seconds_of", "session"]
 
 CONNECTIONS = 8
 USER_AGENT = "dockerlab"
@@ -281,8 +281,9 @@ def seconds_of(timeout: object) -> float:
 def failure(error: Exception, where: str, seconds: float) -> ConnectionFailed:
     """Turn what urllib3 or the system raises into one of ours, with its mend."""
     cause = _root(error)
-    if isinstance(error, (ConnectTimeoutError, ReadTimeoutError)) or isinstance(cause, TimeoutError):
-        connecting = isinstance(error, ConnectTimeoutError) and not isinstance(error, NewConnectionError)
+    refused = isinstance(error, NewConnectionError)  # which urllib3 counts among the timeouts
+    connecting = isinstance(error, ConnectTimeoutError) and not refused
+    if connecting or isinstance(error, ReadTimeoutError) or isinstance(cause, TimeoutError):
         return EngineTimeout(_too_late(where, min(seconds, CONNECT_SECONDS)) if connecting else _too_slow(seconds))
     kind: type[ConnectionFailed] = EngineUnreachable
     if isinstance(error, ClosedPoolError):

@@ -39,7 +39,7 @@ def _do(asked: argparse.Namespace, where: daemon.Place) -> int:
 
         serve(where, asked.isolation, asked.idle)
     elif asked.verb in ("ensure", "start"):
-        getattr(daemon, asked.verb)(where, asked.isolation)
+        getattr(daemon, asked.verb)(where, asked.isolation, asked.idle)
         say(f"DOCKER_HOST={where.host}")
     elif asked.verb == "stop":
         say("stopped" if daemon.stop(where) else "it did not run")

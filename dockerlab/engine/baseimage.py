@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Made", "find_busybox", "make"]
+__all__ = ["Made", "find_busybox", "is_static", "make"]
 
 CREATED, MTIME = "2024-01-01T00:00:00Z", 1704067200
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

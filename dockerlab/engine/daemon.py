@@ -19,7 +19,7 @@ from pathlib import Path
 
 from dockerlab.engine import store
 
-__all__ = ["EngineTrouble", "Place", "ensure", "logs", "place", "reset", "start", "status", "stop"]
+__all__ = ["EngineTrouble", "Place", "answers", "ensure", "logs", "place", "reset", "start", "status", "stop", "ticks"]
 
 LONGEST_PATH = 107
 START_SECONDS, STOP_SECONDS = 20, 15
@@ -100,11 +100,17 @@ def status(where: Place) -> dict[str, object] | None:
 
 
 def _alive(told: dict[str, object]) -> bool:
+    """Is it still that process, and not a later one with its number?"""
+    return "ticks" in told and ticks(told.get("pid")) == told["ticks"]
+
+
+def ticks(pid: object) -> int:
+    """Give the moment a process began, in the kernel's ticks; 0 if it is over."""
     try:
-        line = Path(f"/proc/{told['pid']}/cmdline").read_bytes()
-    except (OSError, KeyError):
-        return False
-    return b"dockerlab.engine" in line
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return 0 if fields[0] in "ZX" else int(fields[19])
 
 
 @contextlib.contextmanager
@@ -116,7 +122,7 @@ def _alone(where: Place) -> Iterator[None]:
         yield
 
 
-def ensure(where: Place, rung: str | None = None) -> Place:
+def ensure(where: Place, rung: str | None = None, idle: float | None = None) -> Place:
     """Find the engine, or start it. Raises EngineTrouble if it does not come up."""
     if sys.platform != "linux":
         raise EngineTrouble(ELSEWHERE)
@@ -124,22 +130,23 @@ def ensure(where: Place, rung: str | None = None) -> Place:
         return where
     with _alone(where):
         if not answers(where):
-            _launch(where, rung)
+            _launch(where, rung, idle)
     return where
 
 
-def start(where: Place, rung: str | None = None) -> Place:
+def start(where: Place, rung: str | None = None, idle: float | None = None) -> Place:
     """Start the engine; refuse if it runs with another isolation than the one asked for."""
     told = status(where)
     if told and rung and told.get("isolation") != rung:
         raise EngineTrouble(f"It runs already, with the isolation {told['isolation']}: stop it first, then start it.")
-    return ensure(where, rung)
+    return ensure(where, rung, idle)
 
 
-def _launch(where: Place, rung: str | None) -> None:
+def _launch(where: Place, rung: str | None, idle: float | None) -> None:
     _private(where.socket.parent)
     command = [sys.executable, "-m", "dockerlab.engine", "serve", "--host", where.host, "--state", str(where.state)]
     command += ["--isolation", rung] if rung else []
+    command += ["--idle", str(idle)] if idle is not None else []
     with where.log.open("ab") as log:
         mark = log.tell()
         child = subprocess.Popen(  # noqa: S603  (our own module, by this same interpreter)
@@ -190,28 +197,23 @@ def reset(where: Place) -> int:
 
     with _alone(where):
         stop(where)
-        ended = 0
         containers = where.state / "containers"
-        for directory in containers.iterdir() if containers.is_dir() else ():
-            record = store.read(directory / "container.json")
-            found = process.adopt(directory, "any") if record else None
-            if isinstance(found, process.Running):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(found.pid, signal.SIGKILL)
-                _gone(found.shim)
-            ended += record is not None
+        directories = list(containers.iterdir()) if containers.is_dir() else []
+        found = [process.adopt(directory, "any") for directory in directories]
+        running = [one for one in found if isinstance(one, process.Running)]
+        for one in running:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one.pid, signal.SIGKILL)
+        deadline = time.monotonic() + STOP_SECONDS
+        while any(ticks(one.shim) == one.shim_ticks for one in running) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        for directory in directories:
             rootfs.remove(directory)
-    for name in ("containers", "images"):
-        shutil.rmtree(where.state / name, ignore_errors=True)
-    for name in ("engine.json", "identity.json", "engine.lock", "start.lock", "engine.log"):
-        (where.state / name).unlink(missing_ok=True)
-    return ended
-
-
-def _gone(pid: int) -> None:
-    deadline = time.monotonic() + STOP_SECONDS
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
+        for name in ("containers", "images"):
+            shutil.rmtree(where.state / name, ignore_errors=True)
+        for name in ("engine.json", "identity.json", "engine.lock", "engine.log"):
+            (where.state / name).unlink(missing_ok=True)
+    return len(directories)
 
 
 def logs(where: Place, lines: int = 50) -> str:

@@ -14,7 +14,7 @@ from dockerlab.engine.images import normal
 if TYPE_CHECKING:
     from dockerlab.engine.container import Container
 
-__all__ = ["container_filter", "parse"]
+__all__ = ["container_filter", "missing", "parse"]
 
 STATES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
 HEALTH = ("none", "starting", "healthy", "unhealthy")

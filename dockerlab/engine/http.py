@@ -21,7 +21,7 @@ from dockerlab.operations import NEWEST, Operation, find, version_number
 if TYPE_CHECKING:
     from dockerlab.engine.core import Engine
 
-__all__ = ["Server"]
+__all__ = ["Connection", "Server"]
 
 BLOCK = 1 << 16
 HEADER_BYTES, BODY_BYTES = 1 << 16, 64 << 20
@@ -113,6 +113,7 @@ class Connection:
     """One client's connection: requests one after the other."""
 
     def __init__(self, server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Begin with a connection that was accepted."""
         self.server = server
         self.reader = reader
         self.writer = writer

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["RUNGS", "SHIM", "SHIM_ENVIRONMENT", "Rung", "choose", "probe"]
+__all__ = ["RUNGS", "SHIM", "SHIM_ENVIRONMENT", "Rung", "choose", "probe", "works"]
 
 SECONDS = 10
 #: How a shim is started: without site-packages, which it does not need, and which cost as much as all the rest.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dockerlab.engine.faults import BadParameter, Fault
 
-__all__ = ["top"]
+__all__ = ["PsFailed", "top"]
 
 SECONDS = 10
 TICKS = os.sysconf("SC_CLK_TCK")

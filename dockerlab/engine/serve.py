@@ -13,7 +13,7 @@ from pathlib import Path
 from dockerlab.engine import store
 from dockerlab.engine.api import HANDLERS, left_out
 from dockerlab.engine.core import Engine
-from dockerlab.engine.daemon import EngineTrouble, Place
+from dockerlab.engine.daemon import EngineTrouble, Place, ticks
 from dockerlab.engine.http import Server
 from dockerlab.engine.isolation import choose
 from dockerlab.engine.moments import now
@@ -47,7 +47,13 @@ async def _run(engine: Engine, where: Place, idle: float) -> None:
     where.socket.unlink(missing_ok=True)
     listening = await asyncio.start_unix_server(server.accept, str(where.socket), backlog=BACKLOG)
     where.socket.chmod(0o600)
-    facts = {"pid": os.getpid(), "isolation": engine.rung.name, "started": now(), "host": where.host}
+    facts = {
+        "pid": os.getpid(),
+        "ticks": ticks(os.getpid()),
+        "isolation": engine.rung.name,
+        "started": now(),
+        "host": where.host,
+    }
     store.write(where.state / "engine.json", facts)
     log.info("serving on %s with the isolation %s", where.host, engine.rung.name)
     try:

@@ -11,7 +11,18 @@ if TYPE_CHECKING:
     from dockerlab.engine.container import Container
     from dockerlab.engine.images import Image, Images
 
-__all__ = ["image_history", "image_inspect", "image_summary", "inspect", "sizes", "status", "summary"]
+__all__ = [
+    "command",
+    "host_config",
+    "image_history",
+    "image_inspect",
+    "image_summary",
+    "inspect",
+    "networks",
+    "sizes",
+    "status",
+    "summary",
+]
 
 SECOND = 10**9
 Version = tuple[int, ...]

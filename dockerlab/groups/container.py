@@ -24,6 +24,16 @@ __all__ = ["ContainerGroup"]
 Texts = list[str]
 
 
+def _lists(asked: dict[str, Any]) -> dict[str, Any]:
+    """Write as lists what the API wants as lists: one word as a command, an environment given as a dict."""
+    for words in ("cmd", "entrypoint"):
+        if isinstance(asked[words], str):
+            asked[words] = [asked[words]]
+    if isinstance(asked["env"], dict):
+        asked["env"] = [key if value is None else f"{key}={value}" for key, value in asked["env"].items()]
+    return asked
+
+
 class ContainerGroup(Group):
     """Operations on containers. A container is named by its name, its id, or the beginning of its id.
 
@@ -98,13 +108,8 @@ class ContainerGroup(Group):
         Raises BadRequest (400), NotFound (404) if the image isn't there, Conflict (409) if the name is in use,
         ServerError (500). Source: Engine API, Container, ContainerCreate.
         """
-        arguments = {key: value for key, value in locals().items() if key != "self"}
-        for words in ("cmd", "entrypoint"):
-            if isinstance(arguments[words], str):
-                arguments[words] = [arguments[words]]
-        if isinstance(env, dict):
-            arguments["env"] = [key if value is None else f"{key}={value}" for key, value in env.items()]
-        return self._object("ContainerCreate", **arguments)
+        asked = {key: value for key, value in locals().items() if key != "self"}
+        return self._object("ContainerCreate", **_lists(asked))
 
     def inspect(self, id: str, *, size: bool | None = None, timeout: float | None = None) -> pd.DataFrame:
         """GET /containers/{id}/json.

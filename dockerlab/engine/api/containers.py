@@ -15,7 +15,23 @@ if TYPE_CHECKING:
     from dockerlab.engine.container import Container
     from dockerlab.engine.core import Engine
 
-__all__ = ["HANDLERS"]
+__all__ = [
+    "HANDLERS",
+    "container_create",
+    "container_delete",
+    "container_export",
+    "container_inspect",
+    "container_kill",
+    "container_list",
+    "container_logs",
+    "container_rename",
+    "container_restart",
+    "container_start",
+    "container_stop",
+    "container_top",
+    "container_wait",
+    "exec_inspect",
+]
 
 CONDITIONS = ("not-running", "next-exit", "removed")
 FRAMED, RAW = "application/vnd.docker.multiplexed-stream", "application/vnd.docker.raw-stream"

@@ -14,7 +14,7 @@ from dockerlab.engine.messages import Answer, Request, stream
 if TYPE_CHECKING:
     from dockerlab.engine.core import Engine
 
-__all__ = ["HANDLERS"]
+__all__ = ["HANDLERS", "system_events"]
 
 
 async def system_events(engine: Engine, request: Request) -> Answer:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dockerlab.engine.core import Engine
     from dockerlab.engine.images import Image
 
-__all__ = ["HANDLERS"]
+__all__ = ["HANDLERS", "image_history", "image_inspect", "image_list"]
 
 
 async def image_list(engine: Engine, request: Request) -> Answer:

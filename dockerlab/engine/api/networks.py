@@ -12,7 +12,7 @@ from dockerlab.engine.messages import Answer, Request, json_answer
 if TYPE_CHECKING:
     from dockerlab.engine.core import Engine
 
-__all__ = ["HANDLERS"]
+__all__ = ["HANDLERS", "network_inspect", "network_list"]
 
 
 async def network_list(engine: Engine, request: Request) -> Answer:

@@ -11,7 +11,7 @@ from dockerlab.engine.messages import Answer, Request, json_answer
 if TYPE_CHECKING:
     from dockerlab.engine.core import Engine
 
-__all__ = ["HANDLERS"]
+__all__ = ["HANDLERS", "data_usage", "info", "ping", "ping_head", "version"]
 
 UNCACHED = [("Cache-Control", "no-cache, no-store, must-revalidate"), ("Pragma", "no-cache")]
 PING = [("Builder-Version", "1"), ("Swarm", "inactive"), *UNCACHED]

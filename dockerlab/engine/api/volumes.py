@@ -10,7 +10,7 @@ from dockerlab.engine.messages import Answer, Request, json_answer
 if TYPE_CHECKING:
     from dockerlab.engine.core import Engine
 
-__all__ = ["HANDLERS"]
+__all__ = ["HANDLERS", "volume_inspect", "volume_list"]
 
 
 async def volume_list(engine: Engine, request: Request) -> Answer:
