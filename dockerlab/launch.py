@@ -180,17 +180,19 @@ def _read_record(folder: Path) -> dict[str, str]:
 def jupyter_environment(engine: str) -> dict[str, str]:
     """Give the environment for JupyterLab and for kernels.
 
-    Our own kernelspec comes first: `python3` is then this interpreter, whatever kernels a user has installed.
+    Our own kernelspec comes first: `python3` is then this interpreter, whatever kernels a user has installed. Our
+    settings (`labconfig/`) turn off the question about news.
     """
     ours = str(Path(__file__).parent / "jupyter")
-    path = os.pathsep.join(filter(None, (ours, os.environ.get("JUPYTER_PATH"))))
-    return {**os.environ, "DOCKERLAB_ENGINE": engine, "JUPYTER_PATH": path}
+    names = ("JUPYTER_PATH", "JUPYTER_CONFIG_PATH")
+    found = {name: os.pathsep.join(filter(None, (ours, os.environ.get(name)))) for name in names}
+    return {**os.environ, "DOCKERLAB_ENGINE": engine, **found}
 
 
 def _command(folder: Path, port: int | None, browser: bool, more: tuple[str, ...]) -> list[str]:
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", "--ServerApp.answer_yes=True"]
     command += [f"--LabApp.default_url=/lab/tree/{FIRST}"]
-    # no question about news, and nothing asked of the network
+    # nothing is asked of the network
     command += ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     if port is not None:
         command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
