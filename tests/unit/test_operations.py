@@ -1,0 +1,92 @@
+"""The endpoint table says what the facts of the API say."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from dockerlab.operations import OPERATIONS, find, snake_case, version_number
+
+SPEC = Path(__file__).parents[1] / "spec"
+NEW: dict[str, Any] = json.loads((SPEC / "v1.51.json").read_text("utf-8"))["operations"]
+OLD: dict[str, Any] = json.loads((SPEC / "v1.41.json").read_text("utf-8"))["operations"]
+
+
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate_operations", SPEC / "generate_operations.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_rows_are_fresh() -> None:
+    """`python tests/spec/generate_operations.py` would change nothing."""
+    assert generator().main(["--check"]) == 0
+
+
+def test_there_is_a_row_for_every_operation() -> None:
+    assert list(OPERATIONS) == list(NEW)
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_a_row_is_what_the_facts_say(name: str) -> None:
+    row, facts = OPERATIONS[name], NEW[name]
+    assert (row.method, row.path) == (facts["method"], facts["path"])
+    told = {(one.name, one.place) for one in row.parameters if one.place != "body"}
+    assert told == {(one["name"], one["in"]) for one in facts.get("params", [])}
+    required = {one.name for one in row.parameters if one.required and one.place != "body"}
+    assert required == {one["name"] for one in facts.get("params", []) if one.get("required") or one["in"] == "path"}
+    assert bool(row.body) == ("body" in facts)
+    assert row.body_required == facts.get("body", {}).get("required", False)
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_what_is_newer_than_1_41_says_so(name: str) -> None:
+    if name not in OLD:
+        assert version_number(OPERATIONS[name].since) > (1, 41)
+        return
+    known = {one["name"] for one in OLD[name].get("params", [])}
+    for one in OPERATIONS[name].parameters:
+        if one.place in ("query", "header"):
+            assert (version_number(one.since) > (1, 41)) == (one.name not in known), one.name
+
+
+def test_arguments_have_names_of_their_own() -> None:
+    for row in OPERATIONS.values():
+        assert len(row.by_argument) == len(row.parameters), row.id
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name"),
+    [
+        ("GET", "/v1.41/containers/web/json", "ContainerInspect"),
+        ("GET", "/containers/json?all=1", "ContainerList"),
+        ("get", "/images/registry:5000/a/b:c/json", "ImageInspect"),
+        ("HEAD", "/_ping", "SystemPingHead"),
+        ("DELETE", "/containers/web", "ContainerDelete"),
+    ],
+)
+def test_a_request_finds_its_row(method: str, path: str, name: str) -> None:
+    row = find(method, path)
+    assert row is not None
+    assert row.id == name
+
+
+def test_a_path_of_no_operation_finds_none() -> None:
+    assert find("GET", "/nowhere") is None
+    assert find("PATCH", "/containers/json") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "argument"),
+    [("OpenStdin", "open_stdin"), ("one-shot", "one_shot"), ("fromImage", "from_image"), ("ps_args", "ps_args")],
+)
+def test_arguments_are_in_snake_case(name: str, argument: str) -> None:
+    assert snake_case(name) == argument
