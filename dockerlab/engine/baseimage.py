@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dockerlab.engine import hostimage, tarstore
+
 __all__ = ["Made", "find_busybox", "is_static", "make"]
 
 CREATED, MTIME = "2024-01-01T00:00:00Z", 1704067200
@@ -88,18 +90,27 @@ def is_static(program: Path) -> bool:
 
 
 def make(busybox: str, target: Path) -> Made:
-    """Make the image's tree in `target`, which must not exist, and give what inspect tells of it."""
+    """Make the image's tree in `target`, which must not exist, and give what inspect tells of it.
+
+    Without a busybox it is made from this machine's own programs.
+    """
     beside = target.with_name(f"{target.name}.{os.getpid()}.new")
     shutil.rmtree(beside, ignore_errors=True)
-    data = Path(busybox).read_bytes()
-    layer = _archive(_members(data, _applets(busybox)))
+    data = Path(busybox).read_bytes() if busybox else b""
+    layer = _archive(_members(data, _applets(busybox) if busybox else []))
     _unpack(layer, beside)
+    digest, source = hashlib.sha256(layer), "busybox-static"
+    if not busybox:
+        hostimage.build(beside)
+        source = "this machine's programs"
+        for block in tarstore.export(beside):
+            digest.update(block)
+    size = sum(path.stat().st_size for path in {p.stat().st_ino: p for p in beside.rglob("*") if p.is_file()}.values())
     beside.rename(target)
-    digest = f"sha256:{hashlib.sha256(layer).hexdigest()}"
-    config = _config(digest)
+    name = f"sha256:{digest.hexdigest()}"
+    config = _config(name, source)
     written = json.dumps(config, sort_keys=True).encode()
-    size = len(data) + sum(len(text) for text in FILES.values())
-    return Made(f"sha256:{hashlib.sha256(written).hexdigest()}", config, digest, size)
+    return Made(f"sha256:{hashlib.sha256(written).hexdigest()}", config, name, size)
 
 
 def _applets(busybox: str) -> list[str]:
@@ -113,7 +124,8 @@ def _members(data: bytes, applets: list[str]) -> Iterator[tuple[tarfile.TarInfo,
     for name, text in FILES.items():
         mode = 0o640 if name.endswith("shadow") else PLAIN
         entries[name] = _info(name, tarfile.REGTYPE, mode, len(text)), text.encode()
-    entries["bin/busybox"] = _info("bin/busybox", tarfile.REGTYPE, OPEN, len(data)), data
+    if data:
+        entries["bin/busybox"] = _info("bin/busybox", tarfile.REGTYPE, OPEN, len(data)), data
     for applet in applets:
         entries[f"bin/{applet}"] = _info(f"bin/{applet}", tarfile.LNKTYPE, OPEN, target="bin/busybox"), b""
     for name in sorted(entries, key=lambda name: (name not in DIRECTORIES, name != "bin/busybox", name)):
@@ -156,7 +168,7 @@ def _unpack(layer: bytes, target: Path) -> None:
         os.utime(path, (MTIME, MTIME))
 
 
-def _config(digest: str) -> dict[str, Any]:
+def _config(digest: str, source: str) -> dict[str, Any]:
     machine = platform.machine()
     return {
         "architecture": MACHINES.get(machine, machine),
@@ -165,7 +177,7 @@ def _config(digest: str) -> dict[str, Any]:
         "config": {"Env": [PATH], "Cmd": ["sh"]},
         "rootfs": {"type": "layers", "diff_ids": [digest]},
         "history": [
-            {"created": CREATED, "created_by": "ADD busybox-static / "},
+            {"created": CREATED, "created_by": f"ADD {source} / "},
             {"created": CREATED, "created_by": 'CMD ["sh"]', "empty_layer": True},
         ],
     }
