@@ -29,7 +29,7 @@ WORDINGS = {"before%22%3A%20%5B%22no-such-container%22%5D%7D": "as for every con
 #: Places in answers, as regular expressions, whose shape differs, and why.
 PLACES = {
     r"GET /version\.Components": "the practice engine has one component",
-    r"GET /info\.(DriverStatus|Plugins\.\w+|Runtimes|RegistryConfig.*)": "what this machine's Docker has and ours hasn't",
+    r"GET /info\.(DriverStatus|Plugins\.\w+|Runtimes|RegistryConfig.*)": "what Docker has there and ours hasn't",
     r"GET /info\.Warnings": "the practice engine warns that it is no sandbox",
     r"GET /images/.*(RepoTags|\[0\]\.Tags)": "the one image has two names: busybox and alpine",
     r".*\.GraphDriver\.Data": "another storage driver",

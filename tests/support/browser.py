@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webdriver import WebDriver
@@ -40,7 +41,12 @@ def until(wanted: Callable[[], object], seconds: float, what: str) -> object:
 
 def visible(browser: WebDriver, selector: str) -> list[WebElement]:
     """List the elements that can be seen."""
-    return [element for element in browser.find_elements(By.CSS_SELECTOR, selector) if element.is_displayed()]
+    found = []
+    for element in browser.find_elements(By.CSS_SELECTOR, selector):
+        with suppress(StaleElementReferenceException):  # the page may have drawn it anew meanwhile
+            if element.is_displayed():
+                found.append(element)
+    return found
 
 
 def open_notebook(browser: WebDriver, url: str) -> None:
@@ -57,6 +63,15 @@ def menu(browser: WebDriver, name: str, command: str) -> None:
     entry.click()
     until(lambda: visible(browser, f'li[data-command="{command}"]'), 10, f"{command} in the menu {name}")
     visible(browser, f'li[data-command="{command}"]')[0].click()
+
+
+def without_outputs(notebook: Path) -> None:
+    """Clear what is committed, so that what is there afterwards was made in this browser."""
+    content = json.loads(notebook.read_text("utf-8"))
+    for cell in content["cells"]:
+        if cell["cell_type"] == "code":
+            cell |= {"outputs": [], "execution_count": None}
+    notebook.write_text(json.dumps(content), "utf-8")
 
 
 def run_all(browser: WebDriver, saved: Path, seconds: float = 90) -> dict[str, object]:

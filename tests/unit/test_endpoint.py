@@ -116,7 +116,7 @@ def test_addresses_that_can_not_be_used_name_the_way_out(url: str, words: str) -
 
 def test_tls_is_refused_for_tcp_and_does_not_matter_for_a_socket() -> None:
     env = {"DOCKER_HOST": "tcp://h:2376", "DOCKER_TLS_VERIFY": "1"}
-    with pytest.raises(ArgumentError, match="DOCKER_TLS_VERIFY is set.*ssh -L"):
+    with pytest.raises(ArgumentError, match=r"DOCKER_TLS_VERIFY is set.*ssh -L"):
         resolve(None, env)
     assert resolve(None, {**env, "DOCKER_HOST": "unix:///d.sock"}).address == "/d.sock"
 
