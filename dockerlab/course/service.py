@@ -39,11 +39,12 @@ sleep 0.2
 echo "web: warning: there is no favicon.ico" >&2
 sleep 0.2
 visit
+sleep ${EVERY:-3600} &
 echo "web: ready"
 while :; do
-  sleep ${EVERY:-3600} &
   while kill -0 $! 2>/dev/null; do wait $!; done
   visit
+  sleep ${EVERY:-3600} &
 done
 """
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from dockerlab.course.checks import Look, Verdict, failed, given, passed
 from dockerlab.course.outline import Choice, Exercise, Outline, Question
 
 NAPS = 2
+SETTLE_SECONDS = 1.0
 
 
 def programs(look: Look, answer: Any) -> Verdict:
@@ -29,10 +31,16 @@ def sleepers(look: Look, answer: Any) -> Verdict:
     state = look.state("sleepers")["Status"]
     if state != "running":
         return failed(f"`sleepers` is `{state}`, not `running`: only a running container has processes.")
-    lines = [process[-1] for process in look.ask("ContainerTop", id="sleepers", ps_args="-o pid,args")["Processes"]]
-    naps = [line for line in lines if line.split()[0] == "sleep"]
-    if len(naps) == NAPS:
-        return passed("the engine sees two `sleep` processes in `sleepers`.")
+    end = time.monotonic() + SETTLE_SECONDS  # a shell that has just started may not have started its programs yet
+    while True:
+        seen = look.ask("ContainerTop", id="sleepers", ps_args="-o pid,args")["Processes"]
+        lines = [process[-1] for process in seen]
+        naps = [line for line in lines if line.split()[0] == "sleep"]
+        if len(naps) == NAPS:
+            return passed("the engine sees two `sleep` processes in `sleepers`.")
+        if time.monotonic() > end:
+            break
+        time.sleep(0.1)
     return failed(f"the engine sees {len(naps)} `sleep` in `sleepers`, not two. All it sees is: {'; '.join(lines)}.")
 
 
