@@ -40,6 +40,7 @@ echo "web: warning: there is no favicon.ico" >&2
 sleep 0.2
 visit
 sleep ${EVERY:-3600} &
+sleep 0.3
 echo "web: ready"
 while :; do
   while kill -0 $! 2>/dev/null; do wait $!; done
