@@ -127,6 +127,7 @@ BY_STATUS: dict[int, type[EngineError]] = {
     409: Conflict,
 }
 
+MOVED, FAILED = 301, 400
 #: What to do, by operation and status first, then by the path's first word and status, then by status.
 ADVICE: dict[tuple[str, int], str] = {
     ("ContainerCreate", 404): "Get the image first: lab.image.list() shows those that are there.",
@@ -139,7 +140,7 @@ ADVICE: dict[tuple[str, int], str] = {
     ("ContainerLogs", 400): "Ask for at least one stream: stdout=True, stderr=True.",
     ("containers", 404): "See which containers there are: lab.container.list(all=True).",
     ("images", 404): "See which images there are: lab.image.list().",
-    ("", 301): "Something at that address sends its callers elsewhere: check that DOCKER_HOST names an engine.",
+    ("", MOVED): "Something at that address sends its callers elsewhere: check that DOCKER_HOST names an engine.",
     ("", 400): "Read the engine's words: it names the argument that it can't take.",
     ("", 401): "Log in to the registry, or give registry_auth.",
     ("", 403): "The engine refuses this on purpose: its words say why.",
@@ -155,6 +156,7 @@ UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e
 def advice(operation: str, path: str, status: int) -> str:
     """Give one sentence on what to do about this answer."""
     family = path.strip("/").split("/")[0]
+    status = MOVED if MOVED <= status < FAILED else status
     for key in ((operation, status), (family, status), ("", status)):
         if key in ADVICE:
             return ADVICE[key]

@@ -17,6 +17,7 @@ from rich.markdown import Markdown
 from rich.rule import Rule
 from rich.syntax import Syntax
 from rich.text import Text
+from traitlets.config import Config
 
 from dockerlab.course import outline as outlines
 from dockerlab.errors import ArgumentError, DockerlabError, printable
@@ -71,6 +72,8 @@ def run(lesson: str, *, waits: bool, engine: str | None) -> int:
             kernel_name="python3",
             store_widget_state=False,
             resources={"metadata": {"path": folder}},
+            # sockets in a directory of ours, not ports that anybody on this machine can listen to
+            config=Config(KernelManager={"transport": "ipc", "ip": f"{folder}/.kernel"}),
         )
         runner = Runner(client, Console(highlight=False), waits=waits)
         try:

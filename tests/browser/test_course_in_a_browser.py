@@ -76,8 +76,7 @@ def failures(notebook: dict[str, object]) -> list[str]:
     return [
         f"{cell['source']}: {output['evalue']}"
         for cell, output in outputs(notebook)
-        if output["output_type"] == "error"
-        and "raises-exception" not in cell["metadata"].get("tags", [])  # type: ignore[attr-defined]
+        if output["output_type"] == "error" and "raises-exception" not in cell["metadata"].get("tags", [])  # type: ignore[attr-defined]
     ]
 
 

@@ -131,11 +131,15 @@ def row(name: str, facts: dict) -> str:
     parts = [f'"{name}"', f'"{facts["method"]} {facts["path"]}"', f'"{answer}"']
     query = parameters(name, facts, "query")
     parts += [f'"{query}"'] if query else []
-    parts += [f'{key}="{text}"' for key, text in (
-        ("headers", parameters(name, facts, "header")),
-        ("body", body(name, facts)),
-        ("since", "1.42" if name not in OLD["operations"] else ""),
-    ) if text]
+    parts += [
+        f'{key}="{text}"'
+        for key, text in (
+            ("headers", parameters(name, facts, "header")),
+            ("body", body(name, facts)),
+            ("since", "1.42" if name not in OLD["operations"] else ""),
+        )
+        if text
+    ]
     line = f"    row({', '.join(parts)}),"
     return line if len(line) <= WIDTH else wrapped(parts)
 
@@ -165,8 +169,11 @@ def table() -> str:
             lines.append(f"    # {tag}")
         lines.append(row(name, facts))
     text = "\n".join([*lines, "    )", "}", ""])
-    return re.sub(r"(?m)^(    (?:row|#|    |\)))", r"    \1", text).replace("        )\n}", "    )\n}").replace(
-        "        operation.id: operation", "    operation.id: operation")
+    return (
+        re.sub(r"(?m)^(    (?:row|#|    |\)))", r"    \1", text)
+        .replace("        )\n}", "    )\n}")
+        .replace("        operation.id: operation", "    operation.id: operation")
+    )
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,0 +1,91 @@
+"""Words of a command line become typed arguments, or an error that names the mend."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dockerlab.calling import arguments, endless, operation
+from dockerlab.cli import for_shell
+from dockerlab.errors import ArgumentError
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "read"),
+    [
+        ("ContainerList", ["all=true"], {"all": True}),
+        ("ContainerList", ["all=No", "limit=-1"], {"all": False, "limit": -1}),
+        ("ContainerStop", ["web", "t=5"], {"id": "web", "t": 5}),
+        ("ContainerStop", ["id=web=1"], {"id": "web=1"}),
+        ("ContainerList", ['filters={"status":["exited"]}'], {"filters": {"status": ["exited"]}}),
+        (
+            "ContainerList",
+            ["filters.label=team=web", "filters.label=a", "filters.status=exited"],
+            {"filters": {"label": ["team=web", "a"], "status": ["exited"]}},
+        ),
+        ("ContainerCreate", ["cmd=sleep", "cmd=60"], {"cmd": ["sleep", "60"]}),
+        ("ContainerCreate", ['cmd=["sleep","60"]', "image=busybox"], {"cmd": ["sleep", "60"], "image": "busybox"}),
+        (
+            "ContainerCreate",
+            ["host_config.Init=true", "HostConfig.RestartPolicy.Name=always"],
+            {"host_config": {"Init": True, "RestartPolicy": {"Name": "always"}}},
+        ),
+        ("ContainerLogs", ["web", "since=1h30m"], {"id": "web", "since": timedelta(hours=1, minutes=30)}),
+        ("ContainerLogs", ["web", "since=1700000000.5"], {"id": "web", "since": "1700000000.5"}),
+        ("ContainerLogs", ["web", "until=2026-01-31T12:00:00Z"],
+         {"id": "web", "until": datetime(2026, 1, 31, 12, tzinfo=UTC)}),
+        ("ContainerList", ["novelty=1"], {"novelty": "1"}),
+    ],
+)  # fmt: skip
+def test_words_become_arguments(name: str, words: list[str], read: dict[str, Any]) -> None:
+    assert arguments(operation(name), words) == read
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "said"),
+    [
+        ("ContainerList", ["all=perhaps"], "`all` is true or false, not 'perhaps'"),
+        ("ContainerStop", ["web", "t=soon"], "`t` is a whole number, not 'soon'"),
+        ("ContainerList", ["filters={status"], "`filters` is JSON, such as"),
+        ("ContainerList", ["web"], "'web' says nothing to ContainerList: write arguments as key=value"),
+        ("ContainerLogs", ["web", "since=yesterday"], "'yesterday' is not a time: write 10m"),
+        ("ContainerCreate", ["body={"], "`body` is JSON"),
+        ("ContainerCreate", ["host_config=@/no/such/file"], "/no/such/file can't be read: No such file"),
+        ("ContainerCreate", ["host_config=[]", "host_config.Init=true"], "either whole or by its fields"),
+        ("ImageLoad", ["body=/no/such.tar"], "`body` is the name of a tar file, and /no/such.tar is none"),
+    ],
+)
+def test_what_can_not_be_read_names_the_mend(name: str, words: list[str], said: str) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        arguments(operation(name), words)
+    assert said in str(caught.value)
+
+
+def test_json_may_be_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "h.json").write_text('{"Init": true}')
+    read = arguments(operation("ContainerCreate"), [f"host_config=@{tmp_path}/h.json"])
+    assert read == {"host_config": {"Init": True}}
+
+
+def test_an_operation_is_found_in_whatever_case_and_the_nearest_are_named() -> None:
+    assert operation("containerlist").id == "ContainerList"
+    with pytest.raises(ArgumentError, match="ContainerList"):
+        operation("ContainersList")
+
+
+def test_what_has_no_end_is_known() -> None:
+    assert endless(operation("ContainerLogs"), {"follow": True})
+    assert not endless(operation("ContainerLogs"), {})
+    assert endless(operation("SystemEvents"), {"since": "1"})
+    assert not endless(operation("SystemEvents"), {"until": "1"})
+    assert endless(operation("ContainerStats"), {})
+    assert not endless(operation("ContainerStats"), {"stream": False})
+
+
+def test_advice_is_said_in_the_words_of_a_terminal() -> None:
+    assert for_shell("See lab.container.list(all=True).") == "See dockerlab call ContainerList all=true."
+    assert for_shell("Delete it: lab.container.delete(name).") == "Delete it: dockerlab call ContainerDelete NAME."
+    assert "--host practice" in for_shell('or use the practice engine: dockerlab.connect("practice")')

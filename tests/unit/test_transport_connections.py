@@ -1,0 +1,222 @@
+"""Connections that are used again, and given back; streams; what is sent."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from bytes_server import answer, ask, serving, transport
+
+import dockerlab
+from dockerlab.encoding import encode
+from dockerlab.errors import (
+    ConnectionFailed,
+    EngineTimeout,
+)
+from dockerlab.operations import OPERATIONS
+
+
+def open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+# -- connections
+
+
+def test_a_connection_is_used_again(serve: Any) -> None:
+    server = serve(answer())
+    opened = transport(server.url)
+    for _ in range(50):
+        assert ask(opened).text == "OK"
+    assert server.connections == 1
+
+
+def test_300_paths_need_one_connection_and_leave_no_file_open(serve: Any) -> None:
+    server = serve(answer(b"{}"))
+    before = open_files()
+    opened = transport(server.url)
+    for number in range(300):
+        ask(opened, "ContainerInspect", id=f"c{number}")
+        with opened.open(encode(OPERATIONS["ContainerExport"], {"id": f"c{number}"}, "1.41")) as body:
+            assert b"".join(body.chunks()) == b"{}"
+    assert server.connections == 1
+    opened.close()
+    server.hang_up()
+    time.sleep(0.05)
+    assert open_files() <= before
+
+
+def test_the_requests_session_needs_one_connection_too(serve: Any) -> None:
+    server = serve(answer(b"{}"))
+    with dockerlab.connect(server.url) as lab:
+        begun = server.connections
+        for number in range(60):
+            assert lab.session.get(lab.url(f"/containers/c{number}/json"), params={"size": 1}).json() == {}
+        assert server.connections == begun + 1
+    assert server.requests[-1].startswith(b"GET /v1.41/containers/c59/json?size=1 HTTP/1.1")
+
+
+def test_the_requests_session_has_a_timeout_and_trusts_no_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def talk(opened: socket.socket, head: bytes) -> None:
+        if b"/info" not in head:  # which it never answers
+            opened.sendall(answer())
+
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with serving(tmp_path / "e.sock", talk) as server, dockerlab.connect(server.url, timeout=0.3) as lab:
+        assert not lab.session.trust_env
+        assert lab.session.get(lab.url("/_ping")).text == "OK"
+        with pytest.raises(requests.exceptions.ReadTimeout):
+            lab.session.get(lab.url("/info"))
+
+
+def test_an_engine_that_was_restarted_is_asked_again(serve: Any) -> None:
+    server = serve(answer())
+    opened = transport(server.url)
+    ask(opened)
+    server.hang_up()
+    time.sleep(0.05)
+    assert ask(opened).text == "OK"
+    assert server.connections == 2
+
+
+def test_an_answer_that_was_not_read_gives_its_connection_up(serve: Any) -> None:
+    server = serve(answer(b"x" * 10_000_000))
+    opened = transport(server.url)
+    before = open_files()
+    for _ in range(20):
+        with opened.open(encode(OPERATIONS["ContainerExport"], {"id": "web"}, "1.41")) as body:
+            next(body.chunks())
+    gc.collect()
+    time.sleep(0.1)
+    assert open_files() <= before + 2
+
+
+def test_a_forgotten_answer_is_closed_with_its_object(serve: Any) -> None:
+    server = serve(answer(b"x" * 10_000_000))
+    opened = transport(server.url)
+    for _ in range(5):
+        opened.open(encode(OPERATIONS["ContainerExport"], {"id": "web"}, "1.41"))
+    gc.collect()
+    with opened.open(encode(OPERATIONS["ContainerExport"], {"id": "web"}, "1.41")) as body:
+        assert sum(map(len, body.chunks())) == 10_000_000
+
+
+def test_many_threads_may_share_one_transport(serve: Any) -> None:
+    server = serve(answer())
+    with dockerlab.connect(server.url) as lab:
+        failed: list[BaseException] = []
+
+        def many() -> None:
+            try:
+                for _ in range(20):
+                    assert lab.call("SystemPing").text == "OK"
+            except BaseException as error:
+                failed.append(error)
+
+        threads = [threading.Thread(target=many) for _ in range(10)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert not failed
+        assert len(lab.wire) == 200
+
+
+def test_closing_from_another_thread_ends_a_reader_at_once(serve: Any) -> None:
+    server = serve(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+    body = transport(server.url, 60).open(encode(OPERATIONS["ContainerExport"], {"id": "web"}, "1.41"))
+    got: list[bytes] = []
+    reader = threading.Thread(target=lambda: got.extend(body.chunks()))
+    reader.start()
+    time.sleep(0.2)
+    clock = time.monotonic()
+    body.close()
+    reader.join(10)
+    assert not reader.is_alive()
+    assert time.monotonic() - clock < 1
+    assert got == [b"abc"]
+
+
+def test_a_stream_arrives_piece_by_piece(serve: Any, tmp_path: Path) -> None:
+    go = threading.Event()
+
+    def talk(opened: socket.socket, head: bytes) -> None:
+        opened.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n")
+        go.wait(5)
+        opened.sendall(b"3\r\ntwo\r\n0\r\n\r\n")
+
+    with serving(tmp_path / "p.sock", talk) as server:
+        body = transport(server.url).open(encode(OPERATIONS["ContainerExport"], {"id": "web"}, "1.41"))
+        pieces = body.chunks()
+        assert next(pieces) == b"one"
+        go.set()
+        assert list(pieces) == [b"two"]
+        assert body.exchange.received == 6
+        assert body.exchange.streamed
+
+
+def test_patience_can_change_while_reading(serve: Any) -> None:
+    body = transport(serve(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc").url, 60).open(
+        encode(OPERATIONS["ContainerExport"], {"id": "web"}, "1.41")
+    )
+    pieces = body.chunks()
+    assert next(pieces) == b"abc"
+    body.patience(0.1)
+    with pytest.raises(EngineTimeout, match=r"within 0\.1 s"):
+        next(pieces)
+
+
+# -- sending
+
+
+def test_a_file_is_sent_with_its_length_and_stays_open_if_it_is_the_callers(serve: Any, tmp_path: Path) -> None:
+    heard: list[bytes] = []
+
+    def talk(opened: socket.socket, head: bytes) -> None:
+        head, _, body = head.partition(b"\r\n\r\n")
+        while len(body) < 200_000:
+            body += opened.recv(65536)
+        heard.extend((head, body))
+        opened.sendall(answer())
+
+    content = os.urandom(200_000)
+    (tmp_path / "a.tar").write_bytes(content)
+    with serving(tmp_path / "f.sock", talk) as server:
+        opened = transport(server.url)
+        with (tmp_path / "a.tar").open("rb") as file:
+            ask(opened, "ImageLoad", body=file)
+            assert not file.closed
+        assert heard[1] == content
+        assert b"Content-Length: 200000" in heard[0]
+        heard.clear()
+        ask(opened, "ImageLoad", body=str(tmp_path / "a.tar"))
+        assert heard[1] == content
+
+
+def test_what_is_shown_is_what_was_sent(serve: Any) -> None:
+    server = serve(answer())
+    opened = transport(server.url)
+    exchange = ask(opened, "ContainerCreate", name="web", image="busybox")
+    assert isinstance(exchange.raw, str)
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    assert head.decode().splitlines() == exchange.raw.partition("\n\n")[0].splitlines()
+    assert body == exchange.request_body
+    ask(opened, "ContainerStart", id="web")
+    assert b"Content-Length: 0" in server.requests[1]
+
+
+def test_a_closed_lab_says_so(serve: Any) -> None:
+    lab = dockerlab.connect(serve(answer()).url)
+    lab.close()
+    lab.close()
+    with pytest.raises(ConnectionFailed, match=r"This Lab is closed\. Connect once more"):
+        lab.call("SystemPing")
