@@ -8,9 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from notebook_items import labelled
 from plain_http import ask
 from practice import address, engine, program
+
+# the same examples in every run, and no time limit for one: this machine may be busy
+settings.register_profile("dockerlab", derandomize=True, deadline=None)
+settings.load_profile("dockerlab")
 
 
 @pytest.fixture(scope="session")
