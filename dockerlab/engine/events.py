@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.faults import BadParameter
@@ -38,14 +39,20 @@ class Events:
         """Tell that something happened to a container."""
         config = container.record["Config"]
         about = {**config["Labels"], "image": config["Image"], "name": container.name, **attributes}
+        self.record("container", action, container.id, about)
+
+    def record(self, kind: str, action: str, identity: str, about: dict[str, str]) -> None:
+        """Tell that something happened to an object: `kind` is container, image, network, volume, builder or daemon."""
         moment = time.time_ns()
-        event = {
-            "status": action,
-            "id": container.id,
-            "from": config["Image"],
-            "Type": "container",
+        event: Event = {}
+        if kind in ("container", "image"):  # as all events were written before there were other kinds
+            event |= {"status": action, "id": identity}
+        if kind == "container":
+            event["from"] = about["image"]
+        event |= {
+            "Type": kind,
             "Action": action,
-            "Actor": {"ID": container.id, "Attributes": dict(sorted(about.items()))},
+            "Actor": {"ID": identity, "Attributes": dict(sorted(about.items()))},
             "scope": "local",
             "time": moment // SECOND,
             "timeNano": moment,
@@ -99,9 +106,13 @@ def event_filter(filters: dict[str, list[str]]) -> Keep:
     return keep
 
 
-def _container(event: Event, item: str) -> bool:
-    name = event["Actor"]["Attributes"]["name"]
-    return bool(item.removeprefix("/") == name or (item and event["id"].startswith(item)))
+def _about(kind: str, event: Event, item: str) -> bool:
+    """Is the event about the object of this kind with that name, or id, or beginning of an id?"""
+    actor = event["Actor"]
+    name = actor["Attributes"].get("name", "")
+    whole = event["Type"] == kind and actor["ID"].removeprefix("sha256:").startswith(item.removeprefix("sha256:"))
+    beside = kind in actor["Attributes"] and actor["Attributes"][kind] == item
+    return bool(item and (whole or beside or (event["Type"] == kind and item.removeprefix("/") == name)))
 
 
 def _label(event: Event, item: str) -> bool:
@@ -111,22 +122,28 @@ def _label(event: Event, item: str) -> bool:
 
 
 def _image(event: Event, item: str) -> bool:
-    return bool(item in (event["from"], event["from"].partition(":")[0]))
+    names = [event["Actor"]["ID"], event["Actor"]["Attributes"].get("name", ""), event.get("from", "")]
+    names = names if event["Type"] == "image" else names[2:]
+    return bool(item in names or item in [name.partition(":")[0] for name in names])
+
+
+def _action(event: Event, item: str) -> bool:
+    return bool(event["Action"] == item or event["Action"].startswith(f"{item}:"))
 
 
 TESTS: dict[str, Callable[[Event, str], bool]] = {
-    "config": lambda event, item: False,
-    "container": _container,
-    "daemon": lambda event, item: False,
-    "event": lambda event, item: bool(event["Action"] == item),
+    "config": partial(_about, "config"),
+    "container": partial(_about, "container"),
+    "daemon": partial(_about, "daemon"),
+    "event": _action,
     "image": _image,
     "label": _label,
-    "network": lambda event, item: False,
-    "node": lambda event, item: False,
-    "plugin": lambda event, item: False,
-    "scope": lambda event, item: item == "local",
-    "secret": lambda event, item: False,
-    "service": lambda event, item: False,
-    "type": lambda event, item: item == "container",
-    "volume": lambda event, item: False,
+    "network": partial(_about, "network"),
+    "node": partial(_about, "node"),
+    "plugin": partial(_about, "plugin"),
+    "scope": lambda event, item: bool(event["scope"] == item),
+    "secret": partial(_about, "secret"),
+    "service": partial(_about, "service"),
+    "type": lambda event, item: bool(event["Type"] == item),
+    "volume": partial(_about, "volume"),
 }

@@ -6,14 +6,16 @@ import asyncio
 import contextlib
 import logging
 import re
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 from urllib.parse import parse_qs, unquote
 
 import h11
 
+from dockerlab.engine.duplex import Duplex
 from dockerlab.engine.faults import BadParameter, Fault, NotFound, status_of
 from dockerlab.engine.messages import Answer, Request, json_answer
 from dockerlab.operations import NEWEST, Operation, find, version_number
@@ -30,7 +32,12 @@ UNCHUNKED_BYTES = 2048
 IDLE_SECONDS, BODY_SECONDS = 600, 60
 SERVER = "dockerlab/0.1.0 (linux)"
 OLDEST = (1, 24)
+SWITCHED = 101
 NEWEST_NUMBER = version_number(NEWEST)
+#: Operations whose body is a tar, although their row says otherwise.
+UPLOADS = {"ImageCreate"}
+#: A body: a document in memory, or an upload in a file that is gone when the answer is over.
+Body = bytes | IO[bytes]
 Handle = Callable[["Engine", Request], Awaitable[Answer]]
 log = logging.getLogger("dockerlab.engine")
 
@@ -65,7 +72,7 @@ class Server:
             with contextlib.suppress(ConnectionError, TimeoutError):
                 await asyncio.wait_for(connection.writer.wait_closed(), 1)
 
-    async def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
+    async def answer(self, method: str, target: str, headers: dict[str, str], body: Body) -> Answer:
         """Find the handler and call it; whatever it raises becomes a status here, and nowhere else."""
         self.last_active = time.monotonic()
         try:
@@ -80,17 +87,29 @@ class Server:
             log.exception("%s %s", method, target)
             return json_answer({"message": f"{type(error).__name__}: {error}"}, status_of(error))
 
-    def _request(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Request:
+    def _request(self, method: str, target: str, headers: dict[str, str], body: Body) -> Request:
         raw, _, query = target.partition("?")
-        version = _version(raw)
-        path = unquote(re.sub(r"^/v\d+(\.\d+)*(?=/)", "", raw))
+        version, path = _version(raw), _path(raw)
         operation = find(method, path)
         if operation is None:
             raise NotFound("page not found")
         pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(operation.path))
         found = re.fullmatch(pattern, path)
         parameters = parse_qs(query, keep_blank_values=True)
-        return Request(operation, version, found.groupdict() if found else {}, parameters, headers, body)
+        upload = None if isinstance(body, bytes) else body
+        body = body if isinstance(body, bytes) else b""
+        return Request(operation, version, found.groupdict() if found else {}, parameters, headers, body, upload)
+
+
+def _path(raw: str) -> str:
+    """Give a path without the version in front."""
+    return unquote(re.sub(r"^/v\d+(\.\d+)*(?=/)", "", raw))
+
+
+def _takes_upload(method: str, target: str) -> bool:
+    """Is the body of this request a file rather than a document?"""
+    operation = find(method, _path(target.partition("?")[0]))
+    return operation is not None and (operation.body == "tar" or operation.id in UPLOADS)
 
 
 def _version(path: str) -> tuple[int, ...]:
@@ -126,14 +145,21 @@ class Connection:
                 request = await self._next(IDLE_SECONDS)
                 if not isinstance(request, h11.Request):
                     return
-                body = await self._body()
+                method, target = request.method.decode("latin-1"), request.target.decode("latin-1")
+                body = await (self._upload() if _takes_upload(method, target) else self._body())
             except h11.RemoteProtocolError as error:
                 await self._refuse(error)
                 return
             headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
-            method, target = request.method.decode("latin-1"), request.target.decode("latin-1")
-            answer = await self.server.answer(method, target, headers, body)
-            await self._send(answer, method)
+            try:
+                answer = await self.server.answer(method, target, headers, body)
+                if answer.hijack is not None:
+                    await self._hijack(answer, headers)
+                    return
+                await self._send(answer, method)
+            finally:
+                if not isinstance(body, bytes):
+                    body.close()
             if self.h11.our_state is not h11.DONE or self.h11.their_state is not h11.DONE:
                 return
             self.h11.start_next_cycle()
@@ -157,6 +183,34 @@ class Connection:
             if len(body) > BODY_BYTES:
                 raise h11.RemoteProtocolError("the body is too large", error_status_hint=413)
         return bytes(body)
+
+    async def _upload(self) -> IO[bytes]:
+        """Take a body of any size into a file without a name, in the engine's own directory."""
+        file = tempfile.TemporaryFile(dir=self.server.engine.state)  # noqa: SIM115  (whoever asked closes it)
+        try:
+            while not isinstance(event := await self._next(BODY_SECONDS), h11.EndOfMessage):
+                if not isinstance(event, h11.Data):
+                    raise h11.RemoteProtocolError("the request ended too early")
+                file.write(event.data)
+            file.seek(0)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    async def _hijack(self, answer: Answer, headers: dict[str, str]) -> None:
+        """Hand the connection over: after these headers it carries bytes both ways, as Docker does it."""
+        asked = {name.strip().lower() for name in headers.get("connection", "").split(",")}
+        switched = answer.status == SWITCHED or ("upgrade" in asked and bool(headers.get("upgrade")))
+        lines = ["HTTP/1.1 101 UPGRADED" if switched else "HTTP/1.1 200 OK"]
+        lines += [f"Content-Type: {answer.content_type}"] if answer.content_type else []
+        lines += ["Connection: Upgrade", f"Upgrade: {headers.get('upgrade', 'tcp')}"] if switched else []
+        fixed = [("Api-Version", NEWEST), ("Docker-Experimental", "false"), ("Ostype", "linux"), ("Server", SERVER)]
+        lines += [f"{name}: {value}" for name, value in [*fixed, *answer.headers]]
+        self.writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+        early, _ = self.h11.trailing_data  # sent in the same packet as the request
+        assert answer.hijack is not None  # noqa: S101  (asked by the caller)
+        await answer.hijack(Duplex(self.reader, self.writer, early))
 
     async def _refuse(self, error: h11.RemoteProtocolError) -> None:
         """Answer what isn't HTTP, and close."""

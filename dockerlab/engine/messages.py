@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from dockerlab.engine.bodies import check
 from dockerlab.engine.faults import BadParameter
 
 if TYPE_CHECKING:
+    from dockerlab.engine.duplex import Duplex
     from dockerlab.operations import Operation
 
-__all__ = ["Answer", "Request", "done", "json_answer", "stream"]
+__all__ = ["Answer", "Request", "done", "json_answer", "json_lines", "stream"]
 
 FALSE = {"", "0", "no", "false", "none"}
 
@@ -28,6 +29,7 @@ class Request:
     query: dict[str, list[str]]
     headers: dict[str, str]
     body: bytes = b""
+    upload: IO[bytes] | None = None  #: the body of an operation that takes a tar, as a file at its beginning
 
     @property
     def id(self) -> str:
@@ -77,12 +79,16 @@ def _unreadable(body: bytes) -> str:
 
 @dataclass(slots=True)
 class Answer:
-    """One answer: a status with a whole body, or with chunks that are sent as they come."""
+    """One answer: a status with a whole body, with chunks that are sent as they come, or a connection taken over.
+
+    `hijack` gets the connection after the headers; when it returns, the connection is closed.
+    """
 
     status: int
     body: bytes = b""
     content_type: str = ""
     chunks: AsyncIterator[bytes] | None = None
+    hijack: Callable[[Duplex], Awaitable[None]] | None = None
     headers: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -100,3 +106,13 @@ def done(changed: bool = True) -> Answer:
 def stream(chunks: AsyncIterator[bytes], content_type: str) -> Answer:
     """Answer with chunks."""
     return Answer(200, content_type=content_type, chunks=chunks)
+
+
+async def _lines(documents: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+    async for document in documents:
+        yield json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace") + b"\r\n"
+
+
+def json_lines(documents: AsyncIterator[Any]) -> Answer:
+    """Answer with one JSON document a line, as they come: how pull, push, load and build tell their progress."""
+    return stream(_lines(documents), "application/json")
