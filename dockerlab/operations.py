@@ -119,22 +119,18 @@ OPERATIONS: dict[str, Operation] = {
         # Container
         row("ContainerList", "GET /containers/json", "array", "all:bool limit:int size:bool filters:filters"),
         row(
-            "ContainerCreate",
-            "POST /containers/create",
-            "object",
+            "ContainerCreate", "POST /containers/create", "object",
             "name:str platform:str",
             body="!Hostname:str Domainname:str User:str AttachStdin:bool AttachStdout:bool AttachStderr:bool "
-            "ExposedPorts:json Tty:bool OpenStdin:bool StdinOnce:bool Env:list Cmd:list Healthcheck:json "
-            "ArgsEscaped:bool Image:str Volumes:json WorkingDir:str Entrypoint:list NetworkDisabled:bool "
-            "MacAddress:str OnBuild:list Labels:json StopSignal:str StopTimeout:int Shell:list HostConfig:json "
-            "NetworkingConfig:json",
+                 "ExposedPorts:json Tty:bool OpenStdin:bool StdinOnce:bool Env:list Cmd:list Healthcheck:json "
+                 "ArgsEscaped:bool Image:str Volumes:json WorkingDir:str Entrypoint:list NetworkDisabled:bool "
+                 "MacAddress:str OnBuild:list Labels:json StopSignal:str StopTimeout:int Shell:list HostConfig:json "
+                 "NetworkingConfig:json",
         ),
         row("ContainerInspect", "GET /containers/{id}/json", "object", "size:bool"),
         row("ContainerTop", "GET /containers/{id}/top", "object", "ps_args:str"),
         row(
-            "ContainerLogs",
-            "GET /containers/{id}/logs",
-            "mux",
+            "ContainerLogs", "GET /containers/{id}/logs", "mux",
             "follow:bool stdout:bool stderr:bool since:time until:time timestamps:bool tail:str",
         ),
         row("ContainerChanges", "GET /containers/{id}/changes", "array"),
@@ -146,30 +142,24 @@ OPERATIONS: dict[str, Operation] = {
         row("ContainerRestart", "POST /containers/{id}/restart", "none", "signal:str@1.42 t:int"),
         row("ContainerKill", "POST /containers/{id}/kill", "none", "signal:str"),
         row(
-            "ContainerUpdate",
-            "POST /containers/{id}/update",
-            "object",
+            "ContainerUpdate", "POST /containers/{id}/update", "object",
             body="!CpuShares:int Memory:int CgroupParent:str BlkioWeight:int BlkioWeightDevice:list "
-            "BlkioDeviceReadBps:list BlkioDeviceWriteBps:list BlkioDeviceReadIOps:list BlkioDeviceWriteIOps:list "
-            "CpuPeriod:int CpuQuota:int CpuRealtimePeriod:int CpuRealtimeRuntime:int CpusetCpus:str "
-            "CpusetMems:str Devices:list DeviceCgroupRules:list DeviceRequests:list KernelMemoryTCP:int "
-            "MemoryReservation:int MemorySwap:int MemorySwappiness:int NanoCpus:int OomKillDisable:bool "
-            "Init:bool PidsLimit:int Ulimits:list CpuCount:int CpuPercent:int IOMaximumIOps:int "
-            "IOMaximumBandwidth:int RestartPolicy:json",
+                 "BlkioDeviceReadBps:list BlkioDeviceWriteBps:list BlkioDeviceReadIOps:list BlkioDeviceWriteIOps:list "
+                 "CpuPeriod:int CpuQuota:int CpuRealtimePeriod:int CpuRealtimeRuntime:int CpusetCpus:str "
+                 "CpusetMems:str Devices:list DeviceCgroupRules:list DeviceRequests:list KernelMemoryTCP:int "
+                 "MemoryReservation:int MemorySwap:int MemorySwappiness:int NanoCpus:int OomKillDisable:bool "
+                 "Init:bool PidsLimit:int Ulimits:list CpuCount:int CpuPercent:int IOMaximumIOps:int "
+                 "IOMaximumBandwidth:int RestartPolicy:json",
         ),
         row("ContainerRename", "POST /containers/{id}/rename", "none", "name:str*"),
         row("ContainerPause", "POST /containers/{id}/pause", "none"),
         row("ContainerUnpause", "POST /containers/{id}/unpause", "none"),
         row(
-            "ContainerAttach",
-            "POST /containers/{id}/attach",
-            "hijack",
+            "ContainerAttach", "POST /containers/{id}/attach", "hijack",
             "detachKeys:str logs:bool stream:bool stdin:bool stdout:bool stderr:bool",
         ),
         row(
-            "ContainerAttachWebsocket",
-            "GET /containers/{id}/attach/ws",
-            "websocket",
+            "ContainerAttachWebsocket", "GET /containers/{id}/attach/ws", "websocket",
             "detachKeys:str logs:bool stream:bool stdin:bool@1.42 stdout:bool@1.42 stderr:bool@1.42",
         ),
         row("ContainerWait", "POST /containers/{id}/wait", "object", "condition:str"),
@@ -177,24 +167,18 @@ OPERATIONS: dict[str, Operation] = {
         row("ContainerArchive", "GET /containers/{id}/archive", "tar", "path:str*"),
         row("ContainerArchiveInfo", "HEAD /containers/{id}/archive", "none", "path:str*"),
         row(
-            "PutContainerArchive",
-            "PUT /containers/{id}/archive",
-            "none",
+            "PutContainerArchive", "PUT /containers/{id}/archive", "none",
             "path:str* noOverwriteDirNonDir:str copyUIDGID:str",
             body="!tar",
         ),
         row("ContainerPrune", "POST /containers/prune", "object", "filters:filters"),
         # Image
         row(
-            "ImageList",
-            "GET /images/json",
-            "array",
+            "ImageList", "GET /images/json", "array",
             "all:bool filters:filters shared-size:bool@1.42 digests:bool manifests:bool@1.47",
         ),
         row(
-            "ImageBuild",
-            "POST /build",
-            "json-lines",
+            "ImageBuild", "POST /build", "json-lines",
             "dockerfile:str t:str extrahosts:str remote:str q:bool nocache:bool cachefrom:json pull:str rm:bool "
             "forcerm:bool memory:int memswap:int cpushares:int cpusetcpus:str cpuperiod:int cpuquota:int "
             "buildargs:json shmsize:int squash:bool labels:json networkmode:str platform:str target:str outputs:str "
@@ -203,16 +187,12 @@ OPERATIONS: dict[str, Operation] = {
             body="tar",
         ),
         row(
-            "BuildPrune",
-            "POST /build/prune",
-            "object",
+            "BuildPrune", "POST /build/prune", "object",
             "keep-storage:int reserved-space:int@1.48 max-used-space:int@1.48 min-free-space:int@1.48 all:bool "
             "filters:filters",
         ),
         row(
-            "ImageCreate",
-            "POST /images/create",
-            "json-lines",
+            "ImageCreate", "POST /images/create", "json-lines",
             "fromImage:str fromSrc:str repo:str tag:str message:str changes:list platform:str",
             headers="X-Registry-Auth:str",
             body="tar",
@@ -220,9 +200,7 @@ OPERATIONS: dict[str, Operation] = {
         row("ImageInspect", "GET /images/{name}/json", "object", "manifests:bool@1.48 platform:json@1.49"),
         row("ImageHistory", "GET /images/{name}/history", "array", "platform:json@1.48"),
         row(
-            "ImagePush",
-            "POST /images/{name}/push",
-            "json-lines",
+            "ImagePush", "POST /images/{name}/push", "json-lines",
             "tag:str platform:json@1.46",
             headers="X-Registry-Auth:str*",
         ),
@@ -238,14 +216,12 @@ OPERATIONS: dict[str, Operation] = {
         row("SystemPingHead", "HEAD /_ping", "none"),
         # Image
         row(
-            "ImageCommit",
-            "POST /commit",
-            "object",
+            "ImageCommit", "POST /commit", "object",
             "container:str repo:str tag:str comment:str author:str pause:bool changes:str",
             body="Hostname:str Domainname:str User:str AttachStdin:bool AttachStdout:bool AttachStderr:bool "
-            "ExposedPorts:json Tty:bool OpenStdin:bool StdinOnce:bool Env:list Cmd:list Healthcheck:json "
-            "ArgsEscaped:bool Image:str Volumes:json WorkingDir:str Entrypoint:list NetworkDisabled:bool "
-            "MacAddress:str OnBuild:list Labels:json StopSignal:str StopTimeout:int Shell:list",
+                 "ExposedPorts:json Tty:bool OpenStdin:bool StdinOnce:bool Env:list Cmd:list Healthcheck:json "
+                 "ArgsEscaped:bool Image:str Volumes:json WorkingDir:str Entrypoint:list NetworkDisabled:bool "
+                 "MacAddress:str OnBuild:list Labels:json StopSignal:str StopTimeout:int Shell:list",
         ),
         # System
         row("SystemEvents", "GET /events", "json-lines", "since:time until:time filters:filters"),
@@ -256,11 +232,9 @@ OPERATIONS: dict[str, Operation] = {
         row("ImageLoad", "POST /images/load", "json-lines", "quiet:bool platform:json@1.48", body="tar"),
         # Exec
         row(
-            "ContainerExec",
-            "POST /containers/{id}/exec",
-            "object",
+            "ContainerExec", "POST /containers/{id}/exec", "object",
             body="!AttachStdin:bool AttachStdout:bool AttachStderr:bool ConsoleSize:list@1.42 DetachKeys:str Tty:bool "
-            "Env:list Cmd:list Privileged:bool User:str WorkingDir:str",
+                 "Env:list Cmd:list Privileged:bool User:str WorkingDir:str",
         ),
         row("ExecStart", "POST /exec/{id}/start", "hijack", body="Detach:bool Tty:bool ConsoleSize:list@1.42"),
         row("ExecResize", "POST /exec/{id}/resize", "none", "h:int* w:int*"),
@@ -268,9 +242,7 @@ OPERATIONS: dict[str, Operation] = {
         # Volume
         row("VolumeList", "GET /volumes", "object", "filters:filters"),
         row(
-            "VolumeCreate",
-            "POST /volumes/create",
-            "object",
+            "VolumeCreate", "POST /volumes/create", "object",
             body="!Name:str Driver:str DriverOpts:json Labels:json ClusterVolumeSpec:json@1.42",
         ),
         row("VolumeInspect", "GET /volumes/{name}", "object"),
@@ -282,11 +254,9 @@ OPERATIONS: dict[str, Operation] = {
         row("NetworkInspect", "GET /networks/{id}", "object", "verbose:bool scope:str"),
         row("NetworkDelete", "DELETE /networks/{id}", "none"),
         row(
-            "NetworkCreate",
-            "POST /networks/create",
-            "object",
+            "NetworkCreate", "POST /networks/create", "object",
             body="!Name:str* Driver:str Scope:str Internal:bool Attachable:bool Ingress:bool ConfigOnly:bool "
-            "ConfigFrom:json IPAM:json EnableIPv4:bool@1.48 EnableIPv6:bool Options:json Labels:json",
+                 "ConfigFrom:json IPAM:json EnableIPv4:bool@1.48 EnableIPv6:bool Options:json Labels:json",
         ),
         row("NetworkConnect", "POST /networks/{id}/connect", "none", body="!Container:str EndpointConfig:json"),
         row("NetworkDisconnect", "POST /networks/{id}/disconnect", "none", body="!Container:str Force:bool"),
@@ -295,9 +265,7 @@ OPERATIONS: dict[str, Operation] = {
         row("PluginList", "GET /plugins", "array", "filters:filters"),
         row("GetPluginPrivileges", "GET /plugins/privileges", "array", "remote:str*"),
         row(
-            "PluginPull",
-            "POST /plugins/pull",
-            "json-lines",
+            "PluginPull", "POST /plugins/pull", "json-lines",
             "remote:str* name:str",
             headers="X-Registry-Auth:str",
             body="list",
@@ -307,9 +275,7 @@ OPERATIONS: dict[str, Operation] = {
         row("PluginEnable", "POST /plugins/{name}/enable", "none", "timeout:int"),
         row("PluginDisable", "POST /plugins/{name}/disable", "none", "force:bool"),
         row(
-            "PluginUpgrade",
-            "POST /plugins/{name}/upgrade",
-            "json-lines",
+            "PluginUpgrade", "POST /plugins/{name}/upgrade", "json-lines",
             "remote:str*",
             headers="X-Registry-Auth:str",
             body="list",
@@ -322,88 +288,68 @@ OPERATIONS: dict[str, Operation] = {
         row("NodeInspect", "GET /nodes/{id}", "object"),
         row("NodeDelete", "DELETE /nodes/{id}", "none", "force:bool"),
         row(
-            "NodeUpdate",
-            "POST /nodes/{id}/update",
-            "none",
+            "NodeUpdate", "POST /nodes/{id}/update", "none",
             "version:int*",
             body="Name:str Labels:json Role:str Availability:str",
         ),
         # Swarm
         row("SwarmInspect", "GET /swarm", "object"),
         row(
-            "SwarmInit",
-            "POST /swarm/init",
-            "string",
+            "SwarmInit", "POST /swarm/init", "string",
             body="!ListenAddr:str AdvertiseAddr:str DataPathAddr:str DataPathPort:int DefaultAddrPool:list "
-            "ForceNewCluster:bool SubnetSize:int Spec:json",
+                 "ForceNewCluster:bool SubnetSize:int Spec:json",
         ),
         row(
-            "SwarmJoin",
-            "POST /swarm/join",
-            "none",
+            "SwarmJoin", "POST /swarm/join", "none",
             body="!ListenAddr:str* AdvertiseAddr:str DataPathAddr:str RemoteAddrs:list* JoinToken:str*",
         ),
         row("SwarmLeave", "POST /swarm/leave", "none", "force:bool"),
         row(
-            "SwarmUpdate",
-            "POST /swarm/update",
-            "none",
+            "SwarmUpdate", "POST /swarm/update", "none",
             "version:int* rotateWorkerToken:bool rotateManagerToken:bool rotateManagerUnlockKey:bool",
             body="!Name:str Labels:json Orchestration:json Raft:json Dispatcher:json CAConfig:json "
-            "EncryptionConfig:json TaskDefaults:json",
+                 "EncryptionConfig:json TaskDefaults:json",
         ),
         row("SwarmUnlockkey", "GET /swarm/unlockkey", "object"),
         row("SwarmUnlock", "POST /swarm/unlock", "none", body="!UnlockKey:str"),
         # Service
         row("ServiceList", "GET /services", "array", "filters:filters status:bool"),
         row(
-            "ServiceCreate",
-            "POST /services/create",
-            "object",
+            "ServiceCreate", "POST /services/create", "object",
             headers="X-Registry-Auth:str",
             body="!Name:str Labels:json TaskTemplate:json Mode:json UpdateConfig:json RollbackConfig:json "
-            "Networks:list EndpointSpec:json",
+                 "Networks:list EndpointSpec:json",
         ),
         row("ServiceInspect", "GET /services/{id}", "object", "insertDefaults:bool"),
         row("ServiceDelete", "DELETE /services/{id}", "none"),
         row(
-            "ServiceUpdate",
-            "POST /services/{id}/update",
-            "object",
+            "ServiceUpdate", "POST /services/{id}/update", "object",
             "version:int* registryAuthFrom:str rollback:str",
             headers="X-Registry-Auth:str",
             body="!Name:str Labels:json TaskTemplate:json Mode:json UpdateConfig:json RollbackConfig:json "
-            "Networks:list EndpointSpec:json",
+                 "Networks:list EndpointSpec:json",
         ),
         row(
-            "ServiceLogs",
-            "GET /services/{id}/logs",
-            "mux",
+            "ServiceLogs", "GET /services/{id}/logs", "mux",
             "details:bool follow:bool stdout:bool stderr:bool since:time timestamps:bool tail:str",
         ),
         # Task
         row("TaskList", "GET /tasks", "array", "filters:filters"),
         row("TaskInspect", "GET /tasks/{id}", "object"),
         row(
-            "TaskLogs",
-            "GET /tasks/{id}/logs",
-            "mux",
+            "TaskLogs", "GET /tasks/{id}/logs", "mux",
             "details:bool follow:bool stdout:bool stderr:bool since:time timestamps:bool tail:str",
         ),
         # Secret
         row("SecretList", "GET /secrets", "array", "filters:filters"),
         row(
-            "SecretCreate",
-            "POST /secrets/create",
-            "object",
+            "SecretCreate", "POST /secrets/create", "object",
             body="Name:str Labels:json Data:str Driver:json Templating:json",
         ),
         row("SecretInspect", "GET /secrets/{id}", "object"),
         row("SecretDelete", "DELETE /secrets/{id}", "none"),
         row(
-            "SecretUpdate",
-            "POST /secrets/{id}/update",
-            "none",
+            "SecretUpdate", "POST /secrets/{id}/update", "none",
             "version:int*",
             body="Name:str Labels:json Data:str Driver:json Templating:json",
         ),
@@ -413,9 +359,7 @@ OPERATIONS: dict[str, Operation] = {
         row("ConfigInspect", "GET /configs/{id}", "object"),
         row("ConfigDelete", "DELETE /configs/{id}", "none"),
         row(
-            "ConfigUpdate",
-            "POST /configs/{id}/update",
-            "none",
+            "ConfigUpdate", "POST /configs/{id}/update", "none",
             "version:int*",
             body="Name:str Labels:json Data:str Templating:json",
         ),

@@ -80,7 +80,10 @@ def run_all(browser: WebDriver, saved: Path, seconds: float = 90) -> dict[str, o
 
     def done() -> dict[str, object] | None:
         browser.switch_to.active_element.send_keys(Keys.CONTROL, "s")
-        notebook: dict[str, object] = json.loads(saved.read_text("utf-8"))
+        try:
+            notebook: dict[str, object] = json.loads(saved.read_text("utf-8"))
+        except ValueError:  # it is being written just now
+            return None
         cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]  # type: ignore[attr-defined]
         return notebook if all(cell["execution_count"] for cell in cells if cell["source"]) else None
 
