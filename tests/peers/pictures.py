@@ -1,7 +1,8 @@
 """Puts the images that a peer's tests want into an engine: nothing is pulled, all are made on this machine.
 
-`busybox` is the practice engine's own base image; `python` is the same with this machine's interpreter in it. Each is
-kept under a name of ours, so that a test that removes `alpine:latest` doesn't take it from the tests after it.
+`busybox` is the practice engine's own base image; `alpine` is the same with a user and a directory that only that image
+has, `python` the same with this machine's interpreter. Each is kept under a name of ours, so that a test that removes
+`alpine:latest` doesn't take it from the tests after it.
 """
 
 from __future__ import annotations
@@ -66,6 +67,10 @@ def _load(host: str, kind: str, name: str) -> tuple[int, object]:
         baseimage.make(baseimage.find_busybox(), root)
         if kind == "python":
             _python(root)
+        elif kind == "alpine":
+            (root / "var/opt").mkdir(parents=True)
+            with (root / "etc/passwd").open("a") as users:
+                users.write("postgres:x:70:70:PostgreSQL:/var/lib/postgresql:/bin/sh\n")
         with tarfile.open(fileobj=file, mode="w") as tar:
             tar.add(root, ".")
         length = file.tell()
@@ -95,18 +100,23 @@ def _python(root: Path) -> None:
     shutil.copytree(library, target, ignore=lambda _, found: {*found} & UNWANTED | {"__pycache__"}, symlinks=False)
     shutil.copy2(program, root / "usr/bin/python3")
     (root / "usr/bin/python").symlink_to("python3")
-    todo, seen = [program, *(library / "lib-dynload").glob("*.so")], set()
-    usual = [f"{place}/{sysconfig.get_config_var('MULTIARCH')}" for place in LIBRARIES] + list(LIBRARIES)
+    (root / "lib").mkdir(exist_ok=True)
+    usual = [f"{place}/{sysconfig.get_config_var('MULTIARCH')}" for place in LIBRARIES] + [*LIBRARIES]
     usual.append(str(sysconfig.get_config_var("LIBDIR")))
+    todo = [program, *(library / "lib-dynload").glob("*.so")]
     while todo:
         wanted = elf.needs(todo.pop())
-        loader = Path(wanted.loader) if wanted and wanted.loader else None
-        if loader and not (root / wanted.loader.lstrip("/")).exists():  # type: ignore[union-attr]
-            (root / wanted.loader.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)  # type: ignore[union-attr]
-            shutil.copy(loader.resolve(), root / wanted.loader.lstrip("/"))  # type: ignore[union-attr]
-        for name in wanted.libraries if wanted else ():
-            found = next((Path(place, name) for place in usual if Path(place, name).is_file()), None)
-            if found and name not in seen:
-                seen.add(name)
-                shutil.copy(found.resolve(), root / "lib" / name) if (root / "lib").is_dir() else None
-                todo.append(found.resolve())
+        if wanted is None:
+            continue
+        places = [
+            next((Path(place, name) for place in usual if Path(place, name).is_file()), None)
+            for name in wanted.libraries
+        ]
+        pairs = [(place.resolve(), root / "lib" / place.name) for place in places if place]
+        if wanted.loader:
+            pairs.append((Path(wanted.loader).resolve(), root / wanted.loader.lstrip("/")))
+        for source, copy in pairs:
+            if not copy.exists():
+                copy.parent.mkdir(exist_ok=True)
+                shutil.copy(source, copy)
+                todo.append(source)

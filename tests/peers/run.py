@@ -1,6 +1,7 @@
 """Runs a peer's own tests against an engine, and compares how they end with what is expected there.
 
     python tests/peers/run.py docker-py|aiodocker --host unix:///… [--only PATTERN] [--report FILE]
+    python tests/peers/run.py docker-py|aiodocker --lock
 
 The library, pytest and the archive with the tests are fetched once, pinned by hash, into a directory of their own
 (`--cache`). A test that fails and is not expected to, and one that is expected to and passes, both make the exit
@@ -35,6 +36,8 @@ def main() -> int:
     """Run one peer's tests, and say what was not expected."""
     options = arguments()
     suite = tomllib.loads((HERE / "suites.toml").read_text("utf-8"))[options.peer]
+    if options.lock:
+        return lock(options.peer, suite["requires"])
     python = environment(options.peer, options.cache)
     tree = archive(suite, options.cache)
     provide(options.host, suite["images"])
@@ -66,12 +69,30 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--only", default="", help="run only the tests with this in their names, as pytest's -k")
     parser.add_argument("--report", type=Path, help="where the JSON report is written (default: in the cache)")
+    parser.add_argument("--lock", action="store_true", help="pin anew, with hashes, what suites.toml requires")
     parser.add_argument("--cache", type=Path, default=CACHE, help=f"default: {CACHE}")
     options = parser.parse_args()
-    if not options.host:
+    if not options.host and not options.lock:
         parser.error("--host or DOCKER_HOST must name an engine")
     options.cache.mkdir(parents=True, exist_ok=True)
     return options
+
+
+def lock(peer: str, requires: list[str]) -> int:
+    """Write a peer's lock, as `make lock` does for the project: every platform's hashes, and no index."""
+    command = [
+        str(Path(sys.executable).with_name("uv")),
+        "pip",
+        "compile",
+        "-",
+        "--no-config",
+        "--quiet",
+        "--universal",
+    ]
+    command += ["--python-version", "3.11", "--generate-hashes", "--no-emit-index-url", "--no-emit-find-links"]
+    command += ["--no-annotate", "--custom-compile-command", f"python tests/peers/run.py {peer} --lock"]
+    command += ["--output-file", str(HERE / f"{peer}.lock")]
+    return subprocess.run(command, input="\n".join(requires), text=True, check=False).returncode
 
 
 def environment(peer: str, cache: Path) -> Path:
