@@ -29,6 +29,8 @@ from plain_http import ask  # noqa: E402
 
 RECORDED = HERE / "recorded"
 SECONDS = 60
+#: A step's `$CURL` asks this engine, and prints status and content type after the body.
+CURL = r"curl --silent --max-time 20 --write-out %{http_code}|%{content_type}\n --unix-socket "
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ def play(options: argparse.Namespace, steps: list[Step]) -> dict[str, str]:
     with tempfile.TemporaryDirectory(prefix="scenario-") as place:
         surroundings = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER_")}
         surroundings |= {"DOCKER_HOST": options.host, "DOCKER_CONFIG": f"{place}/.docker", "HOME": place}
+        surroundings["CURL"] = CURL + options.host.removeprefix("unix://")
         for step in steps:
             began = time.monotonic()
             said[step.name] = f"$ {step.line}\n{normal(once(step, place, surroundings))}".strip()
