@@ -34,7 +34,7 @@ def container(body: Record, host: Record) -> None:
     if name:
         reference(name)
     elif not (body.get("Entrypoint") or body.get("Cmd")):
-        raise BadParameter("No command specified")
+        raise BadParameter("no command specified")
     else:
         raise BadParameter("invalid reference format")  # Docker makes a container of no files from it
 
@@ -43,8 +43,13 @@ def reference(name: str) -> None:
     """Hold an image's name against the rules. Raises BadParameter."""
     if REFERENCE.fullmatch(name) or re.fullmatch(r"sha256:[0-9a-f]+", name):
         return
-    lower = REFERENCE.fullmatch(name.partition(":")[0].lower())
-    raise BadParameter("invalid reference format" + (": repository name must be lowercase" if lower else ""))
+    first, _, rest = name.partition("/")
+    elsewhere = bool(rest) and (first == "localhost" or any(c in ".:" or c.isupper() for c in first))
+    path = (rest if elsewhere else name).partition(":")[0]
+    if path == path.lower() or not REFERENCE.fullmatch(path.lower()):
+        raise BadParameter("invalid reference format")
+    path = path if elsewhere or "/" in path else f"library/{path}"
+    raise BadParameter(f"invalid reference format: repository name ({path}) must be lowercase")
 
 
 def _config(body: Record) -> None:
@@ -53,7 +58,7 @@ def _config(body: Record) -> None:
         raise BadParameter(f"the working directory '{place}' is invalid, it needs to be an absolute path")
     signal = body.get("StopSignal")
     if signal and not signals.usable(signal):
-        raise BadParameter(f"Invalid signal: {signal}")
+        raise BadParameter(f"invalid signal: {signal}")
     for entry in body.get("Env") or []:
         if not entry or entry.startswith("="):
             raise BadParameter(f"invalid environment variable: {entry}")
@@ -63,10 +68,12 @@ def _restart_policy(host: Record) -> None:
     policy = host.get("RestartPolicy") or {}
     kind, count = policy.get("Name") or "no", policy.get("MaximumRetryCount") or 0
     if kind not in POLICIES:
-        raise BadParameter(f"invalid restart policy '{kind}'")
-    if count < 0:
-        raise BadParameter("maximum retry count cannot be negative")
+        choice = "use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
+        raise BadParameter(f"invalid restart policy: unknown policy '{kind}'; {choice}")
     if count and kind != "on-failure":
-        raise BadParameter(f"maximum retry count cannot be used with restart policy '{kind}'")
+        more = " and cannot be negative" if count < 0 else ""
+        raise BadParameter(f"invalid restart policy: maximum retry count can only be used with 'on-failure'{more}")
+    if count < 0:
+        raise BadParameter("invalid restart policy: maximum retry count cannot be negative")
     if host.get("AutoRemove") and kind != "no":
         raise BadParameter("can't create 'AutoRemove' container with restart policy")

@@ -282,7 +282,7 @@ class Container:
         """Send a signal. Raises Conflict if it doesn't run, BadParameter for an unknown signal."""
         number = _number(signal or "SIGKILL")
         if self.running is None:
-            raise Conflict(f"Container {self.id} is not running")
+            raise Conflict(f"container {self.id} is not running")
         if number in (SIGKILL, _number(self.record["Config"].get("StopSignal") or "SIGTERM")):
             self.record["Stopped"] = True
             self.save()
@@ -295,8 +295,8 @@ class Container:
                 raise Conflict(f"removal of container {self.id} is already in progress")
             if (self.running is not None or self.state["Restarting"]) and not force:
                 raise Conflict(
-                    f"You cannot remove a {self.state['Status']} container {self.id}. "
-                    "Stop the container before attempting removal or force remove"
+                    f'cannot remove container "{self.name}": container is {self.state["Status"]}: '
+                    "stop the container before removing or force remove"
                 )
             self._removing = True
             self.record["Stopped"] = True
@@ -353,4 +353,6 @@ def _number(signal: str) -> int:
     try:
         return signals.parse(signal)
     except ValueError:
-        raise BadParameter(f"Invalid signal: {signal}") from None
+        if signal.isdigit() and int(signal):
+            raise BadParameter(f"the linux daemon does not support signal {signal}") from None
+        raise BadParameter(f"invalid signal: {signal}") from None

@@ -98,7 +98,7 @@ class Containers:
     async def create(self, name: str, body: Record) -> tuple[Container, Warnings]:
         """Make a container; give it with its warnings. Raises BadParameter, NotFound, Conflict."""
         if not any(value for key, value in body.items() if key in defaults.CONFIG):
-            raise BadParameter("Config cannot be empty in order to create a container")
+            raise BadParameter("config cannot be empty in order to create a container")
         asked_host = body.get("HostConfig") or {}
         checks.container(body, asked_host)
         reference = body.get("Image") or ""
@@ -109,7 +109,7 @@ class Containers:
         config = defaults.config(body, image.config, reference, identity[:12])
         words = [*(config["Entrypoint"] or []), *(config["Cmd"] or [])]
         if not words or not words[0]:
-            raise BadParameter("No command specified")
+            raise BadParameter("no command specified")
         name = self._reserve(name, identity)
         try:
             record = {

@@ -52,12 +52,13 @@ HOST_CONFIG: dict[str, Any] = {
     "Binds": None,
     "ContainerIDFile": "",
     "LogConfig": {"Type": "json-file", "Config": {}},
-    "NetworkMode": "default",
+    "NetworkMode": "bridge",
     "PortBindings": None,
     "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
     "AutoRemove": False,
     "VolumeDriver": "",
     "VolumesFrom": None,
+    "ConsoleSize": [0, 0],
     "CapAdd": None,
     "CapDrop": None,
     "CgroupnsMode": "private",
@@ -82,7 +83,6 @@ HOST_CONFIG: dict[str, Any] = {
     "ShmSize": 67108864,
     "Sysctls": None,
     "Runtime": "dockerlab",
-    "ConsoleSize": [0, 0],
     "Isolation": "",
     "CpuShares": 0,
     "Memory": 0,
@@ -165,6 +165,8 @@ def host_config(asked: dict[str, Any]) -> dict[str, Any]:
     made = copy.deepcopy(HOST_CONFIG)
     # the docker command sends "" and 0 for what nobody has chosen, and -1 and 0 for no limit
     made.update({key: asked[key] for key in HOST_CONFIG if key in asked and (asked[key] or not HOST_CONFIG[key])})
+    if made["NetworkMode"] == "default":
+        made["NetworkMode"] = HOST_CONFIG["NetworkMode"]
     if made["MemorySwappiness"] == -1:
         made["MemorySwappiness"] = None
     if made["PidsLimit"] in (0, -1):

@@ -9,8 +9,6 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine.faults import BadParameter
-
 if TYPE_CHECKING:
     from dockerlab.engine.container import Container
 
@@ -91,16 +89,16 @@ class Events:
 
 
 def event_filter(filters: dict[str, list[str]]) -> Keep:
-    """Make one function of all filters: one value of each name has to fit, and every label."""
-    for name in filters:
-        if name not in TESTS:
-            raise BadParameter(f"invalid filter '{name}'")
+    """Make one function of all filters: one value of each name has to fit, and every label.
+
+    A name that is none is no fault here, as on Docker: it asks for nothing.
+    """
 
     def keep(event: Event) -> bool:
         return all(
             (all if name == "label" else any)(TESTS[name](event, item) for item in wanted)
             for name, wanted in filters.items()
-            if wanted
+            if wanted and name in TESTS
         )
 
     return keep

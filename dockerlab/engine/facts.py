@@ -53,13 +53,13 @@ def version(engine: Engine) -> dict[str, Any]:
 def info(engine: Engine, asked: tuple[int, ...]) -> dict[str, Any]:
     """Tell everything else, as GET /info does."""
     states = [container.state["Status"] for container in engine.containers]
-    running = sum(state in ("running", "restarting") for state in states)
+    running, paused = sum(state in ("running", "restarting") for state in states), states.count("paused")
     made: dict[str, Any] = {
         "ID": engine.identity,
         "Containers": len(states),
         "ContainersRunning": running,
-        "ContainersPaused": 0,
-        "ContainersStopped": len(states) - running,
+        "ContainersPaused": paused,
+        "ContainersStopped": len(states) - running - paused,
         "Images": len(engine.images.all),
         "Driver": "copy",
         "DriverStatus": [["Isolation", engine.rung.name]],
@@ -84,8 +84,11 @@ def info(engine: Engine, asked: tuple[int, ...]) -> dict[str, Any]:
         "RuncCommit": {"ID": ""},
         "InitCommit": {"ID": ""},
         "SecurityOptions": [f"name=dockerlab,isolation={engine.rung.name}"],
+        "CDISpecDirs": [],
         "Warnings": [f"WARNING: {LEARNING}", f"WARNING: {engine.rung.sentence}"],
     }
+    if asked < (1, 42):
+        del made["CDISpecDirs"]
     if asked < (1, 49):
         for name in ("ContainerdCommit", "RuncCommit", "InitCommit"):
             made[name]["Expected"] = ""

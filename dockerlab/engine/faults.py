@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["BadParameter", "Conflict", "Fault", "Forbidden", "NotFound", "NotServed", "Unavailable", "status_of"]
+__all__ = [
+    "BadParameter",
+    "Conflict",
+    "Fault",
+    "Forbidden",
+    "NotFound",
+    "NotServed",
+    "TooOld",
+    "Unavailable",
+    "status_of",
+]
 
 
 class Fault(Exception):
@@ -11,6 +21,10 @@ class Fault(Exception):
 
 class BadParameter(Fault):
     """The request is wrong as it stands."""
+
+
+class TooOld(BadParameter):
+    """The client speaks a version from before errors were JSON: it is told so in plain text."""
 
 
 class Forbidden(Fault):

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = ["container_filter", "missing", "parse"]
 
-STATES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
+STATES = ("created", "running", "paused", "restarting", "removing", "exited", "dead")
 HEALTH = ("none", "starting", "healthy", "unhealthy")
 WORDS: dict[str, tuple[str, ...]] = {"status": STATES, "health": HEALTH, "is-task": ("true", "false", "1", "0")}
 REFUSALS = {
-    "status": "Invalid filter 'status={item}'",
-    "health": "Unrecognised filter value for health: {item}",
-    "is-task": "Invalid filter 'is-task=[{item}]'",
+    "status": "invalid filter 'status={item}': invalid value for state ({item}): must be one of " + ", ".join(STATES),
+    "health": "invalid filter 'health={item}': invalid value for health ({item}): must be one of " + ", ".join(HEALTH),
+    "is-task": "invalid filter 'is-task=[{item}]'",
 }
 Keep = Callable[["Container"], bool]
 Find = Callable[[str], "Container"]
@@ -34,10 +34,11 @@ def parse(text: str) -> dict[str, list[str]]:
         return {}
     try:
         value = json.loads(text)
-    except ValueError:
-        raise BadParameter(f"invalid character {text.strip()[:1]!r} looking for beginning of value") from None
+    except (ValueError, RecursionError):
+        raise BadParameter("invalid filter") from None
+    value = {} if value is None else value
     if not isinstance(value, dict):
-        raise BadParameter("filters: an object of lists is wanted")
+        raise BadParameter("invalid filter")
     out = {}
     for name, wanted in value.items():
         if isinstance(wanted, dict):
@@ -45,7 +46,7 @@ def parse(text: str) -> dict[str, list[str]]:
         elif isinstance(wanted, list) and all(isinstance(item, str) for item in wanted):
             out[name] = wanted
         else:
-            raise BadParameter(f"filters: {name} is not a list of strings")
+            raise BadParameter("invalid filter")
     return out
 
 
@@ -54,7 +55,7 @@ def container_filter(filters: dict[str, list[str]], find: Find, order: Callable[
     tests: list[Keep] = []
     for name, wanted in filters.items():
         if name not in TESTS:
-            raise BadParameter(f"Invalid filter '{name}'")
+            raise BadParameter(f"invalid filter '{name}'")
         _check(name, wanted)
         if name in ("before", "since") and wanted:
             other = order(find(wanted[-1]))
@@ -81,12 +82,9 @@ def _check(name: str, wanted: list[str]) -> None:
         if allowed and item not in allowed:
             raise BadParameter(REFUSALS[name].format(item=item))
         if name == "exited" and not re.fullmatch(r"-?\d+", item):
-            raise BadParameter(f'strconv.Atoi: parsing "{item}": invalid syntax')
-        if name in ("name", "id"):
-            try:
-                re.compile(item)
-            except re.error:
-                raise BadParameter(f"Invalid filter '{name}={item}'") from None
+            raise BadParameter(f"invalid filter 'exited={item}': strconv.Atoi: parsing \"{item}\": invalid syntax")
+        if name in ("publish", "expose"):
+            _ports(name, item)
 
 
 def _label(one: Container, item: str) -> bool:
@@ -96,7 +94,15 @@ def _label(one: Container, item: str) -> bool:
 
 
 def _name(one: Container, item: str) -> bool:
-    return re.search(item, one.name) is not None or re.search(item, f"/{one.name}") is not None
+    return _matches(item, one.name) or _matches(item, f"/{one.name}")
+
+
+def _matches(pattern: str, text: str) -> bool:
+    """Search for a pattern; one that is no pattern fits nothing but itself, as on Docker."""
+    try:
+        return re.search(pattern, text) is not None
+    except re.error:
+        return pattern == text
 
 
 def _ancestor(one: Container, item: str) -> bool:
@@ -105,19 +111,21 @@ def _ancestor(one: Container, item: str) -> bool:
     return image.removeprefix("sha256:").startswith(digits) or normal(one.record["Config"]["Image"]) == normal(item)
 
 
-def _port(ports: dict[str, Any] | None, item: str) -> bool:
+def _ports(name: str, item: str) -> tuple[range, str]:
+    """Read `80`, `80-90` or `80/udp`. Raises BadParameter in Docker's words."""
     number, _, protocol = item.partition("/")
     first, _, last = number.partition("-")
-    try:
-        wanted = range(int(first), int(last or first) + 1)
-    except ValueError:
-        raise BadParameter(f"Invalid filter 'port={item}'") from None
-    return any(
-        port.partition("/")[0].isdigit()
-        and int(port.partition("/")[0]) in wanted
-        and (port.partition("/")[2] or "tcp") == (protocol or "tcp")
-        for port in ports or {}
-    )
+    for part in (first, last or first):
+        if not (part.isascii() and part.isdigit()):
+            words = f'error while looking up for {name} {item}: strconv.ParseUint: parsing "{part}": invalid syntax'
+            raise BadParameter(words)
+    return range(int(first), int(last or first) + 1), protocol or "tcp"
+
+
+def _port(ports: dict[str, Any] | None, item: str) -> bool:
+    wanted, protocol = _ports("", item)
+    parts = [port.partition("/") for port in ports or {}]
+    return any(part[0].isdigit() and int(part[0]) in wanted and (part[2] or "tcp") == protocol for part in parts)
 
 
 def _volume(one: Container, item: str) -> bool:
@@ -136,7 +144,7 @@ TESTS: dict[str, Callable[[Container, str], bool]] = {
     "expose": lambda one, item: bool(one.state["Running"]) and _port(one.record["Config"].get("ExposedPorts"), item),
     "exited": _exited,
     "health": lambda one, item: item == "none",
-    "id": lambda one, item: re.search(f"^{item}", one.id) is not None,
+    "id": lambda one, item: one.id.startswith(item.removeprefix("^")),
     "isolation": lambda one, item: True,  # Windows has several
     "is-task": lambda one, item: item in ("false", "0"),
     "label": _label,

@@ -16,8 +16,8 @@ from urllib.parse import parse_qs, unquote
 import h11
 
 from dockerlab.engine.duplex import Duplex
-from dockerlab.engine.faults import BadParameter, Fault, NotFound, status_of
-from dockerlab.engine.messages import Answer, Request, json_answer
+from dockerlab.engine.faults import BadParameter, Fault, NotFound, TooOld, status_of
+from dockerlab.engine.messages import Answer, Request, json_answer, text_answer
 from dockerlab.operations import NEWEST, Operation, find, version_number
 
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ class Server:
             if handler is None:
                 raise self.left_out(request.operation)
             return await handler(self.engine, request)
+        except TooOld as fault:
+            return text_answer(str(fault), status_of(fault))
         except Fault as fault:
             return json_answer({"message": str(fault)}, status_of(fault))
         except Exception as error:
@@ -121,7 +123,7 @@ def _version(path: str) -> tuple[int, ...]:
     if number > NEWEST_NUMBER:
         raise BadParameter(f"client version {prefix[1]} is too new. Maximum supported API version is {NEWEST}")
     if number < OLDEST:
-        raise BadParameter(
+        raise TooOld(
             f"client version {prefix[1]} is too old. Minimum supported API version is 1.24, "
             "please upgrade your client to a newer version"
         )

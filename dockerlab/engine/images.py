@@ -78,7 +78,7 @@ class Images:
         """Give those that are wanted. Raises BadParameter for an unknown filter."""
         for name in filters:
             if name not in FILTERS:
-                raise BadParameter(f"Invalid filter '{name}'")
+                raise BadParameter(f"invalid filter '{name}'")
         found = []
         for image in self.all.values():
             labels = image.config.get("Labels") or {}

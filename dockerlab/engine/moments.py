@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from calendar import timegm
 
-from dockerlab.engine.faults import BadParameter
+from dockerlab.engine.faults import Fault
 
 __all__ = ["NEVER", "ago", "asked", "nanoseconds", "now", "parameter", "written"]
 
@@ -45,11 +45,11 @@ def asked(text: str) -> int:
 
 
 def parameter(text: str) -> int:
-    """Read a query's `since` or `until` as nanoseconds. Raises BadParameter in Go's words."""
+    """Read a query's `since` or `until` as nanoseconds. Raises Fault in Go's words: Docker answers 500 here."""
     try:
         return asked(text)
     except ValueError:
-        raise BadParameter(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+        raise Fault(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
 
 
 def ago(text: str) -> str:

@@ -138,7 +138,10 @@ async def _first_word(process: asyncio.subprocess.Process) -> dict[str, Any]:
     if told is None:
         reason = (await process.stderr.read()).decode("utf-8", "replace").strip().rpartition("\n")[2]
         await process.wait()
-        raise StartFailed(f"failed to create shim task: {reason or 'the shim did not answer'}", 126)
+        raise StartFailed(
+            f"failed to create task for container: failed to create shim task: {reason or 'the shim did not answer'}",
+            126,
+        )
     if "error" in told:
         await process.wait()
     answer: dict[str, Any] = told

@@ -26,7 +26,10 @@ CHUNK, LONGEST_LINE = 65536, 16384
 NOT_FOUND, NOT_RUNNABLE = 127, 126
 DRAIN_SECONDS = 1.0
 STREAMS = ("stdout", "stderr")
-WORDS = "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: "
+WORDS = (
+    "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "
+    "unable to start container process: error during container init: "
+)
 
 
 class Refused(Exception):
@@ -66,11 +69,13 @@ def lookup(argv: list[str], env: dict[str, str]) -> str:
             return place
         elif os.path.exists(place):  # noqa: PTH110
             denied = True
+    if os.path.isdir(name) and "/" in name:  # noqa: PTH112
+        raise Refused(f'{WORDS}exec: "{name}": is a directory: permission denied', NOT_RUNNABLE)
     if denied and "/" in name:
-        raise Refused(f'{WORDS}exec: "{name}": permission denied: unknown', NOT_RUNNABLE)
+        raise Refused(f'{WORDS}exec: "{name}": permission denied', NOT_RUNNABLE)
     if "/" in name:
-        raise Refused(f'{WORDS}exec: "{name}": stat {name}: no such file or directory: unknown')
-    raise Refused(f'{WORDS}exec: "{name}": executable file not found in $PATH: unknown')
+        raise Refused(f'{WORDS}exec: "{name}": stat {name}: no such file or directory')
+    raise Refused(f'{WORDS}exec: "{name}": executable file not found in $PATH')
 
 
 def become(spec: dict[str, Any], outputs: tuple[int, int], tty: int | None) -> None:
@@ -137,7 +142,7 @@ def start(spec: dict[str, Any]) -> tuple[int, list[int]]:
             os.write(trouble_in, json.dumps([str(refused), refused.code]).encode())
         except OSError as error:
             code = NOT_RUNNABLE if error.errno in (errno.EACCES, errno.ENOEXEC) else NOT_FOUND
-            reason = f'{WORDS}exec: "{spec["argv"][0]}": {str(error.strerror or error).lower()}: unknown'
+            reason = f'{WORDS}exec: "{spec["argv"][0]}": {str(error.strerror or error).lower()}'
             os.write(trouble_in, json.dumps([reason, code]).encode())
         finally:
             os._exit(NOT_FOUND)

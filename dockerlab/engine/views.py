@@ -22,6 +22,7 @@ __all__ = [
     "sizes",
     "status",
     "summary",
+    "waited",
 ]
 
 SECOND = 10**9
@@ -31,6 +32,9 @@ EMPTY_ENDPOINT: Record = {
     "IPAMConfig": None,
     "Links": None,
     "Aliases": None,
+    "MacAddress": "",
+    "DriverOpts": None,
+    "GwPriority": 0,
     "NetworkID": "",
     "EndpointID": "",
     "Gateway": "",
@@ -39,17 +43,16 @@ EMPTY_ENDPOINT: Record = {
     "IPv6Gateway": "",
     "GlobalIPv6Address": "",
     "GlobalIPv6PrefixLen": 0,
-    "MacAddress": "",
-    "DriverOpts": None,
+    "DNSNames": None,
 }
 SETTINGS: Record = {
     "Bridge": "",
     "SandboxID": "",
+    "SandboxKey": "",
+    "Ports": {},
     "HairpinMode": False,
     "LinkLocalIPv6Address": "",
     "LinkLocalIPv6PrefixLen": 0,
-    "Ports": {},
-    "SandboxKey": "",
     "SecondaryIPAddresses": None,
     "SecondaryIPv6Addresses": None,
     "EndpointID": "",
@@ -92,10 +95,10 @@ def networks(container: Container, version: Version) -> Record:
     if name.startswith("container:"):
         return {}
     endpoint = {**EMPTY_ENDPOINT, "NetworkID": nets.identity(name)}
-    if version >= (1, 44):
-        endpoint["DNSNames"] = None
-    if version >= (1, 48):
-        endpoint["GwPriority"] = 0
+    if version < (1, 44):
+        del endpoint["DNSNames"]
+    if version < (1, 48):
+        del endpoint["GwPriority"]
     return {name: endpoint}
 
 
@@ -233,7 +236,7 @@ def image_inspect(image: Image, version: Version, directory: str) -> Record:
     """Make the whole document of an image."""
     config = {**IMAGE_CONFIG, **image.config}
     if version >= (1, 50):
-        config = {key: value for key, value in config.items() if key not in CONTAINER_ONLY}
+        config = {key: config[key] for key in sorted(config) if key not in CONTAINER_ONLY}
     made: Record = {
         "Id": image.id,
         "RepoTags": image.tags,
@@ -247,7 +250,6 @@ def image_inspect(image: Image, version: Version, directory: str) -> Record:
     made |= {
         "DockerVersion": "",
         "Author": "",
-        "Config": config,
         "Architecture": image.architecture,
         "Os": "linux",
         "Size": image.size,
@@ -258,6 +260,7 @@ def image_inspect(image: Image, version: Version, directory: str) -> Record:
         "GraphDriver": {"Data": {"RootDir": directory}, "Name": "copy"},
         "RootFS": {"Type": "layers", "Layers": image.layers},
         "Metadata": {"LastTagTime": NEVER},
+        "Config": config,
     }
 
 
@@ -276,3 +279,8 @@ def image_history(image: Image) -> list[Record]:
             }
         )
     return steps
+
+
+def waited(told: Record, version: tuple[int, ...]) -> Record:
+    """Tell how a container ended. Without an error, engines newer than 1.41 say nothing of it instead of null."""
+    return {key: value for key, value in told.items() if value is not None or version <= (1, 41)}

@@ -94,7 +94,7 @@ def test_mistakes_are_told_in_dockers_words(docker: Docker) -> None:
     assert "No such container: nobody" in docker("start", "nobody", code=1)
     docker("run", "--detach", "--name", "one", "busybox", "sleep", "60")
     assert "is already in use by container" in docker("create", "--name", "one", "busybox", code=1)
-    assert "cannot remove a running container" in docker("rm", "one", code=1)
+    assert "container is running: stop the container before removing" in docker("rm", "one", code=1)
     docker("kill", "one")
     docker("wait", "one")
     assert "is not running" in docker("kill", "one", code=1)

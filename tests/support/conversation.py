@@ -1,7 +1,7 @@
 """A conversation to hold with any engine: what is asked, and in which order. Recorded from Docker, held with ours.
 
-`python tests/support/conversation.py unix:///path/docker.sock` holds it with a real Docker 20.10, and writes its
-answers, just as they came, to `tests/engine/recordings/`. The containers have names and a label of their own.
+`python tests/support/conversation.py unix:///path/docker.sock` holds it with a real Docker in its own newest version,
+and writes its answers, just as they came, to `tests/engine/recordings/`. What it makes has a label of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from urllib.parse import quote
 from plain_http import connection
 
 RECORDINGS = Path(__file__).resolve().parents[1] / "engine/recordings"
-API = "1.41"
 LABEL = "dockerlab.test"
 HEADERS = ("Api-Version", "Content-Type", "Docker-Experimental", "Ostype", "Transfer-Encoding")
 
@@ -219,7 +218,7 @@ def ask(host: str, method: str, path: str, body: Any) -> dict[str, Any]:
         opened.close()
 
 
-def hold(host: str, prefix: str) -> dict[str, dict[str, Any]]:
+def hold(host: str, prefix: str, api: str) -> dict[str, dict[str, Any]]:
     """Hold the conversation; give the answers by `number name`. What it made is removed at the end."""
     label = f"{LABEL}={prefix}"
     answers = {}
@@ -227,19 +226,20 @@ def hold(host: str, prefix: str) -> dict[str, dict[str, Any]]:
         for number, (name, method, path, body) in enumerate(STEPS):
             target = path.replace("NAME", prefix).replace("LABEL", label)
             labelled = {**body, "Labels": {LABEL: prefix}} if body and "Image" in body else body
-            answers[f"{number} {name}"] = ask(host, method, f"/v{API}{target}", labelled)
+            answers[f"{number} {name}"] = ask(host, method, f"/v{api}{target}", labelled)
             time.sleep(0.02)  # so that no two containers are of one moment
     finally:
-        listed = ask(host, "GET", f"/v{API}/containers/json?all=1&filters={filters(label=[label])}", None)["answer"]
+        listed = ask(host, "GET", f"/v{api}/containers/json?all=1&filters={filters(label=[label])}", None)["answer"]
         for record in listed:
-            ask(host, "DELETE", f"/v{API}/containers/{record['Id']}?force=1", None)
+            ask(host, "DELETE", f"/v{api}/containers/{record['Id']}?force=1", None)
     return answers
 
 
 def main(host: str) -> None:
     """Record the conversation with a real engine."""
     prefix = f"talk{uuid.uuid4().hex[:8]}"
-    answers = hold(host, prefix)
+    api = ask(host, "GET", "/version", None)["answer"]["ApiVersion"]
+    answers = hold(host, prefix, api)
     engine = answers["2 GET /version"]["answer"]["Version"].partition("+")[0]
     RECORDINGS.mkdir(exist_ok=True)
     lines = [f"{json.dumps(name)}: {json.dumps(answer)}" for name, answer in answers.items()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from dockerlab.engine import logs, moments, proctable, tarstore, views
@@ -33,6 +34,7 @@ __all__ = [
     "exec_inspect",
 ]
 
+NOTHING = 7  #: bytes of a body that says nothing, such as `null` with line ends
 CONDITIONS = ("not-running", "next-exit", "removed")
 FRAMED, RAW = "application/vnd.docker.multiplexed-stream", "application/vnd.docker.raw-stream"
 
@@ -70,7 +72,7 @@ async def container_top(engine: Engine, request: Request) -> Answer:
     """GET /containers/{id}/top."""
     container = engine.containers.find(request.id)
     if container.running is None:
-        raise Conflict(f"Container {container.id} is not running")
+        raise Conflict(f"container {container.id} is not running")
     titles, processes = await asyncio.to_thread(proctable.top, container.running.pids(), request.text("ps_args"))
     engine.events.tell("top", container)
     return json_answer({"Processes": processes, "Titles": titles})
@@ -125,29 +127,41 @@ async def _threaded(blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
 
 async def container_start(engine: Engine, request: Request) -> Answer:
     """POST /containers/{id}/start."""
+    if len(request.body) > NOTHING:
+        words = "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24"
+        raise BadParameter(words)
     return done(await engine.containers.find(request.id).start())
 
 
 async def container_stop(engine: Engine, request: Request) -> Answer:
     """POST /containers/{id}/stop."""
     container = engine.containers.find(request.id)
-    return done(await container.stop(request.number("t"), request.text("signal") or None))
+    with _saying(f"cannot stop container: {request.id}"):
+        return done(await container.stop(request.number("t"), request.text("signal") or None))
 
 
 async def container_restart(engine: Engine, request: Request) -> Answer:
     """POST /containers/{id}/restart."""
     container = engine.containers.find(request.id)
-    await container.restart(request.number("t"), request.text("signal") or None)
+    with _saying(f"Cannot restart container {request.id}"):
+        await container.restart(request.number("t"), request.text("signal") or None)
     return done()
 
 
 async def container_kill(engine: Engine, request: Request) -> Answer:
     """POST /containers/{id}/kill."""
-    try:
+    with _saying(f"cannot kill container: {request.id}"):
         engine.containers.find(request.id).kill(request.text("signal"))
-    except (Conflict, NotFound) as fault:
-        raise type(fault)(f"Cannot kill container: {request.id}: {fault}") from None
     return done()
+
+
+@contextmanager
+def _saying(words: str) -> Iterator[None]:
+    """Put Docker's words before those of a fault."""
+    try:
+        yield
+    except Fault as fault:
+        raise type(fault)(f"{words}: {fault}") from None
 
 
 async def container_rename(engine: Engine, request: Request) -> Answer:
@@ -167,7 +181,7 @@ async def container_wait(engine: Engine, request: Request) -> Answer:
     future = container.wait(condition)
 
     async def later() -> AsyncIterator[bytes]:
-        yield json_answer(await future).body
+        yield json_answer(views.waited(await future, request.version)).body
 
     return stream(later(), "application/json")
 

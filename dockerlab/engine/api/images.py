@@ -37,7 +37,7 @@ async def image_history(engine: Engine, request: Request) -> Answer:
 def _find(engine: Engine, request: Request) -> Image:
     image = engine.images.find(request.id)
     if image is None:
-        raise NotFound(f"no such image: {request.id}: No such image: {normal(request.id)}")
+        raise NotFound(f"No such image: {normal(request.id)}")
     return image
 
 
