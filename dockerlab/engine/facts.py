@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["NAME", "VERSION", "info", "version"]
 
 NAME, VERSION, OLDEST = "dockerlab practice engine", "0.1.0", "1.24"
+COMMITS = ("ContainerdCommit", "RuncCommit", "InitCommit")
 LEARNING = "This is a practice engine, for learning: it is not a sandbox. Run only what you would run without it."
 
 
@@ -80,9 +81,7 @@ def info(engine: Engine, asked: tuple[int, ...]) -> dict[str, Any]:
         "LiveRestoreEnabled": True,
         "Isolation": "",
         "InitBinary": "",
-        "ContainerdCommit": {"ID": ""},
-        "RuncCommit": {"ID": ""},
-        "InitCommit": {"ID": ""},
+        **{name: {"ID": ""} for name in COMMITS},
         "SecurityOptions": [f"name=dockerlab,isolation={engine.rung.name}"],
         "CDISpecDirs": [],
         "Warnings": [f"WARNING: {LEARNING}", f"WARNING: {engine.rung.sentence}"],
@@ -90,7 +89,7 @@ def info(engine: Engine, asked: tuple[int, ...]) -> dict[str, Any]:
     if asked < (1, 42):
         del made["CDISpecDirs"]
     if asked < (1, 49):
-        for name in ("ContainerdCommit", "RuncCommit", "InitCommit"):
+        for name in COMMITS:
             made[name]["Expected"] = ""
     return made
 
