@@ -9,6 +9,8 @@ VENV ?= .venv
 ENGINE ?= practice
 PORT ?=
 NO_BROWSER ?=
+HOST ?=
+ISOLATION ?=
 WORKERS ?= 2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
@@ -60,7 +62,7 @@ lab: $(VENV)/.lab  ## open the course in JupyterLab (ENGINE=docker, PORT=8888, N
 
 # --- checks ---------------------------------------------------------------------------------------
 
-.PHONY: test lint test-install test-browser
+.PHONY: test lint test-install test-browser test-scenario test-peers
 test: lint  ## lint, types, contracts, every test and every notebook on the practice engine
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m "not index and not browser" \
 	  --nbval --nbval-current-env --nbval-cell-timeout 60 --nbval-sanitize-with tests/notebooks/sanitize.cfg \
@@ -76,6 +78,14 @@ test-install: $(VENV)/.test  ## build, install and hosted-notebook replays; need
 
 test-browser: $(VENV)/.test  ## the course in a real browser; needs chromium and chromedriver
 	@$(BIN)/python -m pytest -m browser tests
+
+test-scenario: $(VENV)/.test  ## the docker command's words, step by step, as Docker 28.5 has them (HOST=unix://… ISOLATION=…)
+	@$(BIN)/python tests/scenario/run.py $(if $(HOST),--host $(HOST)) $(if $(ISOLATION),--isolation $(ISOLATION))
+
+test-peers: $(VENV)/.test  ## docker-py's and aiodocker's own tests (HOST=unix://… ISOLATION=…); needs the package index
+	@for peer in docker-py aiodocker; do
+	  $(BIN)/python tests/peers/run.py $$peer $(if $(HOST),--host $(HOST)) $(if $(ISOLATION),--isolation $(ISOLATION))
+	done
 
 # --- keeping --------------------------------------------------------------------------------------
 

@@ -1,11 +1,12 @@
 """Runs a peer's own tests against an engine, and compares how they end with what is expected there.
 
-    python tests/peers/run.py docker-py|aiodocker --host unix:///… [--only PATTERN] [--report FILE]
+    python tests/peers/run.py docker-py|aiodocker [--host unix:///…] [--only PATTERN] [--report FILE]
     python tests/peers/run.py docker-py|aiodocker --lock
 
 The library, pytest and the archive with the tests are fetched once, pinned by hash, into a directory of their own
 (`--cache`). A test that fails and is not expected to, and one that is expected to and passes, both make the exit
-code 1: `expected_<peer>.toml` says what is expected, and why. See suites.toml for what is left out.
+code 1: `expected_<peer>.toml` says what is expected, and why. See suites.toml for what is left out. Without --host it
+is a practice engine of its own.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support"), str(HERE.parent.parent)]
 
 from expected import compare, expectations, kind  # noqa: E402
+from own_engine import own_engine  # noqa: E402
 from pictures import provide  # noqa: E402
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "dockerlab-peers"
@@ -38,6 +40,14 @@ def main() -> int:
     suite = tomllib.loads((HERE / "suites.toml").read_text("utf-8"))[options.peer]
     if options.lock:
         return lock(options.peer, suite["requires"])
+    if options.host:
+        return judge(options, suite)
+    with own_engine(options.isolation) as options.host:
+        return judge(options, suite)
+
+
+def judge(options: argparse.Namespace, suite: dict[str, Any]) -> int:
+    """Run the tests on the engine that the options name, and compare."""
     python = environment(options.peer, options.cache)
     tree = archive(suite, options.cache)
     provide(options.host, suite["images"])
@@ -64,6 +74,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("peer", choices=["docker-py", "aiodocker"])
     parser.add_argument("--host", default=os.environ.get("DOCKER_HOST", ""), help="unix:///… (default: DOCKER_HOST)")
+    parser.add_argument("--isolation", default="", help="the rung of a practice engine of its own")
     parser.add_argument(
         "--engine", choices=["practice", "docker"], help="whose expectations (default: asks the engine)"
     )
@@ -72,8 +83,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lock", action="store_true", help="pin anew, with hashes, what suites.toml requires")
     parser.add_argument("--cache", type=Path, default=CACHE, help=f"default: {CACHE}")
     options = parser.parse_args()
-    if not options.host and not options.lock:
-        parser.error("--host or DOCKER_HOST must name an engine")
     options.cache.mkdir(parents=True, exist_ok=True)
     return options
 

@@ -1,11 +1,12 @@
 """Runs the steps of the scenario with the stock docker command on one engine, and compares with what is recorded.
 
-    python tests/scenario/run.py --host unix:///… [--like docker20] [--record] [--only WORD] [--show]
+    python tests/scenario/run.py [--host unix:///…] [--like docker20] [--record] [--only WORD] [--show]
 
 Each file in steps/ is one sequence: `== name`, then a line for the shell. What each step prints, on both streams, and
 its exit code are compared, after normalising, with recorded/, which real Docker 28.5 gave. Docker 20.10 has other words
 in some places: recorded/docker20/ has these steps alone, for `--like docker20`. `--record` writes anew what an engine
-says. The engine must have busybox:latest, and nothing that is somebody's: what has no use is removed.
+says. Without --host it is a practice engine of its own. An engine that is named must have busybox:latest, and nothing
+that is somebody's: what has no use is removed.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
 from normal import normal  # noqa: E402
+from own_engine import own_engine  # noqa: E402
 from plain_http import ask  # noqa: E402
 
 RECORDED = HERE / "recorded"
@@ -44,6 +46,17 @@ class Step:
 def main() -> int:
     """Run what was asked for; the exit code says whether all was as recorded."""
     options = arguments()
+    if options.host:
+        return run(options)
+    with own_engine(options.isolation) as options.host:
+        return run(options)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the steps on the engine that the options name."""
+    status, containers = ask(options.host, "GET", "/containers/json?all=1")
+    if status != http.client.OK or containers:
+        raise SystemExit(f"{options.host} must be an engine without containers: it answers {status} {containers!s:.80}")
     wrong = total = 0
     for file in sorted(path for path in (HERE / "steps").glob("*.txt") if options.only in path.name):
         steps = read(file)
@@ -58,22 +71,15 @@ def main() -> int:
 
 
 def arguments() -> argparse.Namespace:
-    """Read the command line, and look at the engine that it names."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--host", default=os.environ.get("DOCKER_HOST", ""), help="unix:///… (default: DOCKER_HOST)")
+    parser.add_argument("--isolation", default="", help="the rung of a practice engine of its own")
     parser.add_argument("--like", default="", help="compare with what this other engine says, where it differs")
     parser.add_argument("--record", action="store_true", help="write what this engine says as the right answers")
     parser.add_argument("--only", default="", help="run only the files with this in their names")
     parser.add_argument("--show", action="store_true", help="print every step with how long it took")
-    options = parser.parse_args()
-    if not options.host:
-        parser.error("--host or DOCKER_HOST must name an engine")
-    status, containers = ask(options.host, "GET", "/containers/json?all=1")
-    if status != http.client.OK or containers:
-        parser.error(
-            f"{options.host} must be an engine without containers: it answers {status}, {len(containers)} found"
-        )
-    return options
+    return parser.parse_args()
 
 
 def read(file: Path) -> list[Step]:
