@@ -74,9 +74,26 @@ def without_outputs(notebook: Path) -> None:
     notebook.write_text(json.dumps(content), "utf-8")
 
 
+def prompts(browser: WebDriver) -> list[str]:
+    """List what stands before the cells that are drawn: `[ ]:` if they never ran."""
+    return [element.text for element in visible(browser, ".jp-InputPrompt")]
+
+
+def begin(browser: WebDriver) -> None:
+    """Choose to run all cells; again, as a person would, if nothing begins to run: a page may still be drawn."""
+    for _ in range(3):
+        menu(browser, "Run", "runmenu:run-all")
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            if any(text.strip(" []:") for text in prompts(browser)):
+                return
+            time.sleep(0.25)
+    raise AssertionError(f"no cell ran: {prompts(browser)}, {[one.text for one in visible(browser, '.jp-Dialog')]}")
+
+
 def run_all(browser: WebDriver, saved: Path, seconds: float = 90) -> dict[str, object]:
     """Run all cells and save; give back the notebook as it is then on disk."""
-    menu(browser, "Run", "runmenu:run-all")
+    begin(browser)
 
     def done() -> dict[str, object] | None:
         browser.switch_to.active_element.send_keys(Keys.CONTROL, "s")
@@ -87,6 +104,10 @@ def run_all(browser: WebDriver, saved: Path, seconds: float = 90) -> dict[str, o
         cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]  # type: ignore[attr-defined]
         return notebook if all(cell["execution_count"] for cell in cells if cell["source"]) else None
 
-    finished = until(done, seconds, f"every cell of {saved.name} run and saved")
+    try:
+        finished = until(done, seconds, f"every cell of {saved.name} run and saved")
+    except AssertionError as error:
+        seen = f"{prompts(browser)}, dialogs {[one.text for one in visible(browser, '.jp-Dialog')]}"
+        raise AssertionError(f"{error}; on the page: {seen}") from None
     assert isinstance(finished, dict)
     return finished
