@@ -5,7 +5,6 @@ Times, owners and order are fixed, so that one binary gives one image id, wherev
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
@@ -14,13 +13,17 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from dockerlab.engine import hostimage, tarstore
+from dockerlab.engine.layers import chain
 
-__all__ = ["Made", "find_busybox", "is_static", "make"]
+if TYPE_CHECKING:
+    from dockerlab.engine.layers import Layers
+    from dockerlab.engine.trees import Trees
+
+__all__ = ["architecture", "find_busybox", "is_static", "make", "plant"]
 
 CREATED, MTIME = "2024-01-01T00:00:00Z", 1704067200
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -54,14 +57,10 @@ FILES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
-    """An image: its id, its configuration, and its one layer."""
-
-    id: str
-    config: dict[str, Any]
-    layer: str
-    size: int
+def architecture() -> str:
+    """Give this machine's kind as images name it."""
+    machine = platform.machine()
+    return MACHINES.get(machine, machine)
 
 
 def find_busybox() -> str:
@@ -89,28 +88,30 @@ def is_static(program: Path) -> bool:
     return PT_INTERP not in kinds
 
 
-def make(busybox: str, target: Path) -> Made:
-    """Make the image's tree in `target`, which must not exist, and give what inspect tells of it.
+def make(busybox: str, layers: Layers, trees: Trees) -> bytes:
+    """Make the image's layer and tree, and give its configuration.
 
     Without a busybox it is made from this machine's own programs.
     """
-    beside = target.with_name(f"{target.name}.{os.getpid()}.new")
+    if busybox:
+        layer = layers.add([_archive(_members(Path(busybox).read_bytes(), _applets(busybox)))])
+        return _config(layer.diff_id, "busybox-static")
+    beside = trees.root / f"new.{os.getpid()}"
     shutil.rmtree(beside, ignore_errors=True)
-    data = Path(busybox).read_bytes() if busybox else b""
-    layer = _archive(_members(data, _applets(busybox) if busybox else []))
-    _unpack(layer, beside)
-    digest, source = hashlib.sha256(layer), "busybox-static"
+    _unpack(_archive(_members(b"", [])), beside)
+    hostimage.build(beside)
+    layer = layers.add(tarstore.export(beside))
+    trees.adopt(beside, chain([layer.diff_id]))
+    return _config(layer.diff_id, "this machine's programs")
+
+
+def plant(busybox: str, target: Path) -> None:
+    """Make the image's tree in a directory that isn't there yet: what others are made from."""
+    _unpack(
+        _archive(_members(Path(busybox).read_bytes() if busybox else b"", _applets(busybox) if busybox else [])), target
+    )
     if not busybox:
-        hostimage.build(beside)
-        source = "this machine's programs"
-        for block in tarstore.export(beside):
-            digest.update(block)
-    size = sum(path.stat().st_size for path in {p.stat().st_ino: p for p in beside.rglob("*") if p.is_file()}.values())
-    beside.rename(target)
-    name = f"sha256:{digest.hexdigest()}"
-    config = _config(name, source)
-    written = json.dumps(config, sort_keys=True).encode()
-    return Made(f"sha256:{hashlib.sha256(written).hexdigest()}", config, name, size)
+        hostimage.build(target)
 
 
 def _applets(busybox: str) -> list[str]:
@@ -168,10 +169,9 @@ def _unpack(layer: bytes, target: Path) -> None:
         os.utime(path, (MTIME, MTIME))
 
 
-def _config(digest: str, source: str) -> dict[str, Any]:
-    machine = platform.machine()
-    return {
-        "architecture": MACHINES.get(machine, machine),
+def _config(digest: str, source: str) -> bytes:
+    document = {
+        "architecture": architecture(),
         "os": "linux",
         "created": CREATED,
         "config": {"Env": [PATH], "Cmd": ["sh"]},
@@ -181,3 +181,4 @@ def _config(digest: str, source: str) -> dict[str, Any]:
             {"created": CREATED, "created_by": 'CMD ["sh"]', "empty_layer": True},
         ],
     }
+    return json.dumps(document, sort_keys=True).encode()

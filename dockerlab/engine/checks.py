@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
@@ -10,9 +11,11 @@ from dockerlab.engine.bodies import check_host_config
 from dockerlab.engine.defaults import HOST_CONFIG
 from dockerlab.engine.faults import BadParameter
 
-__all__ = ["container", "reference"]
+__all__ = ["container", "limits", "platform", "reference"]
 
 LEAST_MEMORY = 6 << 20
+PORT = re.compile(r"\d+(-\d+)?")
+PLATFORM = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){0,2}")
 POLICIES = ("no", "always", "unless-stopped", "on-failure")
 PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 REFERENCE = re.compile(rf"(?:[\w.-]+(?::\d+)?/)?{PART}(?:/{PART})*(?::\w[\w.-]{{0,127}})?(?:@\w+:[0-9a-f]{{32,}})?")
@@ -23,10 +26,7 @@ def container(body: Record, host: Record) -> None:
     """Hold a request for a container against the rules. Raises BadParameter."""
     check_host_config(host, HOST_CONFIG)
     _config(body)
-    _restart_policy(host)
-    memory = host.get("Memory") or 0
-    if 0 < memory < LEAST_MEMORY:
-        raise BadParameter("Minimum memory limit allowed is 6MB")
+    limits(host)
     driver = (host.get("LogConfig") or {}).get("Type") or "json-file"
     if driver not in ("json-file", "none", "local"):
         raise BadParameter(f'error looking up logging plugin {driver}: plugin "{driver}" not found')
@@ -35,8 +35,23 @@ def container(body: Record, host: Record) -> None:
         reference(name)
     elif not (body.get("Entrypoint") or body.get("Cmd")):
         raise BadParameter("no command specified")
-    else:
-        raise BadParameter("invalid reference format")  # Docker makes a container of no files from it
+    _ports(host)
+
+
+def _ports(host: Record) -> None:
+    for port, bindings in (host.get("PortBindings") or {}).items():
+        number, _, protocol = port.partition("/")
+        if not PORT.fullmatch(number) or protocol not in ("", "tcp", "udp", "sctp"):
+            raise BadParameter(f'invalid port specification: "{number}"')
+        for binding in bindings or []:
+            if not re.fullmatch(r"\d*(-\d+)?", (binding or {}).get("HostPort") or ""):
+                raise BadParameter(f'invalid port specification: "{binding["HostPort"]}"')
+
+
+def platform(text: str) -> None:
+    """Hold the name of a platform against the rules. Raises BadParameter."""
+    if text and not PLATFORM.fullmatch(text):
+        raise BadParameter(f'"{text}": cannot parse platform specifier: invalid argument')
 
 
 def reference(name: str) -> None:
@@ -62,6 +77,24 @@ def _config(body: Record) -> None:
     for entry in body.get("Env") or []:
         if not entry or entry.startswith("="):
             raise BadParameter(f"invalid environment variable: {entry}")
+
+
+def limits(host: Record) -> None:
+    """Hold limits and the restart policy against the rules, at create and at update. Raises BadParameter."""
+    _restart_policy(host)
+    memory, swap = host.get("Memory") or 0, host.get("MemorySwap") or 0
+    if 0 < memory < LEAST_MEMORY:
+        raise BadParameter("Minimum memory limit allowed is 6MB")
+    if memory > 0 and 0 < swap < memory:
+        raise BadParameter("Minimum memoryswap limit should be larger than memory limit, see usage")
+    if not memory and swap > 0:
+        raise BadParameter("You should always set the Memory limit when using Memoryswap limit, see usage")
+    if host.get("NanoCpus") and (host.get("CpuQuota") or host.get("CpuPeriod")):
+        other = "CPU Period" if host.get("CpuPeriod") else "CPU Quota"
+        raise BadParameter(f"Conflicting options: Nano CPUs and {other} cannot both be set")
+    count = len(os.sched_getaffinity(0))
+    if not 0 <= (host.get("NanoCpus") or 0) <= count * 10**9:
+        raise BadParameter(f"range of CPUs is from 0.01 to {count}.00, as there are only {count} CPUs available")
 
 
 def _restart_policy(host: Record) -> None:

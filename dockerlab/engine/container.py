@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import shutil
 from pathlib import Path
 from signal import SIGKILL
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine import process, rootfs, signals, store
+from dockerlab.engine import health, mountpoints, process, restarts, rootfs, signals, store
 from dockerlab.engine.faults import BadParameter, Conflict, Fault, NotFound
 from dockerlab.engine.moments import NEVER, now
+from dockerlab.engine.runspec import container_spec
+from dockerlab.engine.tasks import Tasks
+from dockerlab.engine.waiting import Waiting
 
 if TYPE_CHECKING:
-    from dockerlab.engine.events import Events
-    from dockerlab.engine.isolation import Rung
+    from dockerlab.engine.attach import Connection
+    from dockerlab.engine.execs import Exec
+    from dockerlab.engine.home import Home
     from dockerlab.engine.process import Exit, Running
 
-__all__ = ["Container", "Home"]
+__all__ = ["Container"]
 
-FIRST_PAUSE, LONGEST_PAUSE, LONG_RUN = 0.1, 60.0, 10.0
 #: Seconds for a container to end after its stop signal, and after KILL.
 PATIENCE, LAST_PATIENCE = 10, 10
+LOST = 137
 Record = dict[str, Any]
 
 FRESH = {
@@ -41,33 +44,28 @@ FRESH = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
-    """What all containers of one engine share; `forget` is called by one that removes itself."""
-
-    rung: Rung
-    events: Events
-    forget: Callable[[Container], None]
-
-
 class Container:
     """One container. `record` is what is kept on disk; everything else is of this moment."""
 
     def __init__(self, home: Home, directory: Path, record: Record) -> None:
         """Take its directory and record, and what it shares with the other containers."""
         self.directory = directory
-        self.rung = home.rung
-        self.record = record
-        self.events = home.events
+        self.rung = home.means.rung
+        self.record: Record = record
+        self.events = home.means.events
         self.running: Running | None = None
-        self._gone = home.forget
+        self.execs: dict[str, Exec] = {}
+        self.find = home.find
+        self.volumes = home.means.volumes
+        self.cgroup = home.means.groups.of(self.id)
+        self.gone = False
+        self.waiting = Waiting()
+        self._forget = home.forget
         self._removing = False
         self._lock = asyncio.Lock()
         self._ended = asyncio.Event()
-        self._pause = FIRST_PAUSE
-        self._exits: list[asyncio.Future[Record]] = []
-        self._removals: list[asyncio.Future[Record]] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._pauses = restarts.Pauses()
+        self.tasks = Tasks()
 
     @classmethod
     def new(cls, home: Home, directory: Path, record: Record) -> Container:
@@ -101,6 +99,15 @@ class Container:
         """The directory with its files."""
         return self.directory / "rootfs"
 
+    def must_run(self, what: str) -> None:
+        """Raise Conflict, in Docker's words, if it does not run or is paused."""
+        if self.state["Restarting"]:
+            raise Conflict(f"Container {self.id} is restarting, wait until the container is running")
+        if self.running is None:
+            raise Conflict(f"container {self.id} is not running")
+        if self.state["Paused"]:
+            raise Conflict(f"Container {self.name} is paused, unpause the container before {what}")
+
     def save(self) -> None:
         """Write the record."""
         store.write(self.directory / "container.json", self.record)
@@ -115,52 +122,55 @@ class Container:
             if self.running is not None or self.state["Restarting"]:
                 return False
             self.record["Stopped"] = False
-            self._pause = FIRST_PAUSE
+            self._pauses.reset()
             await self._launch()
             return True
 
     async def _launch(self) -> None:
         try:
-            spec = self._spec()
+            spec = container_spec(self)
             running = await process.start(spec, self.directory, self.rung)
         except (process.StartFailed, LookupError) as error:
+            self.waiting.not_started()
             code = getattr(error, "code", 126)
             self.state.update(Error=str(error), ExitCode=code, Restarting=False, Running=False, Pid=0)
             self.state["Status"] = "created" if self.state["StartedAt"] == NEVER else "exited"
             self.save()
-            self._tell(self._exits)
+            self.waiting.ended(self._result())
             if self.record["HostConfig"]["AutoRemove"]:
                 await self._remove_self()
             raise BadParameter(str(error)) from None
         self._began(running)
+        await self.waiting.connect(running)
+        running.release()
         self.events.tell("start", self)
 
-    def _began(self, running: Running) -> None:
+    async def attach(self) -> asyncio.Future[Connection]:
+        """Give its input and output: now if it runs, or from the first byte when it is started. Raises Conflict."""
+        if self._removing:
+            raise NotFound(f"No such container: {self.id}")
+        if self.state["Paused"]:
+            raise Conflict(f"container {self.id} is paused, unpause the container before attach")
+        if self.state["Restarting"]:
+            raise Conflict(f"container {self.id} is restarting, wait until the container is running")
+        future: asyncio.Future[Connection] = asyncio.get_running_loop().create_future()
+        if self.running is not None:
+            with contextlib.suppress(OSError):  # it has just ended: the next start is meant
+                future.set_result(await self.running.connect())
+                return future
+        self.waiting.attached.append(future)
+        return future
+
+    def _began(self, running: Running, paused: bool = False) -> None:
         self.running = running
         self._ended.clear()
         self.state.update(FRESH, Status="running", Running=True, Pid=running.pid, StartedAt=running.started)
+        if paused:
+            self.state.update(Status="paused", Paused=True)
         self.state["FinishedAt"] = self.record.get("LastFinished", NEVER)
+        health.begin(self, running)
         self.save()
-        self._background(self._monitor(running))
-
-    def _spec(self) -> process.Spec:
-        config = self.record["Config"]
-        env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOSTNAME": config["Hostname"]}
-        if config["Tty"]:
-            env["TERM"] = "xterm"
-        env |= {name: value for name, _, value in (entry.partition("=") for entry in config["Env"])}
-        env.setdefault("HOME", "/root")
-        return process.Spec(
-            argv=[self.record["Path"], *self.record["Args"]],
-            env=env,
-            rootfs=str(self.root),
-            cwd=config["WorkingDir"] or "/",
-            hostname=config["Hostname"],
-            rung=self.rung.name,
-            log_path=str(self.log_path),
-            tty=config["Tty"],
-            user=rootfs.user_of(self.root, config["User"]),
-        )
+        self.tasks.begin(self._monitor(running))
 
     def adopt(self) -> None:
         """After an engine restart: take up what still runs, finish what doesn't.
@@ -168,16 +178,19 @@ class Container:
         The record may be older than what the shim knows: the engine may have died between the two.
         """
         found = process.adopt(self.directory, self.rung.name)
+        for name in mountpoints.volumes_of(self.record.get("MountPoints", [])):
+            self.volumes.use(name, self.id)
+        shutil.rmtree(self.directory / "execs", ignore_errors=True)
         if isinstance(found, process.Running):
-            self._began(found)
+            self._began(found, paused=self.state["Paused"])
         elif found is not None and found.finished != self.record.get("LastFinished"):
             self._finish(found)
-            self._background(self._after_end())
+            self.tasks.begin(self._after_end())
         elif self.state["Restarting"]:
-            self._background(self._restart_later())
+            self.tasks.begin(self._restart_later())
         elif self.state["Running"]:
             self._finish(process.Exit(255, now()))
-            self._background(self._after_end())
+            self.tasks.begin(self._after_end())
 
     # -- its end -----------------------------------------------------------------------------------------------
 
@@ -190,55 +203,51 @@ class Container:
         self.record["LastFinished"] = end.finished
         self.state.update(FRESH, Status="exited", ExitCode=end.code, StartedAt=self.state["StartedAt"])
         self.state["FinishedAt"] = end.finished
+        if self.cgroup is not None:
+            self.state["OOMKilled"] = end.code == LOST and self.cgroup.out_of_memory() > 0
+            self.cgroup.remove()
         (self.directory / "pid.json").unlink(missing_ok=True)  # what ended is not found again
+        if self.state["OOMKilled"]:
+            self.events.tell("oom", self)
         self.events.tell("die", self, exitCode=str(end.code))
 
     async def _after_end(self) -> None:
         """Obey the restart policy, or rest."""
-        again = self._restarts()
+        again = restarts.wanted(self.record)
         if again:
             self.state.update(Status="restarting", Restarting=True, Running=True)
         self.save()
         self._ended.set()
-        self._tell(self._exits)
+        self.waiting.ended(self._result())
         if again:
-            self._background(self._restart_later())
+            self.tasks.begin(self._restart_later())
         elif self.record["HostConfig"]["AutoRemove"]:
             await self._remove_self()
 
-    def _restarts(self) -> bool:
-        policy = self.record["HostConfig"]["RestartPolicy"]
-        if self.record["Stopped"]:
-            return False
-        if policy["Name"] == "on-failure":
-            most = policy["MaximumRetryCount"]
-            return bool(self.state["ExitCode"]) and (not most or self.record["RestartCount"] < most)
-        return policy["Name"] in ("always", "unless-stopped")
-
     async def _restart_later(self) -> None:
         """Wait longer each time, but begin anew after a run of ten seconds."""
-        await asyncio.sleep(self._pause)
+        await asyncio.sleep(self._pauses.seconds)
         async with self._lock:
             if self.record["Stopped"] or self.running is not None or not self.state["Restarting"]:
                 return
             self.record["RestartCount"] += 1
             with contextlib.suppress(Fault):
                 await self._launch()
-        self._pause = min(self._pause * 2, LONGEST_PAUSE)
-        self._background(self._calm(self.running))
+        self._pauses.longer()
+        self.tasks.begin(self._calm(self.running))
 
     async def _calm(self, running: Running | None) -> None:
         """After ten seconds of the same run the next pause is short again."""
-        await asyncio.sleep(LONG_RUN)
+        await asyncio.sleep(restarts.LONG_RUN)
         if running is not None and self.running is running:
-            self._pause = FIRST_PAUSE
+            self._pauses.reset()
 
     # -- stopping ----------------------------------------------------------------------------------------------
 
     async def stop(self, seconds: int | None, signal: str | None = None) -> bool:
         """Stop it, and return when it has ended; False if it doesn't run. Raises BadParameter for a bad signal."""
         config = self.record["Config"]
-        number = _number(signal or config.get("StopSignal") or "SIGTERM")
+        number = signals.number(signal or config.get("StopSignal") or "SIGTERM")
         async with self._lock:  # a start that is on its way comes first
             self.record["Stopped"] = True
             if self.running is None:
@@ -269,6 +278,8 @@ class Container:
 
     def _signal(self, running: Running, number: int) -> None:
         running.signal(number)
+        if self.state["Paused"] and number == SIGKILL:
+            self._go_on()
         self.events.tell("kill", self, signal=str(number))
 
     async def restart(self, seconds: int | None, signal: str | None = None) -> None:
@@ -280,15 +291,50 @@ class Container:
 
     def kill(self, signal: str) -> None:
         """Send a signal. Raises Conflict if it doesn't run, BadParameter for an unknown signal."""
-        number = _number(signal or "SIGKILL")
+        number = signals.number(signal or "SIGKILL")
         if self.running is None:
             raise Conflict(f"container {self.id} is not running")
-        if number in (SIGKILL, _number(self.record["Config"].get("StopSignal") or "SIGTERM")):
+        if number in (SIGKILL, signals.number(self.record["Config"].get("StopSignal") or "SIGTERM")):
             self.record["Stopped"] = True
             self.save()
         self._signal(self.running, number)
 
-    async def remove(self, force: bool) -> None:
+    # -- pausing -----------------------------------------------------------------------------------------------
+
+    async def pause(self) -> None:
+        """Stop all of its processes where they are. Raises Conflict."""
+        async with self._lock:
+            if self.running is None:
+                raise Conflict(f"container {self.id} is not running")
+            if self.state["Paused"]:
+                raise Conflict(f"Container {self.id} is already paused")
+            if self.state["Restarting"]:
+                raise Conflict(f"Container {self.id} is restarting, wait until the container is running")
+            self._freeze(True)
+            self.state.update(Status="paused", Paused=True)
+            self.save()
+        self.events.tell("pause", self)
+
+    async def unpause(self) -> None:
+        """Let them go on. Raises Fault."""
+        async with self._lock:
+            if self.running is None or not self.state["Paused"]:
+                raise Fault(f"Container {self.id} is not paused")
+            self._go_on()
+        self.events.tell("unpause", self)
+
+    def _go_on(self) -> None:
+        self._freeze(False)
+        self.state.update(Status="running", Paused=False)
+        self.save()
+
+    def _freeze(self, frozen: bool) -> None:
+        """Freeze by the control group, or by a signal to each process."""
+        if self.running is None or (self.cgroup is not None and self.cgroup.freeze(frozen)):
+            return
+        self.running.freeze(frozen)
+
+    async def remove(self, force: bool, volumes: bool = False) -> None:
         """End it if `force` allows, and remove what is on disk. Raises Conflict if it runs."""
         async with self._lock:
             if self._removing:
@@ -302,57 +348,30 @@ class Container:
             self.record["Stopped"] = True
             self._stop_restarting()
         await self._end(SIGKILL, LAST_PATIENCE)
-        await self._clear()
+        await self._clear(volumes)
 
     async def _remove_self(self) -> None:
         if not self._removing:
             self._removing = True
-            await self._clear()
+            await self._clear(volumes=True)
 
-    async def _clear(self) -> None:
+    async def _clear(self, volumes: bool) -> None:
         """The record goes first: a crash in between leaves rubbish, never half a container."""
         (self.directory / "container.json").unlink(missing_ok=True)
         await asyncio.to_thread(rootfs.remove, self.directory)
-        self._gone(self)
+        self.gone = True
+        self._forget(self)
+        self.volumes.release(self.id, mountpoints.volumes_of(self.record.get("MountPoints", [])), volumes)
         self.events.tell("destroy", self)
-        self._tell(self._exits)
-        self._tell(self._removals)
+        self.waiting.removed(self._result())
 
     # -- waiting -----------------------------------------------------------------------------------------------
 
     def wait(self, condition: str) -> asyncio.Future[Record]:
         """Give a future for the answer of wait: `not-running`, `next-exit`, `removed`."""
-        future: asyncio.Future[Record] = asyncio.get_running_loop().create_future()
-        if condition == "removed":
-            self._removals.append(future)
-        elif condition == "next-exit" or self.running is not None or self.state["Restarting"]:
-            self._exits.append(future)
-        else:
-            future.set_result(self._result())
-        return future
+        over = self.running is None and not self.state["Restarting"]
+        return self.waiting.wait(condition, self._result() if over else None)
 
     def _result(self) -> Record:
         error = {"Message": self.state["Error"]} if self.state["Error"] else None
         return {"Error": error, "StatusCode": self.state["ExitCode"]}
-
-    def _tell(self, waiting: list[asyncio.Future[Record]]) -> None:
-        for future in waiting:
-            if not future.done():
-                future.set_result(self._result())
-        waiting.clear()
-
-    def _background(self, work: Any) -> None:
-        """Run something beside; the set keeps it from being collected."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-
-def _number(signal: str) -> int:
-    """Give a signal's number. Raises BadParameter in Docker's words."""
-    try:
-        return signals.parse(signal)
-    except ValueError:
-        if signal.isdigit() and int(signal):
-            raise BadParameter(f"the linux daemon does not support signal {signal}") from None
-        raise BadParameter(f"invalid signal: {signal}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import secrets
 import shutil
@@ -10,17 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine import checks, defaults, names, rootfs, store
-from dockerlab.engine.container import Container, Home
+from dockerlab.engine import capabilities, checks, defaults, mountpoints, names, rootfs, runspec, store
+from dockerlab.engine.container import Container
 from dockerlab.engine.faults import BadParameter, Conflict, Fault, NotFound
-from dockerlab.engine.filters import container_filter, missing
+from dockerlab.engine.filters import container_filter, missing, prune_filter
+from dockerlab.engine.home import Home, Means
 from dockerlab.engine.images import normal
 from dockerlab.engine.moments import nanoseconds, now
 
 if TYPE_CHECKING:
-    from dockerlab.engine.events import Events
     from dockerlab.engine.images import Image, Images
-    from dockerlab.engine.isolation import Rung
 
 __all__ = ["Containers"]
 
@@ -28,18 +28,22 @@ NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 DIGITS = set("0123456789abcdef")
 Record = dict[str, Any]
 Warnings = list[str]
+Filters = dict[str, list[str]]
 
 
 class Containers:
     """All containers under one directory."""
 
-    def __init__(self, root: Path, images: Images, rung: Rung, events: Events) -> None:
+    def __init__(self, root: Path, images: Images, means: Means) -> None:
         """Keep containers under `root`; `load` reads those that are there."""
         self.root = root
         self.images = images
-        self.events = events
-        self._home = Home(rung, events, self._forget)
+        self.means = means
+        self.events = means.events
+        self.volumes = means.volumes
+        self._home = Home(means, self.find, self._forget)
         self._all: dict[str, Container] = {}
+        images.in_use = lambda: [self._layers(container) for container in self._all.values()]
         self._names: dict[str, str] = {}
         root.mkdir(parents=True, exist_ok=True)
 
@@ -67,6 +71,15 @@ class Containers:
     def using(self, image: Image) -> int:
         """Count the containers of an image."""
         return sum(container.record["Image"] == image.id for container in self._all.values())
+
+    def base(self, container: Container) -> Path:
+        """Give the tree that a container's own was made from; its image may have been removed since."""
+        return self.images.trees.get(self._layers(container))
+
+    def _layers(self, container: Container) -> list[str]:
+        image = self.images.all.get(container.record["Image"])
+        known = container.record.get("Layers")
+        return known if known is not None else image.layers if image else []
 
     @staticmethod
     def age(container: Container) -> int:
@@ -102,14 +115,18 @@ class Containers:
         asked_host = body.get("HostConfig") or {}
         checks.container(body, asked_host)
         reference = body.get("Image") or ""
-        image = self.images.find(reference)
-        if image is None:
+        image = self.images.find(reference) if reference else None
+        if reference and image is None:
             raise NotFound(f"No such image: {normal(reference)}")
         identity = secrets.token_hex(32)
-        config = defaults.config(body, image.config, reference, identity[:12])
+        config = defaults.config(body, image.config if image else {}, reference, identity[:12])
         words = [*(config["Entrypoint"] or []), *(config["Cmd"] or [])]
         if not words or not words[0]:
             raise BadParameter("no command specified")
+        host = defaults.host_config(asked_host)
+        runspec.rlimits(host)
+        capabilities.allowed(host)
+        warnings = defaults.without_effect(asked_host, self.means.rung.name, bool(self.means.groups.places))
         name = self._reserve(name, identity)
         try:
             record = {
@@ -118,10 +135,12 @@ class Containers:
                 "Name": name,
                 "Path": words[0],
                 "Args": words[1:],
-                "Image": image.id,
+                "Image": image.id if image else "",
+                "Layers": image.layers if image else [],
                 "Config": config,
-                "HostConfig": defaults.host_config(asked_host),
+                "HostConfig": host,
                 "NetworkingConfig": body.get("NetworkingConfig") or {},
+                "MountPoints": mountpoints.made(config, host, self.volumes, self.find),
             }
             container = await self._make(record)
         except BaseException:
@@ -129,15 +148,19 @@ class Containers:
             raise
         self._all[identity] = container
         self.events.tell("create", container)
-        return container, defaults.without_effect(asked_host)
+        return container, warnings
 
     async def _make(self, record: Record) -> Container:
         directory = self.root / record["Id"]
         directory.mkdir()
-        source, hostname = self.images.rootfs(self.images.all[record["Image"]]), record["Config"]["Hostname"]
+        source = await asyncio.to_thread(self.images.trees.get, record["Layers"])
+        hostname = record["Config"]["Hostname"]
         await asyncio.to_thread(rootfs.prepare, source, directory / "rootfs", hostname)
+        await asyncio.to_thread(mountpoints.fill, directory / "rootfs", record["MountPoints"])
         container = Container.new(self._home, directory, record)
         container.save()
+        for name in mountpoints.volumes_of(record["MountPoints"]):
+            self.volumes.use(name, container.id)
         return container
 
     def _reserve(self, name: str, identity: str) -> str:
@@ -169,6 +192,21 @@ class Containers:
         container.record["Name"] = fresh
         container.save()
         self.events.tell("rename", container, oldName=f"/{before}")
+
+    async def prune(self, filters: Filters) -> tuple[Warnings, int]:
+        """Remove what has ended, or never began; give the ids, and the bytes that came free. Raises BadParameter."""
+        keep = prune_filter(filters)
+        names, freed = [], 0
+        for container in list(self):
+            if container.state["Running"] or not keep(container.record["Config"]["Labels"], self.age(container)):
+                continue
+            size = await asyncio.to_thread(rootfs.sizes, self.base(container), container.root)
+            with contextlib.suppress(Conflict):  # it has just been started, or is being removed
+                await container.remove(force=False)
+                names.append(container.id)
+                freed += size[0]
+        self.events.record("container", "prune", "", {"reclaimed": str(freed)})
+        return names, freed
 
     def _forget(self, container: Container) -> None:
         self._all.pop(container.id, None)

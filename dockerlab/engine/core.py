@@ -8,11 +8,14 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dockerlab.engine import store
+from dockerlab.engine import cgroups, store
 from dockerlab.engine.containers import Containers
 from dockerlab.engine.events import Events
+from dockerlab.engine.execs import Execs
+from dockerlab.engine.home import Means
 from dockerlab.engine.images import Images
 from dockerlab.engine.moments import now
+from dockerlab.engine.volumes import Volumes
 
 if TYPE_CHECKING:
     from dockerlab.engine.isolation import Rung
@@ -33,9 +36,13 @@ class Engine:
         os.set_inheritable(self._lock.fileno(), False)
         self.started = now()
         self.identity = self._identity()
-        self.images = Images(state / "images")
         self.events = Events()
-        self.containers = Containers(state / "containers", self.images, rung, self.events)
+        self.images = Images(state / "images", self.events)
+        self.volumes = Volumes(state / "volumes", self.events)
+        self.groups = cgroups.hierarchies()
+        means = Means(rung, self.events, self.volumes, self.groups)
+        self.containers = Containers(state / "containers", self.images, means)
+        self.execs = Execs()
 
     def _identity(self) -> str:
         """Give the id that this engine keeps for ever."""

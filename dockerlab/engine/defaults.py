@@ -121,21 +121,39 @@ HOST_CONFIG: dict[str, Any] = {
 }
 #: Docker leaves these out when nobody has set them.
 HOST_OMITTED = {"StorageOpt", "Tmpfs", "Sysctls", "Mounts", "Init", "Annotations"}
-#: What the practice engine acts on, or what needs no acting.
+#: What the practice engine acts on everywhere, or what needs no acting.
 OBEYED = {
+    "Annotations",
     "AutoRemove",
-    "RestartPolicy",
-    "LogConfig",
-    "NetworkMode",
-    "ConsoleSize",
-    "ShmSize",
-    "Runtime",
-    "Isolation",
-    "MaskedPaths",
-    "ReadonlyPaths",
-    "ContainerIDFile",
     "CgroupnsMode",
+    "ConsoleSize",
+    "ContainerIDFile",
+    "ExtraHosts",
     "IpcMode",
+    "Isolation",
+    "LogConfig",
+    "MaskedPaths",
+    "NetworkMode",
+    "OomScoreAdj",
+    "ReadonlyPaths",
+    "RestartPolicy",
+    "Runtime",
+    "ShmSize",
+    "Ulimits",
+    "Memory",
+    "MemorySwap",
+    "PublishAllPorts",
+}
+#: What it acts on where a container has a view of the machine of its own.
+SEPARATE = {
+    *("Binds", "CapAdd", "CapDrop", "GroupAdd", "Init", "Mounts", "PidMode", "ReadonlyRootfs"),
+    *("SecurityOpt", "Sysctls", "Tmpfs", "UTSMode", "VolumesFrom"),
+}
+#: What only root's namespaces can give.
+ROOTS = {"Devices", "Privileged"}
+#: What needs control groups.
+LIMITS = {
+    *("CpuPeriod", "CpuQuota", "CpuShares", "CpusetCpus", "CpusetMems", "MemoryReservation", "NanoCpus", "PidsLimit"),
 }
 
 
@@ -152,12 +170,19 @@ def config(asked: dict[str, Any], image: dict[str, Any], name: str, short_id: st
         if not made["Cmd"]:
             made["Cmd"] = image.get("Cmd")
         made["Entrypoint"] = image.get("Entrypoint")
-    for key in ("WorkingDir", "User", "StopSignal"):
+    made["Healthcheck"] = _health_check(made["Healthcheck"], image.get("Healthcheck"))
+    for key in ("WorkingDir", "User", "StopSignal", "Shell"):
         made[key] = made[key] or image.get(key) or CONFIG[key]
     for key in ("Volumes", "ExposedPorts"):
         made[key] = {**(image.get(key) or {}), **(made[key] or {})} or None
     made["Labels"] = {**(image.get("Labels") or {}), **(made["Labels"] or {})}
     return {key: value for key, value in made.items() if value is not None or key not in OMITTED}
+
+
+def _health_check(asked: dict[str, Any] | None, brought: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Fill up what was asked for with what the image brings; zeros are nothing, and left out."""
+    made = {**(brought or {}), **{key: value for key, value in (asked or {}).items() if value}}
+    return {key: value for key, value in made.items() if value} or None
 
 
 def host_config(asked: dict[str, Any]) -> dict[str, Any]:
@@ -185,10 +210,12 @@ def host_config(asked: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in made.items() if value is not None or key not in HOST_OMITTED}
 
 
-def without_effect(asked: dict[str, Any]) -> list[str]:
+def without_effect(asked: dict[str, Any], rung: str, limited: bool) -> list[str]:
     """Name the settings that are kept and shown, and that the practice engine does not act on."""
+    obeyed = OBEYED | (LIMITS if limited else set()) | (SEPARATE if rung != "plain" else set())
+    obeyed |= ROOTS if rung == "namespaces" else set()
     return [
         f"HostConfig.{key} is kept, and has no effect on the practice engine."
         for key, value in asked.items()
-        if key not in OBEYED and value and value != HOST_CONFIG.get(key) and value not in ("default", -1)
+        if key not in obeyed and value and value != HOST_CONFIG.get(key) and value not in ("default", -1)
     ]

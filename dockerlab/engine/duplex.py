@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import select
 
 __all__ = ["Duplex"]
 
 BLOCK = 1 << 16
+LOOK_SECONDS = 0.5
 
 
 class Duplex:
@@ -38,6 +40,14 @@ class Duplex:
         """Send bytes, and wait while the client is behind. Raises ConnectionError if it is gone."""
         self._writer.write(data)
         await self._writer.drain()
+
+    async def gone(self) -> None:
+        """Return when the client has closed both halves; one that has only ended its own may still be reading."""
+        handle = self._writer.get_extra_info("socket")
+        poller = select.poll()
+        poller.register(handle.fileno(), 0)
+        while not poller.poll(0):
+            await asyncio.sleep(LOOK_SECONDS)
 
     def end(self) -> None:
         """End our half: the client reads the end, and may still send."""

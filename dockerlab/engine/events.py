@@ -46,7 +46,7 @@ class Events:
         if kind in ("container", "image"):  # as all events were written before there were other kinds
             event |= {"status": action, "id": identity}
         if kind == "container":
-            event["from"] = about["image"]
+            event["from"] = about.get("image", "")
         event |= {
             "Type": kind,
             "Action": action,

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from dockerlab.engine import moments
 from dockerlab.engine.faults import BadParameter, NotFound
 from dockerlab.engine.images import normal
 
 if TYPE_CHECKING:
     from dockerlab.engine.container import Container
 
-__all__ = ["container_filter", "missing", "parse"]
+__all__ = ["container_filter", "fits_labels", "missing", "parse", "prune_filter"]
 
 STATES = ("created", "running", "paused", "restarting", "removing", "exited", "dead")
 HEALTH = ("none", "starting", "healthy", "unhealthy")
@@ -24,6 +25,7 @@ REFUSALS = {
     "health": "invalid filter 'health={item}': invalid value for health ({item}): must be one of " + ", ".join(HEALTH),
     "is-task": "invalid filter 'is-task=[{item}]'",
 }
+PRUNE = ("label", "label!", "until")
 Keep = Callable[["Container"], bool]
 Find = Callable[[str], "Container"]
 
@@ -48,6 +50,28 @@ def parse(text: str) -> dict[str, list[str]]:
         else:
             raise BadParameter("invalid filter")
     return out
+
+
+def fits_labels(labels: dict[str, str], filters: dict[str, list[str]]) -> bool:
+    """Hold labels against the filters `label` (each has to fit) and `label!` (none may)."""
+
+    def has(item: str) -> bool:
+        name, equals, value = item.partition("=")
+        return name in labels and (not equals or labels[name] == value)
+
+    return all(map(has, filters.get("label", []))) and not any(map(has, filters.get("label!", [])))
+
+
+def prune_filter(filters: dict[str, list[str]]) -> Callable[[dict[str, str], int], bool]:
+    """Make one function, of labels and a moment, of the filters of a prune. Raises BadParameter."""
+    for name in filters:
+        if name not in PRUNE:
+            raise BadParameter(f"invalid filter '{name}'")
+    until = filters.get("until", [])
+    if len(until) > 1:
+        raise BadParameter("more than one until filter specified")
+    last = moments.filtered(until[0]) if until else 0
+    return lambda labels, created: fits_labels(labels, filters) and (not last or created < last)
 
 
 def container_filter(filters: dict[str, list[str]], find: Find, order: Callable[[Container], int]) -> Keep:
@@ -129,9 +153,8 @@ def _port(ports: dict[str, Any] | None, item: str) -> bool:
 
 
 def _volume(one: Container, item: str) -> bool:
-    binds = one.record["HostConfig"].get("Binds") or []
-    places = {part for bind in binds for part in bind.split(":")[:2]}
-    return item in places or item in (one.record["Config"].get("Volumes") or {})
+    points = one.record.get("MountPoints", [])
+    return any(item in (point.get("Name"), point["Source"], point["Destination"]) for point in points)
 
 
 def _exited(one: Container, item: str) -> bool:
@@ -143,7 +166,7 @@ TESTS: dict[str, Callable[[Container, str], bool]] = {
     "before": lambda one, item: True,
     "expose": lambda one, item: bool(one.state["Running"]) and _port(one.record["Config"].get("ExposedPorts"), item),
     "exited": _exited,
-    "health": lambda one, item: item == "none",
+    "health": lambda one, item: item == (one.state.get("Health") or {}).get("Status", "none"),
     "id": lambda one, item: one.id.startswith(item.removeprefix("^")),
     "isolation": lambda one, item: True,  # Windows has several
     "is-task": lambda one, item: item in ("false", "0"),

@@ -1,113 +1,287 @@
-"""The image store: names, ids, and what list and inspect tell."""
+"""The image store: every image with its names. What it is made of lies in `layers` and `trees`."""
 
 from __future__ import annotations
 
-import shutil
+import asyncio
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine import store
-from dockerlab.engine.baseimage import find_busybox, make
-from dockerlab.engine.faults import BadParameter
+from dockerlab.engine import baseimage, oldstate, references, store
+from dockerlab.engine.faults import BadParameter, NotFound
+from dockerlab.engine.layers import Layers, chains
+from dockerlab.engine.moments import NEVER, now
+from dockerlab.engine.references import Reference, normal
+from dockerlab.engine.trees import Trees
 
-__all__ = ["Image", "Images", "normal"]
+if TYPE_CHECKING:
+    from dockerlab.engine.events import Events
+
+__all__ = ["Image", "Images", "missing", "normal", "written"]
 
 TAGS = ("busybox:latest", "alpine:latest")
-FILTERS = ("before", "dangling", "label", "reference", "since", "until")
+DIGITS = set("0123456789abcdef")
+WHOLE_ID = 64
+Record = dict[str, Any]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Image:
-    """One image, with its tree on disk."""
+    """One image. `document` is its configuration as it is on disk, under the digest that is its id."""
 
     id: str
-    tags: list[str]
-    created: str
-    size: int
-    config: dict[str, Any]
-    layers: list[str]
-    architecture: str
-    history: list[dict[str, Any]] = field(default_factory=list)
+    document: Record
+    sizes: list[int]  #: of each layer
+    tags: list[str] = field(default_factory=list)
+    digests: list[str] = field(default_factory=list)
+    parent: str = ""
+    tagged: str = NEVER
 
     @property
-    def directory(self) -> str:
-        """The name of its directory in the store."""
+    def hex(self) -> str:
+        """Its id without the algorithm: the name of its files."""
         return self.id.removeprefix("sha256:")
 
+    @property
+    def config(self) -> Record:
+        """What a container of it begins with: `Cmd`, `Env`, `Labels` and so on."""
+        return self.document.get("config") or {}
 
-def normal(name: str) -> str:
-    """Write a reference in its familiar form: `docker.io/library/x` is `x:latest`."""
-    name = name.removeprefix("docker.io/").removeprefix("library/")
-    return name if "@" in name or ":" in name.rpartition("/")[2] else f"{name}:latest"
+    @property
+    def layers(self) -> list[str]:
+        """The digests of its layers, the lowest first."""
+        return list((self.document.get("rootfs") or {}).get("diff_ids") or [])
+
+    @property
+    def history(self) -> list[Record]:
+        """Its steps, the oldest first."""
+        return self.document.get("history") or []
+
+    @property
+    def size(self) -> int:
+        """What the files in all layers hold."""
+        return sum(self.sizes)
+
+    @property
+    def created(self) -> str:
+        """When it was made."""
+        return str(self.document.get("created") or NEVER)
+
+    @property
+    def architecture(self) -> str:
+        """The machine that it is for."""
+        return str(self.document.get("architecture") or "")
+
+    @property
+    def names(self) -> list[str]:
+        """All that refers to it: tags and digests."""
+        return [*self.tags, *self.digests]
 
 
 class Images:
     """All images under one directory."""
 
-    def __init__(self, root: Path) -> None:
-        """Read what is there, and make the base image if it isn't."""
+    def __init__(self, root: Path, events: Events | None = None) -> None:
+        """Read what is there, and make the base image if there is none."""
         self.root = root
-        root.mkdir(parents=True, exist_ok=True)
+        self.events = events
+        self.loop: asyncio.AbstractEventLoop | None = None  #: where events are told, when a thread has news
+        self.lock = threading.RLock()
+        self.layers = Layers(root / "layers")
+        self.trees = Trees(root / "trees", self.layers)
         self.all: dict[str, Image] = {}
+        self.in_use: Callable[[], list[list[str]]] = list  #: layers of containers, whose image may be gone
+        self._held: list[set[str]] = []
         for path in sorted(root.glob("*.json")):
-            record = store.read(path)
-            if record and (root / record["id"].removeprefix("sha256:")).is_dir():
-                self.all[record["id"]] = Image(**record)
+            self._read(path)
+        for image, config in oldstate.images(root, self.layers, self.trees):
+            self.register(config, tags=image["tags"], known_as=image["id"])
+            oldstate.forget(root, image)
         if not self.all:
-            self._make_base()
+            self.register(baseimage.make(baseimage.find_busybox(), self.layers, self.trees), tags=list(TAGS))
 
-    def rootfs(self, image: Image) -> Path:
-        """Give the directory with an image's tree."""
-        return self.root / image.directory
+    def _read(self, path: Path) -> None:
+        record, config = store.read(path), store.read(path.with_suffix(".config"))
+        if isinstance(record, dict) and isinstance(config, dict) and "sizes" in record:
+            self.all[record["id"]] = Image(document=config, **record)
+
+    # -- finding -----------------------------------------------------------------------------------------------
 
     def find(self, name: str) -> Image | None:
         """Find an image by name, id, or the beginning of its id."""
-        reference = normal(name)
-        for image in self.all.values():
-            if reference in image.tags or name == image.id:
-                return image
+        if name in self.all:
+            return self.all[name]
         digits = name.removeprefix("sha256:")
-        if len(digits) >= 2 and set(digits) <= set("0123456789abcdef"):  # noqa: PLR2004
-            found = [image for image in self.all.values() if image.directory.startswith(digits)]
-            return found[0] if len(found) == 1 else None
+        if len(digits) == WHOLE_ID and set(digits) <= DIGITS:
+            return self.all.get(f"sha256:{digits}")
+        try:
+            wanted = references.parse(name).tagged()
+        except BadParameter:
+            wanted = None
+        with self.lock:
+            if wanted is not None and (image := self.named(wanted)) is not None:
+                return image
+            if digits and set(digits) <= DIGITS:
+                found = [image for image in self.all.values() if image.hex.startswith(digits)]
+                return found[0] if len(found) == 1 else None
         return None
 
-    def list(self, filters: dict[str, list[str]]) -> list[Image]:
-        """Give those that are wanted. Raises BadParameter for an unknown filter."""
-        for name in filters:
-            if name not in FILTERS:
-                raise BadParameter(f"invalid filter '{name}'")
-        found = []
+    def named(self, reference: Reference) -> Image | None:
+        """Find the image that has exactly this name; a digest counts more than a tag."""
+        digest = f"{reference.repository}@{reference.digest}"
         for image in self.all.values():
-            labels = image.config.get("Labels") or {}
-            references = filters.get("reference", [])
-            patterns = [*references, *(normal(one) for one in references)]
-            fits = not references or any(fnmatchcase(tag, pattern) for tag in image.tags for pattern in patterns)
-            wanted = [entry.partition("=") for entry in filters.get("label", [])]
-            fits &= all(name in labels and (not equals or labels[name] == value) for name, equals, value in wanted)
-            fits &= not any(word in ("true", "1") for word in filters.get("dangling", []))
-            if fits:
-                found.append(image)
-        return found
+            if digest in image.digests if reference.digest else str(reference) in image.tags:
+                return image
+        if reference.digest in self.all and any(
+            references.parse(tag).name == reference.name for tag in self.all[reference.digest].names
+        ):
+            return self.all[reference.digest]
+        return None
 
-    def _make_base(self) -> None:
-        fresh = self.root / "base.new"
-        shutil.rmtree(fresh, ignore_errors=True)
-        made = make(find_busybox(), fresh)
-        image = Image(
-            id=made.id,
-            tags=list(TAGS),
-            created=made.config["created"],
-            size=made.size,
-            config=made.config["config"],
-            layers=[made.layer],
-            architecture=made.config["architecture"],
-            history=made.config["history"],
-        )
-        target = self.rootfs(image)
-        shutil.rmtree(target, ignore_errors=True)
-        fresh.rename(target)
-        store.write(self.root / f"{image.directory}.json", {name: getattr(image, name) for name in image.__slots__})
-        self.all[image.id] = image
+    def need(self, name: str) -> Image:
+        """Find an image. Raises NotFound, or BadParameter for what can't be a name."""
+        image = self.find(name)
+        if image is None:
+            references.parse(name.removeprefix("sha256:")[: WHOLE_ID - 1])
+            raise missing(name)
+        return image
+
+    def rootfs(self, image: Image) -> Path:
+        """Give the directory with an image's tree, which nobody may write into."""
+        return self.trees.get(image.layers)
+
+    def config(self, image: Image) -> Record:
+        """Give what a container of it begins with."""
+        return image.config
+
+    def config_bytes(self, image: Image) -> bytes:
+        """Give its configuration as it is on disk, byte by byte."""
+        return (self.root / f"{image.hex}.config").read_bytes()
+
+    def children(self, image: Image) -> list[Image]:
+        """Give the images that were made from it."""
+        return [one for one in self.all.values() if one.parent == image.id]
+
+    def known_layers(self) -> set[str]:
+        """Give the layers of all images."""
+        return {layer for image in self.all.values() for layer in image.layers}
+
+    # -- names -------------------------------------------------------------------------------------------------
+
+    def tag(self, image: Image, reference: str | Reference, *, quiet: bool = False) -> None:
+        """Give an image a name, which another one then has no longer. Raises BadParameter."""
+        wanted = reference if isinstance(reference, Reference) else references.parse(reference)
+        name = str(wanted.tagged())
+        with self.lock:
+            for other in self.all.values():
+                if name in other.tags and other is not image:
+                    other.tags.remove(name)
+                    self._save(other)
+            if name not in image.tags:
+                image.tags = sorted([*image.tags, name])
+            image.tagged = now()
+            self._save(image)
+        if not quiet:
+            self.tell("tag", image, name)
+
+    def know_digest(self, image: Image, repository: str, digest: str) -> None:
+        """Remember under which digest a registry has an image."""
+        name = f"{repository}@{digest}"
+        with self.lock:
+            for other in self.all.values():
+                if name in other.digests and other is not image:
+                    other.digests.remove(name)
+                    self._save(other)
+            if name not in image.digests:
+                image.digests = sorted([*image.digests, name])
+                self._save(image)
+
+    def untag(self, image: Image, name: str) -> None:
+        """Take a tag or digest away."""
+        with self.lock:
+            image.tags = [tag for tag in image.tags if tag != name]
+            image.digests = [digest for digest in image.digests if digest != name]
+            self._save(image)
+
+    # -- coming and going --------------------------------------------------------------------------------------
+
+    def register(self, config: bytes, *, tags: list[str], parent: str = "", known_as: str = "") -> Image:
+        """Take an image whose layers are here, and make its tree; one that is known already is given as it is."""
+        identity = known_as or f"sha256:{hashlib.sha256(config).hexdigest()}"
+        document = json.loads(config)
+        diff_ids = list(document["rootfs"].get("diff_ids") or [])
+        self.trees.get(diff_ids)
+        sizes = [self.layers.get(diff_id).size for diff_id in diff_ids]
+        with self.lock:
+            image = self.all.get(identity)
+            if image is None:
+                image = Image(identity, document, sizes, parent=parent)
+                (self.root / f"{image.hex}.config").write_bytes(config)
+            self._save(image)
+            self.all[identity] = image
+            for tag in tags:
+                self.tag(image, tag, quiet=True)
+        return image
+
+    @contextmanager
+    def holding(self) -> Iterator[set[str]]:
+        """Give a set; the layers in it stay, although no image has them yet."""
+        held: set[str] = set()
+        self._held.append(held)
+        try:
+            yield held
+        finally:
+            self._held.remove(held)
+
+    def remove(self, image: Image) -> list[str]:
+        """Remove an image; give the chains of the layers that went with it, the newest first."""
+        with self.lock:
+            del self.all[image.id]
+            for suffix in ("json", "config"):
+                (self.root / f"{image.hex}.{suffix}").unlink(missing_ok=True)
+            for other in self.children(image):
+                other.parent = ""
+                self._save(other)
+            kept = [*(other.layers for other in self.all.values()), *self.in_use()]
+            left = {name for layers in kept for name in chains(layers)}
+            gone = [name for name in reversed(chains(image.layers)) if name not in left]
+            held = set().union(*self._held)
+            used = {diff_id for layers in kept for diff_id in layers} | held
+            if not held:
+                self.trees.keep_only(left)
+            self.layers.keep_only(used)
+        return gone
+
+    def _save(self, image: Image) -> None:
+        kept = {name: getattr(image, name) for name in image.__slots__ if name != "document"}
+        store.write(self.root / f"{image.hex}.json", kept)
+
+    def tell(self, action: str, image: Image | str, name: str) -> None:
+        """Tell an event of an image, from any thread."""
+        if self.events is None:
+            return
+        identity = image if isinstance(image, str) else image.id
+        labels = {} if isinstance(image, str) else image.config.get("Labels") or {}
+        about = ("image", action, identity, {**labels, "name": name})
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            if self.loop is not None:
+                self.loop.call_soon_threadsafe(self.events.record, *about)
+            return
+        self.events.record(*about)
+
+
+def missing(name: str) -> NotFound:
+    """Give Docker's words for an image that isn't there."""
+    return NotFound(f"No such image: {normal(name)}")
+
+
+def written(document: Record) -> bytes:
+    """Write a configuration as Docker does: sorted, without spaces."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")

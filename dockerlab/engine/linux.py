@@ -13,7 +13,7 @@ CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 MNT_DETACH = 2
-PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER = 1, 24, 36
+PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 24, 36, 38
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "armv7l": 218, "ppc64le": 203, "s390x": 217, "riscv64": 41}
 
@@ -67,10 +67,25 @@ def control(option: int, value: int) -> None:
     _check(_libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0), f"prctl {option}")
 
 
-def drop_capabilities() -> None:
-    """Take from this process, and all that it starts, the capabilities that Docker's containers don't have."""
+def setns(handle: int, kind: int) -> None:
+    """Enter a namespace that somebody else has."""
+    _check(_libc.setns(handle, kind), "setns")
+
+
+def set_domain_name(name: str) -> None:
+    """Set the NIS domain name of this namespace, which is what `domainname` tells."""
+    raw = name.encode()
+    _check(_libc.setdomainname(raw, len(raw)), "setdomainname")
+
+
+def drop_capabilities(kept: list[int] | None = None) -> None:
+    """Take from this process, and all that it starts, the capabilities that it is not to have.
+
+    Without a list it keeps those of Docker's containers.
+    """
+    allowed = CAPABILITIES if kept is None else set(kept)
     for capability in range(LAST_CAPABILITY + 1):
-        if capability not in CAPABILITIES and _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0:
+        if capability not in allowed and _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0:
             break  # past the last one that this kernel knows
 
 

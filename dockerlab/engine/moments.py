@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import time
 from calendar import timegm
 
 from dockerlab.engine.faults import Fault
 
-__all__ = ["NEVER", "ago", "asked", "nanoseconds", "now", "parameter", "written"]
+__all__ = ["NEVER", "ago", "asked", "filtered", "nanoseconds", "now", "parameter", "written"]
 
 NEVER = "0001-01-01T00:00:00Z"
 SECOND = 10**9
 MINUTE, HOUR, DAY = 60, 3600, 24
+DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|us|ns|s)")
+#: Go's units, in nanoseconds.
+UNITS = {"h": 3600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 
 def now() -> str:
@@ -50,6 +54,14 @@ def parameter(text: str) -> int:
         return asked(text)
     except ValueError:
         raise Fault(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+
+
+def filtered(text: str) -> int:
+    """Read a filter's `until`: a moment, or how long ago (`10m`, `1h30m`). Raises Fault."""
+    parts = DURATION.findall(text)
+    if parts and "".join(number + unit for number, unit in parts) == text:
+        return time.time_ns() - sum(int(float(number) * UNITS[unit]) for number, unit in parts)
+    return parameter(text if "T" in text or text.replace(".", "").isdigit() else f"{text}T00:00:00Z")
 
 
 def ago(text: str) -> str:

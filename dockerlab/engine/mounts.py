@@ -7,7 +7,7 @@ import socket
 from typing import Any
 
 from dockerlab.engine import linux
-from dockerlab.engine.protected import MASKED, READ_ONLY
+from dockerlab.engine.inside import inside
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2", "ptmx": "pts/ptmx"}
@@ -20,13 +20,23 @@ def enter_root(spec: dict[str, Any]) -> None:
     linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
     linux.bind(root, root)
     _proc(root)
-    _devices(root)
+    _devices(root, spec)
     if spec["rung"] == "namespaces":
         linux.mount("sysfs", f"{root}/sys", "sysfs", QUIET | linux.MS_RDONLY)
+    for entry in spec["mounts"]:
+        _mount(root, entry)
     linux.pivot_root(root)
-    socket.sethostname(spec["hostname"])
+    if spec["namespaces"].get("uts") == "new":
+        socket.sethostname(spec["hostname"])
+        if spec["domainname"]:
+            linux.set_domain_name(spec["domainname"])
+    for name, value in spec["sysctls"].items():
+        with open("/proc/sys/" + name.replace(".", "/"), "w") as file:  # noqa: PTH123
+            file.write(value)
     if spec["rung"] == "namespaces":
-        _protect()
+        _protect(spec)
+    if spec["readonly"]:
+        linux.mount("", "/", flags=linux.MS_BIND | linux.MS_REMOUNT | linux.MS_RDONLY)
 
 
 def _proc(root: str) -> None:
@@ -37,29 +47,52 @@ def _proc(root: str) -> None:
         linux.bind("/proc", f"{root}/proc")
 
 
-def _devices(root: str) -> None:
-    """The devices that every program counts on, and terminals of its own."""
+def _devices(root: str, spec: dict[str, Any]) -> None:
+    """The devices that every program counts on, terminals of its own, and those that were asked for."""
     dev = f"{root}/dev"
     linux.mount("tmpfs", dev, "tmpfs", linux.MS_NOSUID, "mode=755,size=65536k")
     for name in DEVICES:
-        os.close(os.open(f"{dev}/{name}", os.O_CREAT | os.O_WRONLY, 0o666))
+        _file(f"{dev}/{name}")
         linux.bind(f"/dev/{name}", f"{dev}/{name}")
     os.mkdir(f"{dev}/pts")  # noqa: PTH102
     own = "newinstance,ptmxmode=0666,mode=620"
     linux.mount("devpts", f"{dev}/pts", "devpts", linux.MS_NOSUID | linux.MS_NOEXEC, own)
     os.mkdir(f"{dev}/shm")  # noqa: PTH102
-    linux.mount("shm", f"{dev}/shm", "tmpfs", QUIET, "mode=1777,size=65536k")
+    linux.mount("shm", f"{dev}/shm", "tmpfs", QUIET, f"mode=1777,size={spec['shm_size']}")
     for name, target in LINKS.items():
         os.symlink(target, f"{dev}/{name}")  # noqa: PTH211
+    for device in spec["devices"]:
+        place = inside(root, device["target"])
+        _file(place)
+        linux.bind(device["source"], place)
 
 
-def _protect() -> None:
-    """Hide what tells or changes the machine; Docker's own lists."""
-    for path in MASKED:
+def _mount(root: str, entry: dict[str, Any]) -> None:
+    """Show a directory or file of this machine, or a new tmpfs, at a place in the container."""
+    place = inside(root, entry["target"])
+    if entry["kind"] == "tmpfs":
+        os.makedirs(place, exist_ok=True)  # noqa: PTH103
+        linux.mount("tmpfs", place, "tmpfs", entry["flags"], entry["data"])
+        return
+    if os.path.isdir(entry["source"]):  # noqa: PTH112
+        os.makedirs(place, exist_ok=True)  # noqa: PTH103
+    elif not os.path.exists(place):  # noqa: PTH110
+        _file(place)
+    linux.bind(entry["source"], place, linux.MS_RDONLY if entry["readonly"] else 0)
+
+
+def _file(place: str) -> None:
+    os.makedirs(os.path.dirname(place), exist_ok=True)  # noqa: PTH103, PTH120
+    os.close(os.open(place, os.O_CREAT | os.O_WRONLY, 0o666))
+
+
+def _protect(spec: dict[str, Any]) -> None:
+    """Hide what tells or changes the machine."""
+    for path in spec["masked"]:
         if os.path.isdir(path):  # noqa: PTH112
             linux.mount("tmpfs", path, "tmpfs", linux.MS_RDONLY)
         elif os.path.exists(path):  # noqa: PTH110
             linux.bind("/dev/null", path)
-    for path in READ_ONLY:
+    for path in spec["readonly_paths"]:
         if os.path.exists(path):  # noqa: PTH110
             linux.bind(path, path, linux.MS_RDONLY | QUIET)

@@ -17,7 +17,7 @@ from dockerlab.engine.moments import now
 
 __all__ = ["Exit", "Running", "Spec", "StartFailed", "adopt", "start"]
 
-START_SECONDS = 30
+START_SECONDS, LIMIT = 30, 1 << 20
 LOST = 137
 NEVER_IGNORED = {signals.SIGKILL, signals.SIGSTOP}
 
@@ -31,19 +31,45 @@ class StartFailed(Exception):
         self.code = code
 
 
+#: The beginning of every refusal to start a container, in Docker's words.
+WORDS = (
+    "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "
+    "unable to start container process: error during container init: "
+)
+
+
 @dataclass(slots=True)
 class Spec:
-    """What the shim is to start."""
+    """What the shim is to start; `namespaces` says of each kind `new`, or the path of the one to enter."""
 
     argv: list[str]
     env: dict[str, str]
     rootfs: str
     cwd: str
-    hostname: str
     rung: str
-    log_path: str
+    log_path: str = ""
+    words: str = WORDS
+    hostname: str = ""
+    domainname: str = ""
     tty: bool = False
+    size: list[int] = field(default_factory=list)
+    stdin: bool = False
     user: tuple[int, int] = (0, 0)
+    groups: list[int] = field(default_factory=list)
+    namespaces: dict[str, str] = field(default_factory=dict)
+    cgroups: list[str] = field(default_factory=list)
+    mounts: list[dict[str, Any]] = field(default_factory=list)
+    devices: list[dict[str, str]] = field(default_factory=list)
+    readonly: bool = False
+    masked: list[str] = field(default_factory=list)
+    readonly_paths: list[str] = field(default_factory=list)
+    shm_size: int = 64 << 20
+    sysctls: dict[str, str] = field(default_factory=dict)
+    caps: list[int] | None = None
+    no_new_privs: bool = False
+    rlimits: list[tuple[int, int, int]] = field(default_factory=list)
+    oom_score_adj: int = 0
+    beside: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +129,28 @@ class Running:
                 todo.append(child)
         return sorted(found)
 
+    def freeze(self, frozen: bool) -> None:
+        """Stop all of its processes where they are, or let them go on, by a signal to each."""
+        for pid in self.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signals.SIGSTOP if frozen else signals.SIGCONT)
+
+    def release(self) -> None:
+        """Let the shim begin to pass the output on: whoever is to have all of it is connected."""
+        if self.process is not None and self.process.stdin is not None:
+            self.process.stdin.close()
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect to its input and output. Raises OSError if it has just ended."""
+        place = os.open(self.directory, os.O_PATH | os.O_DIRECTORY)  # its path may be longer than a socket's may
+        try:
+            return await asyncio.open_unix_connection(f"/proc/self/fd/{place}/attach.sock", limit=LIMIT)
+        finally:
+            os.close(place)
+
 
 async def start(spec: Spec, directory: Path, rung: Rung) -> Running:
-    """Start a container. Raises StartFailed."""
+    """Start a container, whose output waits for `release`. Raises StartFailed."""
     for name in ("exit.json", "pid.json"):
         (directory / name).unlink(missing_ok=True)
     store.write(directory / "spec.json", asdict(spec))
@@ -113,7 +158,7 @@ async def start(spec: Spec, directory: Path, rung: Rung) -> Running:
         *SHIM,
         str(directory),
         env=SHIM_ENVIRONMENT,
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,

@@ -31,8 +31,16 @@ def top(pids: list[int], ps_args: str) -> Table:
         words = shlex.split(ps_args or "-ef")
     except ValueError as error:
         raise BadParameter(f"ps_args can't be read: {error}") from None
-    lines = _ps(words) if shutil.which("ps") else _own_ps(words, pids)
+    lines = _of(pids, words) if shutil.which("ps") else _own_ps(words, pids)
     return _filtered(lines, set(pids))
+
+
+def _of(pids: list[int], words: list[str]) -> list[str]:
+    """Ask for these processes alone; some options can't be used together with such a list."""
+    try:
+        return _ps([*words, "-q" + ",".join(map(str, pids))])
+    except PsFailed:
+        return _ps(words)
 
 
 def _ps(words: list[str]) -> list[str]:

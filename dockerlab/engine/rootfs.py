@@ -10,7 +10,9 @@ import shutil
 import stat
 from pathlib import Path
 
-__all__ = ["prepare", "remove", "sizes", "user_of"]
+from dockerlab.engine.inside import inside
+
+__all__ = ["IGNORED", "home_of", "prepare", "remove", "sizes", "user_of"]
 
 HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 #: The engine's own files, which are nothing that a container wrote.
@@ -94,27 +96,39 @@ def _files(root: Path) -> list[tuple[str, os.stat_result]]:
     return found
 
 
-def user_of(target: Path, user: str) -> tuple[int, int]:
-    """Read `User`: a name or number, and perhaps a group after a colon. Raises LookupError in Docker's words."""
-    if not user:
-        return 0, 0
-    name, _, group = user.partition(":")
-    users, groups = _table(target / "etc/passwd"), _table(target / "etc/group")
+def user_of(target: Path, user: str) -> tuple[tuple[int, int], list[int]]:
+    """Read `User`: a name or number, and perhaps a group after a colon; give its ids, and its further groups.
+
+    Raises LookupError in Docker's words.
+    """
+    name, _, group = (user or "0").partition(":")
+    users, groups = _table(target, "etc/passwd"), _table(target, "etc/group")
     row = next((row for row in users if name in (row[0], row[2])), None)
     if row is None and not name.isdigit():
         raise LookupError(f"unable to find user {name}: no matching entries in passwd file")
     uid, gid = (int(row[2]), int(row[3])) if row else (int(name), 0)
+    more = [int(one[2]) for one in groups if row and row[0] in "".join(one[3:4]).split(",") and int(one[2]) != gid]
     if group:
         line = next((row for row in groups if group in (row[0], row[2])), None)
         if line is None and not group.isdigit():
             raise LookupError(f"unable to find group {group}: no matching entries in group file")
-        gid = int(line[2]) if line else int(group)
-    return uid, gid
+        gid, more = int(line[2]) if line else int(group), []
+    return (uid, gid), more
 
 
-def _table(path: Path) -> list[list[str]]:
-    """Read a table of the image's; a link in its place could lead out of the tree, so it isn't followed."""
-    if path.is_symlink() or not path.is_file():
+def home_of(target: Path, user: str) -> str:
+    """Give a user's home directory; one that the image doesn't know has `/`."""
+    name = (user or "0").partition(":")[0]
+    row = next((row for row in _table(target, "etc/passwd") if name in (row[0], row[2])), None)
+    if row is None:
+        return "/root" if name in ("0", "root") else "/"
+    return row[5] if len(row) > 5 and row[5] else "/"  # noqa: PLR2004
+
+
+def _table(target: Path, name: str) -> list[list[str]]:
+    """Read a table of the image's, whose links are followed within its tree."""
+    path = Path(inside(str(target), name))
+    if not path.is_file():
         return []
     rows = [line.split(":") for line in path.read_text(errors="replace").splitlines()]
     return [row for row in rows if len(row) >= 3 and row[2].isdigit()]  # noqa: PLR2004

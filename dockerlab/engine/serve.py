@@ -42,6 +42,7 @@ async def _run(engine: Engine, where: Place, idle: float) -> None:
     loop, over = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, over.set)
+    engine.images.loop = loop
     engine.containers.load()
     server = Server(engine, HANDLERS, left_out)
     where.socket.unlink(missing_ok=True)

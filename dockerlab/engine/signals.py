@@ -4,29 +4,41 @@ from __future__ import annotations
 
 import signal
 
-__all__ = ["parse", "usable"]
+from dockerlab.engine.faults import BadParameter
+
+__all__ = ["number", "parse", "usable"]
 
 
 def parse(text: str) -> int:
     """Give a signal's number: `TERM`, `SIGTERM`, `15`, `RTMIN+3` are understood. Raises ValueError for others."""
     word = str(text).strip().upper()
     if word.isdigit():
-        number = int(word)
-        if 0 < number < signal.NSIG:
-            return number
+        value = int(word)
+        if 0 < value < signal.NSIG:
+            return value
         raise ValueError(text)
     word = word.removeprefix("SIG")
     for base, sign in (("RTMIN", "+"), ("RTMAX", "-")):
         if word.startswith(base):
             _, _, offset = word.partition(sign)
-            number = int(getattr(signal, f"SIG{base}")) + (int(f"{sign}{offset}") if offset.isdigit() else 0)
-            if signal.SIGRTMIN <= number <= signal.SIGRTMAX and (not offset or offset.isdigit()):
-                return number
+            value = int(getattr(signal, f"SIG{base}")) + (int(f"{sign}{offset}") if offset.isdigit() else 0)
+            if signal.SIGRTMIN <= value <= signal.SIGRTMAX and (not offset or offset.isdigit()):
+                return value
             raise ValueError(text)
     found = getattr(signal, f"SIG{word}", None)
     if not isinstance(found, signal.Signals):
         raise ValueError(text)
     return int(found)
+
+
+def number(text: str) -> int:
+    """Give the number of a signal that a client names. Raises BadParameter in Docker's words."""
+    try:
+        return parse(text)
+    except ValueError:
+        if text.isdigit() and int(text):
+            raise BadParameter(f"the linux daemon does not support signal {text}") from None
+        raise BadParameter(f"invalid signal: {text}") from None
 
 
 def usable(text: str) -> bool:

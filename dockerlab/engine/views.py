@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine import nets, rootfs
@@ -9,14 +10,10 @@ from dockerlab.engine.moments import NEVER, ago, nanoseconds
 
 if TYPE_CHECKING:
     from dockerlab.engine.container import Container
-    from dockerlab.engine.images import Image, Images
 
 __all__ = [
     "command",
     "host_config",
-    "image_history",
-    "image_inspect",
-    "image_summary",
     "inspect",
     "networks",
     "sizes",
@@ -26,6 +23,7 @@ __all__ = [
 ]
 
 SECOND = 10**9
+HEALTH = {"starting": " (health: starting)", "healthy": " (healthy)", "unhealthy": " (unhealthy)"}
 Version = tuple[int, ...]
 Record = dict[str, Any]
 EMPTY_ENDPOINT: Record = {
@@ -69,8 +67,10 @@ SETTINGS: Record = {
 def status(container: Container) -> str:
     """Give the human phrase: `Up 2 minutes`, `Exited (0) 3 seconds ago`, `Created`."""
     state = container.state
-    if state["Status"] == "running":
-        return f"Up {ago(state['StartedAt'])}"
+    if state["Status"] in ("running", "paused"):
+        health = (state.get("Health") or {}).get("Status", "none")
+        more = " (Paused)" if state["Paused"] else HEALTH.get(health, "")
+        return f"Up {ago(state['StartedAt'])}{more}"
     if state["Status"] == "restarting":
         return f"Restarting ({state['ExitCode']}) {ago(state['FinishedAt'])} ago"
     if state["Status"] == "created" or state["FinishedAt"] == NEVER:
@@ -173,112 +173,9 @@ def host_config(kept: Record, version: Version) -> Record:
     return made
 
 
-def sizes(container: Container, images: Images) -> tuple[int, int]:
-    """Measure what a container wrote, and all that it has."""
-    image = images.all.get(container.record["Image"])
-    return rootfs.sizes(images.rootfs(image) if image is not None else container.root, container.root)
-
-
-# -- images --------------------------------------------------------------------------------------------------
-
-IMAGE_CONFIG: Record = {
-    "Hostname": "",
-    "Domainname": "",
-    "User": "",
-    "AttachStdin": False,
-    "AttachStdout": False,
-    "AttachStderr": False,
-    "Tty": False,
-    "OpenStdin": False,
-    "StdinOnce": False,
-    "Env": None,
-    "Cmd": None,
-    "Image": "",
-    "Volumes": None,
-    "WorkingDir": "",
-    "Entrypoint": None,
-    "OnBuild": None,
-    "Labels": None,
-}
-#: From 1.50 on an image's configuration has no fields that only a container uses.
-CONTAINER_ONLY = {
-    "Hostname",
-    "Domainname",
-    "AttachStdin",
-    "AttachStdout",
-    "AttachStderr",
-    "Tty",
-    "OpenStdin",
-    "StdinOnce",
-    "Image",
-}
-
-
-def image_summary(image: Image, version: Version, containers: int) -> Record:
-    """Make one item of the image list."""
-    made = {
-        "Containers": containers if version >= (1, 51) else -1,
-        "Created": nanoseconds(image.created) // SECOND,
-        "Id": image.id,
-        "Labels": image.config.get("Labels"),
-        "ParentId": "",
-        "RepoDigests": [] if version >= (1, 43) else None,
-        "RepoTags": image.tags,
-        "SharedSize": -1,
-        "Size": image.size,
-    }
-    if version < (1, 44):
-        made["VirtualSize"] = image.size
-    return made
-
-
-def image_inspect(image: Image, version: Version, directory: str) -> Record:
-    """Make the whole document of an image."""
-    config = {**IMAGE_CONFIG, **image.config}
-    if version >= (1, 50):
-        config = {key: config[key] for key in sorted(config) if key not in CONTAINER_ONLY}
-    made: Record = {
-        "Id": image.id,
-        "RepoTags": image.tags,
-        "RepoDigests": [],
-        "Parent": "",
-        "Comment": "",
-        "Created": image.created,
-    }
-    if version < (1, 45):
-        made |= {"Container": "", "ContainerConfig": dict(IMAGE_CONFIG)}
-    made |= {
-        "DockerVersion": "",
-        "Author": "",
-        "Architecture": image.architecture,
-        "Os": "linux",
-        "Size": image.size,
-    }
-    if version < (1, 44):
-        made["VirtualSize"] = image.size
-    return made | {
-        "GraphDriver": {"Data": {"RootDir": directory}, "Name": "copy"},
-        "RootFS": {"Type": "layers", "Layers": image.layers},
-        "Metadata": {"LastTagTime": NEVER},
-        "Config": config,
-    }
-
-
-def image_history(image: Image) -> list[Record]:
-    """Tell how an image was made, the last step first; only the newest step has an id."""
-    steps = []
-    for number, step in enumerate(reversed(image.history)):
-        steps.append(
-            {
-                "Comment": step.get("comment", ""),
-                "Created": nanoseconds(step["created"]) // SECOND,
-                "CreatedBy": step.get("created_by", ""),
-                "Id": image.id if not number else "<missing>",
-                "Size": 0 if step.get("empty_layer") else image.size,
-                "Tags": image.tags if not number else None,
-            }
-        )
-    return steps
+def sizes(container: Container, base: Path) -> tuple[int, int]:
+    """Give what a container wrote over its image's tree, and all that it has."""
+    return rootfs.sizes(base, container.root)
 
 
 def waited(told: Record, version: tuple[int, ...]) -> Record:

@@ -64,7 +64,7 @@ def _load(host: str, kind: str, name: str) -> tuple[int, object]:
     """Import a tree, made here, as an image."""
     with tempfile.TemporaryDirectory(prefix="peers-") as place, tempfile.TemporaryFile() as file:
         root = Path(place, "root")
-        baseimage.make(baseimage.find_busybox(), root)
+        baseimage.plant(baseimage.find_busybox(), root)
         if kind == "python":
             _python(root)
         elif kind == "alpine":

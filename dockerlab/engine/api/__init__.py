@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from dockerlab.engine.api import containers, events, images, networks, system, volumes
+from dockerlab.engine.api import (
+    archive,
+    containers,
+    events,
+    execs,
+    images,
+    networks,
+    plugins,
+    stats,
+    streams,
+    system,
+    volumes,
+)
 from dockerlab.engine.faults import Fault, NotServed, Unavailable
 
 if TYPE_CHECKING:
@@ -20,8 +32,13 @@ HANDLERS: dict[str, Callable[[Engine, Request], Awaitable[Answer]]] = {
     **events.HANDLERS,
     **images.HANDLERS,
     **containers.HANDLERS,
+    **streams.HANDLERS,
+    **execs.HANDLERS,
+    **archive.HANDLERS,
+    **stats.HANDLERS,
     **networks.HANDLERS,
     **volumes.HANDLERS,
+    **plugins.HANDLERS,
 }
 
 SWARM = "a swarm needs managers and workers; a lone engine answers as Docker does on a lone node"

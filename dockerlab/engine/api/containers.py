@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from dockerlab.engine import logs, moments, proctable, tarstore, views
-from dockerlab.engine.faults import BadParameter, Conflict, Fault, NotFound
+from dockerlab.engine import checks, logs, moments, proctable, tarstore, updates, views
+from dockerlab.engine.api.streams import FRAMED, RAW
+from dockerlab.engine.api.threads import threaded
+from dockerlab.engine.faults import BadParameter, Conflict, Fault
 from dockerlab.engine.filters import parse
 from dockerlab.engine.messages import Answer, Request, done, json_answer, stream
 
@@ -25,18 +27,20 @@ __all__ = [
     "container_kill",
     "container_list",
     "container_logs",
+    "container_pause",
+    "container_prune",
     "container_rename",
     "container_restart",
     "container_start",
     "container_stop",
     "container_top",
+    "container_unpause",
+    "container_update",
     "container_wait",
-    "exec_inspect",
 ]
 
 NOTHING = 7  #: bytes of a body that says nothing, such as `null` with line ends
 CONDITIONS = ("not-running", "next-exit", "removed")
-FRAMED, RAW = "application/vnd.docker.multiplexed-stream", "application/vnd.docker.raw-stream"
 
 
 async def container_list(engine: Engine, request: Request) -> Answer:
@@ -53,6 +57,7 @@ async def container_list(engine: Engine, request: Request) -> Answer:
 
 async def container_create(engine: Engine, request: Request) -> Answer:
     """POST /containers/create."""
+    checks.platform(request.text("platform"))
     container, warnings = await engine.containers.create(request.text("name"), request.json())
     return json_answer({"Id": container.id, "Warnings": warnings}, 201)
 
@@ -65,7 +70,7 @@ async def container_inspect(engine: Engine, request: Request) -> Answer:
 
 
 async def _sizes(engine: Engine, container: Container) -> tuple[int, int]:
-    return await asyncio.to_thread(views.sizes, container, engine.images)
+    return await asyncio.to_thread(views.sizes, container, engine.containers.base(container))
 
 
 async def container_top(engine: Engine, request: Request) -> Answer:
@@ -108,21 +113,7 @@ async def container_export(engine: Engine, request: Request) -> Answer:
     """GET /containers/{id}/export."""
     container = engine.containers.find(request.id)
     engine.events.tell("export", container)
-    return stream(_threaded(tarstore.export(container.root)), "application/octet-stream")
-
-
-async def _threaded(blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Read blocks in a thread, a quarter of a megabyte at a time."""
-
-    def gather() -> bytes:
-        parts, size = [], 0
-        while size < 1 << 18 and (block := next(blocks, None)) is not None:
-            parts.append(block)
-            size += len(block)
-        return b"".join(parts)
-
-    while data := await asyncio.to_thread(gather):
-        yield data
+    return stream(threaded(tarstore.export(container.root)), "application/octet-stream")
 
 
 async def container_start(engine: Engine, request: Request) -> Answer:
@@ -190,13 +181,32 @@ async def container_delete(engine: Engine, request: Request) -> Answer:
     """DELETE /containers/{id}."""
     if request.flag("link"):
         raise Fault("legacy links are left out of the practice engine")
-    await engine.containers.find(request.id).remove(force=request.flag("force"))
+    await engine.containers.find(request.id).remove(force=request.flag("force"), volumes=request.flag("v"))
     return done()
 
 
-async def exec_inspect(engine: Engine, request: Request) -> Answer:
-    """GET /exec/{id}/json: there is no way yet to make one."""
-    raise NotFound(f"No such exec instance: {request.id}")
+async def container_pause(engine: Engine, request: Request) -> Answer:
+    """POST /containers/{id}/pause."""
+    await engine.containers.find(request.id).pause()
+    return done()
+
+
+async def container_unpause(engine: Engine, request: Request) -> Answer:
+    """POST /containers/{id}/unpause."""
+    await engine.containers.find(request.id).unpause()
+    return done()
+
+
+async def container_update(engine: Engine, request: Request) -> Answer:
+    """POST /containers/{id}/update."""
+    container = engine.containers.find(request.id)
+    return json_answer({"Warnings": updates.update(container, request.json()) or None})
+
+
+async def container_prune(engine: Engine, request: Request) -> Answer:
+    """POST /containers/prune."""
+    names, freed = await engine.containers.prune(parse(request.text("filters")))
+    return json_answer({"ContainersDeleted": names or None, "SpaceReclaimed": freed})
 
 
 HANDLERS = {
@@ -213,5 +223,8 @@ HANDLERS = {
     "ContainerRename": container_rename,
     "ContainerWait": container_wait,
     "ContainerDelete": container_delete,
-    "ExecInspect": exec_inspect,
+    "ContainerPause": container_pause,
+    "ContainerUnpause": container_unpause,
+    "ContainerUpdate": container_update,
+    "ContainerPrune": container_prune,
 }

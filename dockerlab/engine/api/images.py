@@ -1,44 +1,214 @@
-"""Handlers of the image operations."""
+"""Handlers of the image operations, apart from those that speak with a registry."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine import views
-from dockerlab.engine.faults import NotFound
+from dockerlab.engine import archives, commit, image_list, image_removal, image_views, importing, references
+from dockerlab.engine.api.threads import threaded
+from dockerlab.engine.faults import BadParameter, Fault, NotFound, NotServed
 from dockerlab.engine.filters import parse
-from dockerlab.engine.images import normal
-from dockerlab.engine.messages import Answer, Request, json_answer
+from dockerlab.engine.instructions import changed
+from dockerlab.engine.messages import Answer, Request, json_answer, json_lines, stream
 
 if TYPE_CHECKING:
     from dockerlab.engine.core import Engine
-    from dockerlab.engine.images import Image
 
-__all__ = ["HANDLERS", "image_history", "image_inspect", "image_list"]
+__all__ = [
+    "HANDLERS",
+    "image_commit",
+    "image_delete",
+    "image_get",
+    "image_get_all",
+    "image_history",
+    "image_import",
+    "image_inspect",
+    "image_list_",
+    "image_load",
+    "image_prune",
+    "image_search",
+    "image_tag",
+    "trouble",
+]
+
+SHARED_SIZE = (1, 42)
+Record = dict[str, Any]
 
 
-async def image_list(engine: Engine, request: Request) -> Answer:
+async def image_list_(engine: Engine, request: Request) -> Answer:
     """GET /images/json."""
-    found = engine.images.list(parse(request.text("filters")))
-    return json_answer([views.image_summary(image, request.version, engine.containers.using(image)) for image in found])
+    filters = parse(request.text("filters"))
+    found = image_list.listed(engine.images, filters, request.flag("all"))
+    sized = request.flag("shared-size") and request.version >= SHARED_SIZE
+    made = []
+    for image in found:
+        shared = image_views.shared(image, engine.images) if sized else -1
+        told = image_views.summary(image, request.version, engine.containers.using(image), shared)
+        made.append(image_list.shown(told, filters))
+    return json_answer(made)
 
 
 async def image_inspect(engine: Engine, request: Request) -> Answer:
     """GET /images/{name}/json."""
-    image = _find(engine, request)
-    return json_answer(views.image_inspect(image, request.version, str(engine.images.rootfs(image))))
+    image = engine.images.need(request.id)
+    directory = await asyncio.to_thread(engine.images.rootfs, image)
+    return json_answer(image_views.inspect(image, request.version, str(directory)))
 
 
 async def image_history(engine: Engine, request: Request) -> Answer:
     """GET /images/{name}/history."""
-    return json_answer(views.image_history(_find(engine, request)))
+    return json_answer(image_views.history(engine.images.need(request.id), engine.images))
 
 
-def _find(engine: Engine, request: Request) -> Image:
-    image = engine.images.find(request.id)
-    if image is None:
-        raise NotFound(f"No such image: {normal(request.id)}")
-    return image
+async def image_tag(engine: Engine, request: Request) -> Answer:
+    """POST /images/{name}/tag."""
+    image = engine.images.need(request.id)
+    if not request.text("repo"):
+        return Answer(200)
+    engine.images.tag(image, references.parse_tag(request.text("repo"), request.text("tag")))
+    return Answer(201)
 
 
-HANDLERS = {"ImageList": image_list, "ImageInspect": image_inspect, "ImageHistory": image_history}
+async def image_delete(engine: Engine, request: Request) -> Answer:
+    """DELETE /images/{name}."""
+    told = image_removal.remove(
+        engine.images,
+        engine.containers,
+        request.id,
+        force=request.flag("force"),
+        keep_parents=request.flag("noprune"),
+    )
+    return json_answer(told)
+
+
+async def image_prune(engine: Engine, request: Request) -> Answer:
+    """POST /images/prune."""
+    told, freed = image_removal.prune(engine.images, engine.containers, parse(request.text("filters")))
+    engine.events.record("image", "prune", "", {"reclaimed": str(freed)})
+    return json_answer({"ImagesDeleted": told or None, "SpaceReclaimed": freed})
+
+
+async def image_get(engine: Engine, request: Request) -> Answer:
+    """GET /images/{name}/get."""
+    return _saved(engine, [request.id], f"No such image: {request.id}")
+
+
+async def image_get_all(engine: Engine, request: Request) -> Answer:
+    """GET /images/get."""
+    return _saved(
+        engine,
+        [name for names in request.query.get("names", []) for name in names.split(",") if name],
+        "reference does not exist",
+    )
+
+
+def _saved(engine: Engine, names: list[str], refusal: str) -> Answer:
+    wanted: dict[str, list[str]] = {}
+    for name in names:
+        image = engine.images.find(name)
+        if image is None:
+            raise NotFound(refusal)
+        tag = references.familiar(name)
+        wanted.setdefault(image.id, []).extend([tag] if tag in image.tags else [])
+    chosen = [(engine.images.all[identity], tags) for identity, tags in wanted.items()]
+    for image, _ in chosen:
+        engine.images.tell("save", image, image.id)
+    return stream(threaded(archives.save(engine.images, chosen)), "application/x-tar")
+
+
+async def image_load(engine: Engine, request: Request) -> Answer:
+    """POST /images/load: a line for each image."""
+    upload = request.upload or io.BytesIO()
+
+    async def lines() -> AsyncIterator[Record]:
+        try:
+            for text in await asyncio.to_thread(lambda: list(archives.load(engine.images, upload))):
+                yield {"stream": text}
+        except Fault as fault:
+            yield trouble(str(fault))
+
+    return json_lines(lines())
+
+
+def trouble(text: str) -> Record:
+    """Tell, in a stream that has begun, that something went wrong."""
+    return {"errorDetail": {"message": text}, "error": text}
+
+
+async def image_import(engine: Engine, request: Request) -> Answer:
+    """POST /images/create with `fromSrc`: a file tree, as a tar, becomes an image."""
+    if request.text("fromSrc") != "-":
+        raise NotServed("the practice engine imports what is sent to it (fromSrc=-), and fetches nothing by itself")
+    reference = None
+    if request.text("repo"):
+        reference = references.parse_tag(request.text("repo"), request.text("tag"))
+    config = changed({}, request.query.get("changes", []))
+    message = request.text("message") or "Imported from -"
+    upload = request.upload or io.BytesIO()
+
+    async def lines() -> AsyncIterator[Record]:
+        try:
+            image = await asyncio.to_thread(importing.take, engine.images, upload, config, message, reference)
+        except Fault as fault:
+            yield trouble(str(fault))
+        else:
+            yield {"status": image.id}
+
+    return json_lines(lines())
+
+
+async def image_commit(engine: Engine, request: Request) -> Answer:
+    """POST /commit: a container's files and configuration become an image."""
+    name = request.text("container")
+    if not name:
+        raise BadParameter('invalid name or ID supplied: ""')
+    container = engine.containers.find(name)
+    reference = None
+    if request.text("repo"):
+        reference = references.parse_tag(request.text("repo"), request.text("tag"))
+    asked = json.loads(request.body) if request.body.strip() else {}
+    config = commit.config_of(container, asked if isinstance(asked, dict) else {}, request.query.get("changes", []))
+    pause = request.flag("pause", True) and container.state["Status"] == "running"
+    if pause:
+        await container.pause()
+    try:
+        image = await asyncio.to_thread(
+            commit.of_container,
+            engine.images,
+            container,
+            config,
+            author=request.text("author"),
+            comment=request.text("comment"),
+        )
+    finally:
+        if pause:
+            await container.unpause()
+    if reference is not None:
+        engine.images.tag(image, reference)
+    engine.events.tell("commit", container, comment=request.text("comment"), imageID=image.id)
+    return json_answer({"Id": image.id}, 201)
+
+
+async def image_search(engine: Engine, request: Request) -> Answer:
+    """GET /images/search."""
+    raise NotServed("the practice engine knows no index to search: Docker asks Docker Hub for this")
+
+
+HANDLERS = {
+    "ImageList": image_list_,
+    "ImageInspect": image_inspect,
+    "ImageHistory": image_history,
+    "ImageTag": image_tag,
+    "ImageDelete": image_delete,
+    "ImagePrune": image_prune,
+    "ImageGet": image_get,
+    "ImageGetAll": image_get_all,
+    "ImageLoad": image_load,
+    "ImageCreate": image_import,
+    "ImageCommit": image_commit,
+    "ImageSearch": image_search,
+}

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from dockerlab.engine import facts, usage
+from dockerlab.engine.faults import BadParameter
 from dockerlab.engine.messages import Answer, Request, json_answer
 
 if TYPE_CHECKING:
@@ -39,7 +40,11 @@ async def info(engine: Engine, request: Request) -> Answer:
 
 async def data_usage(engine: Engine, request: Request) -> Answer:
     """GET /system/df."""
-    return json_answer(await asyncio.to_thread(usage.data_usage, engine, request.version))
+    kinds = request.query.get("type", [])
+    for kind in kinds:
+        if kind not in usage.KINDS:
+            raise BadParameter(f"unknown object type: {kind}")
+    return json_answer(await asyncio.to_thread(usage.data_usage, engine, request.version, kinds))
 
 
 HANDLERS = {

@@ -1,26 +1,57 @@
-"""Handlers of the volume operations: there are no volumes yet."""
+"""Handlers of the volume operations."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dockerlab.engine.faults import NotFound
-from dockerlab.engine.messages import Answer, Request, json_answer
+from dockerlab.engine.filters import parse
+from dockerlab.engine.messages import Answer, Request, done, json_answer
 
 if TYPE_CHECKING:
     from dockerlab.engine.core import Engine
 
-__all__ = ["HANDLERS", "volume_inspect", "volume_list"]
+__all__ = ["HANDLERS", "volume_create", "volume_delete", "volume_inspect", "volume_list", "volume_prune"]
+
+SINCE_ALL = (1, 42)  #: from here on prune leaves volumes with names alone
 
 
 async def volume_list(engine: Engine, request: Request) -> Answer:
     """GET /volumes."""
-    return json_answer({"Volumes": [], "Warnings": None})
+    found = engine.volumes.list(parse(request.text("filters")))
+    return json_answer({"Volumes": found, "Warnings": None})
+
+
+async def volume_create(engine: Engine, request: Request) -> Answer:
+    """POST /volumes/create."""
+    body = request.json()
+    made = engine.volumes.create(
+        body.get("Name") or "", body.get("Driver") or "", body.get("DriverOpts") or {}, body.get("Labels")
+    )
+    return json_answer(made, 201)
 
 
 async def volume_inspect(engine: Engine, request: Request) -> Answer:
     """GET /volumes/{name}."""
-    raise NotFound(f"get {request.id}: no such volume")
+    return json_answer(engine.volumes.find(request.id))
 
 
-HANDLERS = {"VolumeList": volume_list, "VolumeInspect": volume_inspect}
+async def volume_delete(engine: Engine, request: Request) -> Answer:
+    """DELETE /volumes/{name}."""
+    engine.volumes.remove(request.id, force=request.flag("force"))
+    return done()
+
+
+async def volume_prune(engine: Engine, request: Request) -> Answer:
+    """POST /volumes/prune."""
+    only = request.version >= SINCE_ALL
+    names, freed = engine.volumes.prune(parse(request.text("filters")), only)
+    return json_answer({"VolumesDeleted": names, "SpaceReclaimed": freed})
+
+
+HANDLERS = {
+    "VolumeList": volume_list,
+    "VolumeCreate": volume_create,
+    "VolumeInspect": volume_inspect,
+    "VolumeDelete": volume_delete,
+    "VolumePrune": volume_prune,
+}

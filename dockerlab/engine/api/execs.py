@@ -1,0 +1,69 @@
+"""Handlers of the exec operations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dockerlab.engine import attach
+from dockerlab.engine.api.streams import FRAMED, RAW, TELLS_FRAMES, size
+from dockerlab.engine.faults import BadParameter, Conflict
+from dockerlab.engine.messages import Answer, Request, json_answer
+from dockerlab.engine.process import StartFailed
+
+if TYPE_CHECKING:
+    from dockerlab.engine.core import Engine
+    from dockerlab.engine.duplex import Duplex
+
+__all__ = ["HANDLERS", "exec_create", "exec_inspect", "exec_resize", "exec_start"]
+
+
+async def exec_create(engine: Engine, request: Request) -> Answer:
+    """POST /containers/{id}/exec."""
+    made = engine.execs.create(engine.containers.find(request.id), request.json())
+    return json_answer({"Id": made.id}, 201)
+
+
+async def exec_start(engine: Engine, request: Request) -> Answer:
+    """POST /exec/{id}/start: joined with the client's connection, or, detached, answered when it has begun."""
+    body = request.json() if request.body.strip() else {}
+    made, console = engine.execs.find(request.id), list(body.get("ConsoleSize") or [])
+    made.must_be_new()
+    tty = bool(body.get("Tty"))
+    if console and not tty:
+        raise BadParameter("console size is only supported when TTY is enabled")
+    if body.get("Detach"):
+        try:
+            (await made.start(tty, console)).release()
+        except StartFailed as error:
+            raise BadParameter(str(error)) from None
+        return Answer(200)
+    made.reserve()
+
+    async def joined(client: Duplex) -> None:
+        await made.attend(client, tty, console)
+
+    kind = RAW if made.tty(tty) or request.version < TELLS_FRAMES else FRAMED
+    return Answer(200, content_type=kind, hijack=joined)
+
+
+async def exec_resize(engine: Engine, request: Request) -> Answer:
+    """POST /exec/{id}/resize."""
+    made = engine.execs.find(request.id)
+    height, width = size(request)
+    if made.running is None:
+        raise Conflict(f"exec {made.id} is not running")
+    await attach.resize(await made.running.connect(), height, width)
+    return Answer(200)
+
+
+async def exec_inspect(engine: Engine, request: Request) -> Answer:
+    """GET /exec/{id}/json."""
+    return json_answer(engine.execs.find(request.id).inspect())
+
+
+HANDLERS = {
+    "ContainerExec": exec_create,
+    "ExecStart": exec_start,
+    "ExecResize": exec_resize,
+    "ExecInspect": exec_inspect,
+}

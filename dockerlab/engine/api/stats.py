@@ -1,0 +1,44 @@
+"""Handler of the stats of a container."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from dockerlab.engine import figures
+from dockerlab.engine.messages import Answer, Request, json_answer, stream
+
+if TYPE_CHECKING:
+    from dockerlab.engine.core import Engine
+
+__all__ = ["HANDLERS", "container_stats"]
+
+SECONDS = 1.0
+
+
+async def container_stats(engine: Engine, request: Request) -> Answer:
+    """GET /containers/{id}/stats: one document a second; or one, from two samples or from a single one."""
+    container = engine.containers.find(request.id)
+    if request.flag("stream", True):
+
+        async def lines() -> AsyncIterator[bytes]:
+            before = figures.NOTHING
+            while not container.gone:
+                fresh = await asyncio.to_thread(figures.sample, container)
+                told = figures.told(container, fresh, before)
+                yield json.dumps(told, separators=(",", ":")).encode() + b"\n"
+                before = fresh
+                await asyncio.sleep(SECONDS)
+
+        return stream(lines(), "application/json")
+    before = figures.NOTHING
+    if not request.flag("one-shot") and container.running is not None:
+        before = await asyncio.to_thread(figures.sample, container)
+        await asyncio.sleep(SECONDS)
+    fresh = await asyncio.to_thread(figures.sample, container)
+    return json_answer(figures.told(container, fresh, before))
+
+
+HANDLERS = {"ContainerStats": container_stats}

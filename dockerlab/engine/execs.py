@@ -1,0 +1,173 @@
+"""Execs: programs that are started in a container that runs. They live in memory, as Docker's do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from dockerlab.engine import attach, process
+from dockerlab.engine.faults import BadParameter, Conflict, Fault, NotFound
+from dockerlab.engine.rootfs import user_of
+from dockerlab.engine.runspec import exec_spec
+from dockerlab.engine.shim_watch import HEADER
+
+if TYPE_CHECKING:
+    from dockerlab.engine.container import Container
+    from dockerlab.engine.duplex import Duplex
+    from dockerlab.engine.process import Running
+
+__all__ = ["Exec", "Execs"]
+
+LAST_SECONDS = 2
+KEPT = 512  #: so many that have ended are remembered
+Record = dict[str, Any]
+
+
+class Exec:
+    """One of them: what was asked for, and what became of it."""
+
+    def __init__(self, container: Container, asked: Record) -> None:
+        """Note what is to be started. Raises BadParameter."""
+        self.id = secrets.token_hex(32)
+        self.container = container
+        self.asked = asked
+        self.keys = attach.detach_keys(asked.get("DetachKeys") or "")
+        self.running: Running | None = None
+        self.code: int | None = None
+        self.begun = False
+        self.pid = 0
+        self.ended = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.tell("exec_create")
+
+    def tell(self, action: str, **more: str) -> None:
+        """Tell an event: the command stands in its action."""
+        words = action if action == "exec_die" else f"{action}: {' '.join(self.asked['Cmd'])}"
+        self.container.events.tell(words, self.container, execID=self.id, **more)
+
+    def tty(self, asked: bool = False) -> bool:
+        """Has it a terminal?"""
+        return asked or bool(self.asked.get("Tty"))
+
+    def must_be_new(self) -> None:
+        """Raise Conflict if it was started before, or if its container can't run it."""
+        if self.code is not None:
+            raise Conflict(f"Error: Exec command {self.id} has already run")
+        if self.begun:
+            raise Conflict(f"Error: Exec command {self.id} is already running")
+        self.container.must_run("exec")
+
+    def reserve(self) -> None:
+        """From now on nobody else can start it."""
+        self.begun = True
+
+    async def start(self, tty: bool, size: list[int]) -> Running:
+        """Start the program, whose output waits for `release`. Raises process.StartFailed."""
+        self.reserve()
+        if size:
+            self.asked["ConsoleSize"] = size
+        self.tell("exec_start")
+        directory = self.container.directory / "execs" / self.id
+        directory.mkdir(parents=True)
+        try:
+            spec = exec_spec(self.container, {**self.asked, "Tty": self.tty(tty)})
+            self.running = await process.start(spec, directory, self.container.rung)
+        except process.StartFailed as error:
+            self._finish(error.code)
+            raise
+        self.pid = self.running.pid
+        self._task = asyncio.create_task(self._watch(self.running))
+        return self.running
+
+    async def _watch(self, running: Running) -> None:
+        self._finish((await running.wait()).code)
+
+    def _finish(self, code: int) -> None:
+        self.running, self.code = None, code
+        shutil.rmtree(self.container.directory / "execs" / self.id, ignore_errors=True)
+        self.tell("exec_die", exitCode=str(code))
+        self.ended.set()
+
+    async def attend(self, client: Duplex, tty: bool, size: list[int]) -> None:
+        """Start it on a client's connection, and join the two. A refusal is written into the stream, as Docker does."""
+        asked = self.asked
+        tty = self.tty(tty)
+        wanted = attach.Wanted(
+            stdin=bool(asked.get("AttachStdin")),
+            stdout=bool(asked.get("AttachStdout")),
+            stderr=bool(asked.get("AttachStderr")),
+            tty=tty,
+            detach=self.keys,
+        )
+        try:
+            running = await self.start(tty, size)
+        except (process.StartFailed, Fault) as error:
+            words = f"{error}\r\n".encode()
+            await client.write(words if tty else HEADER.pack(1, len(words)) + words)
+            return
+        connection = await running.connect()
+        running.release()
+        if await attach.join(connection, client, wanted):
+            self.tell("exec_detach")
+            return
+        with contextlib.suppress(TimeoutError):  # whoever reads the end asks for the code at once
+            await asyncio.wait_for(self.ended.wait(), LAST_SECONDS)
+
+    def inspect(self) -> Record:
+        """Tell what it is, in Docker's order."""
+        asked = self.asked
+        config = {
+            "tty": bool(asked.get("Tty")),
+            "entrypoint": asked["Cmd"][0],
+            "arguments": asked["Cmd"][1:],
+            "privileged": bool(asked.get("Privileged")),
+        }
+        if asked.get("User"):
+            config["user"] = asked["User"]
+        return {
+            "ID": self.id,
+            "Running": self.running is not None,
+            "ExitCode": self.code,
+            "ProcessConfig": config,
+            "OpenStdin": bool(asked.get("AttachStdin")),
+            "OpenStderr": bool(asked.get("AttachStderr")),
+            "OpenStdout": bool(asked.get("AttachStdout")),
+            "CanRemove": False,
+            "ContainerID": self.container.id,
+            "DetachKeys": asked.get("DetachKeys") or "",
+            "Pid": self.pid,
+        }
+
+
+class Execs:
+    """All execs of an engine."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self.all: dict[str, Exec] = {}
+
+    def create(self, container: Container, asked: Record) -> Exec:
+        """Note an exec. Raises BadParameter, Conflict."""
+        if not asked.get("Cmd"):
+            raise BadParameter("No exec command specified")
+        container.must_run("exec")
+        try:
+            user_of(container.root, asked.get("User") or "")
+        except LookupError as error:
+            raise Fault(str(error)) from None
+        made = Exec(container, asked)
+        self.all[made.id] = container.execs[made.id] = made
+        ended = [one.id for one in self.all.values() if one.code is not None]
+        for identity in ended[:-KEPT]:
+            self.all.pop(identity)
+        return made
+
+    def find(self, identity: str) -> Exec:
+        """Find one. Raises NotFound."""
+        found = self.all.get(identity)
+        if found is None or found.container.gone:
+            raise NotFound(f"No such exec instance: {identity}")
+        return found

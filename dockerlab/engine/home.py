@@ -1,0 +1,35 @@
+"""What the containers of one engine share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dockerlab.engine.cgroups import Hierarchies
+    from dockerlab.engine.container import Container
+    from dockerlab.engine.events import Events
+    from dockerlab.engine.isolation import Rung
+    from dockerlab.engine.volumes import Volumes
+
+__all__ = ["Home", "Means"]
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What an engine gives to its containers."""
+
+    rung: Rung
+    events: Events
+    volumes: Volumes
+    groups: Hierarchies
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """What all containers of one engine share; `forget` is called by one that removes itself."""
+
+    means: Means
+    find: Callable[[str], Container]
+    forget: Callable[[Container], None]

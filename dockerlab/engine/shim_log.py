@@ -1,0 +1,53 @@
+"""What a shim writes: the container's log, and small files that are whole or not there. With few imports."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+LONGEST_LINE = 16384
+STREAMS = ("stdout", "stderr")
+
+
+def now() -> str:
+    """Write the moment as Docker's logs do, to the nanosecond."""
+    seconds, rest = divmod(time.time_ns(), 10**9)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{rest:09d}Z"
+
+
+def save(path: str, value: object) -> None:
+    """Write JSON whole or not at all."""
+    with open(path + ".new", "w") as file:  # noqa: PTH123
+        json.dump(value, file)
+    os.replace(path + ".new", path)  # noqa: PTH105
+
+
+class Log:
+    """Writes Docker's json-file: a record a line, long lines in pieces, bytes that aren't UTF-8 replaced."""
+
+    def __init__(self, path: str) -> None:
+        """Go on with the file, or begin it; without a path nothing is kept."""
+        self.file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640) if path else -1
+        self.rest = dict.fromkeys(STREAMS, b"")
+
+    def take(self, stream: str, data: bytes, end: bool = False) -> None:
+        """Write the lines that are whole; at the end also what is left."""
+        if self.file < 0:
+            return
+        data = self.rest[stream] + data
+        lines = data.split(b"\n")
+        rest, moment, out = lines.pop(), now(), []
+        pieces = [line + b"\n" for line in lines]
+        while len(rest) >= LONGEST_LINE or (end and rest):
+            pieces.append(rest[:LONGEST_LINE])
+            rest = rest[LONGEST_LINE:]
+        self.rest[stream] = rest
+        for piece in pieces:
+            for start in range(0, len(piece), LONGEST_LINE):
+                text = piece[start : start + LONGEST_LINE].decode("utf-8", "replace")
+                out.append(f'{{"log":{json.dumps(text)},"stream":"{stream}","time":"{moment}"}}\n')
+        if out:
+            data = "".join(out).encode()
+            while data:
+                data = data[os.write(self.file, data) :]

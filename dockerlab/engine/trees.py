@@ -1,0 +1,104 @@
+"""The file trees of images: one for each chain of layers, hard-linked to the tree that it was made from."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dockerlab.engine import rootfs
+from dockerlab.engine.layers import chains
+from dockerlab.engine.unpack import apply
+
+if TYPE_CHECKING:
+    from dockerlab.engine.layers import Layers
+
+__all__ = ["Trees"]
+
+EMPTY = "empty"
+
+
+class Trees:
+    """All trees under one directory. Nothing ever writes into one that is finished."""
+
+    def __init__(self, root: Path, layers: Layers) -> None:
+        """Keep them under `root`; what a crash left half made is removed."""
+        self.root = root
+        self.layers = layers
+        self._lock = threading.Lock()
+        root.mkdir(parents=True, exist_ok=True)
+        for path in root.glob("new.*"):
+            rootfs.remove(path)
+
+    def path(self, chain_id: str) -> Path:
+        """Give the place of a tree, whether it is there or not."""
+        return self.root / (chain_id.removeprefix("sha256:") or EMPTY)
+
+    def get(self, diff_ids: list[str], done: Callable[[str], None] | None = None) -> Path:
+        """Give the tree of these layers; make it if it isn't there. `done` hears of each layer as it is applied.
+
+        Raises LayerFault.
+        """
+        names = chains(diff_ids)
+        target = self.path(names[-1] if names else "")
+        if target.is_dir():
+            return target
+        with self._lock:
+            if target.is_dir():
+                return target
+            known = next((n for n in range(len(names) - 1, 0, -1) if self.path(names[n - 1]).is_dir()), 0)
+            fresh = Path(tempfile.mkdtemp(prefix="new.", dir=self.root))
+            try:
+                fresh.chmod(0o755)
+                if known:
+                    _clone(str(self.path(names[known - 1])), str(fresh))
+                for diff_id in diff_ids[known:]:
+                    with self.layers.path(diff_id).open("rb") as layer:
+                        apply(layer, fresh)
+                    if done is not None:
+                        done(diff_id)
+                fresh.rename(target)
+            except BaseException:
+                rootfs.remove(fresh)
+                raise
+        return target
+
+    def adopt(self, tree: Path, chain_id: str) -> None:
+        """Take a tree that was made elsewhere; it is moved here."""
+        target = self.path(chain_id)
+        if target.is_dir():
+            rootfs.remove(tree)
+        else:
+            tree.rename(target)
+
+    def keep_only(self, wanted: set[str]) -> None:
+        """Remove every other tree."""
+        names = {self.path(chain_id).name for chain_id in wanted}
+        with self._lock:
+            for path in self.root.iterdir():
+                if path.name not in names:
+                    gone = path.with_name(f"new.{path.name}")  # first out of the way: no half of it is ever found
+                    path.rename(gone)
+                    rootfs.remove(gone)
+
+
+def _clone(source: str, target: str) -> None:
+    """Make the same tree with the same files in new directories."""
+    with os.scandir(source) as entries:
+        for entry in entries:
+            there = f"{target}/{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                os.mkdir(there)  # noqa: PTH102
+                _clone(entry.path, there)
+            else:
+                os.link(entry.path, there, follow_symlinks=False)
+    info = os.lstat(source)
+    if os.geteuid() == 0:
+        os.chown(target, info.st_uid, info.st_gid)
+    shutil.copystat(source, target)
+    os.chmod(target, stat.S_IMODE(info.st_mode))  # noqa: PTH101  (a change of owner takes bits away)
