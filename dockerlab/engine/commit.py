@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine import layertar
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from dockerlab.engine.container import Container
     from dockerlab.engine.images import Image, Images
 
-__all__ = ["Files", "Step", "commit", "config_of", "of_container"]
+__all__ = ["Step", "commit", "config_of", "of_container"]
 
 #: The digest of a tar without members, which is never kept as a layer.
 EMPTY = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
@@ -48,16 +47,8 @@ class Step:
     container_config: Record = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Files:
-    """A container's tree, and the places of volumes in it, whose content isn't the container's."""
-
-    tree: Path
-    hidden: Collection[str] = ()
-
-
-def commit(images: Images, parent: Image | None, files: Files | None, config: Record, step: Step) -> Image:
-    """Make the image; what differs in its files becomes a layer. Nothing is told or tagged.
+def commit(images: Images, parent: Image | None, layer: Iterable[bytes] | None, config: Record, step: Step) -> Image:
+    """Make the image, with one more layer if there is one. Nothing is told or tagged.
 
     Raises OSError, LayerFault.
     """
@@ -65,9 +56,8 @@ def commit(images: Images, parent: Image | None, files: Files | None, config: Re
     empty = True
     with images.holding() as held:
         held.update(layers)
-        if files is not None:
-            before = images.rootfs(parent) if parent is not None else images.trees.get([])
-            made = images.layers.add(layertar.layer(before, files.tree, files.hidden), held)
+        if layer is not None:
+            made = images.layers.add(layer, held)
             empty = made.diff_id == EMPTY
             layers = layers if empty else [*layers, made.diff_id]
         document = _document(parent, config, step, moment)
@@ -92,7 +82,8 @@ def of_container(images: Images, container: Container, config: Record, *, author
     words = [record["Path"], *record["Args"]]
     step = Step(" ".join(words), author, comment, container.id, {**record["Config"]})
     hidden = [point["Destination"] for point in record.get("MountPoints", [])]
-    return commit(images, images.all.get(record["Image"]), Files(container.root, hidden), config, step)
+    layer = layertar.layer(images.trees.get(record["Layers"]), container.root, hidden)
+    return commit(images, images.all.get(record["Image"]), layer, config, step)
 
 
 def _document(parent: Image | None, config: Record, step: Step, moment: str) -> Record:

@@ -28,15 +28,28 @@ HIGHEST_PORT = 65535
 Record = dict[str, Any]
 
 
+def unquoted(word: str) -> str:
+    """Take the quotes away from a word, as a shell does."""
+    try:
+        return "".join(shlex.split(word, posix=True)) if any(c in word for c in "'\"\\") else word
+    except ValueError:
+        raise BadParameter(f"unexpected end of statement while looking for matching quote: {word}") from None
+
+
 @dataclass(slots=True)
 class Instruction:
-    """One instruction: its word, its flags, and the rest of the line, with the list in it if that is JSON."""
+    """One instruction: its word, its flags, and the rest of the line, with the list in it if that is JSON.
+
+    `plain` gives what a word means: without quotes, and in a build with the values of variables.
+    """
 
     word: str
     rest: str
     flags: dict[str, str] = field(default_factory=dict)
     listed: list[str] | None = None
     line: int = 0
+    plain: Callable[[str], str] = unquoted
+    keeps_command: bool = False  #: an ENTRYPOINT after a CMD of the same stage
 
     @property
     def original(self) -> str:
@@ -92,14 +105,6 @@ def _split(text: str) -> list[str]:
     return [*words, word] if word else words
 
 
-def unquoted(word: str) -> str:
-    """Take the quotes away from a word, as a shell does."""
-    try:
-        return "".join(shlex.split(word, posix=True)) if any(c in word for c in "'\"\\") else word
-    except ValueError:
-        raise BadParameter(f"unexpected end of statement while looking for matching quote: {word}") from None
-
-
 def pairs(instruction: Instruction) -> dict[str, str]:
     """Read `NAME=value NAME=value`, or the older `NAME value`. Raises BadParameter."""
     words = _split(instruction.rest)
@@ -108,7 +113,7 @@ def pairs(instruction: Instruction) -> dict[str, str]:
     if "=" not in words[0]:
         if len(words) == 1:
             raise BadParameter(f"{instruction.word} must have two arguments")
-        return {unquoted(words[0]): unquoted(instruction.rest.split(None, 1)[1])}
+        return {instruction.plain(words[0]): instruction.plain(instruction.rest.split(None, 1)[1])}
     made = {}
     for word in words:
         name, equals, value = word.partition("=")
@@ -116,7 +121,7 @@ def pairs(instruction: Instruction) -> dict[str, str]:
             raise BadParameter(f'Syntax error - can\'t find = in "{word}". Must be of the form: name=value')
         if not name:
             raise BadParameter(f"{instruction.word} names can not be blank")
-        made[unquoted(name)] = unquoted(value)
+        made[instruction.plain(name)] = instruction.plain(value)
     return made
 
 
@@ -146,7 +151,7 @@ def _command(config: Record, instruction: Instruction) -> None:
 
 def _entrypoint(config: Record, instruction: Instruction) -> None:
     config["Entrypoint"] = _program(config, instruction) or None
-    if not config.pop("CmdIsOwn", False):
+    if not instruction.keeps_command:
         config["Cmd"] = None
 
 
@@ -173,7 +178,7 @@ def _label(config: Record, instruction: Instruction) -> None:
 
 def _expose(config: Record, instruction: Instruction) -> None:
     ports = dict(config.get("ExposedPorts") or {})
-    for word in instruction.words():
+    for word in map(instruction.plain, instruction.words()):
         found = PORT.fullmatch(word)
         if not found or int(found[2] or found[1]) > HIGHEST_PORT:
             raise BadParameter(f"invalid containerPort: {word}")
@@ -183,11 +188,11 @@ def _expose(config: Record, instruction: Instruction) -> None:
 
 
 def _user(config: Record, instruction: Instruction) -> None:
-    config["User"] = instruction.rest
+    config["User"] = instruction.plain(instruction.rest)
 
 
 def _working_directory(config: Record, instruction: Instruction) -> None:
-    place = unquoted(instruction.rest)
+    place = instruction.plain(instruction.rest)
     before = config.get("WorkingDir") or "/"
     whole = place if place.startswith("/") else f"{before}/{place}"
     parts: list[str] = []
@@ -204,14 +209,15 @@ def _volume(config: Record, instruction: Instruction) -> None:
     for word in instruction.words():
         if not word.strip():
             raise BadParameter("VOLUME specified can not be an empty string")
-        volumes[unquoted(word)] = {}
+        volumes[instruction.plain(word)] = {}
     config["Volumes"] = volumes
 
 
 def _stop_signal(config: Record, instruction: Instruction) -> None:
-    if not signals.usable(instruction.rest):
-        raise BadParameter(f"invalid signal: {instruction.rest}")
-    config["StopSignal"] = instruction.rest
+    signal = instruction.plain(instruction.rest)
+    if not signals.usable(signal):
+        raise BadParameter(f"invalid signal: {signal}")
+    config["StopSignal"] = signal
 
 
 def _on_build(config: Record, instruction: Instruction) -> None:

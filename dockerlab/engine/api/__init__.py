@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dockerlab.engine.api import (
     archive,
+    build,
     containers,
     events,
     execs,
@@ -35,6 +36,7 @@ HANDLERS: dict[str, Callable[[Engine, Request], Awaitable[Answer]]] = {
     **streams.HANDLERS,
     **execs.HANDLERS,
     **archive.HANDLERS,
+    **build.HANDLERS,
     **stats.HANDLERS,
     **networks.HANDLERS,
     **volumes.HANDLERS,

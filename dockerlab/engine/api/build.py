@@ -1,0 +1,116 @@
+"""Handlers of the builder."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from dockerlab.engine import dockerfile, references
+from dockerlab.engine.api.images import trouble
+from dockerlab.engine.build_context import Context
+from dockerlab.engine.builder import Builder, Options, StepFailed
+from dockerlab.engine.faults import BadParameter, Fault, NotServed
+from dockerlab.engine.filters import parse
+from dockerlab.engine.messages import Answer, Request, json_answer, json_lines
+
+if TYPE_CHECKING:
+    from dockerlab.engine.core import Engine
+
+__all__ = ["HANDLERS", "build", "build_prune"]
+
+PRUNE_FILTERS = {"until", "id", "parent", "type", "description", "inuse", "shared", "private", "unused-for"}
+Record = dict[str, Any]
+
+
+async def build(engine: Engine, request: Request) -> Answer:
+    """POST /build, as the classic builder does it."""
+    if request.text("version") == "2":
+        raise NotServed("the practice engine has no BuildKit: build with DOCKER_BUILDKIT=0")
+    if request.text("remote"):
+        raise NotServed("the practice engine fetches no context by itself: send one")
+    options = _options(request)
+    name = request.text("dockerfile") or "Dockerfile"
+    context = await asyncio.to_thread(Context, engine.state, request.upload or io.BytesIO())
+    try:
+        file = dockerfile.parse(context.dockerfile(name), name)
+        builder = Builder(engine, file, context, options)
+    except BaseException:
+        context.close()
+        raise
+    return json_lines(_told(builder, context, request.flag("q")))
+
+
+async def _told(builder: Builder, context: Context, quiet: bool) -> AsyncIterator[Record]:
+    """Build while somebody listens; when nobody does any more, what was begun is cleared away."""
+    try:
+        async with aclosing(builder.run()) as lines:  # type: ignore[type-var]
+            async for line in lines:
+                if not quiet:
+                    yield line
+        if quiet and builder.image is not None:
+            yield {"stream": f"{builder.image.id}\n"}
+    except StepFailed as fault:
+        yield {"errorDetail": {"code": fault.code, "message": str(fault)}, "error": str(fault)}
+    except Fault as fault:
+        yield trouble(str(fault))
+    finally:
+        context.close()
+
+
+def _json(request: Request, name: str, words: str, default: Any) -> Any:
+    text = request.text(name)
+    if not text:
+        return default
+    try:
+        value = json.loads(text)
+    except ValueError:
+        raise BadParameter(
+            f"error reading {words}: invalid character '{text.strip()[:1]}' looking for beginning of value"
+        ) from None
+    return value or default
+
+
+def _options(request: Request) -> Options:
+    """Read the query. Raises BadParameter, Fault."""
+    tags = []
+    for name in request.query.get("t", []):
+        if name:
+            try:
+                tags.append(references.parse(name).tagged())
+            except BadParameter as fault:
+                raise Fault(str(fault)) from None
+    host: Record = {
+        "NetworkMode": request.text("networkmode") or "default",
+        "ExtraHosts": [entry for entry in request.text("extrahosts").split(",") if entry] or None,
+        "Ulimits": _json(request, "ulimits", "ulimits", None),
+        "CpusetCpus": request.text("cpusetcpus"),
+        "CpusetMems": request.text("cpusetmems"),
+    }
+    numbers = {"memory": "Memory", "memswap": "MemorySwap", "cpushares": "CpuShares", "shmsize": "ShmSize"}
+    numbers |= {"cpuquota": "CpuQuota", "cpuperiod": "CpuPeriod"}
+    host |= {field: request.number(name) for name, field in numbers.items() if request.number(name)}
+    return Options(
+        tags=tags,
+        arguments=_json(request, "buildargs", "build args", {}),
+        labels=_json(request, "labels", "labels", {}),
+        host={name: value for name, value in host.items() if value},
+        target=request.text("target"),
+        cache=not request.flag("nocache"),
+        remove=request.flag("rm", True),
+        always_remove=request.flag("forcerm"),
+    )
+
+
+async def build_prune(engine: Engine, request: Request) -> Answer:
+    """POST /build/prune: the classic builder's cache are images, so there is nothing else to remove."""
+    for name in parse(request.text("filters")):
+        if name not in PRUNE_FILTERS:
+            raise BadParameter(f"invalid filter '{name}'")
+    return json_answer({"CachesDeleted": None, "SpaceReclaimed": 0})
+
+
+HANDLERS = {"ImageBuild": build, "BuildPrune": build_prune}

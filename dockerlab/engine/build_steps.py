@@ -1,0 +1,78 @@
+"""How the classic builder writes its steps into an image's history."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from dockerlab.engine.instructions import Instruction
+
+__all__ = ["changed_text", "own_names", "quoted_labels"]
+
+Record = dict[str, Any]
+
+
+def quoted_labels(labels: dict[str, str]) -> str:
+    """Write labels as a LABEL instruction has them."""
+    return " ".join(f"{_quoted(name)}={_quoted(value)}" for name, value in sorted(labels.items()))
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("\n", "\\\n")
+    return f'"{escaped}"'
+
+
+def own_names(predefined: tuple[str, ...]) -> set[str]:
+    """Give the predefined build arguments, in both ways to write them."""
+    return {*predefined, *(name.lower() for name in predefined)}
+
+
+def _go_list(words: list[str] | None) -> str:
+    return "[" + " ".join(json.dumps(word, ensure_ascii=False) for word in words or []) + "]"
+
+
+def changed_text(instruction: Instruction, config: Record, named: dict[str, str]) -> str:
+    """Give the words of a step that changed the configuration; most have one more space in front."""
+    word = instruction.word
+    if word == "WORKDIR":
+        return f"WORKDIR {config['WorkingDir']}"
+    tell = TOLD.get(word)
+    return f" {word} {tell(instruction, config, named) if tell else instruction.rest}"
+
+
+def _health_check(config: Record) -> str:
+    check = config["Healthcheck"]
+    names = ("Interval", "Timeout", "StartPeriod", "StartInterval")
+    times = " ".join(json.dumps(_seconds(check.get(name, 0))) for name in names)
+    return f"&{{{_go_list(check['Test'])} {times} '\\x{check.get('Retries', 0):02x}'}}"
+
+
+def _pairs(named: dict[str, str]) -> str:
+    return " ".join(f"{name}={value}" for name, value in named.items())
+
+
+def _plain(instruction: Instruction) -> str:
+    return instruction.plain(instruction.rest)
+
+
+def _ports(instruction: Instruction) -> list[str]:
+    return [word if "/" in word else f"{word}/tcp" for word in map(instruction.plain, instruction.words())]
+
+
+def _seconds(nanoseconds: int) -> str:
+    return f"{nanoseconds / 10**9:g}s"
+
+
+TOLD: dict[str, Callable[[Instruction, Record, dict[str, str]], str]] = {
+    "CMD": lambda instruction, config, named: _go_list(config["Cmd"]),
+    "ENTRYPOINT": lambda instruction, config, named: _go_list(config["Entrypoint"]),
+    "ENV": lambda instruction, config, named: _pairs(named),
+    "LABEL": lambda instruction, config, named: _pairs(named),
+    "EXPOSE": lambda instruction, config, named: " ".join(sorted(_ports(instruction))),
+    "VOLUME": lambda instruction, config, named: f"[{' '.join(map(instruction.plain, instruction.words()))}]",
+    "SHELL": lambda instruction, config, named: f"[{' '.join(config['Shell'])}]",
+    "HEALTHCHECK": lambda instruction, config, named: _health_check(config),
+    "USER": lambda instruction, config, named: _plain(instruction),
+    "STOPSIGNAL": lambda instruction, config, named: _plain(instruction),
+}
