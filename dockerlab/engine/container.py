@@ -58,6 +58,8 @@ class Container:
         self.find = home.find
         self.volumes = home.means.volumes
         self.cgroup = home.means.groups.of(self.id)
+        self.endpoints = home.means.endpoints
+        self.spaces: dict[str, str] = {}  #: namespaces that were made for it: kind -> path
         self.gone = False
         self.waiting = Waiting()
         self._forget = home.forget
@@ -128,9 +130,11 @@ class Container:
 
     async def _launch(self) -> None:
         try:
-            spec = container_spec(self)
-            running = await process.start(spec, self.directory, self.rung)
-        except (process.StartFailed, LookupError) as error:
+            self.spaces = self.endpoints.prepare(self)
+            self.endpoints.started(self)
+            running = await process.start(container_spec(self), self.directory, self.rung)
+        except (process.StartFailed, LookupError, Fault) as error:
+            self.endpoints.ended(self)
             self.waiting.not_started()
             code = getattr(error, "code", 126)
             self.state.update(Error=str(error), ExitCode=code, Restarting=False, Running=False, Pid=0)
@@ -139,7 +143,7 @@ class Container:
             self.waiting.ended(self._result())
             if self.record["HostConfig"]["AutoRemove"]:
                 await self._remove_self()
-            raise BadParameter(str(error)) from None
+            raise (error if isinstance(error, Fault) else BadParameter(str(error))) from None
         self._began(running)
         await self.waiting.connect(running)
         running.release()
@@ -200,6 +204,7 @@ class Container:
 
     def _finish(self, end: Exit) -> None:
         self.running = None
+        self.endpoints.ended(self)
         self.record["LastFinished"] = end.finished
         self.state.update(FRESH, Status="exited", ExitCode=end.code, StartedAt=self.state["StartedAt"])
         self.state["FinishedAt"] = end.finished

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine import capabilities, checks, defaults, mountpoints, names, rootfs, runspec, store
+from dockerlab.engine import capabilities, checks, defaults, endpoints, mountpoints, names, rootfs, runspec, store
 from dockerlab.engine.container import Container
 from dockerlab.engine.faults import BadParameter, Conflict, Fault, NotFound
 from dockerlab.engine.filters import container_filter, missing, prune_filter
@@ -58,7 +58,10 @@ class Containers:
             self._all[container.id] = container
             self._names[container.name] = container.id
         for container in list(self._all.values()):
+            mode = container.record["HostConfig"]["NetworkMode"]  # older engines kept no endpoints
+            container.record.setdefault("Endpoints", {} if ":" in mode else {mode: {}})
             container.adopt()
+        self.means.endpoints.adopt(list(self._all.values()))
 
     def __iter__(self) -> Iterator[Container]:
         """Give them, the newest first."""
@@ -140,6 +143,7 @@ class Containers:
                 "Config": config,
                 "HostConfig": host,
                 "NetworkingConfig": body.get("NetworkingConfig") or {},
+                "Endpoints": endpoints.asked_for(host, body.get("NetworkingConfig") or {}),
                 "MountPoints": mountpoints.made(config, host, self.volumes, self.find),
             }
             container = await self._make(record)

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 from dockerlab.engine import cgroups, store
 from dockerlab.engine.containers import Containers
+from dockerlab.engine.endpoints import Endpoints
 from dockerlab.engine.events import Events
 from dockerlab.engine.execs import Execs
 from dockerlab.engine.home import Means
 from dockerlab.engine.images import Images
 from dockerlab.engine.moments import now
+from dockerlab.engine.nets import Networks
+from dockerlab.engine.switching import Switching
 from dockerlab.engine.volumes import Volumes
 
 if TYPE_CHECKING:
@@ -40,7 +43,10 @@ class Engine:
         self.images = Images(state / "images", self.events)
         self.volumes = Volumes(state / "volumes", self.events)
         self.groups = cgroups.hierarchies()
-        means = Means(rung, self.events, self.volumes, self.groups)
+        self.switch = Switching(state, rung.name)
+        self.networks = Networks(state / "networks", self.events, self.switch.works)
+        self.endpoints = Endpoints(self.networks, self.switch, lambda: self.containers)
+        means = Means(rung, self.events, self.volumes, self.groups, self.endpoints)
         self.containers = Containers(state / "containers", self.images, means)
         self.execs = Execs()
 

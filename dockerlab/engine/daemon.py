@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
 import signal
 import socket
 import stat
@@ -193,7 +192,7 @@ def stop(where: Place) -> bool:
 
 def reset(where: Place) -> int:
     """Stop the engine, end its containers, and remove its state; gives how many containers there were."""
-    from dockerlab.engine import process, rootfs  # noqa: PLC0415  (asyncio, for this one verb)
+    from dockerlab.engine import process, rootfs, switching  # noqa: PLC0415  (asyncio, for this one verb)
 
     with _alone(where):
         stop(where)
@@ -207,10 +206,11 @@ def reset(where: Place) -> int:
         deadline = time.monotonic() + STOP_SECONDS
         while any(ticks(one.shim) == one.shim_ticks for one in running) and time.monotonic() < deadline:
             time.sleep(0.01)
+        switching.end(where.state)
         for directory in directories:
             rootfs.remove(directory)
-        for name in ("containers", "images"):
-            shutil.rmtree(where.state / name, ignore_errors=True)
+        for name in ("containers", "images", "volumes", "networks"):
+            rootfs.remove(where.state / name)
         for name in ("engine.json", "identity.json", "engine.lock", "engine.log"):
             (where.state / name).unlink(missing_ok=True)
     return len(directories)

@@ -10,6 +10,7 @@ __all__ = [
     "NotFound",
     "NotServed",
     "TooOld",
+    "Unauthorized",
     "Unavailable",
     "status_of",
 ]
@@ -25,6 +26,10 @@ class BadParameter(Fault):
 
 class TooOld(BadParameter):
     """The client speaks a version from before errors were JSON: it is told so in plain text."""
+
+
+class Unauthorized(Fault):
+    """A registry wants to know who asks, or doesn't believe it."""
 
 
 class Forbidden(Fault):
@@ -49,6 +54,7 @@ class Unavailable(Fault):
 
 STATUSES: dict[type[Fault], int] = {
     BadParameter: 400,
+    Unauthorized: 401,
     Forbidden: 403,
     NotFound: 404,
     Conflict: 409,

@@ -161,6 +161,15 @@ def _exited(one: Container, item: str) -> bool:
     return bool(one.state["Status"] == "exited" and one.state["ExitCode"] == int(item))
 
 
+def _on_network(one: Container, item: str) -> bool:
+    """Is a container on the network with that name, or id?"""
+    for name, config in one.record.get("Endpoints", {}).items():
+        identity = (config.get("Live") or {}).get("NetworkID", "")
+        if item == name or (item and identity.startswith(item)):
+            return True
+    return False
+
+
 TESTS: dict[str, Callable[[Container, str], bool]] = {
     "ancestor": _ancestor,
     "before": lambda one, item: True,
@@ -172,17 +181,12 @@ TESTS: dict[str, Callable[[Container, str], bool]] = {
     "is-task": lambda one, item: item in ("false", "0"),
     "label": _label,
     "name": _name,
-    "network": lambda one, item: item in (_network(one), one.record["HostConfig"]["NetworkMode"]),
+    "network": _on_network,
     "publish": lambda one, item: _port(one.record["HostConfig"].get("PortBindings"), item),
     "since": lambda one, item: True,
     "status": lambda one, item: one.state["Status"] == item,
     "volume": _volume,
 }
-
-
-def _network(one: Container) -> str:
-    mode = str(one.record["HostConfig"]["NetworkMode"])
-    return "bridge" if mode == "default" else mode
 
 
 def missing(name: str) -> NotFound:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dockerlab.engine.cgroups import Hierarchies
     from dockerlab.engine.container import Container
+    from dockerlab.engine.endpoints import Endpoints
     from dockerlab.engine.events import Events
     from dockerlab.engine.isolation import Rung
     from dockerlab.engine.volumes import Volumes
@@ -24,6 +25,7 @@ class Means:
     events: Events
     volumes: Volumes
     groups: Hierarchies
+    endpoints: Endpoints
 
 
 @dataclass(frozen=True, slots=True)

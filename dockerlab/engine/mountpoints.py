@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dockerlab.engine import hosts
 from dockerlab.engine.faults import BadParameter, Fault
 from dockerlab.engine.inside import inside
 from dockerlab.engine.linux import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
@@ -219,4 +220,6 @@ def of_container(container: Container) -> list[Record]:
         for point in points
         if point["Type"] != "tmpfs"
     ]
-    return sorted([*binds, *tmpfs(container.record["HostConfig"], points)], key=lambda entry: str(entry["target"]))
+    asked = [*binds, *tmpfs(container.record["HostConfig"], points)]
+    own = hosts.mounts(container, {entry["target"] for entry in asked})
+    return sorted([*asked, *own], key=lambda entry: str(entry["target"]))

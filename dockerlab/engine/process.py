@@ -15,7 +15,7 @@ from dockerlab.engine import store
 from dockerlab.engine.isolation import SHIM, SHIM_ENVIRONMENT, Rung
 from dockerlab.engine.moments import now
 
-__all__ = ["Exit", "Running", "Spec", "StartFailed", "adopt", "start"]
+__all__ = ["Exit", "Running", "Spec", "StartFailed", "adopt", "same", "start"]
 
 START_SECONDS, LIMIT = 30, 1 << 20
 LOST = 137
@@ -95,13 +95,13 @@ class Running:
 
     async def wait(self) -> Exit:
         """Wait until it has ended. Without a word from the shim (it was killed) the code is 137."""
-        if _same(self.shim, self.shim_ticks):
+        if same(self.shim, self.shim_ticks):
             await _ended(self.shim)
         if self.process is not None:
             await self.process.wait()
         told = store.read(self.directory / "exit.json")
         if told is None:
-            if _same(self.pid, self.ticks):
+            if same(self.pid, self.ticks):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(self.pid, signals.SIGKILL)
             return Exit(LOST, now())
@@ -109,7 +109,7 @@ class Running:
 
     def signal(self, number: int) -> None:
         """Send a signal to the first process, which is protected as in a pid namespace, on every rung."""
-        if not _same(self.pid, self.ticks):
+        if not same(self.pid, self.ticks):
             return
         if self.rung == "plain" and number not in NEVER_IGNORED and not _handles(self.pid, number):
             return  # a kernel drops it for the first process of a namespace; here we do
@@ -200,9 +200,9 @@ def adopt(directory: Path, rung: str) -> Running | Exit | None:
         return Exit(int(told["code"]), str(told["finished"]))
     if begun is None:
         return None
-    if _same(begun["shim"], begun["shim_ticks"]):
+    if same(begun["shim"], begun["shim_ticks"]):
         return Running(directory, rung, **begun)
-    if _same(begun["pid"], begun["ticks"]):
+    if same(begun["pid"], begun["ticks"]):
         os.kill(begun["pid"], signals.SIGKILL)
     return Exit(LOST, now())
 
@@ -222,7 +222,7 @@ async def _ended(pid: int) -> None:
         os.close(handle)
 
 
-def _same(pid: int, ticks: int) -> bool:
+def same(pid: int, ticks: int) -> bool:
     """Is this still the process that began then, and not a later one with its number?"""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -120,8 +120,10 @@ def _namespaces(container: Container) -> dict[str, str]:
             if other.running is None:
                 raise BadParameter(f"cannot join {kind} of a non running container: {other.id}")
             found[kind] = f"/proc/{other.running.pid}/ns/{kind}"
+            if container.rung.name == "userns":
+                found["user"] = f"/proc/{other.running.pid}/ns/user"  # only in there may one enter it
         elif mode != "host":
-            found[kind] = "new"
+            found.setdefault(kind, container.spaces.get(kind, "new"))
     return found
 
 

@@ -62,6 +62,9 @@ def members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
 
 def apply(layer: IO[bytes], root: Path, *, whiteouts: bool = True) -> None:
     """Unpack a layer over a tree, or, without `whiteouts`, an archive with just files. Raises LayerFault."""
+    if not whiteouts and not layer.read(1):
+        return  # nothing was sent
+    layer.seek(0)
     mine, directories = os.geteuid() == 0, {}
     fresh: set[str] = set()
     left = shutil.disk_usage(root).free

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine import nets, rootfs
+from dockerlab.engine import mountpoints, net_views, rootfs
 from dockerlab.engine.moments import NEVER, ago, nanoseconds
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ __all__ = [
     "command",
     "host_config",
     "inspect",
-    "networks",
     "sizes",
     "status",
     "summary",
@@ -26,42 +25,6 @@ SECOND = 10**9
 HEALTH = {"starting": " (health: starting)", "healthy": " (healthy)", "unhealthy": " (unhealthy)"}
 Version = tuple[int, ...]
 Record = dict[str, Any]
-EMPTY_ENDPOINT: Record = {
-    "IPAMConfig": None,
-    "Links": None,
-    "Aliases": None,
-    "MacAddress": "",
-    "DriverOpts": None,
-    "GwPriority": 0,
-    "NetworkID": "",
-    "EndpointID": "",
-    "Gateway": "",
-    "IPAddress": "",
-    "IPPrefixLen": 0,
-    "IPv6Gateway": "",
-    "GlobalIPv6Address": "",
-    "GlobalIPv6PrefixLen": 0,
-    "DNSNames": None,
-}
-SETTINGS: Record = {
-    "Bridge": "",
-    "SandboxID": "",
-    "SandboxKey": "",
-    "Ports": {},
-    "HairpinMode": False,
-    "LinkLocalIPv6Address": "",
-    "LinkLocalIPv6PrefixLen": 0,
-    "SecondaryIPAddresses": None,
-    "SecondaryIPv6Addresses": None,
-    "EndpointID": "",
-    "Gateway": "",
-    "GlobalIPv6Address": "",
-    "GlobalIPv6PrefixLen": 0,
-    "IPAddress": "",
-    "IPPrefixLen": 0,
-    "IPv6Gateway": "",
-    "MacAddress": "",
-}
 
 
 def status(container: Container) -> str:
@@ -84,24 +47,6 @@ def command(container: Container) -> str:
     return " ".join([container.record["Path"], *words])
 
 
-def _network(container: Container) -> str:
-    mode = str(container.record["HostConfig"]["NetworkMode"])
-    return "bridge" if mode in ("default", "") else mode
-
-
-def networks(container: Container, version: Version) -> Record:
-    """Tell the network. The practice engine gives containers a loopback of their own, and no addresses yet."""
-    name = _network(container)
-    if name.startswith("container:"):
-        return {}
-    endpoint = {**EMPTY_ENDPOINT, "NetworkID": nets.identity(name)}
-    if version < (1, 44):
-        del endpoint["DNSNames"]
-    if version < (1, 48):
-        del endpoint["GwPriority"]
-    return {name: endpoint}
-
-
 def summary(container: Container, version: Version, sized: tuple[int, int] | None) -> Record:
     """Make one item of the list."""
     record = container.record
@@ -112,7 +57,7 @@ def summary(container: Container, version: Version, sized: tuple[int, int] | Non
         "ImageID": record["Image"],
         "Command": command(container),
         "Created": nanoseconds(record["Created"]) // SECOND,
-        "Ports": [],
+        "Ports": net_views.ports(container),
     }
     if sized is not None:
         made |= {name: size for name, size in zip(("SizeRw", "SizeRootFs"), sized, strict=True) if size}
@@ -121,15 +66,20 @@ def summary(container: Container, version: Version, sized: tuple[int, int] | Non
         "State": container.state["Status"],
         "Status": status(container),
         "HostConfig": {"NetworkMode": record["HostConfig"]["NetworkMode"]},
-        "NetworkSettings": {"Networks": networks(container, version)},
-        "Mounts": [],
+        "NetworkSettings": {"Networks": net_views.endpoints(container, version)},
+        "Mounts": _summed(mountpoints.shown(record.get("MountPoints", []))),
     }
+
+
+def _summed(points: list[Record]) -> list[Record]:
+    """A volume's place on this machine is not told in the list."""
+    return [{**point, "Source": ""} if point["Type"] == "volume" else point for point in points]
 
 
 def inspect(container: Container, version: Version, sized: tuple[int, int] | None) -> Record:
     """Make the whole document."""
     record = container.record
-    etc = container.root / "etc"
+    directory = container.directory
     made = {
         "Id": container.id,
         "Created": record["Created"],
@@ -137,9 +87,9 @@ def inspect(container: Container, version: Version, sized: tuple[int, int] | Non
         "Args": record["Args"],
         "State": container.state,
         "Image": record["Image"],
-        "ResolvConfPath": str(etc / "resolv.conf"),
-        "HostnamePath": str(etc / "hostname"),
-        "HostsPath": str(etc / "hosts"),
+        "ResolvConfPath": str(directory / "resolv.conf"),
+        "HostnamePath": str(directory / "hostname"),
+        "HostsPath": str(directory / "hosts"),
         "LogPath": str(container.log_path),
         "Name": f"/{container.name}",
         "RestartCount": record["RestartCount"],
@@ -148,16 +98,16 @@ def inspect(container: Container, version: Version, sized: tuple[int, int] | Non
         "MountLabel": "",
         "ProcessLabel": "",
         "AppArmorProfile": "",
-        "ExecIDs": None,
+        "ExecIDs": [one.id for one in container.execs.values() if one.running is not None] or None,
         "HostConfig": host_config(record["HostConfig"], version),
         "GraphDriver": {"Data": {"RootDir": str(container.root)}, "Name": "copy"},
     }
     if sized is not None:
         made |= {"SizeRw": sized[0], "SizeRootFs": sized[1]}
     return made | {
-        "Mounts": [],
+        "Mounts": mountpoints.shown(record.get("MountPoints", [])),
         "Config": record["Config"],
-        "NetworkSettings": {**SETTINGS, "Networks": networks(container, version)},
+        "NetworkSettings": net_views.settings(container, version),
     }
 
 

@@ -13,7 +13,7 @@ from tree import PACKAGE, ROOT, imported, modules, short
 
 HEAVY = ("pandas", "numpy", "ipywidgets", "IPython", "matplotlib", "requests", "rich", "click", "jupyter_server")
 # besides these and the standard library the practice engine has nothing
-ENGINE_MAY = {"h11", "wsproto", "dockerlab"}
+ENGINE_MAY = {"h11", "wsproto", "urllib3", "dockerlab"}
 
 
 def contracts() -> list[dict[str, object]]:
@@ -48,7 +48,7 @@ def test_nobody_imports_the_practice_engine() -> None:
     assert wrong == []
 
 
-def test_the_practice_engine_needs_only_h11_wsproto_and_the_endpoint_table() -> None:
+def test_the_practice_engine_needs_three_libraries_and_the_endpoint_table() -> None:
     wrong = []
     neighbours = {path.stem for path in (PACKAGE / "engine/applets").glob("*.py")}  # these are run by their path
     for path in modules(PACKAGE / "engine"):

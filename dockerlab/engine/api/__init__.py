@@ -14,6 +14,7 @@ from dockerlab.engine.api import (
     images,
     networks,
     plugins,
+    registries,
     stats,
     streams,
     system,
@@ -41,41 +42,33 @@ HANDLERS: dict[str, Callable[[Engine, Request], Awaitable[Answer]]] = {
     **networks.HANDLERS,
     **volumes.HANDLERS,
     **plugins.HANDLERS,
+    **registries.HANDLERS,
 }
 
 SWARM = "a swarm needs managers and workers; a lone engine answers as Docker does on a lone node"
-LATER = "not built yet: the practice engine grows with the course"
 PLUGIN = "plugins are programs for Docker's own plugin host"
+BUILDKIT = "only BuildKit speaks on it"
 
-#: What the practice engine leaves out, by the tag or prefix of the operationId, and why.
+#: What the practice engine leaves out, by operationId, and why.
 LEFT_OUT = {
-    "Swarm": SWARM,
-    "Node": SWARM,
-    "Service": SWARM,
-    "Task": SWARM,
-    "Secret": SWARM,
-    "Config": SWARM,
-    "Plugin": PLUGIN,
-    "GetPlugin": PLUGIN,
-    "Session": "only BuildKit speaks on it",
-    "Build": LATER,
-    "Container": LATER,
-    "PutContainer": LATER,
-    "Exec": LATER,
-    "Image": LATER,
-    "Volume": LATER,
-    "Network": LATER,
-    "Distribution": LATER,
-    "System": LATER,
+    **dict.fromkeys(("NodeList", "NodeInspect", "NodeDelete", "NodeUpdate"), SWARM),
+    **dict.fromkeys(("SwarmInspect", "SwarmInit", "SwarmJoin", "SwarmLeave", "SwarmUpdate"), SWARM),
+    **dict.fromkeys(("SwarmUnlockkey", "SwarmUnlock"), SWARM),
+    **dict.fromkeys(("ServiceList", "ServiceCreate", "ServiceInspect", "ServiceDelete", "ServiceUpdate"), SWARM),
+    **dict.fromkeys(("ServiceLogs", "TaskList", "TaskInspect", "TaskLogs", "VolumeUpdate"), SWARM),
+    **dict.fromkeys(("SecretList", "SecretCreate", "SecretInspect", "SecretDelete", "SecretUpdate"), SWARM),
+    **dict.fromkeys(("ConfigList", "ConfigCreate", "ConfigInspect", "ConfigDelete", "ConfigUpdate"), SWARM),
+    **dict.fromkeys(("GetPluginPrivileges", "PluginPull", "PluginUpgrade", "PluginCreate", "PluginPush"), PLUGIN),
+    "Session": BUILDKIT,
 }
 
 
 def left_out(operation: Operation) -> Fault:
     """Give the fault for an operation without a handler."""
-    family = max((name for name in LEFT_OUT if operation.id.startswith(name)), key=len)
-    if LEFT_OUT[family] is SWARM:
+    reason = LEFT_OUT[operation.id]
+    if reason is SWARM:
         return Unavailable(
             'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to '
             "swarm and try again."
         )
-    return NotServed(f"{operation.id} is left out of the practice engine: {LEFT_OUT[family]}")
+    return NotServed(f"{operation.id} is left out of the practice engine: {reason}")

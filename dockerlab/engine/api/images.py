@@ -208,7 +208,6 @@ HANDLERS = {
     "ImageGet": image_get,
     "ImageGetAll": image_get_all,
     "ImageLoad": image_load,
-    "ImageCreate": image_import,
     "ImageCommit": image_commit,
     "ImageSearch": image_search,
 }

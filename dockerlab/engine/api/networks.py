@@ -1,36 +1,83 @@
-"""Handlers of the network operations: the three networks that are always there."""
+"""Handlers of the network operations."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dockerlab.engine import nets
-from dockerlab.engine.faults import BadParameter, NotFound
-from dockerlab.engine.filters import parse
-from dockerlab.engine.messages import Answer, Request, json_answer
+from dockerlab.engine import moments, net_views
+from dockerlab.engine.faults import BadParameter
+from dockerlab.engine.filters import parse, prune_filter
+from dockerlab.engine.messages import Answer, Request, done, json_answer
 
 if TYPE_CHECKING:
     from dockerlab.engine.core import Engine
 
-__all__ = ["HANDLERS", "network_inspect", "network_list"]
+__all__ = [
+    "HANDLERS",
+    "network_connect",
+    "network_create",
+    "network_delete",
+    "network_disconnect",
+    "network_inspect",
+    "network_list",
+    "network_prune",
+]
 
 
 async def network_list(engine: Engine, request: Request) -> Answer:
     """GET /networks."""
-    filters = parse(request.text("filters"))
-    for name in filters:
-        if name not in nets.MATCHES:
-            raise BadParameter(f"invalid filter '{name}'")
-    found = [nets.network(name, engine.started, request.version) for name in nets.NAMES]
-    return json_answer([record for record in found if nets.matches(record, filters)])
+    found = engine.networks.listed(parse(request.text("filters")), engine.endpoints.used())
+    return json_answer([net_views.network(record, None, request.version) for record in found])
 
 
 async def network_inspect(engine: Engine, request: Request) -> Answer:
     """GET /networks/{id}."""
-    for name in nets.NAMES:
-        if request.id == name or (request.id and nets.identity(name).startswith(request.id)):
-            return json_answer(nets.network(name, engine.started, request.version))
-    raise NotFound(f"network {request.id} not found")
+    record = engine.networks.find(request.id)
+    if request.text("scope") not in ("", record["Scope"]):
+        raise BadParameter(f"network {request.id} not found")
+    return json_answer(net_views.network(record, engine.endpoints, request.version))
 
 
-HANDLERS = {"NetworkList": network_list, "NetworkInspect": network_inspect}
+async def network_create(engine: Engine, request: Request) -> Answer:
+    """POST /networks/create."""
+    made = engine.networks.create(request.json())
+    return json_answer({"Id": made["Id"], "Warning": ""}, 201)
+
+
+async def network_delete(engine: Engine, request: Request) -> Answer:
+    """DELETE /networks/{id}."""
+    engine.endpoints.remove(engine.networks.find(request.id))
+    return done()
+
+
+async def network_connect(engine: Engine, request: Request) -> Answer:
+    """POST /networks/{id}/connect."""
+    body = request.json()
+    container = engine.containers.find(body.get("Container") or "")
+    engine.endpoints.connect(request.id, container, body.get("EndpointConfig") or {})
+    return Answer(200)
+
+
+async def network_disconnect(engine: Engine, request: Request) -> Answer:
+    """POST /networks/{id}/disconnect."""
+    body, network = request.json(), engine.networks.find(request.id)
+    engine.endpoints.disconnect(network, engine.containers.find(body.get("Container") or ""))
+    return Answer(200)
+
+
+async def network_prune(engine: Engine, request: Request) -> Answer:
+    """POST /networks/prune."""
+    names = engine.endpoints.prune(prune_filter(parse(request.text("filters"))), moments.nanoseconds)
+    engine.events.record("network", "prune", "", {"reclaimed": "0"})
+    return json_answer({"NetworksDeleted": names or None})
+
+
+HANDLERS = {
+    "NetworkList": network_list,
+    "NetworkInspect": network_inspect,
+    "NetworkCreate": network_create,
+    "NetworkDelete": network_delete,
+    "NetworkConnect": network_connect,
+    "NetworkDisconnect": network_disconnect,
+    "NetworkPrune": network_prune,
+}
