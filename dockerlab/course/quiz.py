@@ -17,7 +17,7 @@ class Quiz(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """Make the buttons; nothing is chosen yet."""
         self.number = number
         self.question = question
-        labels = [(f"{letter}. {choice.text}", letter) for letter, choice in self._choices()]
+        labels = [(f"{letter}. {choice.text.replace('`', '')}", letter) for letter, choice in self._choices()]
         self.buttons = ipywidgets.RadioButtons(
             options=labels, value=None, layout=ipywidgets.Layout(width="max-content", max_width="100%")
         )

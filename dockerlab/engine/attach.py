@@ -40,7 +40,8 @@ class Wanted:
     stdin: bool = False
     stdout: bool = True
     stderr: bool = True
-    tty: bool = False
+    frames: bool = True  #: does each piece of output begin with a header?
+    tty: bool = False  #: is it a terminal, whose keys may detach?
     #: does the container's input end with the client's?
     once: bool = True
     detach: bytes = b""
@@ -93,7 +94,7 @@ async def _output(reader: asyncio.StreamReader, client: Client, wanted: Wanted) 
             kind, length = HEADER.unpack(header)
             data = await reader.readexactly(length)
             if getattr(wanted, KINDS[kind]):
-                await client.write(data if wanted.tty else header + data)
+                await client.write(header + data if wanted.frames else data)
 
 
 async def _input(client: Client, writer: asyncio.StreamWriter, wanted: Wanted) -> str:

@@ -89,8 +89,15 @@ def read(operation: Operation, content_type: str, body: bytes) -> dict[str, Any]
     if value is not None and not isinstance(value, dict):
         whole = OWNERS.get(operation.id, (operation.id, ""))[0]
         raise BadParameter(f"invalid JSON: json: cannot unmarshal {_word(value)} into Go value of type {whole}")
-    check(operation, value := value or {})
+    value = _spelt(operation, value or {})
+    check(operation, value)
     return value
+
+
+def _spelt(operation: Operation, body: dict[str, Any]) -> dict[str, Any]:
+    """Write the names of fields as they are known: Go doesn't look at capitals."""
+    known = {parameter.name.lower(): parameter.name for parameter in operation.parameters}
+    return {known.get(name.lower(), name): value for name, value in body.items()}
 
 
 def _check_content_type(text: str) -> None:

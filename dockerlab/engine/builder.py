@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import codecs
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from dockerlab.engine.build_steps import changed_text, own_names, quoted_labels
 from dockerlab.engine.commit import Step
 from dockerlab.engine.faults import BadParameter, Fault
 from dockerlab.engine.instructions import CHANGES, Instruction, change, pairs, read
+from dockerlab.engine.shim_watch import HEADER
 from dockerlab.engine.substitution import expand
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Builder", "Options", "StepFailed"]
 
-SHORT = 12
+SHORT, STDOUT = 12, 1
 SHELL = ["/bin/sh", "-c"]
 #: Build arguments that nobody has to declare, and that aren't part of the history.
 PREDEFINED = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
@@ -55,6 +55,7 @@ class Options:
     host: Record = field(default_factory=dict)  #: HostConfig of the containers that run the steps
     target: str = ""
     cache: bool = True
+    cache_from: list[str] = field(default_factory=list)
     remove: bool = True
     always_remove: bool = False
 
@@ -80,6 +81,18 @@ class Builder:
         self.hidden_arguments: dict[str, str] = {}
         self.has_command = False
         self.cache = options.cache
+        self.known = self._chains(options.cache_from)
+
+    def _chains(self, names: list[str]) -> set[str]:
+        """Give the images that others, which were named as a cache, are made from."""
+        found: set[str] = set()
+        for image in filter(None, map(self.engine.images.find, names)):
+            identity = image.id
+            while identity and identity not in found:
+                found.add(identity)
+                parent = self.engine.images.all.get(identity)
+                identity = parent.parent if parent else ""
+        return found
 
     def _first_arguments(self) -> dict[str, str]:
         """Read the ARGs before the first FROM: their names are for the FROMs, and defaults for ARGs without one."""
@@ -223,6 +236,7 @@ class Builder:
                 image
                 for image in self.engine.images.all.values()
                 if image.parent == parent
+                and (not self.options.cache_from or image.id in self.known)
                 and (image.document.get("container_config") or {}).get("Cmd") == command
                 and (parent or not image.history[:-1])
             ]
@@ -368,10 +382,16 @@ def _said(text: str) -> Record:
 
 
 async def _output(container: Container) -> AsyncIterator[str]:
-    """Give what a container prints, to its end."""
+    """Give what a container prints, to its end; what it complains of is red."""
     container.log_path.touch()
-    wanted = logs.Wanted(stdout=True, stderr=True, follow=True, frames=False)
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    wanted = logs.Wanted(stdout=True, stderr=True, follow=True, frames=True)
+    rest = b""
     async for data in logs.read(container.log_path, wanted, lambda: not container.state["Running"]):
-        if text := decoder.decode(data):
-            yield text
+        rest += data
+        while len(rest) >= HEADER.size:
+            kind, length = HEADER.unpack_from(rest)
+            if len(rest) < HEADER.size + length:
+                break
+            text = rest[HEADER.size : HEADER.size + length].decode("utf-8", "replace")
+            rest = rest[HEADER.size + length :]
+            yield text if kind == STDOUT else f"\x1b[91m{text}\x1b[0m"

@@ -16,6 +16,21 @@ __all__ = ["container", "limits", "platform", "reference"]
 LEAST_MEMORY = 6 << 20
 PORT = re.compile(r"\d+(-\d+)?")
 PLATFORM = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){0,2}")
+SYSTEMS = ("linux", "windows", "darwin", "freebsd", "netbsd", "openbsd", "dragonfly", "solaris", "plan9", "aix")
+MACHINES = (
+    "amd64",
+    "x86_64",
+    "386",
+    "i386",
+    "arm64",
+    "aarch64",
+    "arm",
+    "armhf",
+    "armel",
+    "ppc64le",
+    "s390x",
+    "riscv64",
+)
 POLICIES = ("no", "always", "unless-stopped", "on-failure")
 PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 REFERENCE = re.compile(rf"(?:[\w.-]+(?::\d+)?/)?{PART}(?:/{PART})*(?::\w[\w.-]{{0,127}})?(?:@\w+:[0-9a-f]{{32,}})?")
@@ -52,6 +67,8 @@ def platform(text: str) -> None:
     """Hold the name of a platform against the rules. Raises BadParameter."""
     if text and not PLATFORM.fullmatch(text):
         raise BadParameter(f'"{text}": cannot parse platform specifier: invalid argument')
+    if text and "/" not in text and text.lower() not in (*SYSTEMS, *MACHINES):
+        raise BadParameter(f'"{text}": unknown operating system or architecture: invalid argument')
 
 
 def reference(name: str) -> None:

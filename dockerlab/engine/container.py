@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import shutil
 from pathlib import Path
 from signal import SIGKILL
@@ -27,6 +28,7 @@ __all__ = ["Container"]
 #: Seconds for a container to end after its stop signal, and after KILL.
 PATIENCE, LAST_PATIENCE = 10, 10
 LOST = 137
+log = logging.getLogger("dockerlab.engine")
 Record = dict[str, Any]
 
 FRESH = {
@@ -294,15 +296,19 @@ class Container:
         await self.start()
         self.events.tell("restart", self)
 
-    def kill(self, signal: str) -> None:
-        """Send a signal. Raises Conflict if it doesn't run, BadParameter for an unknown signal."""
+    async def kill(self, signal: str) -> None:
+        """Send a signal; after KILL wait for the end. Raises Conflict if it doesn't run, BadParameter."""
         number = signals.number(signal or "SIGKILL")
         if self.running is None:
             raise Conflict(f"container {self.id} is not running")
         if number in (SIGKILL, signals.number(self.record["Config"].get("StopSignal") or "SIGTERM")):
             self.record["Stopped"] = True
             self.save()
+        ended = self._ended
         self._signal(self.running, number)
+        if number == SIGKILL:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), LAST_PATIENCE)
 
     # -- pausing -----------------------------------------------------------------------------------------------
 
@@ -363,7 +369,10 @@ class Container:
     async def _clear(self, volumes: bool) -> None:
         """The record goes first: a crash in between leaves rubbish, never half a container."""
         (self.directory / "container.json").unlink(missing_ok=True)
-        await asyncio.to_thread(rootfs.remove, self.directory)
+        try:
+            await asyncio.to_thread(rootfs.remove, self.directory)
+        except OSError:
+            log.exception("what is left of %s goes at the next start", self.id)
         self.gone = True
         self._forget(self)
         self.volumes.release(self.id, mountpoints.volumes_of(self.record.get("MountPoints", [])), volumes)

@@ -117,6 +117,21 @@ class Containers:
             raise BadParameter("config cannot be empty in order to create a container")
         asked_host = body.get("HostConfig") or {}
         checks.container(body, asked_host)
+        record = self._record(body, asked_host)
+        warnings = defaults.without_effect(asked_host, self.means.rung.name, bool(self.means.groups.places))
+        record["Name"] = self._reserve(name, record["Id"])
+        try:
+            points = mountpoints.made(record["Config"], record["HostConfig"], self.volumes, self.find)
+            container = await self._make({**record, "MountPoints": points})
+        except BaseException:
+            self._names.pop(record["Name"], None)
+            raise
+        self._all[container.id] = container
+        self.events.tell("create", container)
+        return container, warnings
+
+    def _record(self, body: Record, asked_host: Record) -> Record:
+        """Say what is to be made. Raises BadParameter, NotFound."""
         reference = body.get("Image") or ""
         image = self.images.find(reference) if reference else None
         if reference and image is None:
@@ -129,30 +144,19 @@ class Containers:
         host = defaults.host_config(asked_host)
         runspec.rlimits(host)
         capabilities.allowed(host)
-        warnings = defaults.without_effect(asked_host, self.means.rung.name, bool(self.means.groups.places))
-        name = self._reserve(name, identity)
-        try:
-            record = {
-                "Id": identity,
-                "Created": now(),
-                "Name": name,
-                "Path": words[0],
-                "Args": words[1:],
-                "Image": image.id if image else "",
-                "Layers": image.layers if image else [],
-                "Config": config,
-                "HostConfig": host,
-                "NetworkingConfig": body.get("NetworkingConfig") or {},
-                "Endpoints": endpoints.asked_for(host, body.get("NetworkingConfig") or {}),
-                "MountPoints": mountpoints.made(config, host, self.volumes, self.find),
-            }
-            container = await self._make(record)
-        except BaseException:
-            self._names.pop(name, None)
-            raise
-        self._all[identity] = container
-        self.events.tell("create", container)
-        return container, warnings
+        return {
+            "Id": identity,
+            "Created": now(),
+            "Name": "",
+            "Path": words[0],
+            "Args": words[1:],
+            "Image": image.id if image else "",
+            "Layers": image.layers if image else [],
+            "Config": config,
+            "HostConfig": host,
+            "NetworkingConfig": body.get("NetworkingConfig") or {},
+            "Endpoints": self.means.endpoints.named(endpoints.asked_for(host, body)),
+        }
 
     async def _make(self, record: Record) -> Container:
         directory = self.root / record["Id"]
@@ -211,6 +215,17 @@ class Containers:
                 freed += size[0]
         self.events.record("container", "prune", "", {"reclaimed": str(freed)})
         return names, freed
+
+    def unlink(self, name: str) -> None:
+        """Remove a link, `CONTAINER/ALIAS`. Raises NotFound."""
+        owner, _, alias = name.removeprefix("/").partition("/")
+        container = self.find(owner)
+        links = container.record["HostConfig"]["Links"] or []
+        left = [link for link in links if link.rpartition(":")[2].rpartition("/")[2] != alias]
+        if len(left) == len(links):
+            raise NotFound(f"Cannot get parent link for name {name}")
+        container.record["HostConfig"]["Links"] = left or None
+        container.save()
 
     def _forget(self, container: Container) -> None:
         self._all.pop(container.id, None)

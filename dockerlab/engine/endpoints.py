@@ -31,9 +31,9 @@ OWN = ("none", "host")
 Record = dict[str, Any]
 
 
-def asked_for(host: Record, networking: Record) -> dict[str, Record]:
+def asked_for(host: Record, body: Record) -> dict[str, Record]:
     """Give the endpoints of a container that is being created. Raises BadParameter."""
-    mode = str(host["NetworkMode"])
+    mode, networking = str(host["NetworkMode"]), body.get("NetworkingConfig") or {}
     asked = {name: config or {} for name, config in (networking.get("EndpointsConfig") or {}).items()}
     if mode.startswith("container:"):
         return {}
@@ -42,10 +42,12 @@ def asked_for(host: Record, networking: Record) -> dict[str, Record]:
     if mode == "bridge" and "default" in asked:
         asked["bridge"] = asked.pop("default")
     found = {mode: asked.pop(mode, {}), **asked}
-    return {name: endpoint(config) for name, config in found.items()}
+    if body.get("MacAddress") and mode not in OWN:
+        found[mode] = {"MacAddress": body["MacAddress"], **found[mode]}
+    return {name: _endpoint(config) for name, config in found.items()}
 
 
-def endpoint(config: Record) -> Record:
+def _endpoint(config: Record) -> Record:
     """Keep what was asked of an endpoint."""
     return {name: config[name] for name in ASKED if config.get(name)}
 
@@ -59,6 +61,7 @@ class Endpoints:
         self.switch = switch
         self.containers = containers
         self.published: dict[str, Published] = {}
+        self.held: set[str] = set()  #: containers whose namespaces the switch holds
 
     # -- who is where ------------------------------------------------------------------------------------------
 
@@ -77,6 +80,16 @@ class Endpoints:
         names = {name for container in self.containers() for name in container.record.get("Endpoints", {})}
         return {network["Id"] for network in self.networks if {network["Name"], network["Id"]} & names}
 
+    def named(self, asked: dict[str, Record]) -> dict[str, Record]:
+        """Name networks by their names, where they were named by their ids; those that aren't there stay."""
+        found = {}
+        for reference, config in asked.items():
+            try:
+                found[str(self.networks.find(reference)["Name"])] = config
+            except Fault:
+                found[reference] = config
+        return found
+
     # -- a container's life ------------------------------------------------------------------------------------
 
     def prepare(self, container: Container) -> dict[str, str]:
@@ -85,7 +98,8 @@ class Endpoints:
         Raises Fault, NotFound.
         """
         found = {}
-        for name in container.record.get("Endpoints", {}):
+        container.record["Endpoints"] = self.named(container.record.get("Endpoints", {}))
+        for name in container.record["Endpoints"]:
             try:
                 found[name] = self.networks.find(name)
             except Fault as fault:
@@ -97,6 +111,7 @@ class Endpoints:
                 self._config(container, name)["Live"] = self._live(network)
             return {}
         handle = self.switch.ask("space", container=container.id)["handle"]
+        self.held.add(container.id)
         try:
             order = sorted(plugged, key=lambda name: -int(self._config(container, name).get("GwPriority") or 0))
             for name in order:
@@ -131,6 +146,8 @@ class Endpoints:
         live = self._live(network)
         live["IPAddress"] = self._address(network, config)
         numbers = ":".join(f"{int(part):02x}" for part in live["IPAddress"].split("."))
+        if asked6 := (config.get("IPAMConfig") or {}).get("IPv6Address"):
+            live["GlobalIPv6Address"] = asked6  # kept and shown: the switch speaks IPv4 alone
         live |= {"IPPrefixLen": prefix, "MacAddress": config.get("MacAddress") or f"02:42:{numbers}"}
         live["Gateway"] = "" if network["Internal"] else gateway
         bridge = Port.bridge(network["Id"])
@@ -160,7 +177,7 @@ class Endpoints:
         pool = ipaddress.ip_network(subnet)
         for settings in network["IPAM"]["Config"]:
             taken |= set((settings.get("AuxiliaryAddresses") or {}).values())
-            if settings.get("IPRange"):
+            if settings.get("IPRange") and ":" not in settings["IPRange"]:
                 pool = ipaddress.ip_network(settings["IPRange"], strict=False)
         for candidate in pool.hosts():
             if str(candidate) != gateway and str(candidate) not in taken:
@@ -221,16 +238,20 @@ class Endpoints:
                 except Fault:
                     continue
                 self.networks.tell("disconnect", network, container=container.id)
-        if lived:
+        if container.id in self.held:
+            self.held.discard(container.id)
             self.switch.ask("end", container=container.id)
+        if lived:
             self._tell_peers(container)
 
     def adopt(self, containers: list[Container]) -> None:
         """After an engine restart: publish again, and let go of what has ended meanwhile."""
         running = {container.id for container in containers if container.running is not None}
         if self.switch.pid:
-            for identity in set(self.switch.ask("spaces")["containers"]) - running:
+            self.held = set(self.switch.ask("spaces")["containers"])
+            for identity in self.held - running:
                 self.switch.ask("end", container=identity)
+            self.held &= running
         for container in containers:
             if container.id in running:
                 try:
@@ -243,7 +264,7 @@ class Endpoints:
         shared = set(container.record.get("Endpoints", {}))
         for other in self.containers():
             if other.id == container.id or shared & set(other.record.get("Endpoints", {})):
-                hosts.write(other, self._peers(other))
+                self._write(other)
 
     def _peers(self, container: Container) -> list[tuple[str, list[str]]]:
         """Give the addresses and names that a container knows."""
@@ -269,6 +290,20 @@ class Endpoints:
                     found.append((there["IPAddress"], list(dict.fromkeys(own))))
         return found
 
+    def _write(self, container: Container) -> None:
+        """Tell a container the names that it knows: by its /etc/hosts on the default network, else by its own DNS."""
+        peers = self._peers(container)
+        wired = set(container.record.get("Endpoints", {})) - set(nets.PREDEFINED)
+        resolves = bool(wired) and self.switch.works
+        hosts.write(container, [] if resolves else peers, resolves)
+        if resolves and container.id in self.held:
+            table: dict[str, list[str]] = {}
+            own = [live["IPAddress"] for live in self._lives(container) if live["IPAddress"]]
+            for address, names in [*peers, *((address, [container.name, container.id[:12]]) for address in own)]:
+                for name in names:
+                    table.setdefault(name.lower(), []).append(address)
+            self.switch.ask("names", container=container.id, table=table)
+
     # -- connect and disconnect --------------------------------------------------------------------------------
 
     def connect(self, reference: str, container: Container, config: Record) -> None:
@@ -278,9 +313,25 @@ class Endpoints:
         except NotFound:
             if container.running is not None:
                 raise
-            container.record.setdefault("Endpoints", {})[reference] = endpoint(config)  # looked for at the start
+            container.record.setdefault("Endpoints", {})[reference] = _endpoint(config)  # looked for at the start
             container.save()
             return
+        self._check(network, container, config)
+        name, endpoints = network["Name"], container.record.setdefault("Endpoints", {})
+        endpoints.pop("none", None)
+        endpoints[name] = _endpoint(config)
+        if container.running is not None and self.switch.works:
+            try:
+                self._plug(container, name, network)
+            except Fault:
+                del endpoints[name]
+                raise
+            self._tell_peers(container)
+        container.save()
+
+    @staticmethod
+    def _check(network: Record, container: Container, config: Record) -> None:
+        """Hold a connection against the rules. Raises BadParameter, Conflict, Forbidden."""
         mode, name = str(container.record["HostConfig"]["NetworkMode"]), network["Name"]
         if mode == "host" or name == "host":
             words = "container cannot be connected to host network"
@@ -292,8 +343,7 @@ class Endpoints:
                 "container sharing network namespace with another container or host cannot be connected to any other "
                 "network"
             )
-        endpoints: dict[str, Record] = container.record.setdefault("Endpoints", {})
-        if name in endpoints:
+        if name in container.record.get("Endpoints", {}):
             raise Forbidden(f"endpoint with name {container.name} already exists in network {name}")
         static = (config.get("IPAMConfig") or {}).get("IPv4Address")
         if static:
@@ -303,16 +353,6 @@ class Endpoints:
                 raise BadParameter(
                     "invalid endpoint settings:\nno configured subnet or ip-range contain the IP address " + static
                 )
-        endpoints.pop("none", None)
-        endpoints[name] = endpoint(config)
-        if container.running is not None and self.switch.works:
-            try:
-                self._plug(container, name, network)
-            except Fault:
-                del endpoints[name]
-                raise
-            self._tell_peers(container)
-        container.save()
 
     def disconnect(self, network: Record, container: Container) -> None:
         """Disconnect a container. Raises Forbidden."""
@@ -327,8 +367,8 @@ class Endpoints:
             self.switch.ask("unplug", port=Port.veth(live["EndpointID"]))
             self.networks.tell("disconnect", network, container=container.id)
             for other, _ in self.on(network):
-                hosts.write(other, self._peers(other))
-            hosts.write(container, self._peers(container))
+                self._write(other)
+            self._write(container)
         container.save()
 
     def remove(self, network: Record) -> None:

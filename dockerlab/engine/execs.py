@@ -48,10 +48,6 @@ class Exec:
         words = action if action == "exec_die" else f"{action}: {' '.join(self.asked['Cmd'])}"
         self.container.events.tell(words, self.container, execID=self.id, **more)
 
-    def tty(self, asked: bool = False) -> bool:
-        """Has it a terminal?"""
-        return asked or bool(self.asked.get("Tty"))
-
     def must_be_new(self) -> None:
         """Raise Conflict if it was started before, or if its container can't run it."""
         if self.code is not None:
@@ -64,7 +60,7 @@ class Exec:
         """From now on nobody else can start it."""
         self.begun = True
 
-    async def start(self, tty: bool, size: list[int]) -> Running:
+    async def start(self, size: list[int]) -> Running:
         """Start the program, whose output waits for `release`. Raises process.StartFailed."""
         self.reserve()
         if size:
@@ -73,7 +69,7 @@ class Exec:
         directory = self.container.directory / "execs" / self.id
         directory.mkdir(parents=True)
         try:
-            spec = exec_spec(self.container, {**self.asked, "Tty": self.tty(tty)})
+            spec = exec_spec(self.container, self.asked)
             self.running = await process.start(spec, directory, self.container.rung)
         except process.StartFailed as error:
             self._finish(error.code)
@@ -91,22 +87,25 @@ class Exec:
         self.tell("exec_die", exitCode=str(code))
         self.ended.set()
 
-    async def attend(self, client: Duplex, tty: bool, size: list[int]) -> None:
-        """Start it on a client's connection, and join the two. A refusal is written into the stream, as Docker does."""
+    async def attend(self, client: Duplex, frames: bool, size: list[int]) -> None:
+        """Start it on a client's connection, and join the two. A refusal is written into the stream, as Docker does.
+
+        With `frames` each piece of output has a header: the client says so at the start, terminal or not.
+        """
         asked = self.asked
-        tty = self.tty(tty)
         wanted = attach.Wanted(
             stdin=bool(asked.get("AttachStdin")),
             stdout=bool(asked.get("AttachStdout")),
             stderr=bool(asked.get("AttachStderr")),
-            tty=tty,
+            frames=frames,
+            tty=bool(asked.get("Tty")),
             detach=self.keys,
         )
         try:
-            running = await self.start(tty, size)
+            running = await self.start(size)
         except (process.StartFailed, Fault) as error:
             words = f"{error}\r\n".encode()
-            await client.write(words if tty else HEADER.pack(1, len(words)) + words)
+            await client.write(HEADER.pack(1, len(words)) + words if frames else words)
             return
         connection = await running.connect()
         running.release()

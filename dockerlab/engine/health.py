@@ -72,7 +72,7 @@ async def _check(container: Container, command: list[str], seconds: float) -> Re
     asked = {"Cmd": command, "AttachStdout": True, "AttachStderr": True}
     check, started, output = Exec(container, asked), now(), bytearray()
     try:
-        running = await check.start(False, [])
+        running = await check.start([])
     except (process.StartFailed, Fault) as error:
         return {"Start": started, "End": now(), "ExitCode": -1, "Output": str(error)}
     try:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dockerlab.engine.faults import Fault
+
 if TYPE_CHECKING:
     from dockerlab.engine.container import Container
 
-__all__ = ["FILES", "links", "mounts", "write"]
+__all__ = ["FILES", "environment", "links", "mounts", "write"]
 
 LOCAL = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 FILES = ("hosts", "hostname", "resolv.conf")
-GATEWAY = "host-gateway"
+USUAL = ("PATH", "HOME", "HOSTNAME")
+GATEWAY, DNS = "host-gateway", "127.0.0.11"
 Record = dict[str, Any]
 Peers = list[tuple[str, list[str]]]
 
@@ -27,8 +30,11 @@ def links(container: Container, config: Record) -> dict[str, list[str]]:
     return found
 
 
-def write(container: Container, peers: Peers) -> None:
-    """Write the three files anew; whoever has them mounted sees it at once, so they are not replaced."""
+def write(container: Container, peers: Peers, resolves: bool = False) -> None:
+    """Write the three files anew; whoever has them mounted sees it at once, so they are not replaced.
+
+    With `resolves` the switch answers questions for names.
+    """
     config, host = container.record["Config"], container.record["HostConfig"]
     name = (
         f"{config['Hostname']}.{config['Domainname']} {config['Hostname']}"
@@ -46,13 +52,34 @@ def write(container: Container, peers: Peers) -> None:
     lines += [f"{address}\t{' '.join(names)}\n" for address, names in peers]
     _put(container.directory / "hosts", "".join(lines))
     _put(container.directory / "hostname", f"{config['Hostname']}\n")
-    _put(container.directory / "resolv.conf", _resolver(host))
+    _put(container.directory / "resolv.conf", _resolver(host, resolves))
 
 
-def _resolver(host: Record) -> str:
+def environment(container: Container) -> dict[str, str]:
+    """Give the variables that links bring."""
+    found = {}
+    for config in container.record.get("Endpoints", {}).values():
+        for name, aliases in links(container, config).items():
+            try:
+                other = container.find(name)
+            except Fault:
+                continue
+            for alias in aliases:
+                begin = alias.upper().replace("-", "_")
+                found[f"{begin}_NAME"] = f"/{container.name}/{alias}"
+                for entry in other.record["Config"]["Env"] or []:
+                    key, _, value = entry.partition("=")
+                    found |= {f"{begin}_ENV_{key}": value} if key not in USUAL else {}
+    return found
+
+
+def _resolver(host: Record, resolves: bool) -> str:
     usual = Path("/etc/resolv.conf")
-    text = usual.read_text("utf-8", "replace") if usual.is_file() else ""
-    lines = text.splitlines()
+    lines = usual.read_text("utf-8", "replace").splitlines() if usual.is_file() else []
+    if resolves:
+        lines = [line for line in lines if line.startswith("search")]
+        lines += [f"nameserver {DNS}", "options ndots:0"]
+        host = {**host, "Dns": None}
     for key, word in (("Dns", "nameserver"), ("DnsSearch", "search"), ("DnsOptions", "options")):
         if values := host.get(key):
             lines = [line for line in lines if not line.startswith(word)]

@@ -37,8 +37,8 @@ class Request:
         return next(iter(self.path.values()))
 
     def text(self, name: str, default: str = "") -> str:
-        """Give a query parameter as text."""
-        return self.query.get(name, [default])[-1]
+        """Give a query parameter as text; of several the first, as Go does."""
+        return self.query.get(name, [default])[0]
 
     def flag(self, name: str, default: bool = False) -> bool:
         """Give a query parameter as yes or no; Docker takes every word but a few for yes."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-import re
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +21,6 @@ __all__ = ["PREDEFINED", "Networks", "address_of", "identity"]
 
 #: name -> driver, in the order in which Docker lists them
 PREDEFINED = {"none": "null", "host": "host", "bridge": "bridge"}
-NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 BRIDGE_SUBNET = "172.17.0.0/16"
 #: Where networks that name no subnet get one.
 POOLS = [f"172.{number}.0.0/16" for number in range(18, 32)] + [f"192.168.{16 * n}.0/20" for n in range(16)]
@@ -100,8 +98,6 @@ class Networks:
         name = asked.get("Name") or ""
         if not name.strip():
             raise BadParameter("invalid name: name is empty")
-        if not NAME.fullmatch(name):
-            raise BadParameter(f'invalid network name "{name}": only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed')
         if name in PREDEFINED:
             raise Forbidden(f"operation is not permitted on predefined {name} network ")
         driver = asked.get("Driver") or "bridge"
@@ -115,7 +111,7 @@ class Networks:
         ipam = asked.get("IPAM") or {}
         made["IPAM"] = {
             "Driver": ipam.get("Driver") or "default",
-            "Options": ipam.get("Options") or ({} if ipam else None),
+            "Options": ipam.get("Options"),
             "Config": self._addresses(ipam.get("Config") or []),
         }
         made["Internal"], made["Attachable"] = bool(asked.get("Internal")), bool(asked.get("Attachable"))

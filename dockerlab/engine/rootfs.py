@@ -55,7 +55,9 @@ def _copy(source: str, target: str, copies: dict[tuple[int, int], str]) -> None:
 def remove(target: Path) -> None:
     """Remove a container's tree, also where its processes took away the permission to."""
 
-    def allow(function: object, path: str, _: object) -> None:
+    def allow(function: object, path: str, trouble: tuple[type[BaseException], BaseException, object]) -> None:
+        if issubclass(trouble[0], FileNotFoundError):
+            return  # somebody else was faster
         Path(path).parent.chmod(0o700)
         if Path(path).is_dir() and not Path(path).is_symlink():
             Path(path).chmod(0o700)

@@ -6,7 +6,7 @@ import resource
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine import capabilities, mountpoints, rootfs
+from dockerlab.engine import capabilities, hosts, mountpoints, rootfs
 from dockerlab.engine.faults import BadParameter
 from dockerlab.engine.process import Spec
 
@@ -31,7 +31,7 @@ def container_spec(container: Container) -> Spec:
     user, groups = rootfs.user_of(container.root, config["User"])
     return Spec(
         argv=[container.record["Path"], *container.record["Args"]],
-        env=_environment(config, container.root, config["User"]),
+        env=_environment(config, container.root, config["User"]) | hosts.environment(container),
         rootfs=str(container.root),
         cwd=config["WorkingDir"] or "/",
         hostname=config["Hostname"],

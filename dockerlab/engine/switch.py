@@ -14,10 +14,12 @@ import os
 import select
 import signal
 import socket
+import struct
 import sys
 from typing import Any
 
 from dockerlab.engine import linux, netlink
+from dockerlab.engine import names_dns as names
 from dockerlab.engine.shim_log import save
 
 LONGEST = 1 << 16
@@ -33,6 +35,8 @@ class Switch:
         """Begin without any. This process is in the switch's own namespace already."""
         self.home = os.open("/proc/self/ns/net", os.O_RDONLY)
         self.spaces: dict[str, int] = {}
+        self.resolvers: dict[socket.socket, str] = {}  #: where containers ask for names
+        self.tables: dict[str, dict[str, list[str]]] = {}
         linux.loopback_up()
 
     def answer(self, asked: Record) -> tuple[Record, list[int]]:
@@ -45,6 +49,7 @@ class Switch:
             "unplug": self.unplug,
             "end": self.end,
             "spaces": self.list,
+            "names": self.names,
         }
         if asked["verb"] == "connect":
             handle = self.connect(asked)
@@ -75,6 +80,10 @@ class Switch:
         try:
             linux.loopback_up()
             handle = os.open("/proc/self/ns/net", os.O_RDONLY)
+            resolver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            resolver.bind((names.ADDRESS, names.PORT))
+            resolver.setblocking(False)
+            self.resolvers[resolver] = asked["container"]
         finally:
             linux.setns(self.home, linux.CLONE_NEWNET)
         self.spaces[asked["container"]] = handle
@@ -107,8 +116,22 @@ class Switch:
     def end(self, asked: Record) -> None:
         """Let go of a container's namespace; with it go its interfaces."""
         handle = self.spaces.pop(asked["container"], -1)
+        self.tables.pop(asked["container"], None)
+        for resolver in [one for one, owner in self.resolvers.items() if owner == asked["container"]]:
+            del self.resolvers[resolver]
+            resolver.close()
         if handle >= 0:
             os.close(handle)
+
+    def names(self, asked: Record) -> None:
+        """Take the names that a container knows, with their addresses."""
+        self.tables[asked["container"]] = asked["table"]
+
+    def resolve(self, resolver: socket.socket) -> None:
+        """Answer one question for a name."""
+        with contextlib.suppress(OSError, ValueError, IndexError, struct.error):
+            question, client = resolver.recvfrom(4096)
+            resolver.sendto(names.answer(question, self.tables.get(self.resolvers[resolver], {})), client)
 
     def list(self, asked: Record) -> Record:
         """Name the containers whose namespaces are held."""
@@ -135,12 +158,17 @@ def serve(directory: str, listening: socket.socket) -> None:
     switch = Switch()
     clients: dict[socket.socket, bytes] = {}
     while True:
-        ready, _, _ = select.select([listening, *clients], [], [], LOOK_SECONDS)
+        ready, _, _ = select.select([listening, *clients, *switch.resolvers], [], [], LOOK_SECONDS)
         if not ready and not os.path.exists(f"{directory}/switch.json"):  # noqa: PTH110
             return
         for one in ready:
             if one is listening:
                 clients[listening.accept()[0]] = b""
+                continue
+            if one in switch.resolvers:
+                switch.resolve(one)
+                continue
+            if one not in clients:
                 continue
             try:
                 data = one.recv(LONGEST)

@@ -174,9 +174,10 @@ def test_unknown_paths_and_methods_are_not_found(practice_host: str) -> None:
 
 
 def test_what_is_left_out_says_so(practice_host: str) -> None:
-    status, told = ask(practice_host, "POST", "/build")
+    status, told = ask(practice_host, "POST", "/session")
     assert status == 501
-    assert "ImageBuild" in told["message"]
+    assert "Session" in told["message"]
+    assert "BuildKit" in told["message"]
     status, told = ask(practice_host, "GET", "/swarm")
     assert status == 503
     assert told["message"].startswith("This node is not a swarm manager.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -50,6 +51,10 @@ class BytesServer:
                 while b"\r\n\r\n" not in head:
                     if not (more := opened.recv(65536)):
                         return
+                    head += more
+                length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+                whole = head.index(b"\r\n\r\n") + 4 + (int(length[1]) if length else 0)
+                while len(head) < whole and (more := opened.recv(65536)):
                     head += more
                 self.requests.append(head)
                 self._talk(opened, head)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine import dockerfile, references
+from dockerlab.engine import checks, dockerfile, references
 from dockerlab.engine.api.images import trouble
 from dockerlab.engine.build_context import Context
 from dockerlab.engine.builder import Builder, Options, StepFailed
@@ -32,6 +32,7 @@ async def build(engine: Engine, request: Request) -> Answer:
         raise NotServed("the practice engine has no BuildKit: build with DOCKER_BUILDKIT=0")
     if request.text("remote"):
         raise NotServed("the practice engine fetches no context by itself: send one")
+    checks.platform(request.text("platform"))
     options = _options(request)
     name = request.text("dockerfile") or "Dockerfile"
     context = await asyncio.to_thread(Context, engine.state, request.upload or io.BytesIO())
@@ -85,7 +86,7 @@ def _options(request: Request) -> Options:
                 raise Fault(str(fault)) from None
     host: Record = {
         "NetworkMode": request.text("networkmode") or "default",
-        "ExtraHosts": [entry for entry in request.text("extrahosts").split(",") if entry] or None,
+        "ExtraHosts": [entry for words in request.query.get("extrahosts", []) for entry in words.split(",") if entry],
         "Ulimits": _json(request, "ulimits", "ulimits", None),
         "CpusetCpus": request.text("cpusetcpus"),
         "CpusetMems": request.text("cpusetmems"),
@@ -99,6 +100,7 @@ def _options(request: Request) -> Options:
         labels=_json(request, "labels", "labels", {}),
         host={name: value for name, value in host.items() if value},
         target=request.text("target"),
+        cache_from=_json(request, "cachefrom", "cachefrom", []),
         cache=not request.flag("nocache"),
         remove=request.flag("rm", True),
         always_remove=request.flag("forcerm"),

@@ -33,16 +33,16 @@ async def exec_start(engine: Engine, request: Request) -> Answer:
         raise BadParameter("console size is only supported when TTY is enabled")
     if body.get("Detach"):
         try:
-            (await made.start(tty, console)).release()
+            (await made.start(console)).release()
         except StartFailed as error:
             raise BadParameter(str(error)) from None
         return Answer(200)
     made.reserve()
 
     async def joined(client: Duplex) -> None:
-        await made.attend(client, tty, console)
+        await made.attend(client, not tty, console)
 
-    kind = RAW if made.tty(tty) or request.version < TELLS_FRAMES else FRAMED
+    kind = RAW if tty or request.version < TELLS_FRAMES else FRAMED
     return Answer(200, content_type=kind, hijack=joined)
 
 

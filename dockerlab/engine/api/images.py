@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 from collections.abc import AsyncIterator
@@ -186,7 +187,8 @@ async def image_commit(engine: Engine, request: Request) -> Answer:
         )
     finally:
         if pause:
-            await container.unpause()
+            with contextlib.suppress(Fault):  # it has ended meanwhile
+                await container.unpause()
     if reference is not None:
         engine.images.tag(image, reference)
     engine.events.tell("commit", container, comment=request.text("comment"), imageID=image.id)

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine import references, transfers
+from dockerlab.engine import checks, references, transfers
 from dockerlab.engine.api.images import image_import, trouble
 from dockerlab.engine.faults import BadParameter, Fault
 from dockerlab.engine.messages import Answer, Request, json_answer, json_lines
@@ -27,6 +27,7 @@ async def image_create(engine: Engine, request: Request) -> Answer:
     if not request.text("fromImage"):
         return await image_import(engine, request)
     who = credentials(request.headers.get("x-registry-auth", ""))
+    checks.platform(request.text("platform"))
     name, tag, platform = request.text("fromImage"), request.text("tag"), request.text("platform")
     if tag.startswith("sha256:"):
         reference = references.parse(f"{name}@{tag}")

@@ -65,7 +65,8 @@ def _wanted(container: Container, request: Request, raw: bool = False) -> attach
         stdin=request.flag("stdin") and bool(config["OpenStdin"]),
         stdout=request.flag("stdout"),
         stderr=request.flag("stderr"),
-        tty=raw or bool(config["Tty"]),
+        frames=not (raw or config["Tty"]),
+        tty=bool(config["Tty"]),
         once=bool(config["StdinOnce"]),
         detach=attach.detach_keys(request.text("detachKeys")),
     )
@@ -85,7 +86,7 @@ class _Attached:
         """Tell what was logged, if that is asked for, then join the two until one of them ends."""
         if self.logs:
             wanted = self.wanted
-            past = logs.Wanted(stdout=wanted.stdout, stderr=wanted.stderr, frames=not wanted.tty)
+            past = logs.Wanted(stdout=wanted.stdout, stderr=wanted.stderr, frames=wanted.frames)
             self.container.log_path.touch()
             async for data in logs.read(self.container.log_path, past, lambda: True):
                 await client.write(data)
