@@ -142,7 +142,6 @@ class Container:
             self.state.update(Error=str(error), ExitCode=code, Restarting=False, Running=False, Pid=0)
             self.state["Status"] = "created" if self.state["StartedAt"] == NEVER else "exited"
             self.save()
-            self.waiting.ended(self._result())
             if self.record["HostConfig"]["AutoRemove"]:
                 await self._remove_self()
             raise (error if isinstance(error, Fault) else BadParameter(str(error))) from None
@@ -206,7 +205,10 @@ class Container:
 
     def _finish(self, end: Exit) -> None:
         self.running = None
-        self.endpoints.ended(self)
+        try:
+            self.endpoints.ended(self)
+        except (Fault, OSError):
+            log.exception("the network of %s", self.id)
         self.record["LastFinished"] = end.finished
         self.state.update(FRESH, Status="exited", ExitCode=end.code, StartedAt=self.state["StartedAt"])
         self.state["FinishedAt"] = end.finished

@@ -107,8 +107,10 @@ class Exec:
             words = f"{error}\r\n".encode()
             await client.write(HEADER.pack(1, len(words)) + words if frames else words)
             return
-        connection = await running.connect()
-        running.release()
+        try:
+            connection = await running.first()
+        except OSError:
+            return
         if await attach.join(connection, client, wanted):
             self.tell("exec_detach")
             return

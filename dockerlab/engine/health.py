@@ -88,8 +88,10 @@ async def _check(container: Container, command: list[str], seconds: float) -> Re
 
 
 async def _gather(running: Running, output: bytearray) -> None:
-    reader, writer = await running.connect()
-    running.release()
+    try:
+        reader, writer = await running.first()
+    except OSError:
+        return  # it has ended already, and said nothing
     try:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:

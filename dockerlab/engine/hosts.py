@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +89,7 @@ def _resolver(host: Record, resolves: bool) -> str:
 
 
 def _put(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as file:
+    with contextlib.suppress(FileNotFoundError), path.open("w", encoding="utf-8") as file:  # it may be going away
         file.write(text)
 
 

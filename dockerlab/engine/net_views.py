@@ -65,8 +65,8 @@ def endpoints(container: Container, version: Version) -> Record:
             made["DNSNames"] = list(dict.fromkeys([*own, *([hostname] if hostname else [])]))
         if version < (1, 44):
             del made["DNSNames"]
-            if name not in nets.PREDEFINED:
-                made["Aliases"] = [*(config.get("Aliases") or []), container.id[:12]]
+        if version < (1, 45) and name not in nets.PREDEFINED:
+            made["Aliases"] = [*(config.get("Aliases") or []), container.id[:12]]
         if version < (1, 48):
             del made["GwPriority"]
         found[name] = made

@@ -140,6 +140,13 @@ class Running:
         if self.process is not None and self.process.stdin is not None:
             self.process.stdin.close()
 
+    async def first(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect, and only then let the output begin: nothing of it is missed. Raises OSError if it has ended."""
+        try:
+            return await self.connect()
+        finally:
+            self.release()
+
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Connect to its input and output. Raises OSError if it has just ended."""
         place = os.open(self.directory, os.O_PATH | os.O_DIRECTORY)  # its path may be longer than a socket's may

@@ -20,7 +20,7 @@ from dockerlab.engine.shim_child import NOT_RUNNABLE, Refused, child
 from dockerlab.engine.shim_log import Log, now, save
 from dockerlab.engine.shim_watch import CHUNK, Streams, Watch, listen
 
-WAIT_SECONDS = 60
+WAIT_SECONDS, LAST_SECONDS = 60, 5
 TRIED = linux.CLONE_NEWNS | linux.CLONE_NEWUTS | linux.CLONE_NEWIPC | linux.CLONE_NEWNET | linux.CLONE_NEWPID
 
 
@@ -89,14 +89,20 @@ def main(directory: str) -> None:
     begun = {"pid": pid, "ticks": ticks(pid), "shim": os.getpid(), "shim_ticks": ticks(os.getpid()), "started": now()}
     save(f"{directory}/pid.json", begun)
     print(json.dumps(begun), flush=True)  # noqa: T201
-    _until_told()
+    _until_told(pid)
     code = Watch(pid, streams, log, door).run(spec["beside"])
     save(f"{directory}/exit.json", {"code": 128 - code if code < 0 else code, "finished": now()})
 
 
-def _until_told() -> None:
-    """Wait until the engine has connected those who attached before the start; its end, too, ends the waiting."""
-    select.select([0], [], [], WAIT_SECONDS)
+def _until_told(pid: int) -> None:
+    """Wait until the engine has connected those who attached before the start; its end, too, ends the waiting.
+
+    A program that has ended is waited for a little only: as long as it isn't taken leave of, its container can't end.
+    """
+    ended = os.pidfd_open(pid)
+    if not select.select([0, ended], [], [], WAIT_SECONDS)[0] or not select.select([0], [], [], 0)[0]:
+        select.select([0], [], [], LAST_SECONDS)
+    os.close(ended)
     silence = os.open("/dev/null", os.O_RDWR)
     for handle in (0, 1, 2):
         os.dup2(silence, handle)
