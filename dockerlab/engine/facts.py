@@ -19,6 +19,12 @@ __all__ = ["NAME", "VERSION", "info", "version"]
 
 NAME, VERSION, OLDEST = "dockerlab practice engine", "0.1.0", "1.24"
 COMMITS = ("ContainerdCommit", "RuncCommit", "InitCommit")
+PLUGINS = {
+    "Volume": ["local"],
+    "Network": ["bridge", "host", "null"],
+    "Authorization": None,
+    "Log": ["json-file", "local", "none"],
+}
 LEARNING = "This is a practice engine, for learning: it is not a sandbox. Run only what you would run without it."
 
 
@@ -64,9 +70,9 @@ def info(engine: Engine, asked: tuple[int, ...]) -> dict[str, Any]:
         "Images": len(engine.images.all),
         "Driver": "copy",
         "DriverStatus": [["Isolation", engine.rung.name]],
-        "Plugins": {"Volume": [], "Network": ["null"], "Authorization": None, "Log": ["json-file"]},
+        "Plugins": dict(PLUGINS),
     }
-    made |= _abilities(asked)
+    made |= _abilities(engine, asked)
     made |= _machine(engine)
     made |= {
         "DefaultRuntime": "dockerlab",
@@ -94,15 +100,25 @@ def info(engine: Engine, asked: tuple[int, ...]) -> dict[str, Any]:
     return made
 
 
-def _abilities(asked: tuple[int, ...]) -> dict[str, Any]:
-    """None of these is acted on yet: limits are kept and shown only."""
-    names = ["MemoryLimit", "SwapLimit", "CpuCfsPeriod", "CpuCfsQuota", "CPUShares", "CPUSet", "PidsLimit"]
+def _abilities(engine: Engine, asked: tuple[int, ...]) -> dict[str, Any]:
+    """Tell which limits this machine lets us set; all others are kept and shown only."""
+    places = engine.groups.places
+    names = {
+        "MemoryLimit": "memory" in places,
+        "SwapLimit": False,
+        "CpuCfsPeriod": "cpu" in places,
+        "CpuCfsQuota": "cpu" in places,
+        "CPUShares": "cpu" in places,
+        "CPUSet": "cpuset" in places,
+        "PidsLimit": "pids" in places,
+        "IPv4Forwarding": False,
+    }
     if asked < (1, 42):
-        names[2:2] = ["KernelMemory", "KernelMemoryTCP"]
-    names.append("IPv4Forwarding")
+        pairs = list(names.items())
+        names = dict([*pairs[:2], ("KernelMemory", False), ("KernelMemoryTCP", False), *pairs[2:]])
     if asked < (1, 50):
-        names += ["BridgeNfIptables", "BridgeNfIp6tables"]
-    return {**dict.fromkeys(names, False), "Debug": False}
+        names |= {"BridgeNfIptables": False, "BridgeNfIp6tables": False}
+    return {**names, "Debug": False}
 
 
 def _machine(engine: Engine) -> dict[str, Any]:
@@ -114,9 +130,9 @@ def _machine(engine: Engine) -> dict[str, Any]:
         "NGoroutines": 0,
         "SystemTime": now(),
         "LoggingDriver": "json-file",
-        "CgroupDriver": "none",
+        "CgroupDriver": "cgroupfs" if engine.groups.places else "none",
         "CgroupVersion": "2" if Path("/sys/fs/cgroup/cgroup.controllers").exists() else "1",
-        "NEventsListener": 0,
+        "NEventsListener": len(engine.events),
         "KernelVersion": platform.release(),
         "OperatingSystem": release.get("PRETTY_NAME", "Linux"),
         "OSVersion": release.get("VERSION_ID", ""),

@@ -1,0 +1,148 @@
+"""Dockerfiles read by themselves: lines, substitution, what is ignored, and names of images."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dockerlab.engine import dockerfile, references
+from dockerlab.engine.dockerignore import Ignored
+from dockerlab.engine.faults import BadParameter
+from dockerlab.engine.instructions import changed
+from dockerlab.engine.substitution import expand
+
+VALUES = {"A": "1", "B": "two words", "EMPTY": ""}
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [
+        ("$A", "1"),
+        ("${A}b", "1b"),
+        ("$Ab", ""),
+        ("$NOPE", ""),
+        ("${NOPE:-other}", "other"),
+        ("${EMPTY:-other}", "other"),
+        ("${EMPTY-other}", ""),
+        ("${A:+there}", "there"),
+        ("${NOPE:+there}", ""),
+        ("${NOPE:-$B}", "two words"),
+        ("'$A'", "$A"),
+        ('"$A"', "1"),
+        (r"\$A", "$A"),
+        (r'"\$A \"quoted\""', '$A "quoted"'),
+        ("$", "$"),
+        ("a$", "a$"),
+        ("plain", "plain"),
+    ],
+)
+def test_what_a_word_means(text: str, meaning: str) -> None:
+    assert expand(text, VALUES) == meaning
+
+
+@pytest.mark.parametrize("text", ["${A", "'open", '"open', "${A:*x}", "${NOPE:?needed}", "${}"])
+def test_words_that_mean_nothing(text: str) -> None:
+    with pytest.raises(BadParameter):
+        expand(text, VALUES)
+
+
+@given(st.text(alphabet="abc$\"'\\{}:-+? ", max_size=30))
+def test_no_text_breaks_the_reader(text: str) -> None:
+    try:
+        assert isinstance(expand(text, VALUES), str)
+    except BadParameter as fault:
+        assert str(fault)
+
+
+def test_lines_are_joined_and_comments_left_out() -> None:
+    read = dockerfile.parse("FROM a\n# no\nRUN one \\\n# no\n\n  two\nCMD x\n")
+    [stage] = read.stages
+    assert [(one.word, one.rest, one.line) for one in stage.steps] == [("RUN", "one   two", 3), ("CMD", "x", 7)]
+
+
+def test_the_escape_can_be_another() -> None:
+    read = dockerfile.parse("# escape=`\nFROM a\nRUN one `\n two\\\n")
+    assert read.escape == "`"
+    assert read.stages[0].steps[0].rest == "one  two\\"
+
+
+def test_stages_by_name_and_number() -> None:
+    read = dockerfile.parse("FROM a AS One\nFROM b\nFROM one\n")
+    assert [stage.name for stage in read.stages] == ["one", "", ""]
+    assert len(read.until("ONE")) == 1
+    assert len(read.until("1")) == 2
+    with pytest.raises(BadParameter, match='target stage "nope" could not be found'):
+        read.until("nope")
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_a_dockerfile_or_is_refused(text: str) -> None:
+    try:
+        assert dockerfile.parse(text).stages
+    except BadParameter as fault:
+        assert str(fault)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "path", "left_out"),
+    [
+        ("*.log", "a.log", True),
+        ("*.log", "d/a.log", False),
+        ("**/*.log", "d/e/a.log", True),
+        ("**/*.log", "a.log", True),
+        ("d", "d/e/f", True),
+        ("d/", "d/e", True),
+        ("/d", "d", True),
+        ("*\n!keep", "keep", False),
+        ("*\n!keep", "other", True),
+        ("!keep\n*", "keep", True),
+        ("a?c", "abc", True),
+        ("a?c", "a/c", False),
+        ("[ab].txt", "b.txt", True),
+        ("# comment", "# comment", False),
+        ("d/**/x", "d/x", True),
+        ("d/**", "d/e", True),
+    ],
+)
+def test_what_is_ignored(patterns: str, path: str, left_out: bool) -> None:
+    assert Ignored(patterns)(path) is left_out
+
+
+@pytest.mark.parametrize(
+    ("text", "familiar"),
+    [
+        ("busybox", "busybox:latest"),
+        ("docker.io/library/busybox:1", "busybox:1"),
+        ("index.docker.io/me/x", "me/x:latest"),
+        ("localhost:5000/x", "localhost:5000/x:latest"),
+        ("registry.example/a/b:c", "registry.example/a/b:c"),
+        (f"x@sha256:{'0' * 64}", f"x@sha256:{'0' * 64}"),
+    ],
+)
+def test_names_as_a_person_writes_them(text: str, familiar: str) -> None:
+    assert str(references.parse(text).tagged()) == familiar
+
+
+@pytest.mark.parametrize("text", ["", "UPPER", "a//b", "a:", ":b", "a b", "a@sha256:12", "0" * 64, "-a", "a" * 300])
+def test_names_that_are_none(text: str) -> None:
+    with pytest.raises(BadParameter):
+        references.parse(text)
+
+
+def test_changes_to_a_configuration() -> None:
+    before = {"Env": ["A=1"], "Cmd": ["x"], "WorkingDir": "/a"}
+    lines = ["ENV A=2 B='b c'", "WORKDIR ../d", "EXPOSE 80 90-91/udp", "HEALTHCHECK --interval=1m30s CMD true"]
+    after = changed(before, [*lines, 'ENTRYPOINT ["e"]', "STOPSIGNAL SIGUSR1"])
+    assert after["Env"] == ["A=2", "B=b c"]
+    assert after["WorkingDir"] == "/d"
+    assert sorted(after["ExposedPorts"]) == ["80/tcp", "90/udp", "91/udp"]
+    assert after["Healthcheck"] == {"Test": ["CMD-SHELL", "true"], "Interval": 90 * 10**9}
+    assert (after["Entrypoint"], after["Cmd"]) == (["e"], None)
+    assert before == {"Env": ["A=1"], "Cmd": ["x"], "WorkingDir": "/a"}
+
+
+@pytest.mark.parametrize("line", ["RUN x", "EXPOSE x", "STOPSIGNAL NOPE", "ENV", "HEALTHCHECK NOPE", "ONBUILD FROM x"])
+def test_changes_that_cannot_be_made(line: str) -> None:
+    with pytest.raises(BadParameter):
+        changed({}, [line])
