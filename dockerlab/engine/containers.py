@@ -161,6 +161,13 @@ class Containers:
     async def _make(self, record: Record) -> Container:
         directory = self.root / record["Id"]
         directory.mkdir()
+        try:
+            return await self._filled(directory, record)
+        except BaseException:  # a full disk, say: nothing is left of it
+            await asyncio.to_thread(rootfs.remove, directory)
+            raise
+
+    async def _filled(self, directory: Path, record: Record) -> Container:
         source = await asyncio.to_thread(self.images.trees.get, record["Layers"])
         hostname = record["Config"]["Hostname"]
         await asyncio.to_thread(rootfs.prepare, source, directory / "rootfs", hostname)

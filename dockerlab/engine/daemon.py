@@ -192,7 +192,7 @@ def stop(where: Place) -> bool:
 
 def reset(where: Place) -> int:
     """Stop the engine, end its containers, and remove its state; gives how many containers there were."""
-    from dockerlab.engine import process, rootfs, switching  # noqa: PLC0415  (asyncio, for this one verb)
+    from dockerlab.engine import cgroups, process, rootfs, switching  # noqa: PLC0415  (asyncio, for this one verb)
 
     with _alone(where):
         stop(where)
@@ -207,7 +207,10 @@ def reset(where: Place) -> int:
         while any(ticks(one.shim) == one.shim_ticks for one in running) and time.monotonic() < deadline:
             time.sleep(0.01)
         switching.end(where.state)
+        groups = cgroups.hierarchies()
         for directory in directories:
+            if group := groups.of(directory.name):
+                group.remove()
             rootfs.remove(directory)
         for name in ("containers", "images", "volumes", "networks"):
             rootfs.remove(where.state / name)

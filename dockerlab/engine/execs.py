@@ -163,7 +163,7 @@ class Execs:
         self.all[made.id] = container.execs[made.id] = made
         ended = [one.id for one in self.all.values() if one.code is not None]
         for identity in ended[:-KEPT]:
-            self.all.pop(identity)
+            self.all.pop(identity).container.execs.pop(identity, None)
         return made
 
     def find(self, identity: str) -> Exec:

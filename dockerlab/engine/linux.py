@@ -12,6 +12,7 @@ CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x4000000, 0x8000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+MS_NOATIME, MS_NODIRATIME, MS_RELATIME, ST_RELATIME = 1024, 2048, 1 << 21, 4096
 MNT_DETACH = 2
 PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 24, 36, 38
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
@@ -45,7 +46,15 @@ def bind(source: str, target: str, flags: int = 0) -> None:
     """Show a file or directory at a second place; more flags (read-only) take a second call."""
     mount(source, target, flags=MS_BIND | MS_REC)
     if flags:
-        mount("", target, flags=MS_BIND | MS_REMOUNT | flags)
+        remount(target, flags)
+
+
+def remount(target: str, flags: int) -> None:
+    """Add flags to a mount; those that it has stay, since in a user namespace nobody may take them away."""
+    there = os.statvfs(target).f_flag
+    kept = there & (MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME)
+    kept |= MS_RELATIME if there & ST_RELATIME else 0
+    mount("", target, flags=MS_BIND | MS_REMOUNT | kept | flags)
 
 
 def unmount(target: str) -> None:

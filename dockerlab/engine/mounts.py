@@ -39,7 +39,7 @@ def enter_root(spec: dict[str, Any]) -> None:
     if spec["rung"] == "namespaces":
         _protect(spec)
     if spec["readonly"]:
-        linux.mount("", "/", flags=linux.MS_BIND | linux.MS_REMOUNT | linux.MS_RDONLY)
+        linux.remount("/", linux.MS_RDONLY)
 
 
 def _proc(root: str) -> None:

@@ -46,6 +46,7 @@ class Published:
         self.shown: dict[str, list[Record] | None] = {}
         self._heard: list[socket.socket] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._passing: set[asyncio.Task[None]] = set()
 
     def open(self, ports: dict[str, list[Record]]) -> None:
         """Listen on all of them. Raises Fault, and then listens on none."""
@@ -96,15 +97,15 @@ class Published:
         self.shown = {}
 
     async def _serve(self, heard: socket.socket, number: int) -> None:
-        loop, passing = asyncio.get_running_loop(), set()
+        loop = asyncio.get_running_loop()
         while True:
             try:
                 client, _ = await loop.sock_accept(heard)
             except OSError:
                 return
             task = loop.create_task(self._pass(client, number))
-            passing.add(task)
-            task.add_done_callback(passing.discard)
+            self._passing.add(task)
+            task.add_done_callback(self._passing.discard)
 
     async def _pass(self, client: socket.socket, number: int) -> None:
         """Pass one connection on, both ways; each side may end its own half first."""

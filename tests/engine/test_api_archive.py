@@ -284,3 +284,17 @@ def test_a_health_check_says_how_it_is(practice_host: str, make: Any) -> None:
     polled(lambda: health()["Status"] == "unhealthy")
     assert health()["Log"][-1]["Output"] == "looked\n"
     assert len(health()["Log"]) <= 5
+
+
+def test_a_bound_directory_keeps_what_its_mount_forbids(practice_host: str, make: Any, isolated: None) -> None:
+    """A read-only bind of a place that is mounted nosuid and nodev: in a user namespace these flags must stay."""
+    place = Path("/dev/shm")
+    assert place.is_dir()
+    marked = place / f"dockerlab-{uuid.uuid4().hex[:8]}"
+    marked.write_text("there\n")
+    try:
+        host = {"Binds": [f"{place}:/bound:ro"]}
+        said = output(practice_host, make(["cat", f"/bound/{marked.name}"], run=True, HostConfig=host))
+        assert said == "there\n"
+    finally:
+        marked.unlink()
