@@ -15,6 +15,7 @@ __all__ = ["DETACH_KEYS", "Client", "Connection", "Wanted", "detach_keys", "join
 DETACH_KEYS = "ctrl-p,ctrl-q"
 CONTROL = {"@": 0, "[": 27, "\\": 28, "]": 29, "^": 30, "_": 31}
 KINDS = {1: "stdout", 2: "stderr"}
+CHUNK, SIZE_SECONDS = 65536, 2
 #: What follows from the end of a client's input.
 GOES_ON, OVER, DETACHED = "the output goes on", "all is over", "the client detached"
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -140,10 +141,18 @@ def _until_detached(data: bytes, seen: int, keys: bytes) -> tuple[bytes, int, bo
 
 
 async def resize(connection: Connection, height: int, width: int) -> None:
-    """Tell a terminal its size."""
-    _, writer = connection
+    """Tell a terminal its size, and wait until it has it: whoever asked may look at once."""
+    reader, writer = connection
     try:
         writer.write(HEADER.pack(SIZE, 4) + height.to_bytes(2, "big") + width.to_bytes(2, "big"))
-        await writer.drain()
+        writer.write_eof()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(_until_closed(reader), SIZE_SECONDS)
     finally:
         writer.close()
+
+
+async def _until_closed(reader: asyncio.StreamReader) -> None:
+    """Read until the shim has taken what was said, and closes."""
+    while await reader.read(CHUNK):
+        pass
