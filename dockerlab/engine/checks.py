@@ -6,7 +6,7 @@ import os
 import re
 from typing import Any
 
-from dockerlab.engine import signals
+from dockerlab.engine import logopts, signals
 from dockerlab.engine.bodies import check_host_config
 from dockerlab.engine.defaults import HOST_CONFIG
 from dockerlab.engine.faults import BadParameter
@@ -42,9 +42,7 @@ def container(body: Record, host: Record) -> None:
     check_host_config(host, HOST_CONFIG)
     _config(body)
     limits(host)
-    driver = (host.get("LogConfig") or {}).get("Type") or "json-file"
-    if driver not in ("json-file", "none", "local"):
-        raise BadParameter(f'error looking up logging plugin {driver}: plugin "{driver}" not found')
+    logopts.check(host.get("LogConfig") or {})
     name = body.get("Image") or ""
     if name:
         reference(name)

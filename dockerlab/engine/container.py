@@ -27,7 +27,7 @@ __all__ = ["Container"]
 
 #: Seconds for a container to end after its stop signal, and after KILL.
 PATIENCE, LAST_PATIENCE = 10, 10
-LOST = 137
+LOST, UNKNOWN = 137, 128
 log = logging.getLogger("dockerlab.engine")
 Record = dict[str, Any]
 
@@ -138,13 +138,13 @@ class Container:
         except (process.StartFailed, LookupError, Fault) as error:
             self.endpoints.ended(self)
             self.waiting.not_started()
-            code = getattr(error, "code", 126)
+            code = getattr(error, "code", UNKNOWN)
             self.state.update(Error=str(error), ExitCode=code, Restarting=False, Running=False, Pid=0)
             self.state["Status"] = "created" if self.state["StartedAt"] == NEVER else "exited"
             self.save()
             if self.record["HostConfig"]["AutoRemove"]:
                 await self._remove_self()
-            raise (error if isinstance(error, Fault) else BadParameter(str(error))) from None
+            raise BadParameter(str(error)) if isinstance(error, process.StartFailed) else Fault(str(error)) from None
         self._began(running)
         await self.waiting.connect(running)
         running.release()

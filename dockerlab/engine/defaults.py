@@ -135,6 +135,7 @@ OBEYED = {
     "Links",
     "PortBindings",
     "IpcMode",
+    "Init",
     "Isolation",
     "LogConfig",
     "MaskedPaths",
@@ -151,7 +152,7 @@ OBEYED = {
 }
 #: What it acts on where a container has a view of the machine of its own.
 SEPARATE = {
-    *("Binds", "CapAdd", "CapDrop", "GroupAdd", "Init", "Mounts", "PidMode", "ReadonlyRootfs"),
+    *("Binds", "CapAdd", "CapDrop", "GroupAdd", "Mounts", "PidMode", "ReadonlyRootfs"),
     *("SecurityOpt", "Sysctls", "Tmpfs", "UTSMode", "VolumesFrom"),
 }
 #: What only root's namespaces can give.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
+from dockerlab.engine import logopts
 from dockerlab.engine.moments import nanoseconds
 
 __all__ = ["Wanted", "framed", "read"]
@@ -28,6 +31,7 @@ class Wanted:
     since: int = 0
     until: int = 0
     timestamps: bool = False
+    details: bool = False
     tail: int | None = None
     follow: bool = False
     frames: bool = True
@@ -35,13 +39,13 @@ class Wanted:
 
 async def read(path: Path, wanted: Wanted, ended: Callable[[], bool]) -> AsyncIterator[bytes]:
     """Give the log in blocks of bytes, framed or raw. Following ends when `ended` and everything was given."""
-    with path.open("rb") as file:
+    with contextlib.closing(Pages(path)) as pages:
         if wanted.tail is not None:
-            file.seek(_place_of_tail(file.fileno(), wanted))
+            pages.turn(*_beginning(pages.files, wanted))
         rest = b""
         while True:
             over = ended()  # asked before reading: what was written before the end is read after it
-            block = await asyncio.to_thread(file.read, BLOCK)
+            block = await asyncio.to_thread(pages.block)
             if block:
                 *lines, rest = (rest + block).split(b"\n")
                 records, done = _records(lines, wanted)
@@ -53,6 +57,72 @@ async def read(path: Path, wanted: Wanted, ended: Callable[[], bool]) -> AsyncIt
             if not wanted.follow or over:
                 return
             await asyncio.sleep(PAUSE)
+
+
+class Pages:
+    """The files of one log, read from the oldest to the newest, which may be put aside while it is read."""
+
+    def __init__(self, path: Path) -> None:
+        """Open what there is."""
+        self.path = path
+        self.files = _all(path)
+
+    def turn(self, number: int, place: int) -> None:
+        """Begin at a place in one of the files."""
+        for file in self.files[:number]:
+            file.close()
+        del self.files[:number]
+        self.files[0].seek(place)
+
+    def block(self) -> bytes:
+        """Read on; b"" at the end of what is written so far."""
+        while True:
+            file = self.files[0]
+            if data := file.read(BLOCK):
+                return data
+            if len(self.files) == 1:
+                if not self._put_aside(file):
+                    return b""
+                if data := file.read(BLOCK):  # what came before it was put aside
+                    return data
+            self.files.pop(0).close()
+
+    def _put_aside(self, file: IO[bytes]) -> bool:
+        """Is there a newer file than this one? Then all newer ones are opened."""
+        if _identity(self.path) in (_identity(file.fileno()), None):
+            return False
+        found = _all(self.path)
+        numbers = [_identity(other.fileno()) for other in found]
+        mine = _identity(file.fileno())
+        self.files += found[numbers.index(mine) + 1 :] if mine in numbers else found
+        for other in found:
+            if other not in self.files:
+                other.close()
+        return len(self.files) > 1
+
+    def close(self) -> None:
+        """Close what is open."""
+        for file in self.files:
+            file.close()
+
+
+def _all(path: Path) -> list[IO[bytes]]:
+    """Open all files of a log, the oldest first. One that is put aside meanwhile is opened once."""
+    found: dict[object, IO[bytes]] = {}
+    older = sorted(path.parent.glob(f"{path.name}.[0-9]*"), key=lambda place: -int(place.suffix[1:]))
+    for place in (*older, path):
+        with contextlib.suppress(FileNotFoundError):
+            file = place.open("rb")
+            if found.setdefault(_identity(file.fileno()), file) is not file:
+                file.close()
+    return [*found.values()]
+
+
+def _identity(file: Path | int) -> int | None:
+    try:
+        return os.stat(file).st_ino  # noqa: PTH116  (a handle or a path)
+    except FileNotFoundError:
+        return None
 
 
 def _records(lines: list[bytes], wanted: Wanted) -> tuple[list[bytes], bool]:
@@ -69,13 +139,15 @@ def _records(lines: list[bytes], wanted: Wanted) -> tuple[list[bytes], bool]:
             if moment < wanted.since:
                 continue
         data = record["log"].encode()
+        if wanted.details:
+            data = logopts.details(record.get("attrs") or {}) + data
         if wanted.timestamps:
             data = f"{record['time']} ".encode() + data
         out.append(framed(record["stream"], data) if wanted.frames else data)
     return out, False
 
 
-def _decoded(line: bytes) -> dict[str, str] | None:
+def _decoded(line: bytes) -> dict[str, Any] | None:
     try:
         record = json.loads(line)
     except ValueError:
@@ -88,20 +160,22 @@ def framed(stream: str, data: bytes) -> bytes:
     return struct.pack(">BxxxI", KINDS[stream], len(data)) + data
 
 
-def _place_of_tail(handle: int, wanted: Wanted) -> int:
-    """Find where the last lines that are wanted begin, reading from the end."""
-    place = end = os.fstat(handle).st_size
-    found = 0
-    for start, line in _backwards(handle, end) if wanted.tail else ():
-        record = _decoded(line)
-        if record is None or not getattr(wanted, record["stream"], False):
-            continue
-        if record["log"].endswith("\n") or place == end:  # not a later piece of the line that was seen before
-            if found == wanted.tail:
-                break
-            found += 1
-        place = start
-    return place
+def _beginning(files: list[IO[bytes]], wanted: Wanted) -> tuple[int, int]:
+    """Find in which file, and where in it, the last lines that are wanted begin, reading from the end."""
+    last = len(files) - 1
+    where, found, first = (last, os.fstat(files[last].fileno()).st_size), 0, True
+    for number in range(last, -1, -1) if wanted.tail else ():
+        handle = files[number].fileno()
+        for start, line in _backwards(handle, os.fstat(handle).st_size):
+            record = _decoded(line)
+            if record is None or not getattr(wanted, record["stream"], False):
+                continue
+            if record["log"].endswith("\n") or first:  # not a later piece of the line that was seen before
+                if found == wanted.tail:
+                    return where
+                found += 1
+            where, first = (number, start), False
+    return where
 
 
 def _backwards(handle: int, end: int) -> Iterator[tuple[int, bytes]]:

@@ -48,6 +48,9 @@ class Spec:
     cwd: str
     rung: str
     log_path: str = ""
+    log_size: int = 0
+    log_files: int = 1
+    log_attrs: dict[str, str] = field(default_factory=dict)
     words: str = WORDS
     hostname: str = ""
     domainname: str = ""
@@ -69,6 +72,7 @@ class Spec:
     no_new_privs: bool = False
     rlimits: list[tuple[int, int, int]] = field(default_factory=list)
     oom_score_adj: int = 0
+    init: bool = False
     beside: int = 0
 
 

@@ -6,7 +6,7 @@ import resource
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine import capabilities, hosts, mountpoints, rootfs
+from dockerlab.engine import capabilities, hosts, logopts, mountpoints, rootfs
 from dockerlab.engine.faults import BadParameter
 from dockerlab.engine.process import Spec
 
@@ -25,7 +25,7 @@ Record = dict[str, Any]
 
 
 def container_spec(container: Container) -> Spec:
-    """Say how a container is started. Raises LookupError for an unknown user, BadParameter."""
+    """Say how a container is started. Raises LookupError for an unknown user, Fault."""
     config, host = container.record["Config"], container.record["HostConfig"]
     privileged, plain = host["Privileged"], container.rung.name == "plain"
     user, groups = rootfs.user_of(container.root, config["User"])
@@ -38,6 +38,7 @@ def container_spec(container: Container) -> Spec:
         domainname=config["Domainname"],
         rung=container.rung.name,
         log_path="" if host["LogConfig"]["Type"] == "none" else str(container.log_path),
+        **logopts.kept(container.record),
         tty=config["Tty"],
         size=host["ConsoleSize"] if any(host["ConsoleSize"]) else [],
         stdin=config["OpenStdin"],
@@ -58,6 +59,7 @@ def container_spec(container: Container) -> Spec:
         ),
         rlimits=_rlimits(host, bool(container.cgroup)),
         oom_score_adj=host["OomScoreAdj"],
+        init=bool(host.get("Init")),
     )
 
 

@@ -79,7 +79,7 @@ def main(directory: str) -> None:
         spec = json.load(file)
     for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)
-    log = Log(spec["log_path"])
+    log = Log(spec["log_path"], spec["log_size"], spec["log_files"], spec["log_attrs"])
     door = listen(directory)
     try:
         pid, streams = start(spec)

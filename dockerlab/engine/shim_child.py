@@ -12,6 +12,7 @@ from typing import Any
 
 from dockerlab.engine import linux
 from dockerlab.engine.mounts import enter_root
+from dockerlab.engine.shim_init import accompany
 
 NOT_FOUND, NOT_RUNNABLE = 127, 126
 TIOCSCTTY, TIOCSWINSZ = 0x540E, 0x5414
@@ -75,6 +76,8 @@ def become(spec: dict[str, Any], handles: tuple[int, int, int], joined: dict[str
     _enter(cwd, spec)
     _be(spec)
     path = lookup(spec["argv"], env, spec["words"])
+    if spec["init"]:
+        accompany(spec["argv"], spec["tty"])
     for number in range(1, signal.NSIG):
         if number not in UNBLOCKABLE:
             signal.signal(number, signal.SIG_DFL)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from dockerlab.engine import checks, logs, moments, proctable, tarstore, updates, views
+from dockerlab.engine import checks, logopts, logs, moments, proctable, tarstore, updates, views
 from dockerlab.engine.api.streams import FRAMED, RAW
 from dockerlab.engine.api.threads import threaded
 from dockerlab.engine.faults import BadParameter, Conflict, Fault
@@ -95,10 +95,12 @@ async def container_logs(engine: Engine, request: Request) -> Answer:
         since=moments.parameter(request.text("since")),
         until=moments.parameter(request.text("until")),
         timestamps=request.flag("timestamps"),
+        details=request.flag("details"),
         tail=_tail(request.text("tail", "all")),
         follow=request.flag("follow"),
         frames=not tty,
     )
+    logopts.readable(container.record)
     container.log_path.touch()
     kind = (RAW if tty else FRAMED) if request.version >= (1, 42) else ""
     return stream(logs.read(container.log_path, wanted, lambda: not container.state["Running"]), kind)
