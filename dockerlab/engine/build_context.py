@@ -20,11 +20,16 @@ MOST_BYTES = 1 << 20  #: of a Dockerfile
 class Context:
     """The context of one build."""
 
-    def __init__(self, beside: Path, archive: IO[bytes]) -> None:
-        """Unpack an archive into a new directory beside the engine's other ones. Raises Fault."""
+    def __init__(self, beside: Path, archive: IO[bytes] | None, lone: str = "") -> None:
+        """Unpack an archive into a new directory beside the engine's other ones, or have a Dockerfile alone.
+
+        Raises Fault.
+        """
+        self.lone = lone
         self.root = Path(tempfile.mkdtemp(prefix="build-", dir=beside))
         try:
-            unpack.apply(decompressed(archive), self.root, whiteouts=False)
+            if archive is not None:
+                unpack.apply(decompressed(archive), self.root, whiteouts=False)
         except (Fault, OSError, EOFError) as error:
             self.close()
             raise Fault(f"Error processing tar file: {error}") from None
@@ -33,6 +38,8 @@ class Context:
 
     def dockerfile(self, name: str) -> str:
         """Give the text of the Dockerfile. Raises Fault."""
+        if self.lone:
+            return self.lone
         place = Path(inside(str(self.root), name))
         if not place.is_file():
             raise Fault(f"Cannot locate specified Dockerfile: {name}")

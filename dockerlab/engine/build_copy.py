@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dockerlab.engine import tarstore
 from dockerlab.engine.copying import decompressed
+from dockerlab.engine.downloads import NAMELESS
 from dockerlab.engine.faults import Fault
 from dockerlab.engine.inside import inside
 
@@ -34,6 +35,7 @@ class Source:
 
     place: str
     path: str
+    fetched: bool = False  #: such a file is never unpacked
 
 
 @dataclass(slots=True)
@@ -49,9 +51,12 @@ class Copy:
     ignored: Ignored = field(default=lambda path: False)
     sources: list[Source] = field(default_factory=list)
 
-    def find(self, patterns: list[str]) -> None:
-        """Look for the sources. Raises CopyFault."""
+    def find(self, patterns: list[str], fetched: dict[str, Path]) -> None:
+        """Look for the sources, of which some were fetched. Raises CopyFault."""
         for pattern in patterns:
+            if pattern in fetched:
+                self.sources.append(self._fetched(pattern, fetched[pattern]))
+                continue
             plain = "/".join(part for part in pattern.split("/") if part not in ("", "."))
             if ".." in plain.split("/"):
                 raise CopyFault(f"{self.word} failed: forbidden path outside the build context: {pattern} ()")
@@ -72,6 +77,11 @@ class Copy:
                 f"When using {self.word} with more than one source file, the destination must be a directory and end "
                 "with a /"
             )
+
+    def _fetched(self, url: str, place: Path) -> Source:
+        if place.name == NAMELESS and self._into_directory():
+            raise CopyFault(f"ADD failed: cannot determine filename for source {url}")
+        return Source(str(place), place.name, fetched=True)
 
     def _wild(self, pattern: str) -> list[str]:
         """Find what a pattern with wildcards fits, level by level."""
@@ -150,12 +160,13 @@ class Copy:
     def layer(self) -> Iterator[bytes]:
         """Write the layer: directories that aren't there yet, and the files."""
         made: set[str] = set()
+        fetched = {source.place for source in self.sources if source.fetched}
         into = self._into_directory() or any(os.path.isdir(source.place) for source in self.sources)  # noqa: PTH112
         if into:
             yield from self._directories(f"{self._target()}/", made)
         for place, path in self.files():
             yield from self._directories(path, made)
-            if self._archive(place):
+            if place not in fetched and self._archive(place):
                 yield from self._unpacked(place, path.rpartition("/")[0] if into else path, made)
                 continue
             yield from self._one(place, path)

@@ -1,16 +1,43 @@
-"""How the classic builder writes its steps into an image's history."""
+"""How the classic builder tells of its steps: to whoever waits, and in an image's history."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any
 
+from dockerlab.engine import logs
 from dockerlab.engine.instructions import Instruction
+from dockerlab.engine.shim_watch import HEADER
 
-__all__ = ["changed_text", "own_names", "quoted_labels"]
+if TYPE_CHECKING:
+    from dockerlab.engine.container import Container
 
+__all__ = ["changed_text", "output", "own_names", "quoted_labels", "said"]
+
+STDOUT = 1
 Record = dict[str, Any]
+
+
+def said(text: str) -> Record:
+    """Give a line of what is told."""
+    return {"stream": text}
+
+
+async def output(container: Container) -> AsyncIterator[str]:
+    """Give what a container prints, to its end; what it complains of is red."""
+    container.log_path.touch()
+    wanted = logs.Wanted(stdout=True, stderr=True, follow=True, frames=True)
+    rest = b""
+    async for data in logs.read(container.log_path, wanted, lambda: not container.state["Running"]):
+        rest += data
+        while len(rest) >= HEADER.size:
+            kind, length = HEADER.unpack_from(rest)
+            if len(rest) < HEADER.size + length:
+                break
+            text = rest[HEADER.size : HEADER.size + length].decode("utf-8", "replace")
+            rest = rest[HEADER.size + length :]
+            yield text if kind == STDOUT else f"\x1b[91m{text}\x1b[0m"
 
 
 def quoted_labels(labels: dict[str, str]) -> str:

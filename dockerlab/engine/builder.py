@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine import commit, layertar, logs, references, rootfs
+from dockerlab.engine import commit, layertar, references, rootfs
 from dockerlab.engine.build_copy import Copy, CopyFault
-from dockerlab.engine.build_steps import changed_text, own_names, quoted_labels
+from dockerlab.engine.build_steps import changed_text, output, own_names, quoted_labels, said
 from dockerlab.engine.commit import Step
+from dockerlab.engine.downloads import Downloads
 from dockerlab.engine.faults import BadParameter, Fault
+from dockerlab.engine.fetching import is_url
 from dockerlab.engine.instructions import CHANGES, Instruction, change, pairs, read
-from dockerlab.engine.shim_watch import HEADER
 from dockerlab.engine.substitution import expand
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Builder", "Options", "StepFailed"]
 
-SHORT, STDOUT = 12, 1
+SHORT = 12
 SHELL = ["/bin/sh", "-c"]
 #: Build arguments that nobody has to declare, and that aren't part of the history.
 PREDEFINED = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
@@ -131,13 +132,13 @@ class Builder:
                 yield {"aux": {"ID": self.image.id}}
         left = sorted(set(self.options.arguments) - self.used - own_names(PREDEFINED))
         if left:
-            yield _said(f"[Warning] One or more build-args [{' '.join(left)}] were not consumed\n")
+            yield said(f"[Warning] One or more build-args [{' '.join(left)}] were not consumed\n")
         if self.image is None:
             raise BadParameter("No image was generated. Is your Dockerfile empty?")
-        yield _said(f"Successfully built {self.image.hex[:SHORT]}\n")
+        yield said(f"Successfully built {self.image.hex[:SHORT]}\n")
         for reference in self.options.tags:
             self.engine.images.tag(self.image, reference)
-            yield _said(f"Successfully tagged {reference}\n")
+            yield said(f"Successfully tagged {reference}\n")
 
     # -- stages and steps --------------------------------------------------------------------------------------
 
@@ -148,7 +149,7 @@ class Builder:
         triggers = self.config.pop("OnBuild", None) or []
         if triggers:
             more = "s" if len(triggers) > 1 else ""
-            yield _said(f"# Executing {len(triggers)} build trigger{more}\n")
+            yield said(f"# Executing {len(triggers)} build trigger{more}\n")
             for text in triggers:
                 async for line in self._step(read(text)):
                     yield line
@@ -162,10 +163,10 @@ class Builder:
 
     def _announced(self, instruction: Instruction) -> list[Record]:
         self.number += 1
-        return [_said(f"Step {self.number}/{self.count} : {instruction.original}"), _said("\n")]
+        return [said(f"Step {self.number}/{self.count} : {instruction.original}"), said("\n")]
 
     def _arrow(self) -> Record:
-        return _said(f" ---> {self.image.hex[:SHORT] if self.image else ''}\n")
+        return said(f" ---> {self.image.hex[:SHORT] if self.image else ''}\n")
 
     def _begin(self, stage: Stage) -> None:
         """Find what a stage begins with. Raises Fault."""
@@ -251,15 +252,15 @@ class Builder:
         """Keep a change of the configuration alone."""
         command = [*(self.config.get("Shell") or SHELL), text]
         if (known := self._cached(command)) is not None:
-            yield _said(" ---> Using cache\n")
+            yield said(" ---> Using cache\n")
             self._take(known)
             return
         self.cache = False
         identity = secrets.token_hex(SHORT // 2)
-        yield _said(f" ---> Running in {identity}\n")
+        yield said(f" ---> Running in {identity}\n")
         await self._commit(None, command)
         if self.options.remove:
-            yield _said(f" ---> Removed intermediate container {identity}\n")
+            yield said(f" ---> Removed intermediate container {identity}\n")
 
     async def _commit(self, layer: Any, command: list[str], container: str = "") -> None:
         config = {key: value for key, value in self.config.items() if key != "Author"}
@@ -275,24 +276,37 @@ class Builder:
     # -- COPY and ADD ------------------------------------------------------------------------------------------
 
     async def _copy(self, instruction: Instruction) -> AsyncIterator[Record]:
-        copy = await asyncio.to_thread(self._prepared, instruction)
+        words = [instruction.plain(word) for word in instruction.words()]
+        urls = [word for word in words[:-1] if is_url(word)] if "from" not in instruction.flags else []
+        if urls and instruction.word == "COPY":
+            raise CopyFault("COPY failed: source can't be a URL for COPY")
+        with Downloads(self.context.root.parent) as fetched:
+            for url in urls:
+                async for line in fetched.get(url):
+                    yield line
+            copy = await asyncio.to_thread(self._prepared, instruction, words, fetched)
+            async for line in self._copied(instruction, copy):
+                yield line
+
+    async def _copied(self, instruction: Instruction, copy: Copy) -> AsyncIterator[Record]:
         target = instruction.plain(instruction.words()[-1])
         digest = await asyncio.to_thread(copy.digest)
         command = [*(self.config.get("Shell") or SHELL), f"#(nop) {instruction.word} {digest} in {target} "]
         if (known := self._cached(command)) is not None:
-            yield _said(" ---> Using cache\n")
+            yield said(" ---> Using cache\n")
             self._take(known)
             return
         self.cache = False
         await self._commit(copy.layer(), command)
 
-    def _prepared(self, instruction: Instruction) -> Copy:
+    def _prepared(self, instruction: Instruction, words: list[str], fetched: Downloads) -> Copy:
         images = self.engine.images
-        words = [instruction.plain(word) for word in instruction.words()]
         tree = str(images.rootfs(self.image) if self.image else images.trees.get([]))
         target = words[-1] if words[-1].startswith("/") else f"{self.config.get('WorkingDir') or '/'}/{words[-1]}"
         if words[-1] in (".", "./") or words[-1].endswith(("/.", "/..")):
             target += "/"
+        if self.context.lone and "from" not in instruction.flags and not fetched.files:
+            raise CopyFault(f"{instruction.word} failed: missing build context")
         copy = Copy(instruction.word, str(self.context.root), target, tree, ignored=self.context.ignored)
         if source := instruction.flags.get("from"):
             copy.root, copy.ignored = str(images.rootfs(self._source(source))), lambda path: False
@@ -302,10 +316,7 @@ class Builder:
                 copy.owner, copy.keeps_owner = rootfs.user_of(Path(tree), instruction.plain(owner))[0], False
             except LookupError as error:
                 raise CopyFault(str(error)) from None
-        for word in words[:-1]:
-            if word.startswith(("http://", "https://", "git@")) and instruction.word == "ADD":
-                raise CopyFault(f"ADD failed: the practice engine fetches nothing by itself: {word}")
-        copy.find(words[:-1])
+        copy.find(words[:-1], fetched.files)
         return copy
 
     def _source(self, name: str) -> Image:
@@ -326,15 +337,15 @@ class Builder:
         extra = [f"{name}={value}" for name, value in given.items()]
         command = [f"|{len(extra)}", *extra, *program] if extra else program
         if (known := self._cached(command)) is not None:
-            yield _said(" ---> Using cache\n")
+            yield said(" ---> Using cache\n")
             self._take(known)
             return
         self.cache = False
         container = await self._container(program, extra)
         try:
-            yield _said(f" ---> Running in {container.id[:SHORT]}\n")
-            async for text in _output(container):
-                yield _said(text)
+            yield said(f" ---> Running in {container.id[:SHORT]}\n")
+            async for text in output(container):
+                yield said(text)
             code = (await container.wait("not-running"))["StatusCode"]
             if code:
                 words = " ".join(program)
@@ -348,7 +359,7 @@ class Builder:
             raise
         if self.options.remove:
             await container.remove(force=True, volumes=True)
-            yield _said(f" ---> Removed intermediate container {container.id[:SHORT]}\n")
+            yield said(f" ---> Removed intermediate container {container.id[:SHORT]}\n")
 
     async def _container(self, program: list[str], extra: list[str]) -> Container:
         proxies = [
@@ -375,23 +386,3 @@ class Builder:
 
 def _environment(config: Record) -> dict[str, str]:
     return {name: value for name, _, value in (entry.partition("=") for entry in config.get("Env") or [])}
-
-
-def _said(text: str) -> Record:
-    return {"stream": text}
-
-
-async def _output(container: Container) -> AsyncIterator[str]:
-    """Give what a container prints, to its end; what it complains of is red."""
-    container.log_path.touch()
-    wanted = logs.Wanted(stdout=True, stderr=True, follow=True, frames=True)
-    rest = b""
-    async for data in logs.read(container.log_path, wanted, lambda: not container.state["Running"]):
-        rest += data
-        while len(rest) >= HEADER.size:
-            kind, length = HEADER.unpack_from(rest)
-            if len(rest) < HEADER.size + length:
-                break
-            text = rest[HEADER.size : HEADER.size + length].decode("utf-8", "replace")
-            rest = rest[HEADER.size + length :]
-            yield text if kind == STDOUT else f"\x1b[91m{text}\x1b[0m"

@@ -13,6 +13,7 @@ from dockerlab.engine.baseimage import architecture
 from dockerlab.engine.copying import decompressed
 from dockerlab.engine.faults import Fault, NotFound
 from dockerlab.engine.images import written
+from dockerlab.engine.progress import detail
 from dockerlab.engine.registry import DOCKER, DOCKER_LIST, OCI, OCI_INDEX, Manifest
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ SHORT = 12
 STEP = 1 << 19  #: bytes between two words about a transfer
 CONFIG = "application/vnd.docker.container.image.v1+json"
 LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
-BAR = 50
 Record = dict[str, Any]
 
 
@@ -46,25 +46,6 @@ def chosen(registry: Registry, found: Manifest, platform: str) -> Manifest:
     raise NotFound(f"no matching manifest for {wanted} in the manifest list entries")
 
 
-def _detail(status: str, identity: str, current: int = 0, total: int = 0) -> Record:
-    made: Record = {"status": status, "progressDetail": {}}
-    if total:
-        made["progressDetail"] = {"current": current, "total": total}
-        done = min(BAR, current * BAR // total)
-        arrow = "=" * done + (">" if done < BAR else "")
-        made["progress"] = f"[{arrow.ljust(BAR)}]  {_bytes(current)}/{_bytes(total)}"
-    return {**made, "id": identity}
-
-
-def _bytes(number: float) -> str:
-    """Write a number of bytes as Docker does: four digits at most."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000 or unit == "GB":  # noqa: PLR2004
-            break
-        number /= 1000
-    return f"{number:.4g}{unit}"
-
-
 # -- pull ------------------------------------------------------------------------------------------------------
 
 
@@ -79,7 +60,7 @@ def pull(images: Images, registry: Registry, found: Manifest, platform: str) -> 
     if len(diff_ids) != len(layers):
         raise Fault("layers in manifest don't match layers in configuration")
     for layer in layers:
-        yield _detail("Pulling fs layer", layer["digest"][7 : 7 + SHORT])
+        yield detail("Pulling fs layer", layer["digest"][7 : 7 + SHORT])
     with images.holding() as held:
         for layer, diff_id in zip(layers, diff_ids, strict=True):
             yield from _layer(images, registry, layer, diff_id, held)
@@ -100,23 +81,23 @@ def _layer(images: Images, registry: Registry, layer: Record, diff_id: str, held
     short, total, done, told = layer["digest"][7 : 7 + SHORT], int(layer.get("size") or 0), 0, 0
     held.add(diff_id)
     if images.layers.has(diff_id):
-        yield _detail("Already exists", short)
+        yield detail("Already exists", short)
         return
     with tempfile.TemporaryFile(dir=images.root) as file:
         for block in registry.blob(layer["digest"]):
             file.write(block)
             done += len(block)
             if done - told >= STEP:
-                yield _detail("Downloading", short, done, total)
+                yield detail("Downloading", short, done, total)
                 told = done
-        yield _detail("Verifying Checksum", short)
-        yield _detail("Download complete", short)
+        yield detail("Verifying Checksum", short)
+        yield detail("Download complete", short)
         file.seek(0)
-        yield _detail("Extracting", short, total, total)
+        yield detail("Extracting", short, total, total)
         found = images.layers.add(_blocks(file), held).diff_id
     if found != diff_id:
         raise Fault(f"layer {layer['digest']} holds {found}, and not {diff_id}")
-    yield _detail("Pull complete", short)
+    yield detail("Pull complete", short)
 
 
 def _blocks(file: IO[bytes]) -> Iterator[bytes]:
@@ -133,7 +114,7 @@ def push(images: Images, registry: Registry, tagged: list[tuple[str, Image]]) ->
     for tag, image in tagged:
         shorts = [layer[7 : 7 + SHORT] for layer in image.layers]
         for short in reversed(shorts):
-            yield _detail("Preparing", short)
+            yield detail("Preparing", short)
         entries: list[Record] = []
         for layer, short in zip(image.layers, shorts, strict=True):
             entry: Record = {}
@@ -172,8 +153,8 @@ def _send_layer(images: Images, registry: Registry, layer: str, short: str, entr
         file.seek(0)
         entry |= {"mediaType": LAYER, "size": total, "digest": f"sha256:{whole.hexdigest()}"}
         if registry.has_blob(entry["digest"]):
-            yield _detail("Layer already exists", short)
+            yield detail("Layer already exists", short)
             return
-        yield _detail("Pushing", short, total, total)
+        yield detail("Pushing", short, total, total)
         registry.put_blob(entry["digest"], file, total)
-    yield _detail("Pushed", short)
+    yield detail("Pushed", short)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine import checks, dockerfile, references
+from dockerlab.engine import build_remote, checks, dockerfile, references
 from dockerlab.engine.api.images import trouble
 from dockerlab.engine.build_context import Context
 from dockerlab.engine.builder import Builder, Options, StepFailed
@@ -30,24 +30,34 @@ async def build(engine: Engine, request: Request) -> Answer:
     """POST /build, as the classic builder does it."""
     if request.text("version") == "2":
         raise NotServed("the practice engine has no BuildKit: build with DOCKER_BUILDKIT=0")
-    if request.text("remote"):
-        raise NotServed("the practice engine fetches no context by itself: send one")
     checks.platform(request.text("platform"))
     options = _options(request)
     name = request.text("dockerfile") or "Dockerfile"
-    context = await asyncio.to_thread(Context, engine.state, request.upload or io.BytesIO())
+    if request.text("remote"):
+        context, told = await build_remote.context(engine.state, request.text("remote"))
+    else:
+        context, told = await asyncio.to_thread(Context, engine.state, request.upload or io.BytesIO()), []
     try:
         file = dockerfile.parse(context.dockerfile(name), name)
         builder = Builder(engine, file, context, options)
-    except BaseException:
+    except BaseException as error:
         context.close()
+        if told and isinstance(error, Fault):
+            return json_lines(_lines([*told, trouble(str(error))]))
         raise
-    return json_lines(_told(builder, context, request.flag("q")))
+    return json_lines(_told(builder, told, request.flag("q")))
 
 
-async def _told(builder: Builder, context: Context, quiet: bool) -> AsyncIterator[Record]:
+async def _lines(lines: list[Record]) -> AsyncIterator[Record]:
+    for line in lines:
+        yield line
+
+
+async def _told(builder: Builder, told: list[Record], quiet: bool) -> AsyncIterator[Record]:
     """Build while somebody listens; when nobody does any more, what was begun is cleared away."""
     try:
+        for line in told:
+            yield line
         async with aclosing(builder.run()) as lines:  # type: ignore[type-var]
             async for line in lines:
                 if not quiet:
@@ -59,7 +69,7 @@ async def _told(builder: Builder, context: Context, quiet: bool) -> AsyncIterato
     except Fault as fault:
         yield trouble(str(fault))
     finally:
-        context.close()
+        builder.context.close()
 
 
 def _json(request: Request, name: str, words: str, default: Any) -> Any:
