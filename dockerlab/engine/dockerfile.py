@@ -119,8 +119,9 @@ def _check(instruction: Instruction) -> None:
     word, line = instruction.word, instruction.line
     if word not in WORDS:
         near = min(WORDS, key=lambda known: _distance(word, known))
-        more = f" (did you mean {near}?)" if _distance(word, near) < NEAR else ""
-        raise _error(line, f"unknown instruction: {word}{more}")
+        shown = near if instruction.typed.isupper() else near.lower()
+        more = f" (did you mean {shown}?)" if _distance(word, near) < NEAR else ""
+        raise _error(line, f"unknown instruction: {instruction.typed}{more}")
     for flag in instruction.flags:
         if flag not in FLAGS.get(word, ()):
             raise _error(line, f"unknown flag: --{flag}")

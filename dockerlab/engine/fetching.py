@@ -97,4 +97,6 @@ class Fetch:
 
 
 def _reason(error: BaseException) -> str:
-    return re.sub(r"<[^>]*>[: ]*|HTTPS?Connection\w*\([^)]*\)[: ]*", "", str(error))
+    """Give what is behind an error, without the names of urllib3's objects."""
+    behind = getattr(error, "reason", None) or error
+    return re.sub(r"<[^>]*>[: ]*|HTTPS?Connection\w*\([^)]*\)[: ]*", "", str(behind))

@@ -49,6 +49,7 @@ class Instruction:
     listed: list[str] | None = None
     line: int = 0
     plain: Callable[[str], str] = unquoted
+    typed: str = ""  #: the word as it was written
     keeps_command: bool = False  #: an ENTRYPOINT after a CMD of the same stage
 
     @property
@@ -68,7 +69,7 @@ def read(text: str, line: int = 0) -> Instruction:
     if "\t" in word:
         word, _, more = word.partition("\t")
         rest = f"{more} {rest}"
-    made, rest = Instruction(word.upper(), "", line=line), rest.strip()
+    made, rest = Instruction(word.upper(), "", line=line, typed=word), rest.strip()
     if made.word in ("ADD", "COPY", "FROM", "HEALTHCHECK", "RUN"):
         while found := FLAG.match(rest):
             made.flags[found[1]] = found[2] if found[2] is not None else "true"
