@@ -144,7 +144,7 @@ class Container:
             self.save()
             if self.record["HostConfig"]["AutoRemove"]:
                 await self._remove_self()
-            raise BadParameter(str(error)) if isinstance(error, process.StartFailed) else Fault(str(error)) from None
+            raise _refusal(error) from None
         self._began(running)
         await self.waiting.connect(running)
         running.release()
@@ -391,3 +391,10 @@ class Container:
     def _result(self) -> Record:
         error = {"Message": self.state["Error"]} if self.state["Error"] else None
         return {"Error": error, "StatusCode": self.state["ExitCode"]}
+
+
+def _refusal(error: Exception) -> Fault:
+    """Give the fault that is behind a start that did not work."""
+    if isinstance(error, Fault):
+        return error
+    return BadParameter(str(error)) if isinstance(error, process.StartFailed) else Fault(str(error))

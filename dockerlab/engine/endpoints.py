@@ -5,7 +5,6 @@ A container's record has `Endpoints`: network name -> what was asked for, with `
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import secrets
 import socket
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine import hosts, nets
 from dockerlab.engine.faults import BadParameter, Conflict, Fault, Forbidden, NotFound
-from dockerlab.engine.ports import Published, wanted
+from dockerlab.engine.ports import Connect, Published, wanted
 from dockerlab.engine.switching import Port, Switching
 
 if TYPE_CHECKING:
@@ -204,22 +203,11 @@ class Endpoints:
             self.published[container.id] = published
         self._tell_peers(container)
 
-    def _connector(self, container: Container) -> Callable[[int], Any]:
-        async def connect(number: int) -> socket.socket:
+    def _connector(self, container: Container) -> Connect:
+        async def connect(number: int, protocol: str) -> socket.socket:
             for config in container.record["Endpoints"].values():
-                address = (config.get("Live") or {}).get("IPAddress")
-                if address:
-                    made = self.switch.connect(address, number)
-                    loop, done = asyncio.get_running_loop(), asyncio.Event()
-                    loop.add_writer(made, done.set)
-                    try:
-                        await asyncio.wait_for(done.wait(), CONNECT_SECONDS)
-                    finally:
-                        loop.remove_writer(made)
-                    if made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                        made.close()
-                        raise Fault("connection refused")
-                    return made
+                if address := (config.get("Live") or {}).get("IPAddress"):
+                    return await self.switch.connect(address, number, protocol)
             raise Fault("the container has no address")
 
         return connect

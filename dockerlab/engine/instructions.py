@@ -56,7 +56,7 @@ class Instruction:
     def original(self) -> str:
         """The instruction as it was written."""
         flags = "".join(f"--{name}={value} " for name, value in self.flags.items())
-        return f"{self.word} {flags}{self.rest}"
+        return f"{self.typed or self.word} {flags}{self.rest}"
 
     def words(self) -> list[str]:
         """Give the arguments: those of the list, or those between spaces."""

@@ -10,15 +10,18 @@ from typing import Any
 
 from dockerlab.engine.faults import Fault
 
-__all__ = ["Published", "wanted"]
+__all__ = ["Connect", "Published", "wanted"]
 
 BLOCK = 1 << 16
+LONGEST, QUIET_SECONDS = 1 << 16, 90
+KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 BACKLOG = 128
 #: Where a port is opened for which no address was named: nobody outside of this machine can reach it.
 USUAL = "127.0.0.1"
 EPHEMERAL = range(32768, 61000)
 Record = dict[str, Any]
-Connect = Callable[[int], Awaitable[socket.socket]]
+#: Gives a socket that is connected to a port of the container, for a protocol.
+Connect = Callable[[int, str], Awaitable[socket.socket]]
 
 
 def _numbers(text: str) -> list[int]:
@@ -62,25 +65,28 @@ class Published:
         address, asked = binding.get("HostIp") or USUAL, _numbers(str(binding.get("HostPort") or ""))
         if self.connect is None and number in (asked or [number]):
             return {"HostIp": address, "HostPort": str(number)}  # the container is on this machine's network
-        if protocol != "tcp":
+        if protocol not in KINDS:
             return {"HostIp": address, "HostPort": str(asked[0] if asked else number)}
         for candidate in asked or [0]:
             with contextlib.suppress(OSError):
-                heard = self._listen(address, candidate)
+                heard = self._listen(address, candidate, KINDS[protocol])
                 self._heard.append(heard)
-                task = asyncio.get_running_loop().create_task(self._serve(heard, number))
+                serve = self._serve if protocol == "tcp" else self._answer
+                task = asyncio.get_running_loop().create_task(serve(heard, number))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
                 return {"HostIp": address, "HostPort": str(heard.getsockname()[1])}
         raise Fault(f"Bind for {address}:{asked[0]} failed: port is already allocated")
 
     @staticmethod
-    def _listen(address: str, number: int) -> socket.socket:
-        heard = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    def _listen(address: str, number: int, kind: socket.SocketKind) -> socket.socket:
+        heard = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
         try:
-            heard.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if kind == socket.SOCK_STREAM:
+                heard.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             heard.bind((address, number))
-            heard.listen(BACKLOG)
+            if kind == socket.SOCK_STREAM:
+                heard.listen(BACKLOG)
             heard.setblocking(False)
         except OSError:
             heard.close()
@@ -110,16 +116,42 @@ class Published:
     async def _pass(self, client: socket.socket, number: int) -> None:
         """Pass one connection on, both ways; each side may end its own half first."""
         client.setblocking(False)
-        with contextlib.suppress(OSError, Fault, ConnectionError), client, await self._inner(number) as inner:
+        with contextlib.suppress(OSError, Fault, ConnectionError), client, await self._inner(number, "tcp") as inner:
             await asyncio.gather(_copy(client, inner), _copy(inner, client))
 
-    async def _inner(self, number: int) -> socket.socket:
+    async def _answer(self, heard: socket.socket, number: int) -> None:
+        """Pass datagrams on; each client has a socket inside, for the answers, until it says nothing for a while."""
+        loop, inner = asyncio.get_running_loop(), dict[Any, socket.socket]()
+        while True:
+            data, client = await loop.sock_recvfrom(heard, LONGEST)
+            with contextlib.suppress(OSError, Fault):
+                if client not in inner:
+                    inner[client] = await self._inner(number, "udp")
+                    task = loop.create_task(_answers(heard, client, inner))
+                    self._passing.add(task)
+                    task.add_done_callback(self._passing.discard)
+                inner[client].send(data)
+
+    async def _inner(self, number: int, protocol: str) -> socket.socket:
         if self.connect is not None:
-            return await self.connect(number)
-        made = socket.socket()
+            return await self.connect(number, protocol)
+        made = socket.socket(type=KINDS[protocol])
         made.setblocking(False)
         await asyncio.get_running_loop().sock_connect(made, (USUAL, number))
         return made
+
+
+async def _answers(heard: socket.socket, client: Any, inner: dict[Any, socket.socket]) -> None:
+    """Pass on what the container answers to one client."""
+    loop = asyncio.get_running_loop()
+    with inner[client] as source, contextlib.suppress(OSError):
+        while True:
+            try:
+                data = await asyncio.wait_for(loop.sock_recv(source, LONGEST), QUIET_SECONDS)
+            except TimeoutError:
+                break
+            await loop.sock_sendto(heard, data, client)
+    inner.pop(client, None)
 
 
 async def _copy(source: socket.socket, target: socket.socket) -> None:

@@ -139,7 +139,8 @@ class Switch:
 
     def connect(self, asked: Record) -> int:
         """Begin a connection to a container; give the socket."""
-        made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        kind = socket.SOCK_DGRAM if asked.get("protocol") == "udp" else socket.SOCK_STREAM
+        made = socket.socket(socket.AF_INET, kind)
         made.setblocking(False)
         made.connect_ex((asked["address"], asked["number"]))
         return made.detach()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -18,7 +19,7 @@ from dockerlab.engine.process import same
 
 __all__ = ["Port", "Switching", "end"]
 
-SECONDS, LONGEST = 10, 1 << 16
+SECONDS, CONNECT_SECONDS, LONGEST = 10, 10, 1 << 16
 PORTS_LETTERS = 11
 Record = dict[str, Any]
 
@@ -43,10 +44,21 @@ class Switching:
         """Ask for something. Raises Fault."""
         return self._ask({"verb": verb, **more})[0]
 
-    def connect(self, address: str, number: int) -> socket.socket:
-        """Give a socket that is being connected to a container's port. Raises Fault."""
-        _, handles = self._ask({"verb": "connect", "address": address, "number": number})
-        return socket.socket(fileno=handles[0])
+    async def connect(self, address: str, number: int, protocol: str) -> socket.socket:
+        """Give a socket that is connected to a container's port. Raises Fault, TimeoutError."""
+        _, handles = self._ask({"verb": "connect", "address": address, "number": number, "protocol": protocol})
+        made, loop, done = socket.socket(fileno=handles[0]), asyncio.get_running_loop(), asyncio.Event()
+        loop.add_writer(made, done.set)
+        try:
+            await asyncio.wait_for(done.wait(), CONNECT_SECONDS)
+            if made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                raise Fault("connection refused")
+        except BaseException:
+            loop.remove_writer(made)
+            made.close()
+            raise
+        loop.remove_writer(made)
+        return made
 
     def _ask(self, asked: Record) -> tuple[Record, list[int]]:
         for attempt in (1, 2):
