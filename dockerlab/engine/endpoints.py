@@ -248,11 +248,21 @@ class Endpoints:
                     continue  # somebody else has the port by now
 
     def _tell_peers(self, container: Container) -> None:
-        """Write the names of all who share a network into each one's /etc/hosts."""
+        """Tell all who run on the same networks of a container; on the default one only who is linked to it knows it.
+
+        Those that don't run are told when they start.
+        """
         shared = set(container.record.get("Endpoints", {}))
         for other in self.containers():
-            if other.id == container.id or shared & set(other.record.get("Endpoints", {})):
+            both = {name for name in shared & set(other.record.get("Endpoints", {})) if self._wired(other, name)}
+            if other.id == container.id or both - {nets.DEFAULT} or (both and self._linked(other, container)):
                 self._write(other)
+
+    def _wired(self, container: Container, name: str) -> bool:
+        return bool((self._config(container, name).get("Live") or {}).get("IPAddress"))
+
+    def _linked(self, container: Container, other: Container) -> bool:
+        return any(other.name in hosts.links(container, config) for config in container.record["Endpoints"].values())
 
     def _peers(self, container: Container) -> list[tuple[str, list[str]]]:
         """Give the addresses and names that a container knows."""
@@ -270,7 +280,7 @@ class Endpoints:
                     continue
                 aliases = other.record["Endpoints"].get(name, {}).get("Aliases") or []
                 own = [*links.get(other.name, [])]
-                if name != "bridge":
+                if name != nets.DEFAULT:
                     own += [other.name, *aliases, other.id[:12]]
                 elif own:
                     own += [other.record["Config"]["Hostname"], other.name]

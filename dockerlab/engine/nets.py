@@ -17,9 +17,11 @@ from dockerlab.engine.moments import now
 if TYPE_CHECKING:
     from dockerlab.engine.events import Events
 
-__all__ = ["PREDEFINED", "Networks", "address_of", "identity"]
+__all__ = ["DEFAULT", "PREDEFINED", "Networks", "address_of", "identity"]
 
 #: name -> driver, in the order in which Docker lists them
+#: Where a container is that names no network: there nobody knows a name.
+DEFAULT = "bridge"
 PREDEFINED = {"none": "null", "host": "host", "bridge": "bridge"}
 BRIDGE_SUBNET = "172.17.0.0/16"
 #: Where networks that name no subnet get one.
