@@ -6,20 +6,19 @@ import asyncio
 import contextlib
 import json
 import os
-import struct
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from dockerlab.engine import logopts
+from dockerlab.engine import logblocks, logopts
 from dockerlab.engine.moments import nanoseconds
 
-__all__ = ["Wanted", "framed", "read"]
+__all__ = ["Wanted", "read"]
 
-BLOCK = 1 << 16
+BLOCK, BACK = 1 << 20, 1 << 16
 PAUSE = 0.05
-KINDS = {"stdout": 1, "stderr": 2}
+KINDS = ("stdout", "stderr")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +46,10 @@ async def read(path: Path, wanted: Wanted, ended: Callable[[], bool]) -> AsyncIt
             over = ended()  # asked before reading: what was written before the end is read after it
             block = await asyncio.to_thread(pages.block)
             if block:
-                *lines, rest = (rest + block).split(b"\n")
-                records, done = _records(lines, wanted)
-                if records:
-                    yield b"".join(records)
+                whole, _, rest = (rest + block).rpartition(b"\n")
+                data, done = await asyncio.to_thread(_said, whole, wanted)
+                if data:
+                    yield data
                 if done:
                     return
                 continue
@@ -125,17 +124,23 @@ def _identity(file: Path | int) -> int | None:
         return None
 
 
-def _records(lines: list[bytes], wanted: Wanted) -> tuple[list[bytes], bool]:
-    """Give the records that are wanted, and whether all later ones are too late."""
+def _said(block: bytes, wanted: Wanted) -> tuple[bytes, bool]:
+    """Give what is wanted of records, which are whole but for the last newline; and whether all later are too late."""
+    if not block:
+        return b"", False
+    if not (wanted.since or wanted.until or wanted.details):
+        streams = tuple(name for name in KINDS if getattr(wanted, name))
+        data = logblocks.quick(block, streams, wanted.timestamps, wanted.frames)
+        if data is not None:
+            return data, False
     out: list[bytes] = []
-    for line in lines:
-        record = _decoded(line)
-        if record is None or not getattr(wanted, record["stream"], False):
+    for record in _records(block):
+        if not getattr(wanted, record["stream"], False):
             continue
         if wanted.since or wanted.until:
             moment = nanoseconds(record["time"])
             if wanted.until and moment > wanted.until:
-                return out, True
+                return b"".join(out), True
             if moment < wanted.since:
                 continue
         data = record["log"].encode()
@@ -143,8 +148,19 @@ def _records(lines: list[bytes], wanted: Wanted) -> tuple[list[bytes], bool]:
             data = logopts.details(record.get("attrs") or {}) + data
         if wanted.timestamps:
             data = f"{record['time']} ".encode() + data
-        out.append(framed(record["stream"], data) if wanted.frames else data)
-    return out, False
+        out.append(logblocks.framed(record["stream"], data) if wanted.frames else data)
+    return b"".join(out), False
+
+
+def _records(block: bytes) -> list[dict[str, Any]]:
+    """Read records, all at once if none of them is broken."""
+    try:
+        found = json.loads(b"[" + block.replace(b"\n", b",") + b"]")
+        if all(isinstance(record, dict) and record.get("stream") in KINDS for record in found):
+            return list(found)
+    except ValueError:
+        pass
+    return [record for record in map(_decoded, block.split(b"\n")) if record is not None]
 
 
 def _decoded(line: bytes) -> dict[str, Any] | None:
@@ -153,11 +169,6 @@ def _decoded(line: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None  # a line that a full disk has cut
     return record if isinstance(record, dict) and record.get("stream") in KINDS else None
-
-
-def framed(stream: str, data: bytes) -> bytes:
-    """Put the 8-byte header before a payload."""
-    return struct.pack(">BxxxI", KINDS[stream], len(data)) + data
 
 
 def _beginning(files: list[IO[bytes]], wanted: Wanted) -> tuple[int, int]:
@@ -182,7 +193,7 @@ def _backwards(handle: int, end: int) -> Iterator[tuple[int, bytes]]:
     """Give the lines of a file from the last to the first, with their places."""
     rest = b""
     while end > 0:
-        begin = max(0, end - BLOCK)
+        begin = max(0, end - BACK)
         data = os.pread(handle, end - begin, begin) + rest
         head, *lines = data.split(b"\n")
         place = begin + len(data)

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from dockerlab.engine import store
-from dockerlab.engine.isolation import SHIM, SHIM_ENVIRONMENT, Rung
+from dockerlab.engine.isolation import Rung
 from dockerlab.engine.moments import now
+from dockerlab.engine.spawning import SPAWNING, Spawned
 
 __all__ = ["Exit", "Running", "Spec", "StartFailed", "adopt", "same", "start"]
 
 START_SECONDS, LIMIT = 30, 1 << 20
-LOST = 137
+LOST, NOT_RUNNABLE = 137, 126
 NEVER_IGNORED = {signals.SIGKILL, signals.SIGSTOP}
 
 
@@ -95,14 +96,13 @@ class Running:
     shim: int
     shim_ticks: int
     started: str
-    process: asyncio.subprocess.Process | None = field(default=None, repr=False)
+    spawned: Spawned | None = field(default=None, repr=False)
 
     async def wait(self) -> Exit:
         """Wait until it has ended. Without a word from the shim (it was killed) the code is 137."""
         if same(self.shim, self.shim_ticks):
             await _ended(self.shim)
-        if self.process is not None:
-            await self.process.wait()
+        self.release()
         told = store.read(self.directory / "exit.json")
         if told is None:
             if same(self.pid, self.ticks):
@@ -141,8 +141,8 @@ class Running:
 
     def release(self) -> None:
         """Let the shim begin to pass the output on: whoever is to have all of it is connected."""
-        if self.process is not None and self.process.stdin is not None:
-            self.process.stdin.close()
+        if self.spawned is not None:
+            self.spawned.release()
 
     async def first(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Connect, and only then let the output begin: nothing of it is missed. Raises OSError if it has ended."""
@@ -165,43 +165,32 @@ async def start(spec: Spec, directory: Path, rung: Rung) -> Running:
     for name in ("exit.json", "pid.json"):
         (directory / name).unlink(missing_ok=True)
     store.write(directory / "spec.json", asdict(spec))
-    process = await asyncio.create_subprocess_exec(
-        *SHIM,
-        str(directory),
-        env=SHIM_ENVIRONMENT,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-        cwd="/",
-    )
-    told = await _first_word(process)
+    spawned = await SPAWNING.spawn(directory)
+    try:
+        told = await _first_word(spawned)
+    except BaseException:
+        spawned.release()
+        raise
+    finally:
+        spawned.close()
+    facts = {name: told[name] for name in ("pid", "ticks", "shim", "shim_ticks", "started")}
+    return Running(directory, rung.name, spawned=spawned, **facts)
+
+
+async def _first_word(spawned: Spawned) -> dict[str, Any]:
+    """Read what a shim says of the start. Raises StartFailed."""
+    line = b""
+    with contextlib.suppress(TimeoutError):
+        line = await asyncio.wait_for(spawned.told.readline(), START_SECONDS)
+    try:
+        told: dict[str, Any] = json.loads(line)
+    except ValueError:
+        reason = line.decode("utf-8", "replace").strip() or "the shim did not answer"
+        words = f"failed to create task for container: failed to create shim task: {reason}"
+        raise StartFailed(words, NOT_RUNNABLE) from None
     if "error" in told:
         raise StartFailed(str(told["error"]), int(told["code"]))
-    facts = {name: told[name] for name in ("pid", "ticks", "shim", "shim_ticks", "started")}
-    return Running(directory, rung.name, process=process, **facts)
-
-
-async def _first_word(process: asyncio.subprocess.Process) -> dict[str, Any]:
-    assert process.stdout is not None  # noqa: S101  (asked for above)
-    assert process.stderr is not None  # noqa: S101
-    try:
-        line = await asyncio.wait_for(process.stdout.readline(), START_SECONDS)
-        told = json.loads(line) if line.strip() else None
-    except (TimeoutError, ValueError):
-        process.kill()
-        told = None
-    if told is None:
-        reason = (await process.stderr.read()).decode("utf-8", "replace").strip().rpartition("\n")[2]
-        await process.wait()
-        raise StartFailed(
-            f"failed to create task for container: failed to create shim task: {reason or 'the shim did not answer'}",
-            126,
-        )
-    if "error" in told:
-        await process.wait()
-    answer: dict[str, Any] = told
-    return answer
+    return told
 
 
 def adopt(directory: Path, rung: str) -> Running | Exit | None:

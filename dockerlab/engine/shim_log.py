@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from json.encoder import encode_basestring as _quoted
 
 LONGEST_LINE = 16384
 STREAMS = ("stdout", "stderr")
@@ -50,7 +51,7 @@ class Log:
         self.rest[stream] = rest
         for piece in pieces:
             for start in range(0, len(piece), LONGEST_LINE):
-                text = json.dumps(piece[start : start + LONGEST_LINE].decode("utf-8", "replace"))
+                text = _quoted(piece[start : start + LONGEST_LINE].decode("utf-8", "replace"))
                 out.append(f'{{"log":{text},"stream":"{stream}",{self.attributes}"time":"{moment}"}}\n')
         for block in out if self.size else ["".join(out)]:
             self._write(block.encode())
