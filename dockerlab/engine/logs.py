@@ -16,7 +16,7 @@ from dockerlab.engine.moments import nanoseconds
 
 __all__ = ["Wanted", "read"]
 
-BLOCK, BACK = 1 << 20, 1 << 16
+BLOCK, BACK = 1 << 19, 1 << 16
 PAUSE = 0.05
 KINDS = ("stdout", "stderr")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 from calendar import timegm
@@ -29,8 +30,9 @@ def written(moment: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{rest:09d}Z"
 
 
+@functools.lru_cache(maxsize=4096)
 def nanoseconds(text: str) -> int:
-    """Read a moment that `written` wrote; 0 for one that never was."""
+    """Read a moment that `written` wrote; 0 for one that never was. Lists ask for the same ones again and again."""
     if not text or text.startswith("0001-"):
         return 0
     whole, _, rest = text.rstrip("Z").partition(".")

@@ -54,7 +54,7 @@ SETTINGS: Record = {
 
 def endpoints(container: Container, version: Version) -> Record:
     """Tell the networks of a container."""
-    found = {}
+    found: Record = {}
     for name, config in container.record.get("Endpoints", {}).items():
         made = {**EMPTY_ENDPOINT, "NetworkID": nets.identity(name) if name in nets.PREDEFINED else ""}
         made |= {key: value for key, value in config.items() if key in made}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import ipaddress
 import secrets
@@ -40,6 +41,7 @@ Record = dict[str, Any]
 Filters = dict[str, list[str]]
 
 
+@functools.cache
 def identity(name: str) -> str:
     """Give the id of a predefined network, the same on every engine of ours."""
     return hashlib.sha256(f"dockerlab network {name}".encode()).hexdigest()
