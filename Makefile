@@ -12,6 +12,7 @@ NO_BROWSER ?=
 HOST ?=
 ISOLATION ?=
 WORKERS ?= 2
+TIMES ?= 200
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
@@ -62,7 +63,7 @@ lab: $(VENV)/.lab  ## open the course in JupyterLab (ENGINE=docker, PORT=8888, N
 
 # --- checks ---------------------------------------------------------------------------------------
 
-.PHONY: test lint test-install test-browser test-scenario test-peers
+.PHONY: test lint test-install test-browser test-scenario test-peers test-crashes bench
 test: lint  ## lint, types, contracts, every test and every notebook on the practice engine
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m "not index and not browser" \
 	  --nbval --nbval-current-env --nbval-cell-timeout 60 --nbval-sanitize-with tests/notebooks/sanitize.cfg \
@@ -86,6 +87,12 @@ test-peers: $(VENV)/.test  ## docker-py's and aiodocker's own tests (HOST=unix:/
 	@for peer in docker-py aiodocker; do
 	  $(BIN)/python tests/peers/run.py $$peer $(if $(HOST),--host $(HOST)) $(if $(ISOLATION),--isolation $(ISOLATION))
 	done
+
+test-crashes: $(VENV)/.test  ## kill the practice engine TIMES (200) times while clients work, and count what is lost
+	@$(BIN)/python tests/endurance/crash_loop.py --times $(TIMES) $(if $(ISOLATION),--isolation $(ISOLATION))
+
+bench: $(VENV)/.test  ## the practice engine's speed beside a Docker daemon's (HOST=unix://… with busybox:latest)
+	@$(BIN)/python tests/bench/engines.py --against $(HOST) $(if $(ISOLATION),--isolation $(ISOLATION))
 
 # --- keeping --------------------------------------------------------------------------------------
 

@@ -38,7 +38,7 @@ class Wanted:
 
 async def read(path: Path, wanted: Wanted, ended: Callable[[], bool]) -> AsyncIterator[bytes]:
     """Give the log in blocks of bytes, framed or raw. Following ends when `ended` and everything was given."""
-    with contextlib.closing(Pages(path)) as pages:
+    with contextlib.closing(_Pages(path)) as pages:
         if wanted.tail is not None:
             pages.turn(*_beginning(pages.files, wanted))
         rest = b""
@@ -58,7 +58,7 @@ async def read(path: Path, wanted: Wanted, ended: Callable[[], bool]) -> AsyncIt
             await asyncio.sleep(PAUSE)
 
 
-class Pages:
+class _Pages:
     """The files of one log, read from the oldest to the newest, which may be put aside while it is read."""
 
     def __init__(self, path: Path) -> None:

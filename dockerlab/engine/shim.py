@@ -8,6 +8,7 @@ it is started for every container.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -84,14 +85,20 @@ def main(directory: str) -> None:
     try:
         pid, streams = start(spec)
     except (Refused, OSError) as error:
-        print(json.dumps({"error": str(error), "code": getattr(error, "code", NOT_RUNNABLE)}), flush=True)  # noqa: T201
+        _say({"error": str(error), "code": getattr(error, "code", NOT_RUNNABLE)})
         return
     begun = {"pid": pid, "ticks": ticks(pid), "shim": os.getpid(), "shim_ticks": ticks(os.getpid()), "started": now()}
     save(f"{directory}/pid.json", begun)
-    print(json.dumps(begun), flush=True)  # noqa: T201
+    _say(begun)
     _until_told(pid)
     code = Watch(pid, streams, log, door).run(spec["beside"])
     save(f"{directory}/exit.json", {"code": 128 - code if code < 0 else code, "finished": now()})
+
+
+def _say(told: dict[str, Any]) -> None:
+    """Tell the engine; if that has gone, the next one reads what lies in the directory."""
+    with contextlib.suppress(BrokenPipeError):
+        print(json.dumps(told), flush=True)  # noqa: T201
 
 
 def _until_told(pid: int) -> None:

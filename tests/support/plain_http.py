@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import sys
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -43,3 +44,11 @@ def ask(host: str, method: str, path: str, body: object = None) -> tuple[int, An
         return answer.status, json.loads(data) if data.strip() else None
     finally:
         opened.close()
+
+
+def listener(host: str) -> int:
+    """Give the pid of the process that listens at an engine's socket."""
+    with socket.socket(socket.AF_UNIX) as opened:
+        opened.settimeout(10)
+        opened.connect(urlsplit(host).path)
+        return int.from_bytes(opened.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)[:4], sys.byteorder)
