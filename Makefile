@@ -13,6 +13,7 @@ HOST ?=
 ISOLATION ?=
 WORKERS ?= 2
 TIMES ?= 200
+EXAMPLES ?= 100
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
@@ -63,7 +64,7 @@ lab: $(VENV)/.lab  ## open the course in JupyterLab (ENGINE=docker, PORT=8888, N
 
 # --- checks ---------------------------------------------------------------------------------------
 
-.PHONY: test lint test-install test-browser test-scenario test-peers test-crashes bench
+.PHONY: test lint test-install test-browser test-scenario test-peers test-crashes test-states bench
 test: lint  ## lint, types, contracts, every test and every notebook on the practice engine
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m "not index and not browser" \
 	  --nbval --nbval-current-env --nbval-cell-timeout 60 --nbval-sanitize-with tests/notebooks/sanitize.cfg \
@@ -90,6 +91,10 @@ test-peers: $(VENV)/.test  ## docker-py's and aiodocker's own tests (HOST=unix:/
 
 test-crashes: $(VENV)/.test  ## kill the practice engine TIMES (200) times while clients work, and count what is lost
 	@$(BIN)/python tests/endurance/crash_loop.py --times $(TIMES) $(if $(ISOLATION),--isolation $(ISOLATION))
+
+test-states: $(VENV)/.test  ## random requests on an engine and on a model of Docker (HOST=unix://… EXAMPLES=100 ISOLATION=…)
+	@DOCKERLAB_STATES_HOST=$(HOST) DOCKERLAB_STATES_EXAMPLES=$(EXAMPLES) DOCKERLAB_ISOLATION=$(ISOLATION) \
+	  $(BIN)/python -m pytest tests/engine/test_states.py
 
 bench: $(VENV)/.test  ## the practice engine's speed beside a Docker daemon's (HOST=unix://… with busybox:latest)
 	@$(BIN)/python tests/bench/engines.py --against $(HOST) $(if $(ISOLATION),--isolation $(ISOLATION))

@@ -298,9 +298,8 @@ class Container:
         await self.start()
         self.events.tell("restart", self)
 
-    async def kill(self, signal: str) -> None:
-        """Send a signal; after KILL wait for the end. Raises Conflict if it doesn't run, BadParameter."""
-        number = signals.number(signal or "SIGKILL")
+    async def kill(self, number: int) -> None:
+        """Send a signal; after KILL wait for the end. Raises Conflict if it doesn't run."""
         if self.running is None:
             raise Conflict(f"container {self.id} is not running")
         if number in (SIGKILL, signals.number(self.record["Config"].get("StopSignal") or "SIGTERM")):

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from dockerlab.engine import checks, logopts, logs, moments, proctable, tarstore, updates, views
+from dockerlab.engine import checks, logopts, logs, moments, proctable, signals, tarstore, updates, views
 from dockerlab.engine.api.streams import FRAMED, RAW
 from dockerlab.engine.api.threads import threaded
 from dockerlab.engine.faults import BadParameter, Conflict, Fault
@@ -144,7 +144,8 @@ async def container_restart(engine: Engine, request: Request) -> Answer:
 async def container_kill(engine: Engine, request: Request) -> Answer:
     """POST /containers/{id}/kill."""
     with _saying(f"cannot kill container: {request.id}"):
-        await engine.containers.find(request.id).kill(request.text("signal"))
+        number = signals.number(request.text("signal") or "SIGKILL")  # looked at before the container is
+        await engine.containers.find(request.id).kill(number)
     return done()
 
 
