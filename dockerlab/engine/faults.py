@@ -13,6 +13,7 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "status_of",
+    "words_of",
 ]
 
 
@@ -61,6 +62,13 @@ STATUSES: dict[type[Fault], int] = {
     NotServed: 501,
     Unavailable: 503,
 }
+
+
+def words_of(error: BaseException) -> str:
+    """Give the message for whatever was raised: what the system refuses in its own words, small, as Docker does."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror.lower()}" if error.filename else error.strerror.lower()
+    return str(error) if isinstance(error, Fault) else f"{type(error).__name__}: {error}"
 
 
 def status_of(error: BaseException) -> int:

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, unquote
 import h11
 
 from dockerlab.engine.duplex import Duplex
-from dockerlab.engine.faults import BadParameter, Fault, NotFound, TooOld, status_of
+from dockerlab.engine.faults import BadParameter, Fault, NotFound, TooOld, status_of, words_of
 from dockerlab.engine.messages import Answer, Request, json_answer, text_answer
 from dockerlab.operations import NEWEST, Operation, find, version_number
 
@@ -27,6 +27,7 @@ __all__ = ["Connection", "Server"]
 
 BLOCK = 1 << 16
 HEADER_BYTES, BODY_BYTES = 1 << 16, 64 << 20
+MOST_UNREAD = 1 << 30
 #: Docker's HTTP server doesn't count a body that is longer than its buffer: it sends chunks.
 UNCHUNKED_BYTES = 2048
 IDLE_SECONDS, BODY_SECONDS = 600, 60
@@ -87,7 +88,7 @@ class Server:
             return json_answer({"message": str(fault)}, status_of(fault))
         except Exception as error:
             log.exception("%s %s", method, target)
-            return json_answer({"message": f"{type(error).__name__}: {error}"}, status_of(error))
+            return json_answer({"message": words_of(error)}, status_of(error))
 
     def _request(self, method: str, target: str, headers: dict[str, str], body: Body) -> Request:
         raw, _, query = target.partition("?")
@@ -152,6 +153,9 @@ class Connection:
             except h11.RemoteProtocolError as error:
                 await self._refuse(error)
                 return
+            except Fault as fault:
+                await self._send(json_answer({"message": str(fault)}, status_of(fault)), method, close=True)
+                return
             headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
             try:
                 answer = await self.server.answer(method, target, headers, body)
@@ -187,16 +191,25 @@ class Connection:
         return bytes(body)
 
     async def _upload(self) -> IO[bytes]:
-        """Take a body of any size into a file without a name, in the engine's own directory."""
+        """Take a body of any size into a file without a name, in the engine's own directory. Raises Fault.
+
+        If there is no room for it, the rest is read, or much of it: a client hears an answer when it has sent all.
+        """
         file = tempfile.TemporaryFile(dir=self.server.engine.state)  # noqa: SIM115  (whoever asked closes it)
+        refused, unread = "", 0
         try:
-            while not isinstance(event := await self._next(BODY_SECONDS), h11.EndOfMessage):
+            while unread < MOST_UNREAD and not isinstance(event := await self._next(BODY_SECONDS), h11.EndOfMessage):
                 if not isinstance(event, h11.Data):
                     raise h11.RemoteProtocolError("the request ended too early")
-                file.write(event.data)
-            file.seek(0)
+                if refused:
+                    unread += len(event.data)
+                else:
+                    refused = _written(file, event.data)
+            if refused or (refused := _written(file, b"", end=True)):
+                raise Fault(refused)
         except BaseException:
-            file.close()
+            with contextlib.suppress(OSError):  # what is still to be written has no room either
+                file.close()
             raise
         return file
 
@@ -261,6 +274,17 @@ class Connection:
             if chunk:
                 self.writer.write(self.h11.send(h11.Data(data=chunk)) or b"")
                 await asyncio.wait_for(self.writer.drain(), IDLE_SECONDS)
+
+
+def _written(file: IO[bytes], data: bytes, end: bool = False) -> str:
+    """Write into a file, at the end go back to its beginning; give the reason if that is refused."""
+    try:
+        file.write(data)
+        if end:
+            file.seek(0)
+    except OSError as error:
+        return words_of(error)
+    return ""
 
 
 def _headers(answer: Answer, close: bool) -> list[tuple[str, str]]:

@@ -43,7 +43,7 @@ def made(config: Record, host: Record, volumes: Volumes, find: Any) -> list[Reco
     for entry in host.get("Mounts") or []:
         _add(points, explicit, _mount(entry, volumes))
     for word in config.get("Volumes") or {}:
-        target = _target(word, word)
+        target = _target(f"/{word}", word)  # a relative one is below the root
         if target not in points and target not in _tmpfs_targets(host):
             points[target] = _volume(volumes, "", target, "", True)
     return sorted(points.values(), key=lambda point: point["Destination"])
