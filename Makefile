@@ -13,6 +13,7 @@ HOST ?=
 ISOLATION ?=
 WORKERS ?= 2
 TIMES ?= 200
+MINUTES ?= 10
 EXAMPLES ?= 100
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
@@ -64,7 +65,7 @@ lab: $(VENV)/.lab  ## open the course in JupyterLab (ENGINE=docker, PORT=8888, N
 
 # --- checks ---------------------------------------------------------------------------------------
 
-.PHONY: test lint test-install test-browser test-scenario test-peers test-crashes test-states bench
+.PHONY: test lint test-install test-browser test-scenario test-peers test-crashes test-states soak bench
 test: lint  ## lint, types, contracts, every test and every notebook on the practice engine
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m "not index and not browser" \
 	  --nbval --nbval-current-env --nbval-cell-timeout 60 --nbval-sanitize-with tests/notebooks/sanitize.cfg \
@@ -95,6 +96,9 @@ test-crashes: $(VENV)/.test  ## kill the practice engine TIMES (200) times while
 test-states: $(VENV)/.test  ## random requests on an engine and on a model of Docker (HOST=unix://… EXAMPLES=100 ISOLATION=…)
 	@DOCKERLAB_STATES_HOST=$(HOST) DOCKERLAB_STATES_EXAMPLES=$(EXAMPLES) DOCKERLAB_ISOLATION=$(ISOLATION) \
 	  $(BIN)/python -m pytest tests/engine/test_states.py
+
+soak: $(VENV)/.test  ## mixed traffic on the practice engine for MINUTES (10); what it holds must stay flat
+	@$(BIN)/python tests/endurance/soak.py --minutes $(MINUTES) $(if $(ISOLATION),--isolation $(ISOLATION))
 
 bench: $(VENV)/.test  ## the practice engine's speed beside a Docker daemon's (HOST=unix://… with busybox:latest)
 	@$(BIN)/python tests/bench/engines.py --against $(HOST) $(if $(ISOLATION),--isolation $(ISOLATION))

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,6 +81,22 @@ class Image:
     def names(self) -> list[str]:
         """All that refers to it: tags and digests."""
         return [*self.tags, *self.digests]
+
+
+class _Held(set[str]):
+    """Layers that stay. Whoever removes some decides with the same lock."""
+
+    def __init__(self, lock: threading.RLock) -> None:
+        super().__init__()
+        self.lock = lock
+
+    def add(self, element: str) -> None:
+        with self.lock:
+            super().add(element)
+
+    def update(self, *others: Iterable[str]) -> None:
+        with self.lock:
+            super().update(*others)
 
 
 class Images:
@@ -231,12 +247,14 @@ class Images:
     @contextmanager
     def holding(self) -> Iterator[set[str]]:
         """Give a set; the layers in it stay, although no image has them yet."""
-        held: set[str] = set()
-        self._held.append(held)
+        held = _Held(self.lock)
+        with self.lock:
+            self._held.append(held)
         try:
             yield held
         finally:
-            self._held.remove(held)
+            with self.lock:  # the one that is equal may be somebody else's
+                self._held = [one for one in self._held if one is not held]
 
     def remove(self, image: Image) -> list[str]:
         """Remove an image; give the chains of the layers that went with it, the newest first."""
@@ -253,9 +271,16 @@ class Images:
             held = set().union(*self._held)
             used = {diff_id for layers in kept for diff_id in layers} | held
             if not held:
-                self.trees.keep_only(left)
-            self.layers.keep_only(used)
+                self.trees.remove(gone)
+            for diff_id in set(image.layers) - used:
+                self.layers.remove(diff_id)
         return gone
+
+    def sweep(self) -> None:
+        """Remove what no image has, nor any container: what a crash has left. For a moment when nobody works."""
+        kept = [*(image.layers for image in self.all.values()), *self.in_use()]
+        self.trees.keep_only({name for layers in kept for name in chains(layers)})
+        self.layers.keep_only({diff_id for layers in kept for diff_id in layers})
 
     def _save(self, image: Image) -> None:
         kept = {name: getattr(image, name) for name in image.__slots__ if name != "document"}

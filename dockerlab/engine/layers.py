@@ -79,6 +79,10 @@ class Layers:
         """Give the length of its tar."""
         return self.path(diff_id).stat().st_size
 
+    def remove(self, diff_id: str) -> None:
+        """Remove a layer, if it is here."""
+        self.path(diff_id).unlink(missing_ok=True)
+
     def keep_only(self, wanted: set[str]) -> None:
         """Remove every other layer."""
         names = {self.path(diff_id).name for diff_id in wanted}

@@ -7,7 +7,7 @@ import shutil
 import stat
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,9 +82,21 @@ class Trees:
         with self._lock:
             for path in self.root.iterdir():
                 if path.name not in names:
-                    gone = path.with_name(f"new.{path.name}")  # first out of the way: no half of it is ever found
-                    path.rename(gone)
-                    rootfs.remove(gone)
+                    _take_away(path)
+
+    def remove(self, chain_ids: Iterable[str]) -> None:
+        """Remove some, as far as they are here."""
+        with self._lock:
+            for path in map(self.path, chain_ids):
+                if path.is_dir():
+                    _take_away(path)
+
+
+def _take_away(path: Path) -> None:
+    """Remove a tree; first it goes out of the way, so that no half of it is ever found."""
+    gone = path.with_name(f"new.{path.name}")
+    path.rename(gone)
+    rootfs.remove(gone)
 
 
 def _clone(source: str, target: str) -> None:
