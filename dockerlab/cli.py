@@ -180,7 +180,7 @@ def _passed_on(verb: str, **options: str | None) -> int:
 
 @engine.command()
 @_places
-@click.option("--isolation", metavar="RUNG", help="namespaces, userns or plain  [the best that works]")
+@click.option("--isolation", metavar="RUNG", help="namespaces, userns, proot or plain  [the best that works]")
 def start(host: str | None, state: str | None, isolation: str | None) -> int:
     """Start it, or find that it runs. The last line is DOCKER_HOST=unix://…
 

@@ -27,7 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("verb", choices=["serve", "ensure", "start", "stop", "status", "logs", "reset", "rungs"])
     parser.add_argument("--host", help="unix:///PATH of the socket")
     parser.add_argument("--state", help="the directory of images, containers and logs")
-    parser.add_argument("--isolation", help="namespaces, userns or plain; the best that works without it")
+    parser.add_argument("--isolation", help="namespaces, userns, proot or plain; the best that works without it")
     parser.add_argument("--idle", type=float, default=HALF_A_DAY, help="seconds without work after which it ends")
     return parser
 

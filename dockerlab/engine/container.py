@@ -134,7 +134,7 @@ class Container:
         try:
             self.spaces = self.endpoints.prepare(self)
             self.endpoints.started(self)
-            running = await process.start(container_spec(self), self.directory, self.rung)
+            running = await process.start(container_spec(self), self.directory)
         except (process.StartFailed, LookupError, Fault) as error:
             self.endpoints.ended(self)
             self.waiting.not_started()
@@ -182,7 +182,7 @@ class Container:
 
         The record may be older than what the shim knows: the engine may have died between the two.
         """
-        found = process.adopt(self.directory, self.rung.name)
+        found = process.adopt(self.directory)
         for name in mountpoints.volumes_of(self.record.get("MountPoints", [])):
             self.volumes.use(name, self.id)
         shutil.rmtree(self.directory / "execs", ignore_errors=True)

@@ -119,17 +119,18 @@ class Containers:
         asked_host = body.get("HostConfig") or {}
         checks.container(body, asked_host)
         record = self._record(body, asked_host)
-        warnings = defaults.without_effect(asked_host, self.means.rung.name, bool(self.means.groups.places))
         record["Name"] = self._reserve(name, record["Id"])
         try:
             points = mountpoints.made(record["Config"], record["HostConfig"], self.volumes, self.find)
-            container = await self._make({**record, "MountPoints": points})
+            record["MountPoints"] = points
+            container = await self._make(record)
         except BaseException:
             self._names.pop(record["Name"], None)
             raise
         self._all[container.id] = container
         self.events.tell("create", container)
-        return container, warnings
+        limited = bool(self.means.groups.places)
+        return container, defaults.without_effect(record, asked_host, self.means.rung.gives, limited)
 
     def _record(self, body: Record, asked_host: Record) -> Record:
         """Say what is to be made. Raises BadParameter, NotFound."""

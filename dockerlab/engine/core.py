@@ -43,7 +43,7 @@ class Engine:
         self.images = Images(state / "images", self.events)
         self.volumes = Volumes(state / "volumes", self.events)
         self.groups = cgroups.hierarchies()
-        self.switch = Switching(state, rung.name)
+        self.switch = Switching(state, "network" in rung.gives)
         self.networks = Networks(state / "networks", self.events, self.switch.works)
         self.endpoints = Endpoints(self.networks, self.switch, lambda: self.containers)
         means = Means(rung, self.events, self.volumes, self.groups, self.endpoints)

@@ -192,13 +192,16 @@ def stop(where: Place) -> bool:
 
 def reset(where: Place) -> int:
     """Stop the engine, end its containers, and remove its state; gives how many containers there were."""
-    from dockerlab.engine import cgroups, process, rootfs, switching  # noqa: PLC0415  (asyncio, for this one verb)
+    from dockerlab.engine import cgroups, idmaps, process, rootfs, switching  # noqa: PLC0415  (asyncio, for this one verb)
 
     with _alone(where):
         stop(where)
+        if os.geteuid() != 0:  # files that belong to users of the namespace can be removed only in there
+            with contextlib.suppress(OSError):
+                idmaps.enter(where.state)
         containers = where.state / "containers"
         directories = list(containers.iterdir()) if containers.is_dir() else []
-        found = [process.adopt(directory, "any") for directory in directories]
+        found = [process.adopt(directory) for directory in directories]
         running = [one for one in found if isinstance(one, process.Running)]
         for one in running:
             with contextlib.suppress(ProcessLookupError):
@@ -207,6 +210,7 @@ def reset(where: Place) -> int:
         while any(ticks(one.shim) == one.shim_ticks for one in running) and time.monotonic() < deadline:
             time.sleep(0.01)
         switching.end(where.state)
+        idmaps.end(where.state)
         groups = cgroups.hierarchies()
         for directory in directories:
             if group := groups.of(directory.name):

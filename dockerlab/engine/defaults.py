@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Container
 from typing import Any
 
 from dockerlab.engine.protected import MASKED, READ_ONLY
@@ -123,40 +124,19 @@ HOST_CONFIG: dict[str, Any] = {
 HOST_OMITTED = {"StorageOpt", "Tmpfs", "Sysctls", "Mounts", "Init", "Annotations"}
 #: What the practice engine acts on everywhere, or what needs no acting.
 OBEYED = {
-    "Annotations",
-    "AutoRemove",
-    "CgroupnsMode",
-    "ConsoleSize",
-    "ContainerIDFile",
-    "Dns",
-    "DnsOptions",
-    "DnsSearch",
-    "ExtraHosts",
-    "Links",
-    "PortBindings",
-    "IpcMode",
-    "Init",
-    "Isolation",
-    "LogConfig",
-    "MaskedPaths",
-    "NetworkMode",
-    "OomScoreAdj",
-    "ReadonlyPaths",
-    "RestartPolicy",
-    "Runtime",
-    "ShmSize",
-    "Ulimits",
-    "Memory",
-    "MemorySwap",
-    "PublishAllPorts",
+    *("Annotations", "AutoRemove", "CgroupnsMode", "ConsoleSize", "ContainerIDFile", "Init", "Isolation", "LogConfig"),
+    *("Memory", "MemorySwap", "OomScoreAdj", "RestartPolicy", "Runtime", "Ulimits"),
 }
-#: What it acts on where a container has a view of the machine of its own.
-SEPARATE = {
-    *("Binds", "CapAdd", "CapDrop", "GroupAdd", "Mounts", "PidMode", "ReadonlyRootfs"),
-    *("SecurityOpt", "Sysctls", "Tmpfs", "UTSMode", "VolumesFrom"),
+#: What it acts on where the rung has the ability to.
+ABLE = {
+    "mounts": {"Binds", "Dns", "DnsOptions", "DnsSearch", "ExtraHosts", "Mounts", "VolumesFrom"},
+    "mount options": {"MaskedPaths", "ReadonlyPaths", "ReadonlyRootfs", "ShmSize", "Tmpfs"},
+    "namespaces": {"IpcMode", "PidMode", "Sysctls", "UTSMode"},
+    "network": {"Links", "NetworkMode", "PortBindings", "PublishAllPorts"},
+    "capabilities": {"CapAdd", "CapDrop", "Privileged", "SecurityOpt"},
+    "devices": {"Devices"},
+    "users": {"GroupAdd"},
 }
-#: What only root's namespaces can give.
-ROOTS = {"Devices", "Privileged"}
 #: What needs control groups.
 LIMITS = {
     *("CpuPeriod", "CpuQuota", "CpuShares", "CpusetCpus", "CpusetMems", "MemoryReservation", "NanoCpus", "PidsLimit"),
@@ -216,12 +196,21 @@ def host_config(asked: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in made.items() if value is not None or key not in HOST_OMITTED}
 
 
-def without_effect(asked: dict[str, Any], rung: str, limited: bool) -> list[str]:
+def without_effect(
+    record: dict[str, Any], asked: dict[str, Any], abilities: Container[str], limited: bool
+) -> list[str]:
     """Name the settings that are kept and shown, and that the practice engine does not act on."""
-    obeyed = OBEYED | (LIMITS if limited else set()) | (SEPARATE if rung != "plain" else set())
-    obeyed |= ROOTS if rung == "namespaces" else set()
-    return [
-        f"HostConfig.{key} is kept, and has no effect on the practice engine."
+    obeyed = OBEYED | (LIMITS if limited else set())
+    obeyed = obeyed.union(*(fields for ability, fields in ABLE.items() if ability in abilities))
+    fields = [
+        f"HostConfig.{key}"
         for key, value in asked.items()
-        if key not in obeyed and value and value != HOST_CONFIG.get(key) and value not in ("default", -1)
+        if key not in obeyed and value and value != HOST_CONFIG.get(key) and value not in ("default", "host", -1)
     ]
+    user = record["Config"]["User"].partition(":")[0]
+    if "users" not in abilities and user not in ("", "0", "root"):
+        fields.append("Config.User")
+    if "mounts" in abilities and "mount options" not in abilities:
+        places = [point for point in record["MountPoints"] if not point["RW"] or point["Type"] == "tmpfs"]
+        fields += [f"The kind of mount of {point['Destination']}" for point in places]
+    return [f"{field} is kept, and has no effect on the practice engine." for field in fields]

@@ -118,9 +118,7 @@ class Endpoints:
         except BaseException:
             self.ended(container)
             raise
-        base = f"/proc/{self.switch.pid}"
-        spaces = {"net": f"{base}/fd/{handle}"}
-        return {**spaces, "user": f"{base}/ns/user"} if self.switch.rung == "userns" else spaces
+        return {"net": f"/proc/{self.switch.pid}/fd/{handle}"}
 
     def _config(self, container: Container, name: str) -> Record:
         config: Record = container.record["Endpoints"][name]

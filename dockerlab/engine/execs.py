@@ -70,7 +70,7 @@ class Exec:
         directory.mkdir(parents=True)
         try:
             spec = exec_spec(self.container, self.asked)
-            self.running = await process.start(spec, directory, self.container.rung)
+            self.running = await process.start(spec, directory)
         except process.StartFailed as error:
             self._finish(error.code)
             raise

@@ -207,7 +207,7 @@ def _blkio(group: Cgroup | None) -> Record:
 
 def _networks(running: Running, mode: str) -> Record:
     """Count what went over each interface of a container's own; those of this machine aren't the container's."""
-    if mode in ("host", "none") or running.rung == "plain":
+    if mode in ("host", "none") or not running.apart:
         return {}
     try:
         lines = Path(f"/proc/{running.pid}/net/dev").read_text().splitlines()[2:]

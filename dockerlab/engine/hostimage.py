@@ -15,7 +15,7 @@ from pathlib import Path
 
 from dockerlab.engine.elf import needs
 
-__all__ = ["build"]
+__all__ = ["build", "possible"]
 
 PROGRAMS = """
 sh cat chmod cp cut date dd df dirname basename du echo env expr false find grep head hostname id kill ln ls
@@ -32,6 +32,11 @@ WRAPPER = """#!/bin/sh
 root=${{0%/bin/{name}}}
 exec "$root/opt/python/bin/python3" -B -E -S "$root/opt/applets/{name}.py" "$@"
 """
+
+
+def possible() -> bool:
+    """Tell whether this machine has what the image needs at least: a shell."""
+    return _program("sh") is not None
 
 
 def build(root: Path) -> list[str]:

@@ -24,8 +24,7 @@ def enter_root(spec: dict[str, Any]) -> None:
     try:
         linux.mount("sysfs", f"{root}/sys", "sysfs", QUIET | linux.MS_RDONLY)
     except PermissionError:  # it shows a network namespace, and that one isn't ours
-        if spec["rung"] == "namespaces":
-            raise
+        linux.bind("/sys", f"{root}/sys", QUIET | linux.MS_RDONLY)
     for entry in spec["mounts"]:
         _mount(root, entry)
     linux.pivot_root(root)
@@ -36,8 +35,7 @@ def enter_root(spec: dict[str, Any]) -> None:
     for name, value in spec["sysctls"].items():
         with open("/proc/sys/" + name.replace(".", "/"), "w") as file:  # noqa: PTH123
             file.write(value)
-    if spec["rung"] == "namespaces":
-        _protect(spec)
+    _protect(spec)
     if spec["readonly"]:
         linux.remount("/", linux.MS_RDONLY)
 
@@ -72,16 +70,21 @@ def _devices(root: str, spec: dict[str, Any]) -> None:
 
 def _mount(root: str, entry: dict[str, Any]) -> None:
     """Show a directory or file of this machine, or a new tmpfs, at a place in the container."""
-    place = inside(root, entry["target"])
+    place = mount_point(root, entry)
     if entry["kind"] == "tmpfs":
-        os.makedirs(place, exist_ok=True)  # noqa: PTH103
         linux.mount("tmpfs", place, "tmpfs", entry["flags"], entry["data"])
-        return
-    if os.path.isdir(entry["source"]):  # noqa: PTH112
+    else:
+        linux.bind(entry["source"], place, linux.MS_RDONLY if entry["readonly"] else 0)
+
+
+def mount_point(root: str, entry: dict[str, Any]) -> str:
+    """Make the place at which something is to be shown; give it as this machine names it."""
+    place = inside(root, entry["target"])
+    if entry["kind"] == "tmpfs" or os.path.isdir(entry["source"]):  # noqa: PTH112
         os.makedirs(place, exist_ok=True)  # noqa: PTH103
     elif not os.path.exists(place):  # noqa: PTH110
         _file(place)
-    linux.bind(entry["source"], place, linux.MS_RDONLY if entry["readonly"] else 0)
+    return place
 
 
 def _file(place: str) -> None:

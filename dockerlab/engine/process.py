@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from dockerlab.engine import store
-from dockerlab.engine.isolation import Rung
 from dockerlab.engine.moments import now
 from dockerlab.engine.spawning import SPAWNING, Spawned
 
@@ -47,7 +46,7 @@ class Spec:
     env: dict[str, str]
     rootfs: str
     cwd: str
-    rung: str
+    tracer: list[str] = field(default_factory=list)
     log_path: str = ""
     log_size: int = 0
     log_files: int = 1
@@ -87,15 +86,16 @@ class Exit:
 
 @dataclass(slots=True)
 class Running:
-    """A container that runs: its first process, and the shim that watches it."""
+    """A container that runs: its first process, and the shim that watches it. `apart`: in namespaces of its own."""
 
     directory: Path
-    rung: str
+    apart: bool
     pid: int
     ticks: int
     shim: int
     shim_ticks: int
     started: str
+    tracer: list[str] = field(default_factory=list)
     spawned: Spawned | None = field(default=None, repr=False)
 
     async def wait(self) -> Exit:
@@ -115,14 +115,23 @@ class Running:
         """Send a signal to the first process, which is protected as in a pid namespace, on every rung."""
         if not same(self.pid, self.ticks):
             return
-        if self.rung == "plain" and number not in NEVER_IGNORED and not _handles(self.pid, number):
+        if not self.apart and number not in NEVER_IGNORED and not _handles(self.pid, number):
             return  # a kernel drops it for the first process of a namespace; here we do
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
     def pids(self) -> list[int]:
-        """Give the pids of all of its processes, as this machine numbers them."""
-        found, todo = [], [self.shim]
+        """Give the pids of all of its processes, as this machine numbers them; a tracer and its shell aren't any."""
+        family = self._family()
+        if not self.tracer:
+            return family
+        tracers = {pid for pid in family if _is(pid, self.tracer[0])}
+        return [pid for pid in family if pid not in tracers and _parent(pid) not in tracers]
+
+    def _family(self) -> list[int]:
+        execs = filter(None, map(store.read, self.directory.glob("execs/*/pid.json")))
+        found = []
+        todo = [self.shim, *(told["shim"] for told in execs if same(told["shim"], told["shim_ticks"]))]
         children: dict[int, list[int]] = {}
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and (parent := _parent(int(entry.name))) is not None:
@@ -135,7 +144,8 @@ class Running:
 
     def freeze(self, frozen: bool) -> None:
         """Stop all of its processes where they are, or let them go on, by a signal to each."""
-        for pid in self.pids():
+        family = self._family()  # a tracer, which is the oldest, must stop first and go on last
+        for pid in family if frozen else reversed(family):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signals.SIGSTOP if frozen else signals.SIGCONT)
 
@@ -160,7 +170,7 @@ class Running:
             os.close(place)
 
 
-async def start(spec: Spec, directory: Path, rung: Rung) -> Running:
+async def start(spec: Spec, directory: Path) -> Running:
     """Start a container, whose output waits for `release`. Raises StartFailed."""
     for name in ("exit.json", "pid.json"):
         (directory / name).unlink(missing_ok=True)
@@ -174,7 +184,7 @@ async def start(spec: Spec, directory: Path, rung: Rung) -> Running:
     finally:
         spawned.close()
     facts = {name: told[name] for name in ("pid", "ticks", "shim", "shim_ticks", "started")}
-    return Running(directory, rung.name, spawned=spawned, **facts)
+    return Running(directory, bool(spec.namespaces), tracer=spec.tracer, spawned=spawned, **facts)
 
 
 async def _first_word(spawned: Spawned) -> dict[str, Any]:
@@ -193,7 +203,7 @@ async def _first_word(spawned: Spawned) -> dict[str, Any]:
     return told
 
 
-def adopt(directory: Path, rung: str) -> Running | Exit | None:
+def adopt(directory: Path) -> Running | Exit | None:
     """Find a container after an engine restart: it runs, it has ended, or it never began (None)."""
     told, begun = store.read(directory / "exit.json"), store.read(directory / "pid.json")
     if told is not None:
@@ -201,7 +211,8 @@ def adopt(directory: Path, rung: str) -> Running | Exit | None:
     if begun is None:
         return None
     if same(begun["shim"], begun["shim_ticks"]):
-        return Running(directory, rung, **begun)
+        spec = store.read(directory / "spec.json") or {}
+        return Running(directory, bool(spec.get("namespaces")), tracer=spec.get("tracer") or [], **begun)
     if same(begun["pid"], begun["ticks"]):
         os.kill(begun["pid"], signals.SIGKILL)
     return Exit(LOST, now())
@@ -229,6 +240,13 @@ def same(pid: int, ticks: int) -> bool:
     except OSError:
         return False
     return int(fields[19]) == ticks and fields[0] not in "ZX"
+
+
+def _is(pid: int, program: str) -> bool:
+    try:
+        return os.readlink(f"/proc/{pid}/exe") == os.path.realpath(program)  # noqa: PTH115
+    except OSError:
+        return False
 
 
 def _parent(pid: int) -> int | None:

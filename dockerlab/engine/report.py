@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dockerlab.engine import baseimage, daemon, isolation
+from dockerlab.engine import baseimage, daemon, hostimage, isolation
 
 __all__ = ["report"]
 
@@ -30,6 +30,7 @@ def report() -> dict[str, Any]:
         ],
         "asked": os.environ.get("DOCKERLAB_ISOLATION", ""),
         "busybox": baseimage.find_busybox(),
+        "host_binaries": hostimage.possible(),
         "state": _directory(where.state),
         "sockets": _directory(where.socket.parent),
         "socket": str(where.socket),

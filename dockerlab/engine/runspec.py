@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import resource
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine import capabilities, hosts, logopts, mountpoints, rootfs
+from dockerlab.engine import baseimage, capabilities, hosts, logopts, mountpoints, rootfs
 from dockerlab.engine.faults import BadParameter
+from dockerlab.engine.isolation import PROOT
 from dockerlab.engine.process import Spec
 
 if TYPE_CHECKING:
@@ -17,8 +19,8 @@ __all__ = ["EXEC_WORDS", "PATH", "container_spec", "exec_spec", "rlimits"]
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 EXEC_WORDS = "OCI runtime exec failed: exec failed: unable to start container process: "
-#: Namespaces that a rung gives; in its order they are entered.
-KINDS = {"namespaces": ("pid", "mnt", "uts", "ipc", "net"), "userns": ("user", "pid", "mnt", "uts", "ipc", "net")}
+#: Namespaces of a container, in the order in which they are entered.
+KINDS = ("pid", "mnt", "uts", "ipc", "net")
 #: Where HostConfig says whose namespace to use: `host`, or `container:NAME`.
 MODES = {"pid": "PidMode", "ipc": "IpcMode", "uts": "UTSMode", "net": "NetworkMode"}
 Record = dict[str, Any]
@@ -27,8 +29,9 @@ Record = dict[str, Any]
 def container_spec(container: Container) -> Spec:
     """Say how a container is started. Raises LookupError for an unknown user, Fault."""
     config, host = container.record["Config"], container.record["HostConfig"]
-    privileged, plain = host["Privileged"], container.rung.name == "plain"
+    privileged, gives = host["Privileged"], container.rung.gives
     user, groups = rootfs.user_of(container.root, config["User"])
+    groups = sorted({*groups, *(_group(container.root, name) for name in host["GroupAdd"] or [])})
     return Spec(
         argv=[container.record["Path"], *container.record["Args"]],
         env=_environment(config, container.root, config["User"]) | hosts.environment(container),
@@ -36,24 +39,24 @@ def container_spec(container: Container) -> Spec:
         cwd=config["WorkingDir"] or "/",
         hostname=config["Hostname"],
         domainname=config["Domainname"],
-        rung=container.rung.name,
+        tracer=_tracer(container),
         log_path="" if host["LogConfig"]["Type"] == "none" else str(container.log_path),
         **logopts.kept(container.record),
         tty=config["Tty"],
         size=host["ConsoleSize"] if any(host["ConsoleSize"]) else [],
         stdin=config["OpenStdin"],
-        user=user,
-        groups=sorted({*groups, *(_group(container.root, name) for name in host["GroupAdd"] or [])}),
+        user=user if "users" in gives else (0, 0),
+        groups=groups if "users" in gives else [],
         namespaces=_namespaces(container),
         cgroups=container.cgroup.make(host) if container.cgroup else [],
-        mounts=[] if plain else mountpoints.of_container(container),
-        devices=_devices(host) if container.rung.name == "namespaces" else [],
+        mounts=mountpoints.of_container(container) if "mounts" in gives else [],
+        devices=_devices(host) if "devices" in gives else [],
         readonly=host["ReadonlyRootfs"],
         masked=[] if privileged else host["MaskedPaths"] or [],
         readonly_paths=[] if privileged else host["ReadonlyPaths"] or [],
         shm_size=host["ShmSize"] or 64 << 20,
         sysctls=host.get("Sysctls") or {},
-        caps=None if plain else capabilities.allowed(host),
+        caps=capabilities.allowed(host) if "capabilities" in gives else None,
         no_new_privs=any(
             word.startswith("no-new-privileges") and "false" not in word for word in host["SecurityOpt"] or []
         ),
@@ -67,7 +70,8 @@ def exec_spec(container: Container, asked: Record) -> Spec:
     """Say how a program is started in a container that runs. Raises LookupError for an unknown user."""
     assert container.running is not None  # noqa: S101  (the caller looked)
     config, host = container.record["Config"], container.record["HostConfig"]
-    pid, rung = container.running.pid, container.rung.name
+    pid, gives = container.running.pid, container.rung.gives
+    apart = KINDS if "namespaces" in gives else ()
     name = asked.get("User") or config["User"]
     user, groups = rootfs.user_of(container.root, name)
     env = _environment({**config, "Tty": asked.get("Tty")}, container.root, name)
@@ -77,21 +81,29 @@ def exec_spec(container: Container, asked: Record) -> Spec:
         env=env,
         rootfs=str(container.root),
         cwd=asked.get("WorkingDir") or config["WorkingDir"] or "/",
-        rung=rung,
+        tracer=_tracer(container),
+        mounts=mountpoints.of_container(container) if container.rung.name == PROOT else [],
         words=EXEC_WORDS,
         tty=bool(asked.get("Tty")),
         size=list(asked.get("ConsoleSize") or []),
         stdin=bool(asked.get("AttachStdin")),
-        user=user,
-        groups=groups,
-        namespaces={kind: f"/proc/{pid}/ns/{kind}" for kind in KINDS.get(rung, ())},
+        user=user if "users" in gives else (0, 0),
+        groups=groups if "users" in gives else [],
+        namespaces={kind: f"/proc/{pid}/ns/{kind}" for kind in apart},
         cgroups=container.cgroup.directories() if container.cgroup else [],
-        caps=None
-        if rung == "plain"
-        else capabilities.allowed({"Privileged": True} if asked.get("Privileged") else host),
+        caps=capabilities.allowed({"Privileged": True} if asked.get("Privileged") else host)
+        if "capabilities" in gives
+        else None,
         no_new_privs=any(word.startswith("no-new-privileges") for word in host["SecurityOpt"] or []),
         beside=pid,
     )
+
+
+def _tracer(container: Container) -> list[str]:
+    """Give the program that shows a container its own files, and its shell, on the rung that has one."""
+    if container.rung.name != PROOT:
+        return []
+    return [shutil.which(PROOT) or PROOT, baseimage.find_busybox()]
 
 
 def _environment(config: Record, root: Path, user: str) -> dict[str, str]:
@@ -115,15 +127,13 @@ def _group(root: Path, name: str) -> int:
 def _namespaces(container: Container) -> dict[str, str]:
     """Say for each kind: a new one, the path of somebody's, or nothing for this machine's own."""
     host, found = container.record["HostConfig"], {}
-    for kind in KINDS.get(container.rung.name, ()):
+    for kind in KINDS if "namespaces" in container.rung.gives else ():
         mode = str(host.get(MODES.get(kind, ""), "") or "")
         if mode.startswith("container:"):
             other = container.find(mode.partition(":")[2])
             if other.running is None:
                 raise BadParameter(f"cannot join {kind} of a non running container: {other.id}")
             found[kind] = f"/proc/{other.running.pid}/ns/{kind}"
-            if container.rung.name == "userns":
-                found["user"] = f"/proc/{other.running.pid}/ns/user"  # only in there may one enter it
         elif mode != "host":
             found.setdefault(kind, container.spaces.get(kind, "new"))
     return found

@@ -10,12 +10,12 @@ import signal
 import time
 from pathlib import Path
 
-from dockerlab.engine import store
+from dockerlab.engine import idmaps, store
 from dockerlab.engine.api import HANDLERS, left_out
 from dockerlab.engine.core import Engine
 from dockerlab.engine.daemon import EngineTrouble, Place, ticks
 from dockerlab.engine.http import Server
-from dockerlab.engine.isolation import choose
+from dockerlab.engine.isolation import Rung, choose
 from dockerlab.engine.moments import now
 
 __all__ = ["serve"]
@@ -30,12 +30,24 @@ def serve(where: Place, rung: str | None, idle: float) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     os.umask(0o022)  # files in containers are as usual; the state directory itself is 0700
     try:
-        engine = Engine(where.state, choose(rung or os.environ.get("DOCKERLAB_ISOLATION")))
+        engine = Engine(where.state, _rung(where.state, rung))
     except BlockingIOError:
         raise EngineTrouble(f"Another engine uses {where.state}: stop it, or choose another --state.") from None
     except (ValueError, RuntimeError) as error:
         raise EngineTrouble(str(error)) from None
     asyncio.run(_run(engine, where, idle))
+
+
+def _rung(state: Path, name: str | None) -> Rung:
+    """Choose the rung, and go to where it is to be had. Raises ValueError."""
+    rung = choose(name or os.environ.get("DOCKERLAB_ISOLATION"))
+    if rung.name != "userns":
+        return rung
+    try:
+        idmaps.enter(state)
+    except OSError as error:
+        raise ValueError(f"The isolation 'userns' does not work here: {error.strerror or error}.") from None
+    return rung if idmaps.many() else rung.without("users")
 
 
 async def _run(engine: Engine, where: Place, idle: float) -> None:

@@ -16,7 +16,7 @@ import signal
 import sys
 from typing import Any
 
-from dockerlab.engine import linux
+from dockerlab.engine import linux, shim_proot
 from dockerlab.engine.shim_child import NOT_RUNNABLE, Refused, child
 from dockerlab.engine.shim_log import Log, now, save
 from dockerlab.engine.shim_watch import CHUNK, Streams, Watch, listen
@@ -26,15 +26,9 @@ TRIED = linux.CLONE_NEWNS | linux.CLONE_NEWUTS | linux.CLONE_NEWIPC | linux.CLON
 
 
 def start(spec: dict[str, Any]) -> tuple[int, Streams]:
-    """Fork the program; give its pid and our ends of its streams. Raises Refused."""
+    """Fork the program, or its tracer; give its pid and our ends of its streams. Raises Refused."""
     spaces = spec["namespaces"]
     joined = {name: os.open(path, os.O_RDONLY) for name, path in spaces.items() if path.startswith("/")}
-    if spaces.get("user") == "new":
-        uid, gid = os.getuid(), os.getgid()
-        linux.unshare(linux.CLONE_NEWUSER)
-        linux.map_root(uid, gid)
-    elif "user" in joined:
-        linux.setns(joined["user"], linux.CLONE_NEWUSER)
     if spaces.get("pid") == "new":  # of the next child; most other namespaces are the child's business
         linux.unshare(linux.CLONE_NEWPID)
     elif "pid" in joined:
@@ -42,10 +36,11 @@ def start(spec: dict[str, Any]) -> tuple[int, Streams]:
     linux.control(linux.PR_SET_CHILD_SUBREAPER, 1)
     streams, handles = _stdio(spec)
     trouble, trouble_in = os.pipe()
+    streams.verdict, verdict_in = os.pipe() if spec["tracer"] else (-1, -1)
     pid = os.fork()
     if pid == 0:
-        child(spec, handles, joined, trouble_in)
-    for handle in {*handles, trouble_in, *joined.values()}:
+        child(spec, handles, joined, trouble_in, verdict_in)
+    for handle in {*handles, trouble_in, verdict_in, *joined.values()} - {-1}:
         os.close(handle)
     told = b"".join(iter(lambda: os.read(trouble, CHUNK), b""))
     os.close(trouble)
@@ -87,7 +82,8 @@ def main(directory: str) -> None:
     except (Refused, OSError) as error:
         _say({"error": str(error), "code": getattr(error, "code", NOT_RUNNABLE)})
         return
-    begun = {"pid": pid, "ticks": ticks(pid), "shim": os.getpid(), "shim_ticks": ticks(os.getpid()), "started": now()}
+    seen = shim_proot.program(pid) if spec["tracer"] else pid
+    begun = {"pid": seen, "ticks": ticks(seen), "shim": os.getpid(), "shim_ticks": ticks(os.getpid()), "started": now()}
     save(f"{directory}/pid.json", begun)
     _say(begun)
     _until_told(pid)
@@ -115,8 +111,12 @@ def _until_told(pid: int) -> None:
         os.dup2(silence, handle)
 
 
-def probe(rung: str) -> None:
-    """Try a rung's namespaces, and end with 0 if they work."""
+def probe(rung: str, tracer: list[str]) -> None:
+    """Try a rung's means, and end with 0 if they work."""
+    if tracer:
+        spec = {"tracer": tracer, "user": (0, 0), "rootfs": "/", "cwd": "/", "argv": ["/proc/sh", "-c", "true"]}
+        os.dup2(1, shim_proot.TELL)
+        os.execv(tracer[0], shim_proot.traced(spec, {}))  # noqa: S606
     if rung == "userns":
         uid, gid = os.getuid(), os.getgid()
         linux.unshare(linux.CLONE_NEWUSER)
@@ -136,6 +136,6 @@ def probe(rung: str) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "--probe":
-        probe(sys.argv[2])
+        probe(sys.argv[2], sys.argv[3:])
     else:
         main(sys.argv[1])

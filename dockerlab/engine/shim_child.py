@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import functools
 import json
 import os
 import signal
 import struct
+from collections.abc import Callable
 from typing import Any
 
-from dockerlab.engine import linux
+from dockerlab.engine import linux, shim_proot
 from dockerlab.engine.mounts import enter_root
 from dockerlab.engine.shim_init import accompany
 
@@ -36,10 +38,13 @@ class Refused(Exception):
         self.code = code
 
 
-def child(spec: dict[str, Any], handles: tuple[int, int, int], joined: dict[str, int], trouble: int) -> None:
+def child(
+    spec: dict[str, Any], handles: tuple[int, int, int], joined: dict[str, int], trouble: int, verdict: int
+) -> None:
     """Become the program; if that fails, write the reason into `trouble` and end."""
+    trouble = fcntl.fcntl(trouble, fcntl.F_DUPFD_CLOEXEC, shim_proot.TELL + 1)  # the numbers below are given away
     try:
-        become(spec, handles, joined)
+        become(spec, handles, joined, verdict)
     except Refused as refused:
         os.write(trouble, json.dumps([str(refused), refused.code]).encode())
     except OSError as error:
@@ -51,7 +56,7 @@ def child(spec: dict[str, Any], handles: tuple[int, int, int], joined: dict[str,
         os._exit(NOT_FOUND)
 
 
-def become(spec: dict[str, Any], handles: tuple[int, int, int], joined: dict[str, int]) -> None:
+def become(spec: dict[str, Any], handles: tuple[int, int, int], joined: dict[str, int], verdict: int) -> None:
     """Turn this fresh child into the program. Returns only by raising."""
     os.setsid()
     linux.control(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -59,32 +64,45 @@ def become(spec: dict[str, Any], handles: tuple[int, int, int], joined: dict[str
         with open(f"{directory}/cgroup.procs", "w") as file:  # noqa: PTH123
             file.write("0")
     if spec["tty"]:
-        fcntl.ioctl(handles[0], TIOCSCTTY, 0)
-        if spec["size"]:
-            fcntl.ioctl(handles[0], TIOCSWINSZ, struct.pack("HHHH", *spec["size"], 0, 0))
+        _take_terminal(handles[0], spec["size"])
     _limits(spec)
     env, cwd = dict(spec["env"]), spec["cwd"] or "/"
-    if spec["rung"] == "plain":
+    shown: dict[str, str] = {}
+    if spec["tracer"]:
+        shown = shim_proot.show(spec)
+        cwd = shim_proot.place(spec, shown, cwd)
+    elif spec["namespaces"]:
+        _separate(spec, joined)
+    else:
         cwd = spec["rootfs"] + cwd
         env["PATH"] = ":".join([*(spec["rootfs"] + part for part in BINS), env.get("PATH", "")])
-    else:
-        _separate(spec, joined)
     for place, handle in enumerate(handles):
         os.dup2(handle, place)
-    if spec["rung"] == "namespaces" or spec["caps"] is not None:
+    if spec["caps"] is not None:
         linux.drop_capabilities(spec["caps"])
     _enter(cwd, spec)
     _be(spec)
-    path = lookup(spec["argv"], env, spec["words"])
-    if spec["init"]:
-        accompany(spec["argv"], spec["tty"])
+    if spec["tracer"]:  # its shell is an init, too
+        lookup(spec["argv"], env, spec["words"], functools.partial(shim_proot.place, spec, shown))
+        path, argv = spec["tracer"][0], shim_proot.traced(spec, shown)
+        env |= shim_proot.prepare(spec, verdict)
+    else:
+        path, argv = lookup(spec["argv"], env, spec["words"]), spec["argv"]
+        if spec["init"]:
+            accompany(argv, spec["tty"])
     for number in range(1, signal.NSIG):
         if number not in UNBLOCKABLE:
             signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.umask(0o022)
     spec["ready"] = True
-    os.execve(path, spec["argv"], env)  # noqa: S606  (this is what a container is)
+    os.execve(path, argv, env)  # noqa: S606  (this is what a container is)
+
+
+def _take_terminal(handle: int, size: list[int]) -> None:
+    fcntl.ioctl(handle, TIOCSCTTY, 0)
+    if size:
+        fcntl.ioctl(handle, TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
 
 
 def _separate(spec: dict[str, Any], joined: dict[str, int]) -> None:
@@ -128,30 +146,29 @@ def _limits(spec: dict[str, Any]) -> None:
 
 
 def _be(spec: dict[str, Any]) -> None:
-    """Become the user; only root can, and in a user namespace there is no other than root."""
-    if spec["rung"] == "namespaces":
-        uid, gid = spec["user"]
-        if (uid, gid) != (0, 0) or spec["groups"]:
-            os.setgroups([gid, *spec["groups"]])
-            os.setgid(gid)
-            os.setuid(uid)
+    """Become the user; where nobody can, there is no other than root."""
+    uid, gid = spec["user"] if not spec["tracer"] else (0, 0)
+    if (uid, gid) != (0, 0) or spec["groups"]:
+        os.setgroups([gid, *spec["groups"]])
+        os.setgid(gid)
+        os.setuid(uid)
     if spec["no_new_privs"]:
         linux.control(linux.PR_SET_NO_NEW_PRIVS, 1)
 
 
-def lookup(argv: list[str], env: dict[str, str], words: str) -> str:
-    """Find the program, as execvp does; raises Refused in Docker's words."""
+def lookup(argv: list[str], env: dict[str, str], words: str, view: Callable[[str], str] = str) -> str:
+    """Find the program, as execvp does; raises Refused in Docker's words. `view` says where a path really is."""
     name = argv[0]
     places = [name] if "/" in name else [os.path.join(part, name) for part in env.get("PATH", "").split(":")]  # noqa: PTH118
     denied = False
-    for place in places:
+    for place in map(view, places):
         if os.path.isdir(place):  # noqa: PTH112
             denied = True
         elif os.access(place, os.X_OK):
             return place
         elif os.path.exists(place):  # noqa: PTH110
             denied = True
-    if os.path.isdir(name) and "/" in name:  # noqa: PTH112
+    if "/" in name and os.path.isdir(view(name)):  # noqa: PTH112
         raise Refused(f'{words}exec: "{name}": is a directory: permission denied', NOT_RUNNABLE)
     if denied and "/" in name:
         raise Refused(f'{words}exec: "{name}": permission denied', NOT_RUNNABLE)

@@ -86,6 +86,7 @@ class Streams:
         self.readers = readers
         self.stdin = stdin
         self.tty = tty
+        self.verdict = -1  #: where the code is told, if it isn't that of the process itself
 
 
 class Watch:
@@ -94,6 +95,8 @@ class Watch:
     def __init__(self, pid: int, streams: Streams, log: Log, door: socket.socket) -> None:
         """Watch a process."""
         self.pid = pid
+        self.verdict = streams.verdict
+        self.code: int | None = None
         self.names = dict(zip(streams.readers, STREAMS))  # noqa: B905  (with a TTY there is one reader)
         self.stdin = streams.stdin
         self.tty = streams.tty
@@ -103,7 +106,7 @@ class Watch:
         self.input = bytearray()
         self.closing = False
         self.deadline: float | None = None
-        for handle in {*streams.readers, streams.stdin} - {-1}:
+        for handle in {*streams.readers, streams.stdin, streams.verdict} - {-1}:
             os.set_blocking(handle, False)
 
     def run(self, beside: int | None = None) -> int:
@@ -115,11 +118,10 @@ class Watch:
         other = _pidfd(beside) if beside else -1
         while self.names or self.deadline is None or any(client.out for client in self.clients.values()):
             for handle, event in self._poll(ended, other):
-                if handle == ended:
-                    self.deadline = time.monotonic() + DRAIN_SECONDS
+                if handle in (ended, self.verdict):
+                    self._ended()
                     os.close(ended)
                     ended = -1
-                    end_the_rest(self.pid)
                 elif handle == other:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(self.pid, signal.SIGKILL)
@@ -133,12 +135,26 @@ class Watch:
             reap(self.pid)
         for name in STREAMS:
             self.log.take(name, b"", end=True)
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return code if self.code is None else self.code
+
+    def _ended(self) -> None:
+        """The program has ended: learn its code where it is told, and end what it leaves."""
+        self.deadline = time.monotonic() + DRAIN_SECONDS
+        if self.verdict >= 0:
+            with contextlib.suppress(BlockingIOError, ValueError):
+                self.code = int(os.read(self.verdict, CHUNK))
+            os.close(self.verdict)
+            self.verdict = -1
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)  # the tracer: what it leaves becomes our child
+            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        end_the_rest(self.pid)
 
     def _poll(self, ended: int, other: int) -> list[tuple[int, int]]:
         poller = select.poll()
         full = any(len(client.out) > FULL for client in self.clients.values())
-        for handle in (ended, other, self.door.fileno(), *(() if full else self.names)):
+        for handle in (ended, self.verdict, other, self.door.fileno(), *(() if full else self.names)):
             if handle >= 0:
                 poller.register(handle, select.POLLIN)
         for handle, client in self.clients.items():

@@ -198,13 +198,9 @@ def _reply(switch: Switch, client: socket.socket, asked: Record) -> None:
         os.close(handle)
 
 
-def main(directory: str, rung: str) -> None:
+def main(directory: str) -> None:
     """Make the namespace, and serve."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    if rung == "userns":
-        uid, gid = os.getuid(), os.getgid()
-        linux.unshare(linux.CLONE_NEWUSER)
-        linux.map_root(uid, gid)
     linux.unshare(linux.CLONE_NEWNET)
     os.chdir(directory)
     with contextlib.suppress(FileNotFoundError):
@@ -214,7 +210,7 @@ def main(directory: str, rung: str) -> None:
     listening.listen(16)
     with open(f"/proc/{os.getpid()}/stat") as file:  # noqa: PTH123
         ticks = int(file.read().rpartition(")")[2].split()[19])
-    save("switch.json", {"pid": os.getpid(), "ticks": ticks, "rung": rung})
+    save("switch.json", {"pid": os.getpid(), "ticks": ticks})
     print("ready", flush=True)  # noqa: T201
     silence = os.open("/dev/null", os.O_RDWR)
     for handle in (0, 1, 2):
@@ -228,4 +224,4 @@ def main(directory: str, rung: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(sys.argv[1])

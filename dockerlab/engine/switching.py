@@ -27,11 +27,10 @@ Record = dict[str, Any]
 class Switching:
     """One engine's switch. Asked from the event loop: each answer takes well under a millisecond."""
 
-    def __init__(self, state: Path, rung: str) -> None:
-        """Use the state directory; without namespaces there is no switch."""
+    def __init__(self, state: Path, works: bool) -> None:
+        """Use the state directory; on a rung without networks there is no switch."""
         self.state = state
-        self.rung = rung
-        self.works = rung in ("namespaces", "userns")
+        self.works = works
         self._link: socket.socket | None = None
 
     @property
@@ -92,7 +91,7 @@ class Switching:
         return self._link
 
     def _start(self) -> None:
-        command = [*SHIM[:-1], "dockerlab.engine.switch", str(self.state), self.rung]
+        command = [*SHIM[:-1], "dockerlab.engine.switch", str(self.state)]
         started = subprocess.Popen(  # noqa: S603  (our own module, by this same interpreter)
             command,
             stdin=subprocess.DEVNULL,

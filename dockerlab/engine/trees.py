@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dockerlab.engine import rootfs
+from dockerlab.engine import idmaps, rootfs
 from dockerlab.engine.layers import chains
 from dockerlab.engine.unpack import apply
 
@@ -110,7 +110,7 @@ def _clone(source: str, target: str) -> None:
             else:
                 os.link(entry.path, there, follow_symlinks=False)
     info = os.lstat(source)
-    if os.geteuid() == 0:
+    if idmaps.many():
         os.chown(target, info.st_uid, info.st_gid)
     shutil.copystat(source, target)
     os.chmod(target, stat.S_IMODE(info.st_mode))  # noqa: PTH101  (a change of owner takes bits away)

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from dockerlab.engine import idmaps
 from dockerlab.engine.faults import Fault
 
 __all__ = ["LayerFault", "apply", "guarded", "members"]
@@ -65,7 +66,7 @@ def apply(layer: IO[bytes], root: Path, *, whiteouts: bool = True) -> None:
     if not whiteouts and not layer.read(1):
         return  # nothing was sent
     layer.seek(0)
-    mine, directories = os.geteuid() == 0, {}
+    mine, directories = idmaps.many(), {}
     fresh: set[str] = set()
     left = shutil.disk_usage(root).free
     with guarded(layer) as tar:

@@ -148,7 +148,7 @@ def test_an_unknown_isolation_is_refused_with_those_that_there_are(daemon: Daemo
     ran = daemon.run("start", "--isolation", "magic")
     assert ran.returncode == 1
     assert "magic" in ran.stderr
-    assert "namespaces, userns, plain" in ran.stderr
+    assert "namespaces, userns, proot, plain" in ran.stderr
 
 
 def test_only_a_unix_socket_will_do(daemon: Daemon) -> None:

@@ -66,7 +66,11 @@ class Killable:
         return (
             {entry.name for entry in self.state.iterdir()}
             - usual
-            - {f"{name}.{kind}" for name in ("engine", "identity", "switch") for kind in ("json", "lock", "log")}
+            - {
+                f"{name}.{kind}"
+                for name in ("engine", "identity", "keeper", "switch")
+                for kind in ("json", "lock", "log")
+            }
         )
 
     def shims(self) -> set[int]:
