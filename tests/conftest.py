@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from judge import Judge, listening
 from notebook_items import labelled
 from plain_http import ask
 from practice import address, engine, program
@@ -16,6 +17,25 @@ from practice import address, engine, program
 # the same examples in every run, and no time limit for one: this machine may be busy
 settings.register_profile("dockerlab", derandomize=True, deadline=None)
 settings.load_profile("dockerlab")
+
+
+@pytest.fixture(scope="session")
+def judge() -> Iterator[Judge]:
+    """Listen to all that engines answer."""
+    with listening() as heard:
+        yield heard
+
+
+@pytest.fixture(autouse=True)
+def judged(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that sees an answer which is none of the Engine API's; tests of clients are told wrong ones."""
+    if request.path.parent.name not in ("contract", "engine"):
+        yield
+        return
+    judge = request.getfixturevalue("judge")
+    yield
+    problems, judge.problems = judge.problems, []
+    assert not problems, "\n".join(problems)
 
 
 @pytest.fixture(scope="session")

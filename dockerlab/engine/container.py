@@ -188,6 +188,7 @@ class Container:
         shutil.rmtree(self.directory / "execs", ignore_errors=True)
         if isinstance(found, process.Running):
             self._began(found, paused=self.state["Paused"])
+            self._freeze(self.state["Paused"])  # a pause or its end may have been half done
         elif found is not None and found.finished != self.record.get("LastFinished"):
             self._finish(found)
             self.tasks.begin(self._after_end())

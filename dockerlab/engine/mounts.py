@@ -18,7 +18,7 @@ def enter_root(spec: dict[str, Any]) -> None:
     """Build the view, and make it the root."""
     root = spec["rootfs"]
     linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
-    linux.bind(root, root)
+    linux.bind(root, root, _nodev(spec))
     _proc(root)
     _devices(root, spec)
     try:
@@ -26,7 +26,7 @@ def enter_root(spec: dict[str, Any]) -> None:
     except PermissionError:  # it shows a network namespace, and that one isn't ours
         linux.bind("/sys", f"{root}/sys", QUIET | linux.MS_RDONLY)
     for entry in spec["mounts"]:
-        _mount(root, entry)
+        _mount(root, entry, _nodev(spec))
     linux.pivot_root(root)
     if spec["namespaces"].get("uts") == "new":
         socket.sethostname(spec["hostname"])
@@ -40,6 +40,11 @@ def enter_root(spec: dict[str, Any]) -> None:
         linux.remount("/", linux.MS_RDONLY)
 
 
+def _nodev(spec: dict[str, Any]) -> int:
+    """Only a privileged container may use the devices that it makes; those that are given have mounts of their own."""
+    return 0 if spec["privileged"] else linux.MS_NODEV
+
+
 def _proc(root: str) -> None:
     """A fresh /proc; where the kernel refuses one (inside of another container) the outer one is shown."""
     try:
@@ -51,7 +56,7 @@ def _proc(root: str) -> None:
 def _devices(root: str, spec: dict[str, Any]) -> None:
     """The devices that every program counts on, terminals of its own, and those that were asked for."""
     dev = f"{root}/dev"
-    linux.mount("tmpfs", dev, "tmpfs", linux.MS_NOSUID, "mode=755,size=65536k")
+    linux.mount("tmpfs", dev, "tmpfs", linux.MS_NOSUID | _nodev(spec), "mode=755,size=65536k")
     for name in DEVICES:
         _file(f"{dev}/{name}")
         linux.bind(f"/dev/{name}", f"{dev}/{name}")
@@ -68,13 +73,14 @@ def _devices(root: str, spec: dict[str, Any]) -> None:
         linux.bind(device["source"], place)
 
 
-def _mount(root: str, entry: dict[str, Any]) -> None:
+def _mount(root: str, entry: dict[str, Any], nodev: int) -> None:
     """Show a directory or file of this machine, or a new tmpfs, at a place in the container."""
     place = mount_point(root, entry)
     if entry["kind"] == "tmpfs":
         linux.mount("tmpfs", place, "tmpfs", entry["flags"], entry["data"])
     else:
-        linux.bind(entry["source"], place, linux.MS_RDONLY if entry["readonly"] else 0)
+        nodev = 0 if os.path.basename(entry["source"]) in DEVICES else nodev  # noqa: PTH119  (harmless ones)
+        linux.bind(entry["source"], place, nodev | (linux.MS_RDONLY if entry["readonly"] else 0))
 
 
 def mount_point(root: str, entry: dict[str, Any]) -> str:

@@ -62,6 +62,7 @@ class Spec:
     namespaces: dict[str, str] = field(default_factory=dict)
     cgroups: list[str] = field(default_factory=list)
     mounts: list[dict[str, Any]] = field(default_factory=list)
+    privileged: bool = False
     devices: list[dict[str, str]] = field(default_factory=list)
     readonly: bool = False
     masked: list[str] = field(default_factory=list)

@@ -50,6 +50,7 @@ def container_spec(container: Container) -> Spec:
         namespaces=_namespaces(container),
         cgroups=container.cgroup.make(host) if container.cgroup else [],
         mounts=mountpoints.of_container(container) if "mounts" in gives else [],
+        privileged=privileged,
         devices=_devices(host) if "devices" in gives else [],
         readonly=host["ReadonlyRootfs"],
         masked=[] if privileged else host["MaskedPaths"] or [],

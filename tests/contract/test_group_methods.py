@@ -12,11 +12,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from judge import Judge
 
 from dockerlab.errors import ArgumentError, Conflict, EngineError, NotFound
 from dockerlab.groups.container import ContainerGroup
 from dockerlab.groups.image import ImageGroup
 from dockerlab.groups.system import SystemGroup
+from dockerlab.lab import Lab
 from dockerlab.operations import OPERATIONS
 from dockerlab.render import HELPERS
 from dockerlab.tables import container as container_tables
@@ -225,3 +227,9 @@ def test_system(lab: Any) -> None:
     assert ping[["answer", "status"]].to_numpy().tolist() == [["OK", 200]]
     assert lab.system.version().set_index("field")["value"]["ApiVersion"] == ping["api_version"].iloc[0]
     assert lab.system.info().set_index("field")["value"]["OSType"] == "linux"
+
+
+def test_every_answer_is_held_against_the_facts(lab: Lab, judge: Judge) -> None:
+    before = judge.seen
+    lab.system.info()
+    assert judge.seen == before + 1

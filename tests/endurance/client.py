@@ -55,8 +55,8 @@ class Client:
         """Send a request that can't be refused. Raises Lost if there is no answer, AssertionError."""
         try:
             status, told = ask(self.host, method, path, body)
-        except (OSError, http.client.HTTPException, ValueError):
-            raise Lost from None
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise Lost(f"{method} {path}: {type(error).__name__}: {error}") from None
         assert status < http.client.BAD_REQUEST, f"{method} {path}: {status} {told}"
         self.answered += 1
         return told

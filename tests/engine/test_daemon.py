@@ -231,6 +231,33 @@ def test_nothing_that_was_created_is_lost_when_the_engine_is_killed_again_and_ag
     assert sum(one["State"] == "created" for one in listed) == 12
 
 
+def test_a_pause_that_was_half_done_when_the_engine_was_killed_is_undone(running: Daemon) -> None:
+    running.make("web")
+    pid = running.inspect("web")["State"]["Pid"]
+    running.kill()
+    halt(pid)
+    assert running.run("ensure").returncode == 0
+    assert running.inspect("web")["State"]["Status"] == "running"
+    assert ask(running.host, "DELETE", "/containers/web?force=1")[0] == 204
+    assert not alive(pid)
+
+
+def halt(pid: int) -> None:
+    """Do what an engine does before it writes down that a container is paused."""
+    lines = [line.split(":", 2) for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines()]
+    places = [
+        Path(f"/sys/fs/cgroup/{'freezer' if names else ''}{path}")
+        for _, names, path in lines
+        if names in ("", "freezer")
+    ]
+    for place in places:
+        for name, word in (("freezer.state", "FROZEN"), ("cgroup.freeze", "1")):
+            if "dockerlab" in str(place) and os.access(place / name, os.W_OK):
+                (place / name).write_text(word)
+                return
+    os.kill(pid, signal.SIGSTOP)
+
+
 def test_half_written_files_are_not_read(running: Daemon) -> None:
     running.make("web", start=False)
     running.kill()

@@ -175,6 +175,16 @@ def test_an_exec_is_in_the_process_list(rung: Rung, host: str) -> None:
     ask(host, "DELETE", f"/containers/{made}?force=1")
 
 
+def test_a_device_that_a_container_makes_is_of_no_use_to_it(rung: Rung, host: str) -> None:
+    """/dev/kmsg would tell what this machine's kernel says; in a volume, too, and in /dev."""
+    if "mount options" not in rung.gives:
+        pytest.skip("what a plain process makes, it makes on this machine")
+    for place in ("/", "/dev/", "/volume/"):
+        line = f"mknod {place}made c 1 11 && head -c 1 {place}made | wc -c"
+        told = said(host, line, {"Volumes": {"/volume": {}}})
+        assert "ermission denied" in told or "not permitted" in told, told
+
+
 def test_info_names_the_rung(rung: Rung, host: str) -> None:
     info = ask(host, "GET", "/info")[1]
     assert dict(info["DriverStatus"])["Isolation"] == rung.name
