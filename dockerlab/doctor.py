@@ -56,7 +56,7 @@ def examine(*, trial: bool = False) -> list[Check]:
     told = _report()
     checks = [_python(), _packages(), _jupyterlab(), _course()]
     checks += _engines(told)
-    checks += [_isolation(told), _image(told), _directories(told), _docker_command()] if told else []
+    checks += [_isolation(told), _image(told), _directories(told), _docker_command()] if told.get("linux") else []
     if trial:
         checks.append(_trial(bool(told.get("answers"))))
     return [*checks, Check("safety", OK, SAFETY)]

@@ -6,15 +6,26 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
-from dockerlab.engine import daemon
+if TYPE_CHECKING:
+    from dockerlab.engine import daemon
 
 HALF_A_DAY = 12 * 3600.0
+ELSEWHERE = (
+    "The practice engine runs on Linux only. On this system use Docker Desktop with DOCKERLAB_ENGINE=docker, WSL 2 on "
+    "Windows, or the hosted course (binder)."
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Do one verb; 0 is good, 1 is not, with a sentence on stderr."""
     asked = _parser().parse_args(arguments)
+    if sys.platform != "linux":
+        print(ELSEWHERE, file=sys.stderr)  # noqa: T201
+        return 1
+    from dockerlab.engine import daemon  # noqa: PLC0415  (it needs modules that only Unix has)
+
     try:
         return _do(asked, daemon.place(asked.host, asked.state))
     except daemon.EngineTrouble as trouble:
@@ -33,6 +44,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _do(asked: argparse.Namespace, where: daemon.Place) -> int:
+    from dockerlab.engine import daemon  # noqa: PLC0415
+
     say = print
     if asked.verb == "serve":
         from dockerlab.engine.serve import serve  # noqa: PLC0415  (asyncio and h11, for this one verb)

@@ -151,6 +151,20 @@ def test_an_unknown_isolation_is_refused_with_those_that_there_are(daemon: Daemo
     assert "namespaces, userns, proot, plain" in ran.stderr
 
 
+@pytest.mark.parametrize(("system", "lacks"), [("darwin", []), ("win32", ["fcntl", "pwd", "resource", "termios"])])
+def test_elsewhere_than_on_linux_it_says_what_works_there(system: str, lacks: list[str]) -> None:
+    program = (
+        f"import runpy, sys; sys.platform = {system!r}; sys.modules |= dict.fromkeys({lacks}); "
+        "sys.argv = ['engine', 'ensure']; runpy.run_module('dockerlab.engine', run_name='__main__')"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=False)
+    assert ran.returncode == 1
+    assert ran.stderr.strip() == (
+        "The practice engine runs on Linux only. On this system use Docker Desktop with DOCKERLAB_ENGINE=docker, "
+        "WSL 2 on Windows, or the hosted course (binder)."
+    )
+
+
 def test_only_a_unix_socket_will_do(daemon: Daemon) -> None:
     ran = daemon.run("start", "--host", "tcp://127.0.0.1:2375")
     assert ran.returncode == 1

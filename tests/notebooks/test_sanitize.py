@@ -41,6 +41,7 @@ SAME = [
     ("Exited (137) Less than a second ago", "Exited (137) 5 seconds ago"),
     ('["root","7100","0","23:55","?","00:00:00","sleep 3600"]', '["root","3","1","00:01","?","00:00:01","sleep 3600"]'),
     ("httpd -f -p 127.0.0.1:18080 -h www", "httpd -f -p 127.0.0.1:18081 -h www"),
+    ("['name=dockerlab,isolation=plain']", "['name=seccomp,profile=builtin',\n 'name=cgroupns']"),
     ("name   state\nweb  running", "name state\nweb      running"),
 ]  # fmt: skip
 
@@ -53,6 +54,7 @@ KEPT = [
     ('"Pid": 0,', '"Pid": 12,'),
     ("dockerlab.lesson=01", "dockerlab.lesson=02"),
     ("container", "containers"),
+    ("['dockerlab.lesson']", "['dockerlab.session']"),
     ("a b", "ab"),
 ]
 
