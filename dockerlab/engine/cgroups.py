@@ -1,14 +1,16 @@
 """Control groups: limits, freezing and figures of a container, where this machine lets us make groups.
 
-Both versions of the kernel's interface; a container has one group in each hierarchy, named by its id, under
-`dockerlab`. Without the right to make groups there are none, and `info` and warnings say so.
+Both versions of the kernel's interface; a container has one group in each hierarchy, named by its id, in its engine's,
+which is in `dockerlab`. Without the right to make groups there are none, and `info` and warnings say so.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -35,25 +37,39 @@ class Hierarchies:
         """Give a container's group; None where there are no groups."""
         return Cgroup(self, identity) if self.places else None
 
+    def sweep(self, living: Collection[str] = ()) -> None:
+        """Remove the groups of all containers but the living: what a crash left, or everything at the end."""
+        left = {entry.name for base in set(self.places.values()) for entry in base.iterdir() if entry.is_dir()}
+        for name in left.difference(living):
+            Cgroup(self, name).end()
 
-def hierarchies() -> Hierarchies:
-    """Find out, by trying, where this process may make groups."""
+    def remove(self) -> None:
+        """Remove everything that this engine has."""
+        self.sweep()
+        for base in set(self.places.values()):
+            with contextlib.suppress(OSError):
+                base.rmdir()
+
+
+def hierarchies(engine: str) -> Hierarchies:
+    """Find out, by trying, where the engine of that name may make groups."""
     version = 2 if (ROOT / "cgroup.controllers").exists() else 1
     places = {}
     if version == 2:  # noqa: PLR2004
-        base = ROOT / FAMILY
+        base = ROOT / FAMILY / engine
         if _try(base):
-            for directory in (ROOT, base):
+            for directory in (ROOT, base.parent, base):
                 for name in ("cpu", "cpuset", "memory", "pids"):
                     _write(directory / "cgroup.subtree_control", f"+{name}")
             enabled = (base / "cgroup.controllers").read_text().split()
             places = dict.fromkeys([name for name in CONTROLLERS if name in (*enabled, "freezer")], base)
     else:
         for name in CONTROLLERS:
-            base = ROOT / name / FAMILY
+            base = ROOT / name / FAMILY / engine
             if (ROOT / name).is_dir() and _try(base):
                 places[name] = base
                 if name == "cpuset":
+                    _inherit(base.parent)
                     _inherit(base)
     return Hierarchies(version, places)
 
@@ -137,6 +153,15 @@ class Cgroup:
                 if time.monotonic() > end:
                     break
                 time.sleep(0.01)
+
+    def end(self) -> None:
+        """Kill what is in it, and remove it."""
+        self.freeze(False)
+        for place in set(self.places.values()):
+            with contextlib.suppress(OSError):
+                for pid in (place / "cgroup.procs").read_text("ascii").split():
+                    os.kill(int(pid), signal.SIGKILL)
+        self.remove()
 
     def freeze(self, frozen: bool) -> bool:
         """Stop or go on with all of its processes at once; False if it can't."""

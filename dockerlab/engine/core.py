@@ -42,7 +42,7 @@ class Engine:
         self.events = Events()
         self.images = Images(state / "images", self.events)
         self.volumes = Volumes(state / "volumes", self.events)
-        self.groups = cgroups.hierarchies()
+        self.groups = cgroups.hierarchies(self.identity)
         self.switch = Switching(state, "network" in rung.gives)
         self.networks = Networks(state / "networks", self.events, self.switch.works)
         self.endpoints = Endpoints(self.networks, self.switch, lambda: self.containers)

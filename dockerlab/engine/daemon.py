@@ -205,11 +205,8 @@ def reset(where: Place) -> int:
             time.sleep(0.01)
         switching.end(where.state)
         idmaps.end(where.state)
-        groups = cgroups.hierarchies()
-        for directory in directories:
-            if group := groups.of(directory.name):
-                group.remove()
-            rootfs.remove(directory)
+        if known := store.read(where.state / "identity.json"):
+            cgroups.hierarchies(known["id"]).remove()
         for name in ("containers", "images", "volumes", "networks"):
             rootfs.remove(where.state / name)
         for name in ("engine.json", "identity.json", "engine.lock", "engine.log"):

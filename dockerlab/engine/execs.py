@@ -161,8 +161,9 @@ class Execs:
             raise Fault(str(error)) from None
         made = Exec(container, asked)
         self.all[made.id] = container.execs[made.id] = made
-        ended = [one.id for one in self.all.values() if one.code is not None]
-        for identity in ended[:-KEPT]:
+        lost = [one.id for one in self.all.values() if one.container.gone]
+        ended = [one.id for one in self.all.values() if one.code is not None and not one.container.gone]
+        for identity in lost + ended[:-KEPT]:
             self.all.pop(identity).container.execs.pop(identity, None)
         return made
 

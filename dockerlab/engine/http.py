@@ -252,18 +252,16 @@ class Connection:
         watching = asyncio.ensure_future(self.reader.read(BLOCK))
         try:
             await asyncio.wait({sending, watching}, return_when=asyncio.FIRST_COMPLETED)
-            if not sending.done():
-                early = watching.result()
-                if not early:
+            if watching.done():
+                if early := watching.result():  # the next request, sent before this answer was whole
+                    self.h11.receive_data(early)
+                elif not sending.done():
                     raise ConnectionResetError("the client went away")
-                self.h11.receive_data(early)  # the next request, sent before this answer was whole
             await sending
         finally:
             for task in (sending, watching):
-                if not task.done():
-                    task.cancel()
-                    with contextlib.suppress(asyncio.CancelledError, ConnectionError):
-                        await task
+                task.cancel()
+            await asyncio.gather(sending, watching, return_exceptions=True)
             close = getattr(answer.chunks, "aclose", None)
             if close is not None:
                 await close()

@@ -270,7 +270,7 @@ class Images:
             gone = [name for name in reversed(chains(image.layers)) if name not in left]
             held = set().union(*self._held)
             used = {diff_id for layers in kept for diff_id in layers} | held
-            if not held:
+            if not held.intersection(image.layers):
                 self.trees.remove(gone)
             for diff_id in set(image.layers) - used:
                 self.layers.remove(diff_id)

@@ -97,7 +97,11 @@ class Published:
         """Listen no more; connections that are open go on until their ends."""
         for task in list(self._tasks):
             task.cancel()
+        loop = asyncio.get_running_loop()
         for heard in self._heard:
+            # the loop knows a socket by its number, which is soon another's: it must forget it first
+            loop.remove_reader(heard)
+            loop.remove_writer(heard)
             heard.close()
         self._heard.clear()
         self.shown = {}
@@ -160,6 +164,7 @@ async def _copy(source: socket.socket, target: socket.socket) -> None:
         while data := await loop.sock_recv(source, BLOCK):
             await loop.sock_sendall(target, data)
     except OSError:
-        source.close()
+        with contextlib.suppress(OSError):  # not closed: the other direction may be waiting for it
+            source.shutdown(socket.SHUT_RDWR)
     with contextlib.suppress(OSError):
         target.shutdown(socket.SHUT_WR)

@@ -122,6 +122,8 @@ def scraps(engine: Killable, people: list[Client]) -> list[str]:
             engine.kept("containers") > known
         )
         wrong += [f"directories of no volume: {engine.kept('volumes') - volumes}"] * (engine.kept("volumes") > volumes)
+        if engine.groups() - {one["Id"] for one in running}:
+            wrong.append(f"control groups of nothing that runs: {engine.groups() - {one['Id'] for one in running}}")
         if len(engine.shims()) > len(running):
             wrong.append(f"{len(engine.shims())} shims for {len(running)} containers")
         if not wrong or time.monotonic() > end:

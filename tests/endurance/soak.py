@@ -172,22 +172,13 @@ def show(engine: Killable, people: list[Worker]) -> list[float]:
         float(threads.split()[1]),
         float(len(engine.shims() - {pid})),
         float(len(engine.mounts())),
-        float(cgroups(engine)),
+        float(len(engine.groups() - engine.kept("containers"))),
         float(len(engine.kept("containers"))),
     ]
     minute = f"{(time.monotonic() - BEGAN) / 60:.1f}"
     requests = str(sum(person.answered for person in people))
     print(table([HEADINGS, [minute, requests, *(f"{number:g}" for number in held)]]).splitlines()[-1], flush=True)
     return held
-
-
-def cgroups(engine: Killable) -> int:
-    """Count the control groups of containers that the engine ever had; each is named by its container."""
-    names = engine.kept("containers")
-    found = 0
-    for place, directories, _ in os.walk("/sys/fs/cgroup"):
-        found += sum(1 for name in directories if len(name) == 64 and "dockerlab" in place and name not in names)
-    return found
 
 
 BEGAN = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -80,6 +81,12 @@ class Killable:
             if process.name.isdigit() and any(f"{self.state}/containers/" in link for link in _handles(process)):
                 found.add(int(process.name))
         return found
+
+    def groups(self) -> set[str]:
+        """Name the control groups that it has for containers, by their ids."""
+        known = json.loads((self.state / "identity.json").read_text("utf-8"))["id"]
+        places = [*Path("/sys/fs/cgroup").glob(f"*/dockerlab/{known}"), Path(f"/sys/fs/cgroup/dockerlab/{known}")]
+        return {entry.name for place in places if place.is_dir() for entry in place.iterdir() if entry.is_dir()}
 
     def mounts(self) -> list[str]:
         """List the mounts of this machine below the directory."""

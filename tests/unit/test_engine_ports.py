@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 
 import pytest
@@ -59,3 +60,26 @@ async def there_and_back() -> None:
         answering.cancel()
     with socket.socket(type=socket.SOCK_DGRAM) as again:
         again.bind(("127.0.0.1", outside))  # it is free again
+
+
+def test_whoever_gets_a_closed_ports_number_is_not_forgotten() -> None:
+    """The event loop knows files by their numbers, and a number is given away again at once."""
+    asyncio.run(number_again())
+
+
+async def number_again() -> None:
+    loop, heard = asyncio.get_running_loop(), asyncio.Event()
+    outside, port = free(), Published(None)
+    port.open({"1/tcp": [{"HostPort": str(outside)}]})
+    number = port._heard[0].fileno()
+    await asyncio.sleep(0.01)  # it waits for clients now
+    port.close()
+    ours, theirs = os.pipe()
+    assert ours == number, "the lowest number that is free"
+    loop.add_reader(ours, heard.set)
+    await asyncio.sleep(0.01)  # whatever the port still had to do is done
+    os.write(theirs, b".")
+    await asyncio.wait_for(heard.wait(), 5)
+    loop.remove_reader(ours)
+    os.close(ours)
+    os.close(theirs)

@@ -1,0 +1,46 @@
+"""Trees of images share their files, as far as a file system lets a file have names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dockerlab.engine import trees
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Make a tree in which a program has two names."""
+    root = tmp_path / "source"
+    (root / "bin").mkdir(parents=True)
+    (root / "bin/one").write_text("program")
+    (root / "bin/one").chmod(0o4755)
+    (root / "bin/two").hardlink_to(root / "bin/one")
+    (root / "bin/link").symlink_to("one")
+    (root / "alone").write_text("a file")
+    return root
+
+
+def cloned(source: Path) -> Path:
+    target = source.with_name("target")
+    target.mkdir()
+    trees._clone(str(source), str(target), {})
+    return target
+
+
+def test_a_clone_has_the_same_files(source: Path) -> None:
+    target = cloned(source)
+    for name in ("bin/one", "bin/two", "alone"):
+        assert (target / name).samefile(source / name)
+    assert (target / "bin/link").readlink() == Path("one")
+
+
+def test_a_file_with_too_many_names_is_copied_once(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trees, "MOST_NAMES", 1)
+    target = cloned(source)
+    assert not (target / "bin/one").samefile(source / "bin/one")
+    assert (target / "bin/one").samefile(target / "bin/two")
+    assert (target / "bin/one").read_text() == "program"
+    assert (target / "bin/one").stat().st_mode & 0o7777 == 0o4755
+    assert (target / "alone").samefile(source / "alone")
