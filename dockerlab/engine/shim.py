@@ -88,6 +88,8 @@ def main(directory: str) -> None:
     _say(begun)
     _until_told(pid)
     code = Watch(pid, streams, log, door).run(spec["beside"])
+    if spec["tracer"]:
+        shim_proot.clear(pid)
     save(f"{directory}/exit.json", {"code": 128 - code if code < 0 else code, "finished": now()})
 
 

@@ -7,6 +7,7 @@ neither the container's tree nor its layers have a trace of.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import time
@@ -22,6 +23,7 @@ SCRIPT = (
     f'(exec 2>&8 8>&- {TELL}>&-; exec "$@"); echo $? >&{TELL}'
 )
 SECONDS, PAUSE = 5.0, 0.001
+USUAL = "/tmp"  # noqa: S108
 
 
 def show(spec: dict[str, Any]) -> dict[str, str]:
@@ -42,6 +44,14 @@ def prepare(spec: dict[str, Any], verdict: int) -> dict[str, str]:
     """Put the pipe for the code where the shell expects it; give what the tracer wants in its environment."""
     os.dup2(verdict, TELL)
     return {"PROOT_TMP_DIR": os.path.dirname(spec["rootfs"])}  # noqa: PTH120
+
+
+def clear(tracer: int) -> None:
+    """Remove what a tracer that was killed has left: those before 5.2 put it there, whatever they are told."""
+    for name in os.listdir(USUAL):  # noqa: PTH208
+        if name.startswith(f"proot-{tracer}-"):
+            with contextlib.suppress(OSError):
+                os.rmdir(f"{USUAL}/{name}")  # noqa: PTH106
 
 
 def traced(spec: dict[str, Any], shown: dict[str, str]) -> list[str]:

@@ -156,6 +156,7 @@ def test_what_a_rung_lacks_is_kept_and_warned_about(rung: Rung, host: str, tmp_p
 
 
 def test_what_a_program_leaves_ends_with_it_and_the_code_is_its_own(rung: Rung, host: str) -> None:
+    before = {*Path("/tmp").glob("proot-*")}
     body = {"Image": "busybox", "Cmd": ["sh", "-c", "sleep 987 & (sleep 987 &) ; exit 7"]}
     made = ask(host, "POST", "/containers/create", body)[1]["Id"]
     assert ask(host, "POST", f"/containers/{made}/start")[0] == 204
@@ -163,6 +164,7 @@ def test_what_a_program_leaves_ends_with_it_and_the_code_is_its_own(rung: Rung, 
     left = [path for path in Path("/proc").glob("[0-9]*/cmdline") if path.read_bytes() == b"sleep\x00987\x00"]
     assert left == []
     ask(host, "DELETE", f"/containers/{made}")
+    assert {*Path("/tmp").glob("proot-*")} <= before
 
 
 def test_an_exec_is_in_the_process_list(rung: Rung, host: str) -> None:
