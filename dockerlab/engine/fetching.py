@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import time
 from collections.abc import Iterator
 from email.message import Message
@@ -11,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from dockerlab.engine.dialing import words
 from dockerlab.engine.faults import BadParameter, Fault, Forbidden, NotFound, Unauthorized
 
 if TYPE_CHECKING:
@@ -51,15 +51,15 @@ class Fetch:
         try:
             return self._pool.request("GET", self.url, preload_content=False)
         except self._wrong as error:
-            raise Fault(f'Get "{self.url}": {_reason(error)}') from None
+            raise Fault(f'Get "{self.url}": {words(error, self.url)}') from None
 
     def _refuse(self) -> None:
         answer = self._answer
         with contextlib.closing(self), contextlib.suppress(*self._wrong):
-            words = answer.read(MOST_WORDS).decode("utf-8", "replace").strip()
+            told = answer.read(MOST_WORDS).decode("utf-8", "replace").strip()
         usual = BadParameter if answer.status < SERVERS else Fault
         kind = KINDS.get(answer.status, usual)
-        raise kind(f"failed to GET {self.url} with status {answer.status} {answer.reason}: {words}")
+        raise kind(f"failed to GET {self.url} with status {answer.status} {answer.reason}: {told}")
 
     @property
     def name(self) -> str:
@@ -87,16 +87,10 @@ class Fetch:
                     told = time.monotonic()
                     yield got
         except self._wrong as error:
-            raise Fault(f"{self.url}: {_reason(error)}") from None
+            raise Fault(f"{self.url}: {words(error, self.url)}") from None
         yield got
 
     def close(self) -> None:
         """End the connection."""
         self._answer.close()
         self._pool.clear()
-
-
-def _reason(error: BaseException) -> str:
-    """Give what is behind an error, without the names of urllib3's objects."""
-    behind = getattr(error, "reason", None) or error
-    return re.sub(r"<[^>]*>[: ]*|HTTPS?Connection\w*\([^)]*\)[: ]*", "", str(behind))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urljoin
 
+from dockerlab.engine.dialing import words
 from dockerlab.engine.faults import BadParameter, Fault, NotFound, Unauthorized
 
 if TYPE_CHECKING:
@@ -100,8 +101,7 @@ class Registry:
         try:
             return self._pool.request(method, url, preload_content=False, **more)
         except urllib3.exceptions.HTTPError as error:
-            reason = re.sub(r"<[^>]*>[: ]*", "", str(error))
-            raise Fault(f'{method.capitalize()} "{url.partition("?")[0]}": {reason}') from None
+            raise Fault(f'{method.capitalize()} "{self.base}": {words(error, url)}') from None
 
     def ask(self, method: str, path: str, headers: dict[str, str] | None = None, **more: Any) -> BaseHTTPResponse:
         """Ask for something below /v2/; if a name or a token is wanted, it is shown. Raises Fault."""
