@@ -33,9 +33,9 @@ def judged(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     judge = request.getfixturevalue("judge")
+    judge.problems.clear()  # what others were told is theirs
     yield
-    problems, judge.problems = judge.problems, []
-    assert not problems, "\n".join(problems)
+    assert not judge.problems, "\n".join(judge.problems)
 
 
 @pytest.fixture(scope="session")

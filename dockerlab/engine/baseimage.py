@@ -23,13 +23,11 @@ if TYPE_CHECKING:
     from dockerlab.engine.layers import Layers
     from dockerlab.engine.trees import Trees
 
-__all__ = ["architecture", "find_busybox", "is_static", "make", "plant"]
+__all__ = ["architecture", "make", "plant"]
 
 CREATED, MTIME = "2024-01-01T00:00:00Z", 1704067200
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-PLACES = ("/bin/busybox", "/usr/bin/busybox", "/usr/local/bin/busybox", "/bin/busybox.static", "/sbin/busybox")
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
-PT_INTERP = 3
 PRIVATE, OPEN, STICKY, PLAIN = 0o700, 0o755, 0o1777, 0o644
 
 DIRECTORIES = {
@@ -61,31 +59,6 @@ def architecture() -> str:
     """Give this machine's kind as images name it."""
     machine = platform.machine()
     return MACHINES.get(machine, machine)
-
-
-def find_busybox() -> str:
-    """Give the path of a static busybox, or an empty text. DOCKERLAB_BUSYBOX names another, or `none`."""
-    named = os.environ.get("DOCKERLAB_BUSYBOX", "")
-    if named:
-        return "" if named == "none" else named
-    for place in (shutil.which("busybox"), *PLACES):
-        if place and Path(place).is_file() and is_static(Path(place)):
-            return place
-    return ""
-
-
-def is_static(program: Path) -> bool:
-    """Say whether an ELF program needs no loader: it has no PT_INTERP among its program headers."""
-    with program.open("rb") as file:
-        head = file.read(64)
-        if head[:5] != b"\x7fELF\x02":
-            return False
-        order = "little" if head[5] == 1 else "big"
-        start, size, count = (int.from_bytes(head[a:b], order) for a, b in ((32, 40), (54, 56), (56, 58)))  # type: ignore[arg-type]
-        file.seek(start)
-        headers = file.read(size * count)
-    kinds = (int.from_bytes(headers[at : at + 4], order) for at in range(0, len(headers), size))  # type: ignore[arg-type]
-    return PT_INTERP not in kinds
 
 
 def make(busybox: str, layers: Layers, trees: Trees) -> bytes:

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dockerlab.engine import store
+from dockerlab.engine.alive import same
 
-__all__ = ["EngineTrouble", "Place", "answers", "ensure", "logs", "place", "reset", "start", "status", "stop", "ticks"]
+__all__ = ["EngineTrouble", "Place", "answers", "ensure", "logs", "place", "reset", "start", "status", "stop"]
 
 LONGEST_PATH = 107
 START_SECONDS, STOP_SECONDS = 20, 15
@@ -96,16 +97,7 @@ def status(where: Place) -> dict[str, object] | None:
 
 def _alive(told: dict[str, object]) -> bool:
     """Is it still that process, and not a later one with its number?"""
-    return "ticks" in told and ticks(told.get("pid")) == told["ticks"]
-
-
-def ticks(pid: object) -> int:
-    """Give the moment a process began, in the kernel's ticks; 0 if it is over."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0
-    return 0 if fields[0] in "ZX" else int(fields[19])
+    return same(told.get("pid"), told.get("ticks"))
 
 
 @contextlib.contextmanager
@@ -201,7 +193,7 @@ def reset(where: Place) -> int:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(one.pid, signal.SIGKILL)
         deadline = time.monotonic() + STOP_SECONDS
-        while any(ticks(one.shim) == one.shim_ticks for one in running) and time.monotonic() < deadline:
+        while any(same(one.shim, one.shim_ticks) for one in running) and time.monotonic() < deadline:
             time.sleep(0.01)
         switching.end(where.state)
         idmaps.end(where.state)

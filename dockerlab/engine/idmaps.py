@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 from dockerlab.engine import linux, store
-from dockerlab.engine.daemon import ticks
+from dockerlab.engine.alive import same, ticks
 
 __all__ = ["end", "enter", "many"]
 
@@ -59,7 +59,7 @@ def end(state: Path) -> None:
 def _kept(state: Path) -> int:
     """Give the pid of the keeper; 0 if there is none."""
     told = store.read(state / FILE)
-    return int(told["pid"]) if told and ticks(told["pid"]) == told["ticks"] else 0
+    return int(told["pid"]) if told and same(told["pid"], told["ticks"]) else 0
 
 
 def _keep(state: Path) -> int:

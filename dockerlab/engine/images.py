@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine import baseimage, oldstate, references, store
+from dockerlab.engine import baseimage, busybox, oldstate, references, store
 from dockerlab.engine.faults import BadParameter, NotFound
 from dockerlab.engine.layers import Layers, chains
 from dockerlab.engine.moments import NEVER, now
@@ -119,7 +119,7 @@ class Images:
             self.register(config, tags=image["tags"], known_as=image["id"])
             oldstate.forget(root, image)
         if not self.all:
-            self.register(baseimage.make(baseimage.find_busybox(), self.layers, self.trees), tags=list(TAGS))
+            self.register(baseimage.make(busybox.find(), self.layers, self.trees), tags=list(TAGS))
 
     def _read(self, path: Path) -> None:
         record, config = store.read(path), store.read(path.with_suffix(".config"))

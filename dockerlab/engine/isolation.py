@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from dockerlab.engine.baseimage import find_busybox
+from dockerlab.engine import busybox
 
 __all__ = ["ABILITIES", "PROOT", "RUNGS", "SHIM", "SHIM_ENVIRONMENT", "Rung", "choose", "probe", "works"]
 
@@ -91,7 +91,7 @@ def works(name: str) -> bool:
         return False
     command = [*SHIM, "--probe", name]
     if name == PROOT:
-        tracer, shell = shutil.which(PROOT), find_busybox()
+        tracer, shell = shutil.which(PROOT), busybox.find()
         if not tracer or not shell:
             return False
         command += [tracer, shell]

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from dockerlab.engine import store
+from dockerlab.engine.alive import same
 from dockerlab.engine.moments import now
 from dockerlab.engine.spawning import SPAWNING, Spawned
 
-__all__ = ["Exit", "Running", "Spec", "StartFailed", "adopt", "same", "start"]
+__all__ = ["Exit", "Running", "Spec", "StartFailed", "adopt", "start"]
 
 START_SECONDS, LIMIT = 30, 1 << 20
 LOST, NOT_RUNNABLE = 137, 126
@@ -232,15 +233,6 @@ async def _ended(pid: int) -> None:
     finally:
         loop.remove_reader(handle)
         os.close(handle)
-
-
-def same(pid: int, ticks: int) -> bool:
-    """Is this still the process that began then, and not a later one with its number?"""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return False
-    return int(fields[19]) == ticks and fields[0] not in "ZX"
 
 
 def _is(pid: int, program: str) -> bool:

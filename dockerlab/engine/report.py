@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dockerlab.engine import baseimage, daemon, hostimage, isolation
+from dockerlab.engine import busybox, daemon, hostimage, isolation
 
 __all__ = ["report"]
 
@@ -29,7 +29,7 @@ def report() -> dict[str, Any]:
             for rung in isolation.RUNGS
         ],
         "asked": os.environ.get("DOCKERLAB_ISOLATION", ""),
-        "busybox": baseimage.find_busybox(),
+        "busybox": busybox.find(),
         "host_binaries": hostimage.possible(),
         "state": _directory(where.state),
         "sockets": _directory(where.socket.parent),

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine import baseimage, capabilities, hosts, logopts, mountpoints, rootfs
+from dockerlab.engine import busybox, capabilities, hosts, logopts, mountpoints, rootfs
 from dockerlab.engine.faults import BadParameter
 from dockerlab.engine.isolation import PROOT
 from dockerlab.engine.process import Spec
@@ -104,7 +104,7 @@ def _tracer(container: Container) -> list[str]:
     """Give the program that shows a container its own files, and its shell, on the rung that has one."""
     if container.rung.name != PROOT:
         return []
-    return [shutil.which(PROOT) or PROOT, baseimage.find_busybox()]
+    return [shutil.which(PROOT) or PROOT, busybox.find()]
 
 
 def _environment(config: Record, root: Path, user: str) -> dict[str, str]:

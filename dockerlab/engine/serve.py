@@ -11,9 +11,10 @@ import time
 from pathlib import Path
 
 from dockerlab.engine import idmaps, store
+from dockerlab.engine.alive import ticks
 from dockerlab.engine.api import HANDLERS, left_out
 from dockerlab.engine.core import Engine
-from dockerlab.engine.daemon import EngineTrouble, Place, ticks
+from dockerlab.engine.daemon import EngineTrouble, Place
 from dockerlab.engine.http import Server
 from dockerlab.engine.isolation import Rung, choose
 from dockerlab.engine.moments import now

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from dockerlab.engine import store
+from dockerlab.engine.alive import same
 from dockerlab.engine.faults import Fault
 from dockerlab.engine.isolation import SHIM, SHIM_ENVIRONMENT
-from dockerlab.engine.process import same
 
 __all__ = ["Port", "Switching", "end"]
 

@@ -19,7 +19,7 @@ from urllib.parse import quote, urlencode
 
 from plain_http import ask, connection
 
-from dockerlab.engine import baseimage, elf
+from dockerlab.engine import baseimage, busybox, elf
 
 KEPT = "kept.example/{}:latest"
 UNWANTED = {"test", "idlelib", "tkinter", "lib2to3", "ensurepip", "turtledemo", "site-packages", "dist-packages"}
@@ -64,7 +64,7 @@ def _load(host: str, kind: str, name: str) -> tuple[int, object]:
     """Import a tree, made here, as an image."""
     with tempfile.TemporaryDirectory(prefix="peers-") as place, tempfile.TemporaryFile() as file:
         root = Path(place, "root")
-        baseimage.plant(baseimage.find_busybox(), root)
+        baseimage.plant(busybox.find(), root)
         if kind == "python":
             _python(root)
         elif kind == "alpine":
