@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from typing import Any
@@ -25,6 +26,7 @@ def enter_root(spec: dict[str, Any]) -> None:
         linux.mount("sysfs", f"{root}/sys", "sysfs", QUIET | linux.MS_RDONLY)
     except PermissionError:  # it shows a network namespace, and that one isn't ours
         linux.bind("/sys", f"{root}/sys", QUIET | linux.MS_RDONLY)
+    _groups(root, spec["cgroups"])
     for entry in spec["mounts"]:
         _mount(root, entry, _nodev(spec))
     linux.pivot_root(root)
@@ -62,7 +64,13 @@ def _devices(root: str, spec: dict[str, Any]) -> None:
         linux.bind(f"/dev/{name}", f"{dev}/{name}")
     os.mkdir(f"{dev}/pts")  # noqa: PTH102
     own = "newinstance,ptmxmode=0666,mode=620"
-    linux.mount("devpts", f"{dev}/pts", "devpts", linux.MS_NOSUID | linux.MS_NOEXEC, own)
+    try:
+        linux.mount("devpts", f"{dev}/pts", "devpts", linux.MS_NOSUID | linux.MS_NOEXEC, f"{own},gid=5")
+    except OSError:  # in a user namespace with one user there is no such group
+        linux.mount("devpts", f"{dev}/pts", "devpts", linux.MS_NOSUID | linux.MS_NOEXEC, own)
+    os.mkdir(f"{dev}/mqueue")  # noqa: PTH102
+    with contextlib.suppress(PermissionError):  # it shows an ipc namespace, and that one isn't ours
+        linux.mount("mqueue", f"{dev}/mqueue", "mqueue", QUIET)
     os.mkdir(f"{dev}/shm")  # noqa: PTH102
     linux.mount("shm", f"{dev}/shm", "tmpfs", QUIET, f"mode=1777,size={spec['shm_size']}")
     for name, target in LINKS.items():
@@ -71,6 +79,19 @@ def _devices(root: str, spec: dict[str, Any]) -> None:
         place = inside(root, device["target"])
         _file(place)
         linux.bind(device["source"], place)
+
+
+def _groups(root: str, directories: list[str]) -> None:
+    """Show the container its own control groups: one for each controller, or the one that there is."""
+    place = f"{root}/sys/fs/cgroup"
+    if not os.path.isdir(place):  # noqa: PTH112
+        return
+    if len(directories) > 1:
+        linux.mount("tmpfs", place, "tmpfs", QUIET, "mode=755")
+    for directory in directories:
+        controller = directory.split("/")[4] if len(directories) > 1 else ""
+        os.makedirs(f"{place}/{controller}", exist_ok=True)  # noqa: PTH103
+        linux.bind(directory, f"{place}/{controller}", QUIET | linux.MS_RDONLY)
 
 
 def _mount(root: str, entry: dict[str, Any], nodev: int) -> None:

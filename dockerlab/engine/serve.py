@@ -10,7 +10,7 @@ import signal
 import time
 from pathlib import Path
 
-from dockerlab.engine import idmaps, store
+from dockerlab.engine import idmaps, linux, store
 from dockerlab.engine.alive import ticks
 from dockerlab.engine.api import HANDLERS, left_out
 from dockerlab.engine.core import Engine
@@ -30,6 +30,7 @@ def serve(where: Place, rung: str | None, idle: float) -> None:
     """Serve on the socket. Raises EngineTrouble if the state is in use, or the rung does not work here."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     os.umask(0o022)  # files in containers are as usual; the state directory itself is 0700
+    linux.save_memory()
     try:
         engine = Engine(where.state, _rung(where.state, rung))
     except BlockingIOError:

@@ -13,10 +13,11 @@ import json
 import os
 import select
 import signal
+import socket
 import sys
 from typing import Any
 
-from dockerlab.engine import linux, shim_proot
+from dockerlab.engine import linux, shim_proot, shim_terminal
 from dockerlab.engine.shim_child import NOT_RUNNABLE, Refused, child
 from dockerlab.engine.shim_log import Log, now, save
 from dockerlab.engine.shim_watch import CHUNK, Streams, Watch, listen
@@ -36,23 +37,33 @@ def start(spec: dict[str, Any]) -> tuple[int, Streams]:
     linux.control(linux.PR_SET_CHILD_SUBREAPER, 1)
     streams, handles = _stdio(spec)
     trouble, trouble_in = os.pipe()
-    streams.verdict, verdict_in = os.pipe() if spec["tracer"] else (-1, -1)
+    streams.verdict, link = os.pipe() if spec["tracer"] else (-1, -1)
+    terminal = None
+    if not handles:  # the child makes its terminal, and gives us the other end
+        terminal, theirs = socket.socketpair()
+        link = theirs.detach()
     pid = os.fork()
     if pid == 0:
-        child(spec, handles, joined, trouble_in, verdict_in)
-    for handle in {*handles, trouble_in, verdict_in, *joined.values()} - {-1}:
+        child(spec, handles, joined, trouble_in, link)
+    for handle in {*handles, trouble_in, link, *joined.values()} - {-1}:
         os.close(handle)
     told = b"".join(iter(lambda: os.read(trouble, CHUNK), b""))
     os.close(trouble)
     if told:
         os.waitpid(pid, 0)
         raise Refused(*json.loads(told))
+    if terminal is not None:
+        other = shim_terminal.received(terminal)
+        terminal.close()
+        streams = Streams([other], other, True)
     return pid, streams
 
 
-def _stdio(spec: dict[str, Any]) -> tuple[Streams, tuple[int, int, int]]:
-    """Make a terminal, or pipes: our ends, and the child's three."""
+def _stdio(spec: dict[str, Any]) -> tuple[Streams, tuple[int, ...]]:
+    """Make a terminal, or pipes: our ends, and the child's three; none if it makes its terminal by itself."""
     if spec["tty"]:
+        if spec["namespaces"]:
+            return Streams([], -1, True), ()
         ours, theirs = os.openpty()
         return Streams([ours], ours, True), (theirs, theirs, theirs)
     (out, out_in), (err, err_in) = os.pipe(), os.pipe()

@@ -8,16 +8,14 @@ import functools
 import json
 import os
 import signal
-import struct
 from collections.abc import Callable
 from typing import Any
 
-from dockerlab.engine import linux, shim_proot
+from dockerlab.engine import linux, shim_proot, shim_terminal
 from dockerlab.engine.mounts import enter_root
 from dockerlab.engine.shim_init import accompany
 
 NOT_FOUND, NOT_RUNNABLE = 127, 126
-TIOCSCTTY, TIOCSWINSZ = 0x540E, 0x5414
 UNBLOCKABLE = (signal.SIGKILL, signal.SIGSTOP, 32, 33)
 #: Namespaces that a child enters or makes itself; `pid` and `user` are its shim's business.
 OWN = {
@@ -38,13 +36,11 @@ class Refused(Exception):
         self.code = code
 
 
-def child(
-    spec: dict[str, Any], handles: tuple[int, int, int], joined: dict[str, int], trouble: int, verdict: int
-) -> None:
-    """Become the program; if that fails, write the reason into `trouble` and end."""
+def child(spec: dict[str, Any], handles: tuple[int, ...], joined: dict[str, int], trouble: int, link: int) -> None:
+    """Become the program; if that fails, write the reason into `trouble` and end. `link` leads to the shim."""
     trouble = fcntl.fcntl(trouble, fcntl.F_DUPFD_CLOEXEC, shim_proot.TELL + 1)  # the numbers below are given away
     try:
-        become(spec, handles, joined, verdict)
+        become(spec, handles, joined, link)
     except Refused as refused:
         os.write(trouble, json.dumps([str(refused), refused.code]).encode())
     except OSError as error:
@@ -56,15 +52,13 @@ def child(
         os._exit(NOT_FOUND)
 
 
-def become(spec: dict[str, Any], handles: tuple[int, int, int], joined: dict[str, int], verdict: int) -> None:
+def become(spec: dict[str, Any], handles: tuple[int, ...], joined: dict[str, int], link: int) -> None:
     """Turn this fresh child into the program. Returns only by raising."""
     os.setsid()
     linux.control(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
     for directory in spec["cgroups"]:
         with open(f"{directory}/cgroup.procs", "w") as file:  # noqa: PTH123
             file.write("0")
-    if spec["tty"]:
-        _take_terminal(handles[0], spec["size"])
     _limits(spec)
     env, cwd = dict(spec["env"]), spec["cwd"] or "/"
     shown: dict[str, str] = {}
@@ -76,6 +70,10 @@ def become(spec: dict[str, Any], handles: tuple[int, int, int], joined: dict[str
     else:
         cwd = spec["rootfs"] + cwd
         env["PATH"] = ":".join([*(spec["rootfs"] + part for part in BINS), env.get("PATH", "")])
+    if not handles:
+        handles = (shim_terminal.make(spec["user"][0], link, not spec["beside"]),) * 3
+    if spec["tty"]:
+        shim_terminal.control(handles[0], spec["size"])
     for place, handle in enumerate(handles):
         os.dup2(handle, place)
     if spec["caps"] is not None:
@@ -85,24 +83,23 @@ def become(spec: dict[str, Any], handles: tuple[int, int, int], joined: dict[str
     if spec["tracer"]:  # its shell is an init, too
         lookup(spec["argv"], env, spec["words"], functools.partial(shim_proot.place, spec, shown))
         path, argv = spec["tracer"][0], shim_proot.traced(spec, shown)
-        env |= shim_proot.prepare(spec, verdict)
+        env |= shim_proot.prepare(spec, link)
     else:
         path, argv = lookup(spec["argv"], env, spec["words"]), spec["argv"]
         if spec["init"]:
             accompany(argv, spec["tty"])
-    for number in range(1, signal.NSIG):
-        if number not in UNBLOCKABLE:
-            signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    _forget_signals()
     os.umask(0o022)
     spec["ready"] = True
     os.execve(path, argv, env)  # noqa: S606  (this is what a container is)
 
 
-def _take_terminal(handle: int, size: list[int]) -> None:
-    fcntl.ioctl(handle, TIOCSCTTY, 0)
-    if size:
-        fcntl.ioctl(handle, TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+def _forget_signals() -> None:
+    """Let the program begin with all signals as they are at first."""
+    for number in range(1, signal.NSIG):
+        if number not in UNBLOCKABLE:
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def _separate(spec: dict[str, Any], joined: dict[str, int]) -> None:

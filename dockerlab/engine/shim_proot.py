@@ -43,6 +43,7 @@ def place(spec: dict[str, Any], shown: dict[str, str], path: str) -> str:
 def prepare(spec: dict[str, Any], verdict: int) -> dict[str, str]:
     """Put the pipe for the code where the shell expects it; give what the tracer wants in its environment."""
     os.dup2(verdict, TELL)
+    os.set_inheritable(TELL, True)  # if it was that number already
     return {"PROOT_TMP_DIR": os.path.dirname(spec["rootfs"])}  # noqa: PTH120
 
 

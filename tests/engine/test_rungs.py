@@ -186,6 +186,32 @@ def test_an_exec_is_in_the_process_list(rung: Rung, host: str) -> None:
     ask(host, "DELETE", f"/containers/{made}?force=1")
 
 
+def test_a_container_sees_its_own_control_groups_and_cannot_change_them(rung: Rung, host: str) -> None:
+    limited = ask(host, "GET", "/info")[1]["MemoryLimit"] and "namespaces" in rung.gives
+    line = "cd /sys/fs/cgroup; for file in memory/memory.limit_in_bytes memory.max; do cat $file; echo 0 >$file; done"
+    told = said(host, line, Memory=64 << 20)
+    assert told.startswith(f"{64 << 20}\n") == limited
+    assert not limited or "Read-only file system" in told
+
+
+def test_a_terminal_has_a_name_inside_and_the_code_comes_through(rung: Rung, host: str) -> None:
+    own = "namespaces" in rung.gives
+    told = said(host, "tty; stty size", ConsoleSize=[33, 77]).split()
+    assert told[1:] == ["33", "77"]
+    assert told[0] == "/dev/pts/0" if own else told[0].startswith("/dev/pts/")
+    made = ask(host, "POST", "/containers/create", {"Image": "busybox", "Cmd": ["sleep", "100"]})[1]["Id"]
+    assert ask(host, "POST", f"/containers/{made}/start")[0] == 204
+    asked = {"Cmd": ["sh", "-c", "sleep 0.2; tty; exit 7"], "Tty": True, "AttachStdout": True}
+    job = ask(host, "POST", f"/containers/{made}/exec", asked)[1]["Id"]
+    opened = connection(host)
+    opened.request("POST", f"/exec/{job}/start", body='{"Tty":true}', headers={"Content-Type": "application/json"})
+    text = opened.getresponse().read().decode()
+    opened.close()
+    assert text == "/dev/pts/0\r\n" if own else text.startswith("/dev/pts/")
+    assert ask(host, "GET", f"/exec/{job}/json")[1]["ExitCode"] == 7
+    ask(host, "DELETE", f"/containers/{made}?force=1")
+
+
 def test_a_device_that_a_container_makes_is_of_no_use_to_it(rung: Rung, host: str) -> None:
     """/dev/kmsg would tell what this machine's kernel says; in a volume, too, and in /dev."""
     if "mount options" not in rung.gives:
