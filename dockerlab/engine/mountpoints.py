@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine import hosts
+from dockerlab.engine import hosts, rootfs
 from dockerlab.engine.faults import BadParameter, Fault
 from dockerlab.engine.inside import inside
 from dockerlab.engine.linux import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
@@ -172,8 +171,7 @@ def fill(root: Path, points: list[Record]) -> None:
         target, source = Path(point["Source"] or "/"), Path(inside(str(root), point["Destination"]))
         if point["Type"] != "volume" or point.get("NoCopy") or not source.is_dir() or any(target.iterdir()):
             continue
-        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
-        shutil.copystat(source, target)
+        rootfs.copy(source, target)
 
 
 def tmpfs(host: Record, points: list[Record]) -> list[Record]:

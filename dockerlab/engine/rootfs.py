@@ -10,9 +10,10 @@ import shutil
 import stat
 from pathlib import Path
 
+from dockerlab.engine import idmaps
 from dockerlab.engine.inside import inside
 
-__all__ = ["IGNORED", "home_of", "prepare", "remove", "sizes", "user_of"]
+__all__ = ["IGNORED", "copy", "home_of", "own", "prepare", "remove", "sizes", "user_of"]
 
 HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 #: The engine's own files, which are nothing that a container wrote.
@@ -23,8 +24,8 @@ MOUNT_POINTS = ("proc", "sys", "dev", "etc")
 def prepare(image: Path, target: Path, hostname: str) -> None:
     """Make a container's tree."""
     shutil.rmtree(target, ignore_errors=True)
-    copies: dict[tuple[int, int], str] = {}
-    _copy(str(image), str(target), copies)
+    target.mkdir()
+    copy(image, target)
     for name in MOUNT_POINTS:
         (target / name).mkdir(exist_ok=True)
     (target / ".dockerenv").touch(mode=0o755)
@@ -34,22 +35,44 @@ def prepare(image: Path, target: Path, hostname: str) -> None:
     (target / "etc/resolv.conf").write_bytes(resolver.read_bytes() if resolver.is_file() else b"")
 
 
-def _copy(source: str, target: str, copies: dict[tuple[int, int], str]) -> None:
-    os.mkdir(target)  # noqa: PTH102  (thousands of files: os is several times faster than pathlib)
+def copy(source: Path, target: Path) -> None:
+    """Copy what is in a directory into another one, with owners, modes, times, and links among the files."""
+    _copy(str(source), str(target), {}, idmaps.many())
+
+
+def _copy(source: str, target: str, copies: dict[tuple[int, int], str], owned: bool) -> None:
     with os.scandir(source) as entries:
         for entry in entries:
             info, path = entry.stat(follow_symlinks=False), f"{target}/{entry.name}"
             if stat.S_ISDIR(info.st_mode):
-                _copy(entry.path, path, copies)
-            elif stat.S_ISLNK(info.st_mode):
+                os.mkdir(path)  # noqa: PTH102  (thousands of files: os is several times faster than pathlib)
+                _copy(entry.path, path, copies, owned)
+                continue
+            if stat.S_ISLNK(info.st_mode):
                 os.symlink(os.readlink(entry.path), path)  # noqa: PTH115, PTH211
             elif (first := copies.get((info.st_dev, info.st_ino))) is not None:
                 os.link(first, path)
+                continue
             elif stat.S_ISREG(info.st_mode):
                 shutil.copy2(entry.path, path)
                 if info.st_nlink > 1:
                     copies[info.st_dev, info.st_ino] = path
+            else:
+                continue
+            if owned:
+                own(path, info)
     shutil.copystat(source, target)
+    if owned:
+        own(target, os.lstat(source))
+
+
+def own(path: str, info: os.stat_result) -> None:
+    """Give a copy its original's owner; a change of owner takes bits of the mode away, which are put back."""
+    if (info.st_uid, info.st_gid) == (0, 0):
+        return  # ours
+    os.chown(path, info.st_uid, info.st_gid, follow_symlinks=False)
+    if not stat.S_ISLNK(info.st_mode):
+        os.chmod(path, stat.S_IMODE(info.st_mode))  # noqa: PTH101
 
 
 def remove(target: Path) -> None:

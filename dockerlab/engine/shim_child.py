@@ -144,8 +144,8 @@ def _limits(spec: dict[str, Any]) -> None:
 
 def _be(spec: dict[str, Any]) -> None:
     """Become the user; where nobody can, there is no other than root."""
-    uid, gid = spec["user"] if not spec["tracer"] else (0, 0)
-    if (uid, gid) != (0, 0) or spec["groups"]:
+    uid, gid = spec["user"]
+    if not spec["tracer"] and ((uid, gid) != (0, 0) or spec["groups"]):
         os.setgroups([gid, *spec["groups"]])
         os.setgid(gid)
         os.setuid(uid)

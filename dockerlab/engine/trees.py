@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import tempfile
 import threading
 from collections.abc import Callable, Iterable
@@ -58,7 +57,7 @@ class Trees:
             try:
                 fresh.chmod(0o755)
                 if known:
-                    _clone(str(self.path(names[known - 1])), str(fresh), {})
+                    _clone(str(self.path(names[known - 1])), str(fresh), {}, idmaps.many())
                 for diff_id in diff_ids[known:]:
                     with self.layers.path(diff_id).open("rb") as layer:
                         apply(layer, fresh)
@@ -101,29 +100,23 @@ def _take_away(path: Path) -> None:
     rootfs.remove(gone)
 
 
-def _clone(source: str, target: str, copies: dict[int, str]) -> None:
+def _clone(source: str, target: str, copies: dict[int, str], owned: bool) -> None:
     """Make the same tree with the same files in new directories. A file that has too many names is copied once."""
     with os.scandir(source) as entries:
         for entry in entries:
             there = f"{target}/{entry.name}"
             if entry.is_dir(follow_symlinks=False):
                 os.mkdir(there)  # noqa: PTH102
-                _clone(entry.path, there, copies)
+                _clone(entry.path, there, copies, owned)
                 continue
             info = entry.stat(follow_symlinks=False)
             if info.st_nlink > MOST_NAMES and info.st_ino not in copies:
                 copies[info.st_ino] = there
                 shutil.copy2(entry.path, there, follow_symlinks=False)
-                _dress(there, info)
+                if owned:
+                    rootfs.own(there, info)
             else:
                 os.link(copies.get(info.st_ino, entry.path), there, follow_symlinks=False)
-    info = os.lstat(source)
     shutil.copystat(source, target)
-    _dress(target, info)
-
-
-def _dress(target: str, info: os.stat_result) -> None:
-    if idmaps.many():
-        os.chown(target, info.st_uid, info.st_gid, follow_symlinks=False)
-    if not stat.S_ISLNK(info.st_mode):
-        os.chmod(target, stat.S_IMODE(info.st_mode))  # noqa: PTH101  (a change of owner takes bits away)
+    if owned:
+        rootfs.own(target, os.lstat(source))

@@ -25,7 +25,7 @@ def source(tmp_path: Path) -> Path:
 def cloned(source: Path) -> Path:
     target = source.with_name("target")
     target.mkdir()
-    trees._clone(str(source), str(target), {})
+    trees._clone(str(source), str(target), {}, owned=False)
     return target
 
 
