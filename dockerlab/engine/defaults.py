@@ -155,7 +155,10 @@ def config(asked: dict[str, Any], image: dict[str, Any], name: str, short_id: st
     if not made["Entrypoint"]:
         if not made["Cmd"]:
             made["Cmd"] = image.get("Cmd")
-        made["Entrypoint"] = image.get("Entrypoint")
+        if made["Entrypoint"] is None:
+            made["Entrypoint"] = image.get("Entrypoint")
+    elif made["Entrypoint"] == [""]:
+        made["Entrypoint"] = None  # which is how a client says that the image's isn't wanted
     made["Healthcheck"] = _health_check(made["Healthcheck"], image.get("Healthcheck"))
     for key in ("WorkingDir", "User", "StopSignal", "Shell"):
         made[key] = made[key] or image.get(key) or CONFIG[key]

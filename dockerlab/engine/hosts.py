@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 __all__ = ["FILES", "environment", "links", "mounts", "write"]
 
-LOCAL = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+LOCAL = (
+    "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+    "fe00::\tip6-localnet\nff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
+)
 FILES = ("hosts", "hostname", "resolv.conf")
 USUAL = ("PATH", "HOME", "HOSTNAME")
 GATEWAY, DNS = "host-gateway", "127.0.0.11"

@@ -15,7 +15,6 @@ from dockerlab.engine.inside import inside
 
 __all__ = ["IGNORED", "copy", "home_of", "own", "prepare", "remove", "sizes", "user_of"]
 
-HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 #: The engine's own files, which are nothing that a container wrote.
 IGNORED = {".dockerenv", "etc/hostname", "etc/hosts", "etc/resolv.conf"}
 MOUNT_POINTS = ("proc", "sys", "dev", "etc")
@@ -30,7 +29,7 @@ def prepare(image: Path, target: Path, hostname: str) -> None:
         (target / name).mkdir(exist_ok=True)
     (target / ".dockerenv").touch(mode=0o755)
     (target / "etc/hostname").write_text(f"{hostname}\n")
-    (target / "etc/hosts").write_text(f"{HOSTS}127.0.1.1\t{hostname}\n")
+    (target / "etc/hosts").write_text(f"127.0.0.1\tlocalhost\n127.0.1.1\t{hostname}\n")
     resolver = Path("/etc/resolv.conf")
     (target / "etc/resolv.conf").write_bytes(resolver.read_bytes() if resolver.is_file() else b"")
 
