@@ -73,7 +73,7 @@ class Builder:
         self.defaults = self._first_arguments()
         if options.labels:
             self.stages[-1].steps.append(read(f"LABEL {quoted_labels(options.labels)}"))
-        self.count = sum(1 + len(stage.steps) for stage in self.stages)
+        self.count = len(self.file.arguments) + sum(1 + len(stage.steps) for stage in self.stages)
         self.number = 0
         # of the stage that is being built
         self.image: Image | None = None
@@ -124,6 +124,9 @@ class Builder:
 
     async def run(self) -> AsyncIterator[Record]:
         """Build; give what is told of it, line by line. Raises Fault."""
+        for instruction in self.file.arguments:
+            for line in self._announced(instruction):
+                yield line
         for stage in self.stages:
             async for line in self._stage(stage):
                 yield line
@@ -213,7 +216,7 @@ class Builder:
         if instruction.word == "ARG":
             for name, value in self._declared(instruction, self.arguments).items():
                 self.arguments[name] = value
-            return f"#(nop)  ARG {instruction.rest}"
+            return f"#(nop)  ARG {' '.join(map(instruction.plain, instruction.words()))}"
         if instruction.word == "MAINTAINER":
             self.config["Author"] = instruction.rest
             return f"#(nop)  MAINTAINER {instruction.rest}"
@@ -331,7 +334,7 @@ class Builder:
 
     async def _run(self, instruction: Instruction) -> AsyncIterator[Record]:
         shell = self.config.get("Shell") or SHELL
-        program = instruction.listed if instruction.listed is not None else [*shell, instruction.rest]
+        program = instruction.listed if instruction.listed is not None else [*shell, *filter(None, [instruction.rest])]
         known_names = _environment(self.config)
         given = {name: value for name, value in sorted(self.arguments.items()) if name not in known_names}
         extra = [f"{name}={value}" for name, value in given.items()]

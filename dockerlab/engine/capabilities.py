@@ -25,16 +25,16 @@ def allowed(host: dict[str, Any]) -> list[int]:
     if host.get("Privileged"):
         return list(range(len(NAMES)))
     kept = set(CAPABILITIES)
-    for change, names in ((kept.difference_update, host.get("CapDrop")), (kept.update, host.get("CapAdd"))):
-        for name in names or []:
-            change(_numbers(name))
+    for change, field in ((kept.difference_update, "CapDrop"), (kept.update, "CapAdd")):
+        for name in host.get(field) or []:
+            change(_numbers(name, field))
     return sorted(kept)
 
 
-def _numbers(name: str) -> list[int]:
+def _numbers(name: str, field: str) -> list[int]:
     plain = name.upper().removeprefix("CAP_")
     if plain == "ALL":
         return list(NUMBERS.values())
     if plain not in NUMBERS:
-        raise BadParameter(f'invalid capability: unknown capability: "CAP_{plain}"')
+        raise BadParameter(f'invalid {field}: unknown capability: "CAP_{plain}"')
     return [NUMBERS[plain]]

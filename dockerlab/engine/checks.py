@@ -49,6 +49,14 @@ def container(body: Record, host: Record) -> None:
     elif not (body.get("Entrypoint") or body.get("Cmd")):
         raise BadParameter("no command specified")
     _ports(host)
+    _spaces(host)
+
+
+def _spaces(host: Record) -> None:
+    """Hold the namespaces that are asked for against those that there are."""
+    mode = host.get("IpcMode") or ""
+    if mode not in ("", "none", "private", "shareable", "host") and not mode.startswith("container:"):
+        raise BadParameter(f"invalid IPC mode: {mode}")
 
 
 def _ports(host: Record) -> None:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from dockerlab.engine.faults import BadParameter
-from dockerlab.engine.instructions import CHANGES, Instruction, read
+from dockerlab.engine.instructions import CHANGES, Instruction, change, pairs, read
 
 __all__ = ["Dockerfile", "Stage", "parse"]
 
@@ -132,13 +132,29 @@ def _check(instruction: Instruction) -> None:
             )
     if word in ("RUN", "COPY", "ADD") and instruction.listed is None and HEREDOC.search(instruction.rest):
         raise _error(line, "here-documents are BuildKit's; the classic builder does not know them")
-    if not instruction.rest and word not in ("CMD", "ENTRYPOINT", "RUN"):
-        raise _error(line, f"{word} requires at least one argument")
+    _check_arguments(instruction)
+
+
+def _check_arguments(instruction: Instruction) -> None:
+    word, line = instruction.word, instruction.line
     if word in ("COPY", "ADD") and len(instruction.words()) < 2:  # noqa: PLR2004  (source and destination)
         raise _error(
             line,
             f"{word} requires at least two arguments, but only one was provided. Destination could not be determined",
         )
+    if not instruction.rest and word not in ("CMD", "ENTRYPOINT", "FROM", "RUN"):
+        count = "exactly" if word in ("MAINTAINER", "STOPSIGNAL", "USER", "WORKDIR") else "at least"
+        raise _error(line, f"{word} requires {count} one argument")
+    try:
+        if word in ("ENV", "LABEL"):
+            pairs(instruction)
+    except BadParameter as fault:
+        raise BadParameter(f"failed to parse Dockerfile: {fault}") from None
+    try:
+        if word in ("HEALTHCHECK", "ONBUILD"):
+            change({}, instruction)
+    except BadParameter as fault:
+        raise _error(line, str(fault)) from None
 
 
 def _stage(instruction: Instruction) -> Stage:

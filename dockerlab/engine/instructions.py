@@ -56,7 +56,7 @@ class Instruction:
     def original(self) -> str:
         """The instruction as it was written."""
         flags = "".join(f"--{name}={value} " for name, value in self.flags.items())
-        return f"{self.typed or self.word} {flags}{self.rest}"
+        return f"{self.typed or self.word} {flags}{self.rest}".rstrip()
 
     def words(self) -> list[str]:
         """Give the arguments: those of the list, or those between spaces."""
@@ -182,7 +182,7 @@ def _expose(config: Record, instruction: Instruction) -> None:
     for word in map(instruction.plain, instruction.words()):
         found = PORT.fullmatch(word)
         if not found or int(found[2] or found[1]) > HIGHEST_PORT:
-            raise BadParameter(f"invalid containerPort: {word}")
+            raise BadParameter(f"Invalid containerPort: {word}")
         for number in range(int(found[1]), int(found[2] or found[1]) + 1):
             ports[f"{number}/{(found[3] or 'tcp').lower()}"] = {}
     config["ExposedPorts"] = ports

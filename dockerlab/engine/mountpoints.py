@@ -178,6 +178,8 @@ def tmpfs(host: Record, points: list[Record]) -> list[Record]:
     """Give the tmpfs mounts for the shim, those of `Tmpfs` and those of `Mounts`. Raises BadParameter."""
     found = []
     for target, words in (host.get("Tmpfs") or {}).items():
+        if not target.startswith("/"):
+            raise BadParameter(f"invalid mount path: '{target}' mount path must be absolute")
         found.append(_tmpfs(_target(target, target), words, MS_NOSUID | MS_NODEV | MS_NOEXEC))
     for point in points:
         if point["Type"] == "tmpfs":

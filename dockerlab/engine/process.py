@@ -59,6 +59,7 @@ class Spec:
     size: list[int] = field(default_factory=list)
     stdin: bool = False
     user: tuple[int, int] = (0, 0)
+    users: bool = False  #: can the program be another user's than the engine's?
     groups: list[int] = field(default_factory=list)
     namespaces: dict[str, str] = field(default_factory=dict)
     cgroups: list[str] = field(default_factory=list)

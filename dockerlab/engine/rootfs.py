@@ -125,7 +125,8 @@ def user_of(target: Path, user: str) -> tuple[tuple[int, int], list[int]]:
 
     Raises LookupError in Docker's words.
     """
-    name, _, group = (user or "0").partition(":")
+    name, _, group = user.partition(":")
+    name = name or "0"
     users, groups = _table(target, "etc/passwd"), _table(target, "etc/group")
     row = next((row for row in users if name in (row[0], row[2])), None)
     if row is None and not name.isdigit():

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine import busybox, capabilities, hosts, logopts, mountpoints, rootfs
-from dockerlab.engine.faults import BadParameter
+from dockerlab.engine.faults import BadParameter, Fault
 from dockerlab.engine.isolation import PROOT
 from dockerlab.engine.process import Spec
 
@@ -46,7 +46,8 @@ def container_spec(container: Container) -> Spec:
         size=host["ConsoleSize"] if any(host["ConsoleSize"]) else [],
         stdin=config["OpenStdin"],
         user=user if "users" in gives else (0, 0),
-        groups=groups if "users" in gives else [],
+        users="users" in gives and container.rung.name != PROOT,
+        groups=groups,
         namespaces=_namespaces(container),
         cgroups=container.cgroup.make(host) if container.cgroup else [],
         mounts=mountpoints.of_container(container) if "mounts" in gives else [],
@@ -89,7 +90,8 @@ def exec_spec(container: Container, asked: Record) -> Spec:
         size=list(asked.get("ConsoleSize") or []),
         stdin=bool(asked.get("AttachStdin")),
         user=user if "users" in gives else (0, 0),
-        groups=groups if "users" in gives else [],
+        users="users" in gives and container.rung.name != PROOT,
+        groups=groups,
         namespaces={kind: f"/proc/{pid}/ns/{kind}" for kind in apart},
         cgroups=container.cgroup.directories() if container.cgroup else [],
         caps=capabilities.allowed({"Privileged": True} if asked.get("Privileged") else host)
@@ -145,7 +147,11 @@ def _devices(host: Record) -> list[dict[str, str]]:
         {"source": entry["PathOnHost"], "target": entry.get("PathInContainer") or entry["PathOnHost"]}
         for entry in host["Devices"] or []
     ]
-    return [entry for entry in asked if Path(entry["source"]).exists()]
+    for entry in asked:
+        if not Path(entry["source"]).exists():
+            device = f'"{entry["source"]}": no such file or directory'
+            raise Fault(f"error gathering device information while adding custom device {device}")
+    return asked
 
 
 def rlimits(host: Record) -> list[tuple[int, int, int]]:

@@ -143,9 +143,9 @@ def _limits(spec: dict[str, Any]) -> None:
 
 
 def _be(spec: dict[str, Any]) -> None:
-    """Become the user; where nobody can, there is no other than root."""
-    uid, gid = spec["user"]
-    if not spec["tracer"] and ((uid, gid) != (0, 0) or spec["groups"]):
+    """Become the user, with no groups but those of this user; where nobody can, there is no other than root."""
+    if spec["users"]:
+        uid, gid = spec["user"]
         os.setgroups([gid, *spec["groups"]])
         os.setgid(gid)
         os.setuid(uid)

@@ -54,20 +54,27 @@ async def _lines(lines: list[Record]) -> AsyncIterator[Record]:
 
 
 async def _told(builder: Builder, told: list[Record], quiet: bool) -> AsyncIterator[Record]:
-    """Build while somebody listens; when nobody does any more, what was begun is cleared away."""
+    """Build while somebody listens; when nobody does any more, what was begun is cleared away.
+
+    A quiet build keeps what it would tell, and tells it after all if a step fails.
+    """
+    kept: list[Record] = []
     try:
         for line in told:
             yield line
         async with aclosing(builder.run()) as lines:  # type: ignore[type-var]
             async for line in lines:
-                if not quiet:
+                if quiet:
+                    kept.append(line)
+                else:
                     yield line
         if quiet and builder.image is not None:
             yield {"stream": f"{builder.image.id}\n"}
-    except StepFailed as fault:
-        yield {"errorDetail": {"code": fault.code, "message": str(fault)}, "error": str(fault)}
     except Fault as fault:
-        yield trouble(str(fault))
+        for line in kept:
+            yield line
+        more = {"code": fault.code} if isinstance(fault, StepFailed) else {}
+        yield {"errorDetail": {**more, "message": str(fault)}, "error": str(fault)}
     finally:
         builder.context.close()
 
