@@ -65,7 +65,7 @@ def run(lesson: str, *, waits: bool, engine: str | None) -> int:
     chosen = engine or os.environ.get("DOCKERLAB_ENGINE") or "practice"
     os.environ.update(jupyter_environment(chosen))
     notebook = nbformat.read(shipped() / outlines.NOTEBOOKS[number], as_version=4)  # type: ignore[no-untyped-call]
-    with tempfile.TemporaryDirectory(prefix="dockerlab-run-") as folder:
+    with tempfile.TemporaryDirectory(prefix="dockerlab-run-") as folder, Path(folder, ".log").open("w") as log:
         client = NotebookClient(
             notebook,
             timeout=CELL_SECONDS,
@@ -77,7 +77,8 @@ def run(lesson: str, *, waits: bool, engine: str | None) -> int:
         )
         runner = Runner(client, Console(highlight=False), waits=waits)
         try:
-            with client.setup_kernel():
+            # what the kernel itself has to say, such as a library's complaint at its end, is nothing for a reader
+            with client.setup_kernel(stderr=log):
                 return runner.play()
         except KeyboardInterrupt:
             return INTERRUPTED
