@@ -23,7 +23,13 @@ from dockerlab.engine.alive import same, ticks
 __all__ = ["end", "enter", "many"]
 
 FILE = "keeper.json"
-KEEP = "import signal; signal.pause()  # keeps the user namespace of a dockerlab engine"
+LOOK_SECONDS = 10
+#: The keeper's program: it ends when its state directory is gone, whoever took it away.
+KEEP = f"""\
+import os, sys, time  # keeps the user namespace of a dockerlab engine
+while not time.sleep({LOOK_SECONDS}) and os.path.exists(sys.argv[1]):
+    pass
+"""
 SECONDS = 10
 KINDS = {"uid": os.getuid, "gid": os.getgid}
 
@@ -67,7 +73,7 @@ def _keep(state: Path) -> int:
     told, tell = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _be_keeper(tell)
+        _be_keeper(tell, str(state / FILE))
     os.close(tell)
     try:
         with open(told, "rb") as answer:  # noqa: PTH123
@@ -83,8 +89,8 @@ def _keep(state: Path) -> int:
     return pid
 
 
-def _be_keeper(tell: int) -> None:
-    """Leave for a new namespace, and become a program that only waits. Never returns."""
+def _be_keeper(tell: int, file: str) -> None:
+    """Leave for a new namespace, and become a program that waits for the end of a file. Never returns."""
     try:
         os.setsid()
         linux.unshare(linux.CLONE_NEWUSER)
@@ -92,7 +98,7 @@ def _be_keeper(tell: int) -> None:
         for handle in (0, 1, 2):
             os.dup2(silence, handle)
         os.chdir("/")
-        os.execve(sys.executable, [sys.executable, "-S", "-c", KEEP], {"PATH": os.defpath})  # noqa: S606
+        os.execve(sys.executable, [sys.executable, "-S", "-c", KEEP, file], {"PATH": os.defpath})  # noqa: S606
     except OSError as error:
         os.write(tell, str(error.errno).encode())
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -17,6 +18,8 @@ from typing import Any
 
 import pytest
 from plain_http import ask
+
+from dockerlab.engine.isolation import works
 
 WEB = ["sh", "-c", "trap 'exit 7' TERM; echo ready; while :; do sleep 0.1; done"]
 
@@ -290,6 +293,19 @@ def test_reset_ends_everything(running: Daemon) -> None:
     assert not (running.state / "containers").exists()
     assert running.run("ensure").returncode == 0
     assert ask(running.host, "GET", "/containers/json?all=1")[1] == []
+
+
+@pytest.mark.skipif(not works("userns"), reason="this machine lets nobody make user namespaces")
+def test_nobody_keeps_the_namespace_of_a_state_that_is_gone(daemon: Daemon) -> None:
+    assert daemon.run("start", "--isolation", "userns").returncode == 0
+    assert daemon.run("stop").returncode == 0
+    keeper = json.loads((daemon.state / "keeper.json").read_text())["pid"]
+    assert alive(keeper)
+    shutil.rmtree(daemon.state)  # by hand, and not by a reset
+    deadline = time.monotonic() + 30
+    while alive(keeper) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not alive(keeper)
 
 
 def test_it_ends_by_itself_when_nothing_is_to_do(daemon: Daemon) -> None:
