@@ -31,6 +31,7 @@ def serve(where: Place, rung: str | None, idle: float) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     os.umask(0o022)  # files in containers are as usual; the state directory itself is 0700
     linux.save_memory()
+    linux.many_files()
     try:
         engine = Engine(where.state, _rung(where.state, rung))
     except BlockingIOError:

@@ -23,7 +23,7 @@ from dockerlab.engine import names_dns as names
 from dockerlab.engine.shim_log import save
 
 LONGEST = 1 << 16
-LOOK_SECONDS = 30.0
+LOOK_SECONDS, MOST = 30.0, 1 << 24
 TAKEN = 17  # EEXIST
 Record = dict[str, Any]
 
@@ -159,7 +159,7 @@ def serve(directory: str, listening: socket.socket) -> None:
     switch = Switch()
     clients: dict[socket.socket, bytes] = {}
     while True:
-        ready, _, _ = select.select([listening, *clients, *switch.resolvers], [], [], LOOK_SECONDS)
+        ready = _ready([listening, *clients, *switch.resolvers])
         if not ready and not os.path.exists(f"{directory}/switch.json"):  # noqa: PTH110
             return
         for one in ready:
@@ -175,7 +175,7 @@ def serve(directory: str, listening: socket.socket) -> None:
                 data = one.recv(LONGEST)
             except OSError:
                 data = b""
-            if not data or len(clients[one]) > LONGEST:
+            if not data or len(clients[one]) > MOST:
                 del clients[one]
                 one.close()
                 continue
@@ -185,6 +185,14 @@ def serve(directory: str, listening: socket.socket) -> None:
                 if asked["verb"] == "quit":
                     return
                 _reply(switch, one, asked)
+
+
+def _ready(files: list[socket.socket]) -> list[socket.socket]:
+    """Wait until some have something to say: each container has one, and there may be more than `select` takes."""
+    poller, known = select.poll(), {one.fileno(): one for one in files}
+    for number in known:
+        poller.register(number, select.POLLIN)
+    return [known[number] for number, _ in poller.poll(LOOK_SECONDS * 1000)]
 
 
 def _reply(switch: Switch, client: socket.socket, asked: Record) -> None:
@@ -201,6 +209,7 @@ def _reply(switch: Switch, client: socket.socket, asked: Record) -> None:
 def main(directory: str) -> None:
     """Make the namespace, and serve."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    linux.many_files()
     linux.unshare(linux.CLONE_NEWNET)
     os.chdir(directory)
     with contextlib.suppress(FileNotFoundError):

@@ -65,6 +65,8 @@ class Switching:
                 link = self._connection()
                 link.sendall(json.dumps(asked).encode() + b"\n")
                 data, handles, _, _ = socket.recv_fds(link, LONGEST, 1)
+                while data and not data.endswith(b"\n") and (more := link.recv(LONGEST)):
+                    data += more
                 if not data:
                     raise ConnectionError("the switch is gone")
                 told = json.loads(data)
