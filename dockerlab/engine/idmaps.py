@@ -36,8 +36,8 @@ KINDS = {"uid": os.getuid, "gid": os.getgid}
 
 def many() -> bool:
     """Tell whether files can be given to others than root, and programs be run as them."""
-    with open("/proc/self/uid_map", encoding="ascii") as table:  # noqa: PTH123
-        return os.geteuid() == 0 and sum(int(line.split()[2]) for line in table) > 1
+    tables = [_table("self", kind) for kind in KINDS]
+    return os.geteuid() == 0 and all(sum(int(row[2]) for row in table) > 1 for table in tables)
 
 
 def enter(state: Path) -> None:
@@ -109,29 +109,35 @@ def _map(pid: int) -> None:
     """Say who is who in a new namespace. Raises OSError."""
     if os.geteuid() == 0:  # all whom this process knows, as they are
         for kind in KINDS:
-            known = [line.split() for line in Path(f"/proc/self/{kind}_map").read_text("ascii").splitlines()]
-            Path(f"/proc/{pid}/{kind}_map").write_text("".join(f"{row[0]} {row[0]} {row[2]}\n" for row in known))
+            known = "".join(f"{row[0]} {row[0]} {row[2]}\n" for row in _table("self", kind))
+            Path(f"/proc/{pid}/{kind}_map").write_text(known)
         return
-    if all(_helped(pid, kind, own()) for kind, own in KINDS.items()):
-        return
-    for name, text in (("setgroups", "deny"), *((f"{kind}_map", f"0 {own()} 1") for kind, own in KINDS.items())):
-        with contextlib.suppress(FileExistsError):
-            Path(f"/proc/{pid}/{name}").write_text(text)
+    commands = [_helper(pid, kind, own()) for kind, own in KINDS.items()]
+    for command in commands if all(commands) else ():  # users without groups, or groups without users, help nobody
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)  # noqa: S603
+    if not _table(str(pid), "gid"):
+        Path(f"/proc/{pid}/setgroups").write_text("deny")  # else a user without privileges may not map groups
+    for kind, own in KINDS.items():
+        if not _table(str(pid), kind):
+            Path(f"/proc/{pid}/{kind}_map").write_text(f"0 {own()} 1")
 
 
-def _helped(pid: int, kind: str, own: int) -> bool:
-    """Let the helper map the ids that this machine's administrator has given to the user."""
+def _table(process: str, kind: str) -> list[list[str]]:
+    """Read who is who for a process: rows of a first id inside, a first id outside, and how many."""
+    return [line.split() for line in Path(f"/proc/{process}/{kind}_map").read_text("ascii").splitlines()]
+
+
+def _helper(pid: int, kind: str, own: int) -> list[str]:
+    """Give the helper's command that maps the ids which the user has been given; [] if it is not there, or no ids."""
     helper, ranges = shutil.which(f"new{kind}map"), _given(kind)
     if not helper or not ranges:
-        return False
+        return []
     first, words = 1, ["0", str(own), "1"]
     for begin, count in ranges:
         words += [str(first), str(begin), str(count)]
         first += count
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        ran = subprocess.run([helper, str(pid), *words], capture_output=True, timeout=SECONDS, check=False)  # noqa: S603
-        return ran.returncode == 0
-    return False
+    return [helper, str(pid), *words]
 
 
 def _given(kind: str) -> list[tuple[int, int]]:
