@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 from urllib.parse import quote
 
+from dockerlab import schemas
 from dockerlab.errors import ArgumentError
 from dockerlab.operations import OPERATIONS, Operation, Parameter, version_number
 
@@ -49,15 +50,17 @@ def row(operation: str) -> Operation:
     raise ArgumentError(f"There is no operation {operation!r} in the Engine API.{mean}")
 
 
-def encode(operation: Operation, arguments: Mapping[str, Any], version: str) -> Request:
-    """Write the arguments of an operation as a request to an engine that speaks `version`.
+def encode(operation: Operation, arguments: Mapping[str, Any], version: str, newest: str = "") -> Request:
+    """Write the arguments of an operation as a request in an API version.
 
+    `newest` is the newest version that the engine speaks: what came later than `version` is asked for in its own.
     Arguments that are None are left out. Raises ArgumentError for one that is unknown, missing, of a wrong type,
     or newer than the engine.
     """
     given = {name: value for name, value in arguments.items() if value is not None}
     whole = given.pop("body", None) if operation.body and "body" not in operation.by_argument else None
-    _check_names(operation, given, whole is not None, version)
+    _check_names(operation, given, whole is not None)
+    version = _spoken(operation, given, version, newest or version)
     path, query, headers, fields = operation.path, [], {}, {}
     for parameter in operation.parameters:
         if parameter.argument not in given:
@@ -84,18 +87,29 @@ def encode(operation: Operation, arguments: Mapping[str, Any], version: str) -> 
 # -- names ---------------------------------------------------------------------------------------------------
 
 
-def _check_names(operation: Operation, given: dict[str, Any], whole: bool, version: str) -> None:
+def _spoken(operation: Operation, given: dict[str, Any], version: str, newest: str) -> str:
+    """Give the version to ask in. Raises ArgumentError for what is newer than the engine."""
+    if version_number(operation.since) > version_number(newest):
+        raise ArgumentError(
+            f"{operation.id} came with API {operation.since}, and this engine speaks {newest}: "
+            "ask a newer engine, see lab.version."
+        )
+    needed = [version, operation.since]
+    for name in given:
+        since = operation.by_argument[name].since
+        if version_number(since) > version_number(newest):
+            raise ArgumentError(
+                f"{operation.id}: `{name}` came with API {since}, and this engine speaks {newest}. Leave it out."
+            )
+        needed.append(since)
+    return max(needed, key=version_number)
+
+
+def _check_names(operation: Operation, given: dict[str, Any], whole: bool) -> None:
     known = operation.by_argument
     for name in given:
         if name not in known:
             raise ArgumentError(_unknown(operation, name))
-        since = known[name].since
-        if version_number(since) > version_number(version):
-            raise ArgumentError(
-                f"{operation.id}: `{name}` came with API {since}, and this engine speaks {version}. Leave it out."
-            )
-    if version_number(operation.since) > version_number(version):
-        raise ArgumentError(f"{operation.id} came with API {operation.since}, and this engine speaks {version}.")
     missing = [
         f"`{one.argument}`"
         for one in operation.parameters
@@ -242,7 +256,7 @@ def _header(value: Any) -> str:
 
 
 def _field(operation: Operation, parameter: Parameter, value: Any) -> Any:
-    """Check one field of a JSON body roughly; the engine judges the rest."""
+    """Check one field of a JSON body: types, and the names of what is nested in it. The engine judges the rest."""
     if parameter.type == "bool" and not isinstance(value, bool):
         return _truth(operation, parameter, value)
     if parameter.type == "int":
@@ -253,6 +267,10 @@ def _field(operation: Operation, parameter: Parameter, value: Any) -> Any:
         raise _wrong(operation, parameter, value, "a list")
     if parameter.type == "json" and not isinstance(value, Mapping):
         raise _wrong(operation, parameter, value, "a dict")
+    if parameter.type in ("list", "json") and not isinstance(value, str):
+        wrong = schemas.fault(schemas.fields(operation.id)[parameter.name], value, parameter.argument)
+        if wrong:
+            raise ArgumentError(f"{operation.id}: {wrong}")
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -58,7 +58,7 @@ class Lab:
         self.timeout = timeout
         self.wire = Wire()
         self._transport = Transport(endpoint, timeout)
-        self.version = OLDEST
+        self.version = self._newest = OLDEST
         try:
             self.version = self._negotiate()
         except BaseException:
@@ -134,7 +134,7 @@ class Lab:
         return self._open(request, timeout)
 
     def _request(self, operation: str, arguments: dict[str, Any]) -> Request:
-        return encode(row(operation), arguments, self.version)
+        return encode(row(operation), arguments, self.version, self._newest)
 
     def _open(self, request: Request, timeout: float | None) -> Answer:
         try:
@@ -191,6 +191,7 @@ class Lab:
                 f"The engine speaks API {newest}, and dockerlab needs {OLDEST} or newer: "
                 "update it to Docker 20.10 or later."
             )
+        self._newest = newest
         return newest if number <= version_number(NEWEST) else NEWEST
 
 

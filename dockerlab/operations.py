@@ -27,7 +27,8 @@ from typing import Literal, cast
 Place = Literal["path", "query", "header", "body"]
 Answer = Literal["array", "object", "none", "text", "string", "json-lines", "mux", "tar", "hijack", "websocket"]
 
-#: The newest API version that these rows describe, and the oldest that dockerlab speaks.
+#: The newest API version whose answers dockerlab knows, and the oldest that it speaks. A row or a parameter may be
+#: newer than the first: a request with it is made in its own version, if the engine speaks that.
 NEWEST, OLDEST = "1.51", "1.41"
 
 
@@ -175,7 +176,7 @@ OPERATIONS: dict[str, Operation] = {
         # Image
         row(
             "ImageList", "GET /images/json", "array",
-            "all:bool filters:filters shared-size:bool@1.42 digests:bool manifests:bool@1.47",
+            "all:bool filters:filters shared-size:bool@1.42 digests:bool manifests:bool@1.47 identity:bool@1.54",
         ),
         row(
             "ImageBuild", "POST /build", "json-lines",
@@ -198,6 +199,11 @@ OPERATIONS: dict[str, Operation] = {
             body="tar",
         ),
         row("ImageInspect", "GET /images/{name}/json", "object", "manifests:bool@1.48 platform:json@1.49"),
+        row(
+            "ImageAttestations", "GET /images/{name}/attestations", "array",
+            "platform:list type:list statement:bool",
+            since="1.55",
+        ),
         row("ImageHistory", "GET /images/{name}/history", "array", "platform:json@1.48"),
         row(
             "ImagePush", "POST /images/{name}/push", "json-lines",
@@ -225,7 +231,7 @@ OPERATIONS: dict[str, Operation] = {
         ),
         # System
         row("SystemEvents", "GET /events", "json-lines", "since:time until:time filters:filters"),
-        row("SystemDataUsage", "GET /system/df", "object", "type:list@1.42"),
+        row("SystemDataUsage", "GET /system/df", "object", "type:list@1.42 verbose:bool@1.52"),
         # Image
         row("ImageGet", "GET /images/{name}/get", "tar", "platform:json@1.48"),
         row("ImageGetAll", "GET /images/get", "tar", "names:list platform:json@1.48"),

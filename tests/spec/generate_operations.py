@@ -3,8 +3,9 @@
     python tests/spec/generate_operations.py            write them
     python tests/spec/generate_operations.py --check    exit 1 if they are not what the facts say
 
-The facts (`v1.41.json`, `v1.51.json`) are names, types and numbers of the Engine API's swagger files. What those
-files do not say, and engines do, is in two small tables: `kinds.py` (answers) and `TYPES` here (encodings).
+The facts (`v1.41.json`, `v1.51.json`, `v1.55.json`) are names, types and numbers of the Engine API's swagger files.
+What those files do not say, and engines do, is in two small tables: `kinds.py` (answers) and `TYPES` here (encodings).
+Of the newest file come the operations and parameters that were added; nothing that it has dropped is dropped here.
 """
 
 from __future__ import annotations
@@ -49,7 +50,21 @@ def facts(version: str) -> dict:
     return json.loads((HERE / f"v{version}.json").read_text(encoding="utf-8"))
 
 
-NEW, OLD = facts("1.51"), facts("1.41")
+def added(new: dict, later: dict) -> dict:
+    """The facts of a version, with the operations and the parameters that a later one adds, after those before them."""
+    places = list(later["operations"])
+    found = {name: one for name, one in later["operations"].items() if name not in new["operations"]}
+    for name, one in new["operations"].items():
+        known = {(parameter["name"], parameter["in"]) for parameter in one.get("params", [])}
+        more = later["operations"][name].get("params", [])
+        found[name] = one | {
+            "params": one.get("params", []) + [its for its in more if (its["name"], its["in"]) not in known]
+        }
+    return new | {"operations": {name: found[name] for name in places}}
+
+
+LAST, OLD = facts("1.51"), facts("1.41")
+NEW = added(LAST, facts("1.55"))
 
 # When a parameter came, between the two versions. From the API's own history of versions.
 SINCE = {
@@ -63,6 +78,7 @@ SINCE = {
     ("ContainerCreate", "Annotations"): "1.43",
     ("ImageList", "shared-size"): "1.42",
     ("ImageList", "manifests"): "1.47",
+    ("ImageList", "identity"): "1.54",
     ("ImageInspect", "manifests"): "1.48",
     ("ImageInspect", "platform"): "1.49",
     ("ImageHistory", "platform"): "1.48",
@@ -75,9 +91,13 @@ SINCE = {
     ("BuildPrune", "max-used-space"): "1.48",
     ("BuildPrune", "min-free-space"): "1.48",
     ("SystemDataUsage", "type"): "1.42",
+    ("SystemDataUsage", "verbose"): "1.52",
     ("NetworkCreate", "EnableIPv4"): "1.48",
     ("VolumeCreate", "ClusterVolumeSpec"): "1.42",
 }
+
+#: When an operation came.
+CAME = {"VolumeUpdate": "1.42", "ImageAttestations": "1.55"}
 
 
 def flat(schema: dict) -> dict:
@@ -136,7 +156,7 @@ def row(name: str, facts: dict) -> str:
         for key, text in (
             ("headers", parameters(name, facts, "header")),
             ("body", body(name, facts)),
-            ("since", "1.42" if name not in OLD["operations"] else ""),
+            ("since", CAME.get(name, "")),
         )
         if text
     ]

@@ -218,6 +218,15 @@ def test_what_is_wrong_is_said(operation: str, arguments: dict[str, Any], text: 
     assert refused(operation, **arguments).endswith(text)
 
 
+def test_what_is_newer_is_asked_for_in_its_own_version_if_the_engine_speaks_it() -> None:
+    asked = encode(OPERATIONS["ImageList"], {"identity": True}, "1.51", "1.55")
+    assert asked.target == "/v1.54/images/json?identity=1"
+    assert encode(OPERATIONS["ImageList"], {}, "1.51", "1.55").target == "/v1.51/images/json"
+    assert refused("ImageAttestations", name="busybox") == (
+        "ImageAttestations came with API 1.55, and this engine speaks 1.51: ask a newer engine, see lab.version."
+    )
+
+
 def test_what_is_too_new_is_said() -> None:
     said = refused("ContainerStop", "1.41", id="web", signal="HUP")
     assert said == "ContainerStop: `signal` came with API 1.42, and this engine speaks 1.41. Leave it out."
@@ -242,7 +251,7 @@ def test_every_operation_can_be_asked_for_with_what_it_requires(operation: str) 
         "int": 1,
         "bool": True,
         "list": ["a"],
-        "json": {"A": "b"},
+        "json": {},
         "filters": {"a": "b"},
         "time": 1,
     }
@@ -252,6 +261,6 @@ def test_every_operation_can_be_asked_for_with_what_it_requires(operation: str) 
         needed["body"] = b"tar"
     elif known.body_required and not any(one.required and one.place == "body" for one in known.parameters):
         needed["body"] = {"A": "b"} if known.body == "json" else ["a"]
-    asked = ask(operation, **needed)
-    assert asked.target.startswith("/v1.51/")
+    asked = encode(known, needed, "1.51", "1.55")
+    assert asked.target.startswith(f"/v{max('1.51', known.since)}/")
     assert "{" not in asked.target

@@ -1,0 +1,108 @@
+"""Write `dockerlab/schemas.py`, the fields of every object in a request's body, from the facts of the API in this folder.
+
+    python tests/spec/generate_schemas.py            write it
+    python tests/spec/generate_schemas.py --check    exit 1 if it is not what the facts say
+
+An object of any version has a place: what an older engine knows and a newer one has dropped is no misspelt name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pathlib
+import textwrap
+
+HERE = pathlib.Path(__file__).resolve().parent
+TARGET = HERE.parents[1] / "dockerlab" / "schemas.py"
+MARK = "# ROWS\n"
+VERSIONS = ("1.41", "1.51", "1.55")
+PLAIN = {"string": "str", "integer": "int", "boolean": "bool", "number": "num"}
+#: Objects whose keys are the user's: swagger writes them as objects without properties.
+FREE = "{any}"
+
+
+class Facts:
+    """The facts of one version, and the objects that were found in its bodies."""
+
+    def __init__(self, version: str, found: dict[str, dict[str, str]]) -> None:
+        self.known = json.loads((HERE / f"v{version}.json").read_text(encoding="utf-8"))
+        self.found = found
+        self.done: set[str] = set()
+
+    def bodies(self) -> None:
+        """Find every object that a request may send."""
+        for name, one in self.known["operations"].items():
+            schema = one.get("body", {}).get("schema", {})
+            if schema.get("type") not in ("string", "array") and schema:
+                self.put(name, schema)
+
+    def kind(self, schema: dict, name: str) -> str:
+        """Write the type of a field: `[str]` is a list of texts, `{str}` a map to texts."""
+        if "$ref" in schema:
+            target = self.known["definitions"][schema["$ref"]]
+            return self.kind(target, schema["$ref"])
+        if schema.get("properties") or schema.get("allOf"):
+            self.put(name, schema)
+            return name
+        kind = schema.get("type", "object")
+        if kind == "array":
+            return f"[{self.kind(schema.get('items', {}), name + '.item')}]"
+        if kind == "object":
+            more = schema.get("additionalProperties")
+            return "{" + self.kind(more, name + ".item") + "}" if isinstance(more, dict) else FREE
+        return PLAIN.get(kind, "any")
+
+    def put(self, name: str, schema: dict) -> None:
+        """Keep an object's fields."""
+        if name in self.done:
+            return
+        self.done.add(name)
+        fields = self.found.setdefault(name, {})
+        for field, kind in self.fields(name, schema).items():
+            fields[field] = kind  # the newest is right
+
+    def fields(self, name: str, schema: dict) -> dict[str, str]:
+        """Give an object's fields, through `$ref` and `allOf`."""
+        if "$ref" in schema:
+            schema = self.known["definitions"][schema["$ref"]]
+        found: dict[str, str] = {}
+        for part in schema.get("allOf", []):
+            found |= self.fields(name, part)
+        for field, one in schema.get("properties", {}).items():
+            found[field] = self.kind(one, f"{name}.{field}")
+        return found
+
+
+def table() -> str:
+    """The rows."""
+    found: dict[str, dict[str, str]] = {}
+    for version in VERSIONS:
+        Facts(version, found).bodies()
+    lines = ["FIELDS: dict[str, str] = {"]
+    for name, fields in sorted(found.items()):
+        text = " ".join(f"{field}:{kind}" for field, kind in fields.items())
+        pieces = textwrap.wrap(text, 100, break_on_hyphens=False, break_long_words=False) or [""]
+        if len(pieces) == 1 and len(name) + len(text) < 104:
+            lines.append(f'    "{name}": "{text}",')
+            continue
+        lines.append(f'    "{name}": (')
+        lines += [f'        "{piece} "' for piece in pieces[:-1]]
+        lines += [f'        "{pieces[-1]}"', "    ),"]
+    return "\n".join([*lines, "}", ""])
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="only tell whether the rows are fresh")
+    args = parser.parse_args(argv)
+    source = TARGET.read_text(encoding="utf-8")
+    fresh = source.partition(MARK)[0] + MARK + table()
+    if args.check:
+        return 0 if fresh == source else 1
+    TARGET.write_text(fresh, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

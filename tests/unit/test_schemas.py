@@ -1,0 +1,88 @@
+"""A body's misspelt names and wrong types are found before it is sent, however deep they are."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dockerlab.operations import OPERATIONS
+from dockerlab.schemas import FIELDS, fault, fields
+
+SPEC = Path(__file__).parents[1] / "spec"
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def test_the_rows_are_fresh() -> None:
+    spec = importlib.util.spec_from_file_location("generate_schemas", SPEC / "generate_schemas.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.main(["--check"]) == 0
+
+
+def test_every_field_of_every_body_has_its_type() -> None:
+    for operation in OPERATIONS.values():
+        if operation.body == "json":
+            told = {one.name for one in operation.parameters if one.place == "body"}
+            assert told <= set(fields(operation.id)), operation.id
+
+
+def test_every_type_that_is_named_is_there() -> None:
+    for name in FIELDS:
+        for kind in fields(name).values():
+            plain = kind.strip("[]{}")
+            assert plain in {"str", "int", "num", "bool", "any"} or plain in FIELDS, (name, kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("HostConfig", {"RestartPolicy": {"Name": "always"}, "Binds": None}),
+        ("HostConfig", {"PortBindings": {"80/tcp": [{"HostPort": "80"}]}, "Memory": np.int64(5)}),
+        ("TaskSpec", {"ContainerSpec": {"Image": "busybox", "Mounts": [{"Type": "bind", "Source": "/a"}]}}),
+        ("IPAM", {"Config": [{"Subnet": "10.0.0.0/24"}], "Options": {}}),
+        ("HealthConfig", {"Test": ("CMD", "true"), "Interval": 10}),
+        ("HostConfig", {"Init": np.bool_(True)}),
+    ],
+)
+def test_what_is_right_passes(kind: str, value: Any) -> None:
+    assert fault(kind, value, "x") == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "said"),
+    [
+        ("HostConfig", {"RestartPolcy": {}}, "`x` has no field 'RestartPolcy'. Did you mean `RestartPolicy`?"),
+        ("HostConfig", {"restart_policy": {}}, "`x` has no field 'restart_policy'. Did you mean `RestartPolicy`?"),
+        ("RestartPolicy", {"zzz": 1}, "`x` has no field 'zzz'. It has: Name, MaximumRetryCount."),
+        ("HostConfig", {"Memory": "1g"}, "`x.Memory` is a whole number, not '1g'."),
+        ("HostConfig", {"Memory": True}, "`x.Memory` is a whole number, not True."),
+        ("HostConfig", {"Init": 1}, "`x.Init` is True or False, not 1."),
+        ("HostConfig", {"Binds": "/a:/b"}, "`x.Binds` is a list, not '/a:/b'."),
+        ("HostConfig", {"Mounts": [{"Typ": "bind"}]}, "`x.Mounts[0]` has no field 'Typ'. Did you mean `Type`?"),
+        ("HostConfig", {"Sysctls": {"a": 1}}, "`x.Sysctls['a']` is a text, not 1."),
+        ("HostConfig", [], "`x` is a dict, not []."),
+        ("{str}", [], "`x` is a dict, not []."),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(kind: str, value: Any, said: str) -> None:
+    assert fault(kind, value, "x") == said
+
+
+@given(st.sampled_from(sorted(FIELDS)), ANYTHING)
+def test_any_value_is_judged_and_never_fails(kind: str, value: Any) -> None:
+    said = fault(kind, value, "x")
+    assert isinstance(said, str)
+    json.dumps(said)
