@@ -289,8 +289,15 @@ def _put_body(request: Request, fields: dict[str, Any], whole: Any) -> None:
         fields = {**whole, **fields}
     if fields or operation.body_required or whole is not None:
         content = fields or whole or {}
-        request.body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        request.body = content if isinstance(content, bytes) else json.dumps(content, default=_number).encode()
         request.headers["Content-Type"] = JSON
+
+
+def _number(value: Any) -> Any:
+    """Write a number of numpy's as a plain one."""
+    if hasattr(value, "item"):
+        return value.item()
+    raise ArgumentError(f"A body is JSON, and {type(value).__name__} can't be written as such: {value!r}.")
 
 
 def _bytes(operation: Operation, body: Any) -> bytes | IO[bytes]:

@@ -52,7 +52,7 @@ def _fits(kind: str, value: Any) -> bool:
     if kind == "str":
         return isinstance(value, str)
     if kind == "bool":
-        return isinstance(value, bool) or type(value).__name__ == "bool_"  # numpy's
+        return isinstance(value, bool) or type(value).__name__ in ("bool", "bool_")  # numpy's, too
     whole = hasattr(value, "__index__") and not isinstance(value, bool)
     return whole or (kind == "num" and isinstance(value, float))
 
@@ -152,7 +152,7 @@ FIELDS: dict[str, str] = {
     ),
     "Limit": "NanoCPUs:int MemoryBytes:int Pids:int",
     "Mount": (
-        "Target:str Source:str Type:Mount.Type ReadOnly:bool Consistency:str BindOptions:Mount.BindOptions "
+        "Target:str Source:str Type:str ReadOnly:bool Consistency:str BindOptions:Mount.BindOptions "
         "VolumeOptions:Mount.VolumeOptions TmpfsOptions:Mount.TmpfsOptions ImageOptions:Mount.ImageOptions"
     ),
     "Mount.BindOptions": (
@@ -161,7 +161,6 @@ FIELDS: dict[str, str] = {
     ),
     "Mount.ImageOptions": "Subpath:str",
     "Mount.TmpfsOptions": "SizeBytes:int Mode:int Options:[[str]]",
-    "Mount.Type": "",
     "Mount.VolumeOptions": "NoCopy:bool Labels:{str} DriverConfig:Mount.VolumeOptions.DriverConfig Subpath:str",
     "Mount.VolumeOptions.DriverConfig": "Name:str Options:{str}",
     "NetworkAttachmentConfig": "Target:str Aliases:[str] DriverOpts:{str}",

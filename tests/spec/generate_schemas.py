@@ -42,6 +42,8 @@ class Facts:
         if "$ref" in schema:
             target = self.known["definitions"][schema["$ref"]]
             return self.kind(target, schema["$ref"])
+        if schema.get("allOf") and not self.fields(name, schema):  # a plain type with another description
+            return self.kind(schema["allOf"][0], name)
         if schema.get("properties") or schema.get("allOf"):
             self.put(name, schema)
             return name
