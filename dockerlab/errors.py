@@ -9,7 +9,8 @@
     │   ├── NotAllowed           401, 403
     │   ├── NotFound             404
     │   ├── Conflict             409
-    │   └── ServerError          500 and more
+    │   ├── ServerError          500 and more
+    │   └── OperationFailed      200, and then a stream that tells of an error
     └── ConnectionFailed         no answer, or only a part of one
         ├── EngineUnreachable    nothing listens there
         ├── PermissionDenied     the socket is not for this user
@@ -21,7 +22,7 @@ from __future__ import annotations
 
 import re
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dockerlab.exchange import Exchange
@@ -37,11 +38,13 @@ __all__ = [
     "EngineUnreachable",
     "NotAllowed",
     "NotFound",
+    "OperationFailed",
     "PermissionDenied",
     "ServerError",
     "StreamBroken",
     "advice",
     "engine_error",
+    "hint",
     "printable",
 ]
 
@@ -99,6 +102,22 @@ class ServerError(EngineError):
     """500 and more: the engine failed, or can't do this at all."""
 
 
+class OperationFailed(EngineError):
+    """200, and then a stream that tells of an error: of a pull, a push, a build or a load.
+
+    `table` has all that the stream told.
+    """
+
+    def __init__(self, exchange: Exchange, message: str, table: Any, advice: str = "") -> None:
+        """Take the exchange, the last words of its stream, and what it told before."""
+        self.table = table
+        super().__init__(exchange, message, advice or hint(exchange.operation.id))
+
+    def __reduce__(self) -> Any:
+        """Let it be copied and sent to another process."""
+        return type(self), (self.exchange, self.message, self.table, self.advice)
+
+
 class ConnectionFailed(DockerlabError):
     """There was no answer, or only a part of one."""
 
@@ -149,6 +168,13 @@ ADVICE: dict[tuple[str, int], str] = {
     ("", 501): "This engine doesn't serve this operation: choose another engine, see dockerlab doctor.",
     ("", 503): "This needs a swarm manager: the engine is not one.",
 }
+#: What to do about an error that a stream tells of.
+HINTS = {
+    "ImageBuild": "Read what the build said before: `table` of this error has all of it.",
+    "ImageCreate": "Check the image's name; if its registry wants to know who asks, give registry_auth.",
+    "ImagePush": "Check the image's name, which begins with its registry, and give registry_auth.",
+    "ImageLoad": "Give a tar as docker save or lab.image.get_all write it.",
+}
 FALLBACK = "The engine failed: its log says more than its answer."
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
@@ -161,6 +187,11 @@ def advice(operation: str, path: str, status: int) -> str:
         if key in ADVICE:
             return ADVICE[key]
     return FALLBACK
+
+
+def hint(operation: str) -> str:
+    """Give one sentence on what to do about an error in a stream."""
+    return HINTS.get(operation, FALLBACK)
 
 
 def engine_error(exchange: Exchange) -> EngineError:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import importlib
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -21,15 +23,41 @@ if TYPE_CHECKING:
     import requests
 
     from dockerlab.endpoint import Endpoint
+    from dockerlab.groups.config import ConfigGroup
     from dockerlab.groups.container import ContainerGroup
+    from dockerlab.groups.distribution import DistributionGroup
+    from dockerlab.groups.exec import ExecGroup
     from dockerlab.groups.image import ImageGroup
+    from dockerlab.groups.network import NetworkGroup
+    from dockerlab.groups.node import NodeGroup
+    from dockerlab.groups.plugin import PluginGroup
+    from dockerlab.groups.secret import SecretGroup
+    from dockerlab.groups.service import ServiceGroup
+    from dockerlab.groups.swarm import SwarmGroup
     from dockerlab.groups.system import SystemGroup
+    from dockerlab.groups.task import TaskGroup
+    from dockerlab.groups.volume import VolumeGroup
+    from dockerlab.hijack import Hijacked
 
 __all__ = ["Lab", "Wire", "connect"]
 
 #: How many exchanges are kept, how many bytes of each body, and how many of all.
 KEPT, KEPT_BYTES, ALL_BYTES = 500, 1 << 20, 64 << 20
 TIMEOUT = 60.0
+#: Each is a module of `dockerlab.groups`, loaded when it is used.
+GROUPS: tuple[str, ...] = (
+    "container",
+    "image",
+    "exec",
+    "volume",
+    "network",
+    "system",
+    "distribution",
+    "swarm",
+    "node",
+    "service",
+)
+GROUPS += ("task", "secret", "config", "plugin")
 
 
 def connect(url: str | None = None, *, timeout: float = TIMEOUT) -> Lab:
@@ -48,9 +76,24 @@ def connect(url: str | None = None, *, timeout: float = TIMEOUT) -> Lab:
 class Lab:
     """One engine. Close it with `close()` or use it in `with`; it is also closed when Python ends.
 
-    `container`, `image` and `system` hold a method for each operation. `call` makes any operation's request.
-    `last` is the latest exchange, `wire` the latest 500. Several threads may use one Lab.
+    Its groups (`container`, `image`, `exec`, `volume`, `network`, `system`, …) hold a method for each operation. `call`
+    makes any's request. `last` is the latest exchange, `wire` the latest 500. Several threads may use one Lab.
     """
+
+    container: ContainerGroup
+    image: ImageGroup
+    exec: ExecGroup
+    volume: VolumeGroup
+    network: NetworkGroup
+    system: SystemGroup
+    distribution: DistributionGroup
+    swarm: SwarmGroup
+    node: NodeGroup
+    service: ServiceGroup
+    task: TaskGroup
+    secret: SecretGroup
+    config: ConfigGroup
+    plugin: PluginGroup
 
     def __init__(self, endpoint: Endpoint, *, timeout: float = TIMEOUT) -> None:
         """Ask the engine for its version. Raises ConnectionFailed if it does not answer."""
@@ -89,26 +132,18 @@ class Lab:
 
     # -- groups ------------------------------------------------------------------------------------------------
 
-    @functools.cached_property
-    def container(self) -> ContainerGroup:
-        """Operations on containers."""
-        from dockerlab.groups.container import ContainerGroup  # noqa: PLC0415  (a group is loaded when it is used)
+    def __getattr__(self, name: str) -> Any:
+        """Load a group when it is first used: `lab.container` and the others."""
+        if name not in GROUPS:
+            raise AttributeError(f"A Lab has no {name!r}. Its groups are {', '.join(GROUPS)}.")
+        module = importlib.import_module(f"dockerlab.groups.{name}")
+        made = getattr(module, f"{name.title()}Group")(self)
+        setattr(self, name, made)
+        return made
 
-        return ContainerGroup(self)
-
-    @functools.cached_property
-    def image(self) -> ImageGroup:
-        """Operations on images."""
-        from dockerlab.groups.image import ImageGroup  # noqa: PLC0415
-
-        return ImageGroup(self)
-
-    @functools.cached_property
-    def system(self) -> SystemGroup:
-        """Operations on the engine itself."""
-        from dockerlab.groups.system import SystemGroup  # noqa: PLC0415
-
-        return SystemGroup(self)
+    def __dir__(self) -> list[str]:
+        """Name the groups, too."""
+        return [*super().__dir__(), *GROUPS]
 
     # -- requests ----------------------------------------------------------------------------------------------
 
@@ -133,19 +168,60 @@ class Lab:
         _refuse_hijack(request)
         return self._open(request, timeout)
 
+    def gather(self, operation: str, asked: list[dict[str, Any]], *, timeout: float | None = None) -> list[Exchange]:
+        """Make one and the same operation's request several times at once, with other arguments each time.
+
+        For operations without a body. Gives the exchanges in the order of what was asked; raises as `call` does.
+        """
+        from dockerlab.gathering import gather  # noqa: PLC0415  (only who asks many at once)
+
+        requests = [self._request(operation, arguments) for arguments in asked]
+        for request in requests:
+            _refuse_endless(request)
+        found = []
+        with self._keeping_errors():
+            for exchange in gather(self._transport, requests, timeout):
+                self.wire.append(exchange)
+                found.append(exchange)
+        return found
+
+    def hijack(self, operation: str, /, *, timeout: float | None = None, **arguments: Any) -> Hijacked:
+        """Make the request of an operation whose connection then carries bytes both ways: attach, exec start.
+
+        Use what comes back in `with`. Raises as `call` does.
+        """
+        request = self._request(operation, arguments)
+        with self._keeping_errors():
+            if request.operation.answer == "websocket":
+                from dockerlab.websocket import websocket  # noqa: PLC0415  (only who asks for one)
+
+                taken: Hijacked = websocket(self._transport, request, timeout)
+            else:
+                from dockerlab.hijack import hijack  # noqa: PLC0415
+
+                taken = hijack(self._transport, request, timeout)
+        self.wire.append(taken.exchange)
+        return taken
+
     def _request(self, operation: str, arguments: dict[str, Any]) -> Request:
         return encode(row(operation), arguments, self.version, self._newest)
 
     def _open(self, request: Request, timeout: float | None) -> Answer:
-        try:
+        with self._keeping_errors():
             answer = self._transport.open(request, timeout)
+        self.wire.append(answer.exchange)
+        return answer
+
+    @contextlib.contextmanager
+    def _keeping_errors(self) -> Iterator[None]:
+        """Keep the exchange of an answer that is an error."""
+        try:
+            yield
         except DockerlabError as error:
             exchange = getattr(error, "exchange", None)
             if isinstance(exchange, Exchange):
                 self.wire.append(exchange)
             raise
-        self.wire.append(answer.exchange)
-        return answer
 
     @property
     def last(self) -> Exchange:
@@ -206,8 +282,8 @@ def _refuse_hijack(request: Request) -> None:
     """Refuse what a request and its answer can't do."""
     if request.operation.answer in ("hijack", "websocket"):
         raise ArgumentError(
-            f"{request.operation.id} turns its connection into a stream, which dockerlab can't hold yet. "
-            "The docker command can: docker attach, docker exec."
+            f"{request.operation.id} turns its connection into a stream: use its method, "
+            f'or lab.hijack("{request.operation.id}", …).'
         )
 
 

@@ -44,8 +44,8 @@ class Parameter:
 
     @property
     def argument(self) -> str:
-        """The Python keyword for it: `from_image`, `registry_auth`, `host_config`."""
-        return snake_case(self.name.removeprefix("X-"))
+        """The Python keyword for it: `from_image`, `registry_auth`, `host_config`; `timeout` is every call's own."""
+        return "timeout_" if self.name == "timeout" else snake_case(self.name.removeprefix("X-"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,8 @@ class Operation:
 
 
 def snake_case(name: str) -> str:
-    """`OpenStdin` -> `open_stdin`, `copyUIDGID` -> `copy_uidgid`, `one-shot` -> `one_shot`."""
+    """`OpenStdin` -> `open_stdin`, `copyUIDGID` -> `copy_uidgid`, `one-shot` -> `one_shot`, `IPv6` -> `ipv6`."""
+    name = name.replace("IPv", "Ipv").replace("IOps", "Iops")
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
     return name.replace("-", "_").replace("__", "_").lower()
 

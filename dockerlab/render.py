@@ -14,25 +14,56 @@ from urllib.parse import parse_qsl, urlsplit
 from dockerlab.command_lines import command_line
 from dockerlab.errors import printable
 from dockerlab.exchange import Exchange, without_secrets
-from dockerlab.operations import Parameter, snake_case
+from dockerlab.operations import OPERATIONS, Parameter, snake_case
 
-__all__ = ["HELPERS", "archive_name", "cli", "curl", "helper", "raw", "requests"]
+__all__ = ["HELPERS", "WITHOUT_METHOD", "archive_name", "cli", "curl", "helper", "raw", "requests"]
 
 #: A shown body has at most so many lines of so many characters; `lab.last.text` has all of it.
 LINES, WIDTH = 24, 120
 CUT = "… (cut: lab.last.text has all of it)"
 UNIX = "unix://"
 
-#: The operations that have a helper of their own; the others are `lab.call("OperationId", …)`.
-HELPERS = {
-    f"{group.title()}{verb}": f"{group}.{snake_case(verb)}"
-    for group, verbs in {
-        "container": "List Create Inspect Top Logs Export Start Stop Restart Kill Wait Delete",
-        "image": "List Inspect",
-        "system": "Ping Version Info",
-    }.items()
-    for verb in verbs.split()
+#: Operations whose method is not the rest of their name.
+NAMED = {
+    "BuildPrune": "image.build_prune",
+    "ContainerExec": "container.exec",
+    "GetPluginPrivileges": "plugin.privileges",
+    "PutContainerArchive": "container.put_archive",
 }
+#: The operations that have no method, each with its reason.
+WITHOUT_METHOD = {
+    "Session": 'carries gRPC of BuildKit over HTTP/2, of which nothing is a table; a stream: lab.hijack("Session")',
+}
+
+
+def _helpers() -> dict[str, str]:
+    """Give each operation's method: `ContainerArchiveInfo` is `container.archive_info`."""
+    groups = [
+        "Container",
+        "Image",
+        "Exec",
+        "Volume",
+        "Network",
+        "System",
+        "Distribution",
+        "Swarm",
+        "Node",
+        "Service",
+        "Task",
+        "Secret",
+        "Config",
+        "Plugin",
+    ]
+    found = {}
+    for name in OPERATIONS:
+        if name not in WITHOUT_METHOD:
+            group = next((group for group in groups if name.startswith(group)), "")
+            found[name] = NAMED.get(name) or f"{group.lower()}.{snake_case(name.removeprefix(group))}"
+    return found
+
+
+#: The method of each operation.
+HELPERS = _helpers()
 
 
 # -- raw -----------------------------------------------------------------------------------------------------

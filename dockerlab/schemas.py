@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 __all__ = ["FIELDS", "fault", "fields"]
@@ -28,24 +28,24 @@ def fault(kind: str, value: Any, path: str) -> str:
     """Tell what is wrong with a value of a type, in words; an empty text if nothing is. None is always right."""
     if value is None or kind == "any":
         return ""
-    if kind[0] == "[":
-        if not isinstance(value, (list, tuple)):
-            return f"`{path}` is a list, not {value!r}."
-        found = (fault(kind[1:-1], item, f"{path}[{number}]") for number, item in enumerate(value))
-        return next(filter(None, found), "")
     if kind in WANTED:
         return "" if _fits(kind, value) else f"`{path}` is {WANTED[kind]}, not {value!r}."
-    if not isinstance(value, Mapping):
-        return f"`{path}` is a dict, not {value!r}."
-    if kind[0] == "{":
-        found = (fault(kind[1:-1], item, f"{path}[{key!r}]") for key, item in value.items())
-        return next(filter(None, found), "")
-    known = fields(kind)
-    found = (
-        fault(known[key], item, f"{path}.{key}") if key in known else _unknown(key, known, path)
-        for key, item in value.items()
-    )
-    return next(filter(None, found), "")
+    wanted, word = ((list, tuple), "a list") if kind[0] == "[" else (Mapping, "a dict")
+    if not isinstance(value, wanted):
+        return f"`{path}` is {word}, not {value!r}."
+    return next(filter(None, _inner(kind, value, path)), "")
+
+
+def _inner(kind: str, value: Any, path: str) -> Iterator[str]:
+    """Tell what is wrong with what is in a list, a map or an object."""
+    if kind[0] == "[":
+        yield from (fault(kind[1:-1], item, f"{path}[{number}]") for number, item in enumerate(value))
+    elif kind[0] == "{":
+        yield from (fault(kind[1:-1], item, f"{path}[{key!r}]") for key, item in value.items())
+    else:
+        known = fields(kind)
+        for key, item in value.items():
+            yield fault(known[key], item, f"{path}.{key}") if key in known else _unknown(key, known, path)
 
 
 def _fits(kind: str, value: Any) -> bool:
@@ -156,8 +156,7 @@ FIELDS: dict[str, str] = {
         "VolumeOptions:Mount.VolumeOptions TmpfsOptions:Mount.TmpfsOptions ImageOptions:Mount.ImageOptions"
     ),
     "Mount.BindOptions": (
-        "Propagation:str NonRecursive:bool CreateMountpoint:bool ReadOnlyNonRecursive:bool "
-        "ReadOnlyForceRecursive:bool"
+        "Propagation:str NonRecursive:bool CreateMountpoint:bool ReadOnlyNonRecursive:bool ReadOnlyForceRecursive:bool"
     ),
     "Mount.ImageOptions": "Subpath:str",
     "Mount.TmpfsOptions": "SizeBytes:int Mode:int Options:[[str]]",
@@ -233,8 +232,7 @@ FIELDS: dict[str, str] = {
     "SwarmSpec.EncryptionConfig": "AutoLockManagers:bool",
     "SwarmSpec.Orchestration": "TaskHistoryRetentionLimit:int",
     "SwarmSpec.Raft": (
-        "SnapshotInterval:int KeepOldSnapshots:int LogEntriesForSlowFollowers:int ElectionTick:int "
-        "HeartbeatTick:int"
+        "SnapshotInterval:int KeepOldSnapshots:int LogEntriesForSlowFollowers:int ElectionTick:int HeartbeatTick:int"
     ),
     "SwarmSpec.TaskDefaults": "LogDriver:SwarmSpec.TaskDefaults.LogDriver",
     "SwarmSpec.TaskDefaults.LogDriver": "Name:str Options:{str}",
@@ -253,8 +251,7 @@ FIELDS: dict[str, str] = {
     "SwarmUpdate.EncryptionConfig": "AutoLockManagers:bool",
     "SwarmUpdate.Orchestration": "TaskHistoryRetentionLimit:int",
     "SwarmUpdate.Raft": (
-        "SnapshotInterval:int KeepOldSnapshots:int LogEntriesForSlowFollowers:int ElectionTick:int "
-        "HeartbeatTick:int"
+        "SnapshotInterval:int KeepOldSnapshots:int LogEntriesForSlowFollowers:int ElectionTick:int HeartbeatTick:int"
     ),
     "SwarmUpdate.TaskDefaults": "LogDriver:SwarmUpdate.TaskDefaults.LogDriver",
     "SwarmUpdate.TaskDefaults.LogDriver": "Name:str Options:{str}",
@@ -297,8 +294,7 @@ FIELDS: dict[str, str] = {
     "TaskSpec.LogDriver": "Name:str Options:{str}",
     "TaskSpec.NetworkAttachmentSpec": "ContainerID:str",
     "TaskSpec.Placement": (
-        "Constraints:[str] Preferences:[TaskSpec.Placement.Preferences.item] MaxReplicas:int "
-        "Platforms:[Platform]"
+        "Constraints:[str] Preferences:[TaskSpec.Placement.Preferences.item] MaxReplicas:int Platforms:[Platform]"
     ),
     "TaskSpec.Placement.Preferences.item": "Spread:TaskSpec.Placement.Preferences.item.Spread",
     "TaskSpec.Placement.Preferences.item.Spread": "SpreadDescriptor:str",

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from dockerlab.errors import StreamBroken
 
-__all__ = ["Line", "Member", "frames", "json_lines", "lines", "tar_members", "unframed"]
+__all__ = ["Line", "Member", "documents", "frames", "json_lines", "lines", "tar_members", "unframed"]
 
 HEADER = struct.Struct(">BxxxI")
 STREAMS = {0: "stdin", 1: "stdout", 2: "stderr", 3: "systemerr"}
@@ -170,6 +170,18 @@ def json_lines(chunks: Iterable[bytes]) -> Iterator[Any]:
             raise StreamBroken(f"The stream ended within a JSON document, after {text[:40]!r}.") from None
         yield document
         text = text[end:]
+
+
+def documents(body: bytes) -> list[Any]:
+    """Give all JSON documents of a body that is there as a whole: engines write one a line, which is read at once.
+
+    Raises StreamBroken as `json_lines` does.
+    """
+    try:
+        found = json.loads(b"[" + b",".join(body.split(b"\n")).rstrip(b",\r ") + b"]")
+    except (ValueError, RecursionError):
+        return list(json_lines([body]))
+    return list(found)
 
 
 class _Chunks(io.RawIOBase):

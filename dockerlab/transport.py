@@ -101,14 +101,14 @@ class Transport:
     def open(self, request: Request, timeout: float | None = None) -> Answer:
         """Send a request and read the headers of its answer. Raises EngineError for a status of 400 or more."""
         seconds = self.timeout if timeout is None else seconds_of(timeout)
-        exchange = self._begin(request)
+        exchange = self.begin(request)
         clock = time.perf_counter()
         try:
             response = self._pool.urlopen(
                 request.operation.method,
                 request.target,
                 body=request.body,
-                headers=self._headers(request),
+                headers=self.headers(request),
                 timeout=urllib3.Timeout(connect=min(seconds, CONNECT_SECONDS), read=seconds),
                 redirect=False,
                 assert_same_host=False,
@@ -130,19 +130,34 @@ class Transport:
             raise engine_error(exchange)
         return answer
 
-    def _begin(self, request: Request) -> Exchange:
+    def connection(self) -> Any:
+        """Give a connection of its own, like one of http.client, connected and not of the pool. Whoever asks closes it.
+
+        Raises ConnectionFailed.
+        """
+        made = self._pool._new_conn()  # the pool knows how its engine is reached
+        made.timeout = min(self.timeout, CONNECT_SECONDS)
+        try:
+            made.connect()
+        except (HTTPError, HTTPException, OSError) as error:
+            made.close()
+            raise failure(error, self.endpoint.url, self.timeout) from None
+        return made
+
+    def begin(self, request: Request) -> Exchange:
+        """Give the exchange of a request that is about to be sent."""
         return Exchange(
             operation=request.operation,
             arguments=request.arguments,
             method=request.operation.method,
             target=request.target,
-            request_headers=self._headers(request),
+            request_headers=self.headers(request),
             request_body=request.body if isinstance(request.body, bytes) else b"",
             docker_host=self.endpoint.url,
             started=datetime.now(UTC),
         )
 
-    def _headers(self, request: Request) -> dict[str, str]:
+    def headers(self, request: Request) -> dict[str, str]:
         """Give all headers that are sent, so that what is shown is what went over the wire."""
         headers = {"Host": self.endpoint.host_header, "User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         headers |= request.headers

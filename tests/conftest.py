@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import verified
 from hypothesis import settings
 from judge import Judge, listening
 from notebook_items import labelled
@@ -58,6 +59,7 @@ def lab(host: str) -> Iterator[Any]:
 
     with dockerlab.connect(host) as opened:
         yield opened
+        verified.note(opened.wire)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Exec", "Execs"]
 
 LAST_SECONDS = 2
+START_SECONDS = 10  #: so long a resize waits for a program that is being started, as Docker's does
 KEPT = 512  #: so many that have ended are remembered
 Record = dict[str, Any]
 
@@ -39,7 +40,7 @@ class Exec:
         self.code: int | None = None
         self.begun = False
         self.pid = 0
-        self.ended = asyncio.Event()
+        self.started, self.ended = asyncio.Event(), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.tell("exec_create")
 
@@ -75,7 +76,17 @@ class Exec:
             self._finish(error.code)
             raise
         self.pid = self.running.pid
+        self.started.set()
         self._task = asyncio.create_task(self._watch(self.running))
+        return self.running
+
+    async def must_run(self) -> Running:
+        """Give what runs; wait for it if it is just being started. Raises Conflict."""
+        if self.begun:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.started.wait(), START_SECONDS)
+        if self.running is None:
+            raise Conflict(f"exec {self.id} is not running")
         return self.running
 
     async def _watch(self, running: Running) -> None:
@@ -85,6 +96,7 @@ class Exec:
         self.running, self.code = None, code
         shutil.rmtree(self.container.directory / "execs" / self.id, ignore_errors=True)
         self.tell("exec_die", exitCode=str(code))
+        self.started.set()
         self.ended.set()
 
     async def attend(self, client: Duplex, frames: bool, size: list[int]) -> None:

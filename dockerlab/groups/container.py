@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.groups import logs as reading
-from dockerlab.groups.base import Group
-from dockerlab.groups.export import progress_bar, save
-from dockerlab.streams import tar_members
+from dockerlab.groups.base import as_lists
+from dockerlab.groups.container_files import ContainerFiles
+from dockerlab.groups.container_talk import ContainerTalk
 from dockerlab.tables import container as tables
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
-
     import pandas as pd
-
-    Moment = datetime | timedelta | float | str
 
 __all__ = ["ContainerGroup"]
 
 Texts = list[str]
 
 
-def _lists(asked: dict[str, Any]) -> dict[str, Any]:
-    """Write as lists what the API wants as lists: one word as a command, an environment given as a dict."""
-    for words in ("cmd", "entrypoint"):
-        if isinstance(asked[words], str):
-            asked[words] = [asked[words]]
-    if isinstance(asked["env"], dict):
-        asked["env"] = [key if value is None else f"{key}={value}" for key, value in asked["env"].items()]
-    return asked
-
-
-class ContainerGroup(Group):
+class ContainerGroup(ContainerTalk, ContainerFiles):
     """Operations on containers. A container is named by its name, its id, or the beginning of its id.
 
     Every method takes `timeout`, in seconds, in place of the Lab's: how long to wait for the engine's next bytes.
@@ -109,101 +92,22 @@ class ContainerGroup(Group):
         ServerError (500). Source: Engine API, Container, ContainerCreate.
         """
         asked = {key: value for key, value in locals().items() if key != "self"}
-        return self._object("ContainerCreate", **_lists(asked))
+        return self._object("ContainerCreate", **as_lists(asked))
 
-    def inspect(self, id: str, *, size: bool | None = None, timeout: float | None = None) -> pd.DataFrame:
+    def inspect(self, id: str | Texts, *, size: bool | None = None, timeout: float | None = None) -> pd.DataFrame:
         """GET /containers/{id}/json.
 
         Returns a long table: `field` (string, dotted path, the engine's order) and `value` (object, as in the
         JSON). With size=True also `SizeRw` and `SizeRootFs`, in bytes.
+        A list of names gives one wide table, a row for each, asked for all at once: see dockerlab.tables.inspection.
         Raises NotFound (404), ServerError (500). Source: Engine API, Container, ContainerInspect.
         """
-        return self._object("ContainerInspect", timeout=timeout, id=id, size=size)
+        if isinstance(id, str):
+            return self._object("ContainerInspect", timeout=timeout, id=id, size=size)
+        from dockerlab.tables.inspection import container_inspections  # noqa: PLC0415
 
-    def top(self, id: str, *, ps_args: str | None = None, timeout: float | None = None) -> pd.DataFrame:
-        """GET /containers/{id}/top.
-
-        Returns one row a process and a column for each title of ps, in small letters: `uid`, `pid`, `ppid`, `c`,
-        `stime`, `tty`, `time`, `cmd` without arguments. Numbers such as `pid` are Int64, the others string;
-        `vsz_kib`, `rss_kib`, `cpu_percent`, `memory_percent` carry their units.
-
-        `ps_args` goes to ps on the engine's machine: "aux", "-o pid,comm".
-        Raises NotFound (404), Conflict (409) if it doesn't run, ServerError (500) for bad ps_args.
-        Source: Engine API, Container, ContainerTop.
-        """
-        return tables.process_table(self._lab.call("ContainerTop", timeout=timeout, id=id, ps_args=ps_args).json())
-
-    def logs(
-        self,
-        id: str,
-        *,
-        follow: bool | None = None,
-        stdout: bool = True,
-        stderr: bool = True,
-        since: Moment | None = None,
-        until: Moment | None = None,
-        timestamps: bool | None = None,
-        tail: int | str | None = None,
-        tty: bool | None = None,
-        text: bool = True,
-        limit: float | None = None,
-        timeout: float | None = None,
-    ) -> pd.DataFrame | reading.Follow:
-        """GET /containers/{id}/logs.
-
-        Returns one row a line, in the engine's order: `time` (datetime, UTC, with timestamps=True), `stream`
-        (string: stdout or stderr), `message` (string; bytes that aren't UTF-8 as \\xff; bytes with text=False).
-        With follow=True an iterator of lines that ends with the container: close it, or use it in `with`;
-        `limit` ends it after so many seconds; without `timeout` it may be silent for ever.
-
-        `since` and `until` are datetimes, timedeltas (so long ago) or seconds since 1970; `tail` counts lines.
-        Whether the log has frames follows from the container's TTY flag: without `tty` a second request, inspect,
-        asks for it first.
-        Raises BadRequest (400) without a stream, NotFound (404), ServerError (500), StreamBroken.
-        Source: Engine API, Container, ContainerLogs.
-        """
-        if tty is None:
-            tty = bool(self._lab.call("ContainerInspect", timeout=timeout, id=id).json()["Config"]["Tty"])
-        answer = self._lab.open(
-            "ContainerLogs",
-            timeout=timeout,
-            id=id,
-            follow=follow,
-            stdout=stdout,
-            stderr=stderr,
-            since=since,
-            until=until,
-            timestamps=timestamps,
-            tail=tail,
-        )
-        if follow:
-            return reading.Follow(answer, tty=tty, timestamps=bool(timestamps), limit=limit, timeout=timeout)
-        with answer:
-            found = reading.read(answer, tty=tty, timestamps=bool(timestamps))
-            return tables.log_table(found, timestamps=bool(timestamps), text=text)
-
-    def export(
-        self,
-        id: str,
-        to: str | os.PathLike[str] | None = None,
-        *,
-        progress: bool | Callable[[int], Any] | None = None,
-        timeout: float | None = None,
-    ) -> pd.DataFrame:
-        """GET /containers/{id}/export.
-
-        Without `to` returns one row a file, read from the tar while it comes, never unpacked: `path`, `kind`,
-        `mode` (octal), `owner`, `group` (string), `uid`, `gid`, `size_bytes` (Int64), `mtime` (datetime, UTC),
-        `target` (string, of links). With `to` the tar goes into that file, which gets its name when it is whole,
-        and one row comes back: `path`, `size_bytes`. `progress` is called with the bytes so far; True shows a bar.
-        Raises NotFound (404), ServerError (500), StreamBroken, ArgumentError for a file that can't be written.
-        Source: Engine API, Container, ContainerExport.
-        """
-        answer = self._lab.open("ContainerExport", timeout=timeout, id=id)
-        if to is not None:
-            return save(answer, to, progress_bar(progress, f"export of {id}"))
-        with answer:
-            return tables.member_table(tar_members(answer.chunks(1 << 18)))
+        found = self._lab.gather("ContainerInspect", [{"id": one, "size": size} for one in id], timeout=timeout)
+        return container_inspections([exchange.json() for exchange in found])
 
     def start(self, id: str, *, detach_keys: str | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /containers/{id}/start.
@@ -255,6 +159,45 @@ class ContainerGroup(Group):
         """
         return self._object("ContainerWait", timeout=timeout, id=id, condition=condition)
 
+    def rename(self, id: str, name: str, *, timeout: float | None = None) -> pd.DataFrame:
+        """POST /containers/{id}/rename.
+
+        One row: `operation`, `object`, `status`, `changed`. Raises BadRequest (400) for a name that can't be one,
+        NotFound (404), Conflict (409) if it is in use, ServerError (500).
+        Source: Engine API, Container, ContainerRename.
+        """
+        return self._done("ContainerRename", timeout=timeout, id=id, name=name)
+
+    def update(self, id: str, *, timeout: float | None = None, **fields: Any) -> pd.DataFrame:
+        """POST /containers/{id}/update.
+
+        Changes limits and the restart policy while it runs: `memory`, `memory_swap`, `memory_reservation` (bytes),
+        `nano_cpus` (billionths of a processor), `cpu_shares`, `cpu_quota`, `cpu_period` (microseconds),
+        `cpuset_cpus`, `pids_limit`, `blkio_weight`, `restart_policy` {"Name": "on-failure"} and the other fields of
+        the API's Resources, in snake_case. Returns a long table: `field` and `value` of `Warnings`.
+        Raises BadRequest (400), NotFound (404), Conflict (409) for a limit that it can't set, ServerError (500).
+        Source: Engine API, Container, ContainerUpdate.
+        """
+        return self._object("ContainerUpdate", timeout=timeout, id=id, **fields)
+
+    def pause(self, id: str, *, timeout: float | None = None) -> pd.DataFrame:
+        """POST /containers/{id}/pause.
+
+        Lets all its processes stand still. One row: `operation`, `object`, `status`, `changed`.
+        Raises NotFound (404), Conflict (409) if it doesn't run or is paused, ServerError (500).
+        Source: Engine API, Container, ContainerPause.
+        """
+        return self._done("ContainerPause", timeout=timeout, id=id)
+
+    def unpause(self, id: str, *, timeout: float | None = None) -> pd.DataFrame:
+        """POST /containers/{id}/unpause.
+
+        Lets its processes go on. One row: `operation`, `object`, `status`, `changed`.
+        Raises NotFound (404), Conflict (409) if it isn't paused, ServerError (500).
+        Source: Engine API, Container, ContainerUnpause.
+        """
+        return self._done("ContainerUnpause", timeout=timeout, id=id)
+
     def delete(
         self,
         id: str,
@@ -271,6 +214,15 @@ class ContainerGroup(Group):
         ServerError (500). Source: Engine API, Container, ContainerDelete.
         """
         return self._done("ContainerDelete", timeout=timeout, id=id, v=v, force=force, link=link)
+
+    def prune(self, *, filters: dict[str, Any] | None = None, timeout: float | None = None) -> pd.DataFrame:
+        """POST /containers/prune.
+
+        Takes away containers that don't run. Returns a long table: `field` and `value` of `ContainersDeleted` and
+        `SpaceReclaimed` (bytes). `filters` are label, label!, until: prune nothing that others have made.
+        Raises BadRequest (400), ServerError (500). Source: Engine API, Container, ContainerPrune.
+        """
+        return self._object("ContainerPrune", timeout=timeout, filters=filters)
 
     def _patience(self, t: int | None, timeout: float | None) -> float | None:
         """A stop may take as long as it was allowed to: wait longer than that for the answer."""

@@ -1,4 +1,4 @@
-"""How `lab.container.export` writes a tar into a file: all of it, or nothing under that name."""
+"""How a tar is written into a file, all of it or nothing under that name, or read as a table of what is in it."""
 
 from __future__ import annotations
 
@@ -9,19 +9,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from dockerlab.errors import ArgumentError, StreamBroken
+from dockerlab.streams import tar_members
 from dockerlab.tables.build import array_table
-from dockerlab.tables.container import SAVED
+from dockerlab.tables.container import SAVED, member_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from dockerlab.transport import Answer
 
-__all__ = ["progress_bar", "save"]
+__all__ = ["progress_bar", "save", "tar_answer"]
 
 CHUNK = 1 << 18
 #: A tar is written in blocks, and ends with two of zeros.
 BLOCK, END = 512, bytes(1024)
+
+
+def tar_answer(
+    answer: Answer, to: str | os.PathLike[str] | None, progress: bool | Callable[[int], Any] | None, title: str
+) -> pd.DataFrame:
+    """Write an answer that is a tar into a file, or without one make a table of what is in it."""
+    if to is not None:
+        return save(answer, to, progress_bar(progress, title))
+    with answer:
+        return member_table(tar_members(answer.chunks(CHUNK)))
 
 
 def save(answer: Answer, to: str | os.PathLike[str], progress: Callable[[int], Any] | None) -> pd.DataFrame:

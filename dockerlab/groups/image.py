@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.groups.base import Group
-from dockerlab.tables.image import image_list
+from dockerlab.groups.export import tar_answer
+from dockerlab.groups.image_making import ImageMaking
+from dockerlab.tables.image import ATTESTATIONS, DELETED, HISTORY, LIST, SEARCH
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["ImageGroup"]
 
+Texts = list[str]
+Platforms = list[dict[str, str]]
 
-class ImageGroup(Group):
+
+class ImageGroup(ImageMaking):
     """Operations on images. An image is named by a name with or without tag, a digest, or its id.
 
     Every method takes `timeout`, in seconds, in place of the Lab's: how long to wait for the engine's next bytes.
@@ -27,6 +33,7 @@ class ImageGroup(Group):
         shared_size: bool | None = None,
         digests: bool | None = None,
         manifests: bool | None = None,
+        identity: bool | None = None,
         timeout: float | None = None,
     ) -> pd.DataFrame:
         """GET /images/json.
@@ -36,23 +43,15 @@ class ImageGroup(Group):
         `id` (string).
 
         `all` adds intermediate images; `filters` are before, dangling, label, reference, since, until;
-        `shared_size` needs API 1.42, `manifests` 1.47.
+        `shared_size` needs API 1.42, `manifests` 1.47, `identity` 1.54.
         Raises ServerError (500). Source: Engine API, Image, ImageList.
         """
-        asked = self._lab.call(
-            "ImageList",
-            timeout=timeout,
-            all=all,
-            filters=filters,
-            shared_size=shared_size,
-            digests=digests,
-            manifests=manifests,
-        )
-        return image_list(asked.json())
+        asked = {key: value for key, value in locals().items() if key != "self"}
+        return self._array(LIST, "ImageList", **asked)
 
     def inspect(
         self,
-        name: str,
+        name: str | Texts,
         *,
         manifests: bool | None = None,
         platform: dict[str, str] | str | None = None,
@@ -61,7 +60,134 @@ class ImageGroup(Group):
         """GET /images/{name}/json.
 
         Returns a long table: `field` (string, dotted path) and `value` (object, as in the JSON); `Size` is in bytes.
+        A list of names gives one wide table, a row for each, asked for all at once: see dockerlab.tables.inspection.
         `manifests` needs API 1.48, `platform` (an OCI platform) 1.49.
         Raises NotFound (404), ServerError (500). Source: Engine API, Image, ImageInspect.
         """
-        return self._object("ImageInspect", timeout=timeout, name=name, manifests=manifests, platform=platform)
+        if isinstance(name, str):
+            return self._object("ImageInspect", timeout=timeout, name=name, manifests=manifests, platform=platform)
+        from dockerlab.tables.inspection import image_inspections  # noqa: PLC0415
+
+        asked = [{"name": one, "manifests": manifests, "platform": platform} for one in name]
+        found = self._lab.gather("ImageInspect", asked, timeout=timeout)
+        return image_inspections([exchange.json() for exchange in found])
+
+    def history(
+        self, name: str, *, platform: dict[str, str] | str | None = None, timeout: float | None = None
+    ) -> pd.DataFrame:
+        """GET /images/{name}/history.
+
+        Returns one row a step that made it, the newest first: `created` (datetime, UTC), `created_by` (string),
+        `size_bytes` (Int64), `comment`, `tags`, `id` (string; <missing> for what isn't an image here).
+        `platform` needs API 1.48. Raises NotFound (404), ServerError (500). Source: Engine API, Image, ImageHistory.
+        """
+        return self._array(HISTORY, "ImageHistory", timeout=timeout, name=name, platform=platform)
+
+    def attestations(
+        self,
+        name: str,
+        *,
+        platform: Texts | str | None = None,
+        type: Texts | str | None = None,
+        statement: bool | None = None,
+        timeout: float | None = None,
+    ) -> pd.DataFrame:
+        """GET /images/{name}/attestations.
+
+        Returns one row a statement about how it was made: `digest`, `media_type` (string), `size_bytes` (Int64),
+        `predicate_type` (string), `statement` (object, with statement=True). Needs API 1.55.
+        Raises BadRequest (400), NotFound (404), ServerError (500; 501 where the engine keeps none).
+        Source: Engine API, Image, ImageAttestations.
+        """
+        asked = {key: value for key, value in locals().items() if key != "self"}
+        return self._array(ATTESTATIONS, "ImageAttestations", **asked)
+
+    def search(
+        self,
+        term: str,
+        *,
+        limit: int | None = None,
+        filters: dict[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> pd.DataFrame:
+        """GET /images/search.
+
+        Asks the registry, Docker Hub if `term` names no other. Returns one row an image: `name`, `description`
+        (string), `stars` (Int64), `official`, `automated` (boolean). `filters` are is-official, stars.
+        Raises BadRequest (400), ServerError (500), as when the registry isn't reached.
+        Source: Engine API, Image, ImageSearch.
+        """
+        return self._array(SEARCH, "ImageSearch", timeout=timeout, term=term, limit=limit, filters=filters)
+
+    def tag(self, name: str, repo: str, *, tag: str | None = None, timeout: float | None = None) -> pd.DataFrame:
+        """POST /images/{name}/tag.
+
+        Gives an image one more name; another image that had it loses it. One row: `operation`, `object`, `status`,
+        `changed`. Raises BadRequest (400) for a name that can't be one, NotFound (404), Conflict (409),
+        ServerError (500). Source: Engine API, Image, ImageTag.
+        """
+        return self._done("ImageTag", timeout=timeout, name=name, repo=repo, tag=tag)
+
+    def delete(
+        self,
+        name: str,
+        *,
+        force: bool | None = None,
+        noprune: bool | None = None,
+        platforms: Platforms | str | None = None,
+        timeout: float | None = None,
+    ) -> pd.DataFrame:
+        """DELETE /images/{name}.
+
+        Takes a name away, and with the last one the image. Returns one row a name or layer that is gone: `untagged`,
+        `deleted` (string). `noprune` keeps its parents; `platforms` needs API 1.50.
+        Raises NotFound (404), Conflict (409) if a container uses it, ServerError (500).
+        Source: Engine API, Image, ImageDelete.
+        """
+        asked = {key: value for key, value in locals().items() if key != "self"}
+        return self._array(DELETED, "ImageDelete", **asked)
+
+    def prune(self, *, filters: dict[str, Any] | None = None, timeout: float | None = None) -> pd.DataFrame:
+        """POST /images/prune.
+
+        Takes away images without a name, or with {"dangling": ["false"]} all that no container uses. Returns a long
+        table: `field` and `value` of `ImagesDeleted` and `SpaceReclaimed` (bytes). `filters` are dangling, label,
+        label!, until: prune nothing that others have made.
+        Raises BadRequest (400), ServerError (500). Source: Engine API, Image, ImagePrune.
+        """
+        return self._object("ImagePrune", timeout=timeout, filters=filters)
+
+    def get(
+        self,
+        name: str,
+        to: str | os.PathLike[str] | None = None,
+        *,
+        platform: dict[str, str] | str | None = None,
+        progress: bool | Callable[[int], Any] | None = None,
+        timeout: float | None = None,
+    ) -> pd.DataFrame:
+        """GET /images/{name}/get.
+
+        An image as a tar, which load takes back. Without `to` returns one row a file in it, as container.export does;
+        with `to` the tar goes into that file, and one row comes back: `path`, `size_bytes`. `platform` needs API 1.48.
+        Raises NotFound (404), ServerError (500), StreamBroken. Source: Engine API, Image, ImageGet.
+        """
+        answer = self._lab.open("ImageGet", timeout=timeout, name=name, platform=platform)
+        return tar_answer(answer, to, progress, f"tar of {name}")
+
+    def get_all(
+        self,
+        names: Texts,
+        to: str | os.PathLike[str] | None = None,
+        *,
+        platform: dict[str, str] | str | None = None,
+        progress: bool | Callable[[int], Any] | None = None,
+        timeout: float | None = None,
+    ) -> pd.DataFrame:
+        """GET /images/get.
+
+        Several images as one tar; as get. Raises NotFound (404), ServerError (500), StreamBroken.
+        Source: Engine API, Image, ImageGetAll.
+        """
+        answer = self._lab.open("ImageGetAll", timeout=timeout, names=names, platform=platform)
+        return tar_answer(answer, to, progress, f"tar of {', '.join(names)}")

@@ -1,18 +1,41 @@
-"""How `lab.container.logs` reads: to the end, or following."""
+"""How `logs` reads: to the end, or following."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from dockerlab.errors import EngineTimeout
+from dockerlab.groups.following import Following
 from dockerlab.streams import Line, frames, lines, unframed
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from dockerlab.lab import Lab
     from dockerlab.transport import Answer
 
-__all__ = ["Follow", "read"]
+__all__ = ["Follow", "read", "read_log"]
+
+
+def read_log(
+    lab: Lab,
+    operation: str,
+    asked: dict[str, Any],
+    *,
+    tty: bool,
+    text: bool,
+    limit: float | None,
+    timeout: float | None,
+) -> pd.DataFrame | Follow:
+    """Ask for a log, of a container, a service or a task: its table, or with `follow` an iterator of its lines."""
+    from dockerlab.tables.container import log_table  # noqa: PLC0415  (pandas: only who asks for a table)
+
+    answer = lab.open(operation, timeout=timeout, **asked)
+    timestamps = bool(asked.get("timestamps"))
+    if asked.get("follow"):
+        return Follow(answer, tty=tty, timestamps=timestamps, limit=limit, timeout=timeout)
+    with answer:
+        return log_table(read(answer, tty=tty, timestamps=timestamps), timestamps=timestamps, text=text)
 
 
 def read(answer: Answer, *, tty: bool, timestamps: bool) -> Iterator[Line]:
@@ -24,78 +47,30 @@ def _read(chunks: Iterable[bytes], *, tty: bool, timestamps: bool) -> Iterator[L
     return lines(unframed(chunks) if tty else frames(chunks), timestamps=timestamps, tty=tty)
 
 
-class _LimitReached(Exception):
-    """The time that the user gave is over."""
+class Follow(Following[Line]):
+    """The lines of a log, as they are written.
 
-
-class Follow:
-    """The lines of a log, as they are written. Iterate over it; close it, or use it in `with`.
-
-    Each is a `Line`: `time` (text), `stream`, `data` (bytes), `message` (text). It ends with the container, when it
-    is closed, or after `limit` seconds. Silence of `timeout` seconds raises EngineTimeout; without a timeout it may
-    be silent for ever.
+    Each is a `Line`: `time` (text), `stream`, `data` (bytes), `message` (text). It ends with the container, too.
     """
 
     def __init__(
         self, answer: Answer, *, tty: bool, timestamps: bool, limit: float | None = None, timeout: float | None = None
     ) -> None:
         """Follow an answer whose headers were read."""
-        self._answer = answer
-        self._timeout = timeout
-        self._end = None if limit is None else time.monotonic() + limit
-        self._lines = _read(self._chunks(), tty=tty, timestamps=timestamps)
-
-    def __enter__(self) -> Follow:
-        """Give itself."""
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Close it."""
-        self.close()
-
-    def __del__(self) -> None:
-        """Close it when nobody holds it any more."""
-        self.close()
+        self._timestamps = timestamps
+        super().__init__(
+            answer,
+            lambda chunks: _read(chunks, tty=tty, timestamps=timestamps),
+            limit=limit,
+            timeout=timeout,
+            table=self._log_table,
+        )
 
     def __repr__(self) -> str:
         """Give one line."""
-        return f"<Follow the log of {self._answer.exchange.arguments.get('id')}>"
+        return f"<Follow the log of {self._source.exchange.arguments.get('id')}>"
 
-    def __iter__(self) -> Iterator[Line]:
-        """Give itself."""
-        return self
+    def _log_table(self, found: list[Line]) -> pd.DataFrame:
+        from dockerlab.tables.container import log_table  # noqa: PLC0415  (pandas: only who asks for a table)
 
-    def __next__(self) -> Line:
-        """Wait for the next line."""
-        try:
-            return next(self._lines)
-        except _LimitReached:
-            self.close()
-            raise StopIteration from None
-        except BaseException:
-            self.close()
-            raise
-
-    def _chunks(self) -> Iterator[bytes]:
-        """Read, and wait no longer than the limit leaves time."""
-        chunks = self._answer.chunks()
-        while True:
-            left = None if self._end is None else self._end - time.monotonic()
-            if left is not None and left <= 0:
-                raise _LimitReached
-            waits = [seconds for seconds in (left, self._timeout) if seconds is not None]
-            self._answer.patience(min(waits, default=None))
-            try:
-                chunk = next(chunks, None)
-            except EngineTimeout:
-                if left is None or time.monotonic() < (self._end or 0):
-                    raise
-                raise _LimitReached from None
-            if chunk is None:
-                return
-            yield chunk
-
-    def close(self) -> None:
-        """Stop following. May be called more than once."""
-        self._lines = iter(())
-        self._answer.close()
+        return log_table(found, timestamps=self._timestamps)

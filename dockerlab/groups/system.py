@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dockerlab.groups.base import Group
-from dockerlab.tables.system import ping_table
+from dockerlab.streams import documents
+from dockerlab.tables.build import done_table, object_table
+from dockerlab.tables.system import data_usage_table, ping_table
 
 if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
     import pandas as pd
+
+    from dockerlab.groups.following import Following
+
+    Moment = datetime | timedelta | float | str
 
 __all__ = ["SystemGroup"]
 
@@ -43,3 +51,71 @@ class SystemGroup(Group):
         bytes. Raises ServerError (500). Source: Engine API, System, SystemInfo.
         """
         return self._object("SystemInfo", timeout=timeout)
+
+    def ping_head(self, *, timeout: float | None = None) -> pd.DataFrame:
+        """HEAD /_ping.
+
+        As ping, without a body: `answer` is empty. Raises ServerError (500) if the engine is not well.
+        Source: Engine API, System, SystemPingHead.
+        """
+        return ping_table(self._lab.call("SystemPingHead", timeout=timeout))
+
+    def auth(
+        self,
+        username: str,
+        password: str,
+        *,
+        email: str | None = None,
+        serveraddress: str | None = None,
+        timeout: float | None = None,
+    ) -> pd.DataFrame:
+        """POST /auth.
+
+        Asks a registry whether it knows this user, and keeps nothing. Returns a long table: `field` and `value` of
+        `Status` and `IdentityToken`. `serveraddress` is the registry, Docker Hub without one.
+        Raises NotAllowed (401) if it doesn't, ServerError (500), as when the registry isn't reached.
+        Source: Engine API, System, SystemAuth.
+        """
+        asked = {key: value for key, value in locals().items() if key != "self"}
+        exchange = self._lab.call("SystemAuth", **asked)
+        return object_table(exchange.json()) if exchange.body.strip() else done_table(exchange)
+
+    def data_usage(
+        self,
+        *,
+        type: list[str] | str | None = None,
+        verbose: bool | None = None,
+        timeout: float | None = None,
+    ) -> pd.DataFrame:
+        """GET /system/df.
+
+        Returns one row an image, container, volume or step in the build cache: `kind`, `name` (string), `size_bytes`,
+        `shared_size_bytes`, `containers` (Int64), `in_use` (boolean), `created`, `last_used` (datetime, UTC), `id`
+        (string). `type` are image, container, volume, build-cache, from API 1.42 on; `verbose` needs 1.52.
+        Raises BadRequest (400), ServerError (500). Source: Engine API, System, SystemDataUsage.
+        """
+        return data_usage_table(self._asked("SystemDataUsage", timeout=timeout, type=type, verbose=verbose))
+
+    def events(
+        self,
+        *,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        filters: dict[str, Any] | None = None,
+        limit: float | None = None,
+        timeout: float | None = None,
+    ) -> pd.DataFrame | Following[dict[str, Any]]:
+        """GET /events.
+
+        With `until` returns one row an event; see dockerlab.tables.events for its columns. Without it an iterator of
+        events, each a dict as in the JSON, which goes on until it is closed, or for `limit` seconds; its `table(n)`
+        makes a DataFrame. `since` and `until` are datetimes, timedeltas (so long ago) or seconds since 1970.
+        `filters` are config, container, daemon, event, image, label, network, node, plugin, scope, secret, service,
+        type, volume. Raises BadRequest (400), ServerError (500). Source: Engine API, System, SystemEvents.
+        """
+        from dockerlab.tables.events import event_table  # noqa: PLC0415
+
+        asked: dict[str, Any] = {"since": since, "until": until, "filters": filters}
+        if until is not None:
+            return event_table(documents(self._lab.call("SystemEvents", timeout=timeout, **asked).body))
+        return self._documents("SystemEvents", event_table, limit=limit, timeout=timeout, **asked)

@@ -17,7 +17,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from dockerlab.exchange import Exchange
 
-__all__ = ["TEXT", "TIME", "Column", "array_table", "done_table", "frame", "moments", "object_table"]
+__all__ = ["TEXT", "TIME", "Column", "array_table", "counted", "done_table", "frame", "moments", "object_table"]
 
 TEXT, WHOLE, FRACTION, YES_NO, TIME, PLAIN = "text", "Int64", "Float64", "boolean", "time", "object"
 NOT_MODIFIED = 304
@@ -44,6 +44,11 @@ class Column:
             if value is None:
                 return pd.NA if self.dtype == PLAIN else None
         return self.convert(value) if self.convert else value
+
+
+def counted(number: int) -> int | None:
+    """Engines say -1 for a number that they have not counted."""
+    return None if number < 0 else number
 
 
 def array_table(columns: Sequence[Column], records: Iterable[dict[str, Any]] | None) -> pd.DataFrame:

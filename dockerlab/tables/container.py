@@ -12,7 +12,8 @@ import pandas as pd
 from dockerlab.streams import Member
 from dockerlab.tables.build import FRACTION, PLAIN, TEXT, TIME, WHOLE, Column, array_table, frame, moments
 
-__all__ = ["LIST", "LOGS", "MEMBERS", "container_list", "log_table", "member_table", "process_table"]
+__all__ = ["CHANGES", "LIST", "LOGS", "MEMBERS", "PATH", "SAVED"]
+__all__ += ["container_list", "log_table", "member_table", "path_table", "process_table"]
 
 
 def _first(names: list[str]) -> str | None:
@@ -78,6 +79,26 @@ MEMBERS = (
     Column("target", "target", TEXT, "what a link points to"),
 )
 
+#: What the numbers of ContainerChanges mean.
+KINDS = {0: "modified", 1: "added", 2: "deleted"}
+
+CHANGES = (
+    Column("kind", "Kind", TEXT, "modified, added or deleted", convert=KINDS.get),
+    Column("path", "Path", TEXT, "the file or directory"),
+)
+
+PATH = (
+    Column("name", "name", TEXT, "its name, without the directories before it"),
+    Column("kind", "kind", TEXT, "file, directory, symlink, device, fifo, socket"),
+    Column("mode", "mode", TEXT, "permissions, octal: 0755"),
+    Column("size_bytes", "size", WHOLE, "its size; of a directory what its own entry takes", "bytes"),
+    Column("mtime", "mtime", TIME, "time of the last change", "UTC"),
+    Column("target", "linkTarget", TEXT, "what a link points to", convert=lambda target: target or None),
+)
+#: How Go writes what a file is: the highest bits of its mode.
+GO_KINDS = {1 << 31: "directory", 1 << 27: "symlink", 1 << 26: "device", 1 << 25: "fifo", 1 << 24: "socket"}
+GO_SETUID, GO_SETGID, GO_STICKY = 1 << 23, 1 << 22, 1 << 20
+
 #: So many lines of a log are read at once.
 BLOCK = 65536
 
@@ -96,6 +117,16 @@ RENAMED = {"%cpu": "cpu_percent", "%mem": "memory_percent", "vsz": "vsz_kib", "r
 def container_list(records: list[dict[str, Any]] | None) -> pd.DataFrame:
     """Make the table of ContainerList."""
     return array_table(LIST, records)
+
+
+def path_table(document: dict[str, Any]) -> pd.DataFrame:
+    """Make the table of ContainerArchiveInfo, whose answer is in a header; the mode is written as Go has it."""
+    bits = int(document.get("mode") or 0)
+    kind = next((name for bit, name in GO_KINDS.items() if bits & bit), "file")
+    mode = bits & 0o777
+    for bit, plain in ((GO_SETUID, 0o4000), (GO_SETGID, 0o2000), (GO_STICKY, 0o1000)):
+        mode |= plain if bits & bit else 0
+    return array_table(PATH, [{**document, "kind": kind, "mode": f"{mode:04o}"}])
 
 
 def process_table(document: dict[str, Any]) -> pd.DataFrame:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dockerlab.tables.build import TEXT, WHOLE, Column, array_table
+from dockerlab.tables.build import TEXT, TIME, WHOLE, YES_NO, Column, array_table, counted
 
 if TYPE_CHECKING:
     from dockerlab.exchange import Exchange
 
-__all__ = ["PING", "ping_table"]
+__all__ = ["DATA_USAGE", "PING", "data_usage_table", "ping_table"]
 
 PING = (
     Column("answer", "answer", TEXT, "OK"),
@@ -28,3 +28,81 @@ def ping_table(exchange: Exchange) -> pd.DataFrame:
     """Make the table of SystemPing: one row out of a body of two letters, and headers."""
     record = {column.key: exchange.header(column.key) or None for column in PING[2:]}
     return array_table(PING, [{"answer": exchange.text, "status": exchange.status, **record}])
+
+
+DATA_USAGE = (
+    Column("kind", "kind", TEXT, "image, container, volume or build cache"),
+    Column("name", "name", TEXT, "an image's or container's names, a volume's name, what a cached step did"),
+    Column("size_bytes", "size", WHOLE, "an image whole, what a container wrote, a volume", "bytes", counted),
+    Column("shared_size_bytes", "shared", WHOLE, "of an image: its part that others have, too", "bytes", counted),
+    Column("containers", "containers", WHOLE, "containers that use it; <NA> if not counted", convert=counted),
+    Column("in_use", "in_use", YES_NO, "something uses it: a prune would let it be"),
+    Column("created", "created", TIME, "when it was made", "UTC"),
+    Column("last_used", "last_used", TIME, "when it was last used; of the build cache only", "UTC"),
+    Column("id", "id", TEXT, "its id; a volume has none"),
+)
+#: Each kind: its list in the answer until API 1.51, and the object whose `Items` it is from 1.52 on.
+USED = {
+    "image": ("Images", "ImageUsage"),
+    "container": ("Containers", "ContainerUsage"),
+    "volume": ("Volumes", "VolumeUsage"),
+    "build cache": ("BuildCache", "BuildCacheUsage"),
+}
+
+
+def data_usage_table(document: dict[str, Any]) -> pd.DataFrame:
+    """Make the table of SystemDataUsage: a row for each image, container, volume and step in the build cache."""
+    rows: list[dict[str, Any]] = []
+    for kind, (older, newer) in USED.items():
+        records = document.get(older) or (document.get(newer) or {}).get("Items") or []
+        rows += [{"kind": kind, **_USED[kind](record)} for record in records]
+    return array_table(DATA_USAGE, rows)
+
+
+def _image(one: dict[str, Any]) -> dict[str, Any]:
+    users = one.get("Containers")
+    return {
+        "name": ", ".join(one.get("RepoTags") or []),
+        "size": one.get("Size"),
+        "shared": one.get("SharedSize"),
+        "containers": users,
+        "in_use": None if users is None or users < 0 else users > 0,
+        "created": one.get("Created"),
+        "id": one.get("Id"),
+    }
+
+
+def _container(one: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": ", ".join(str(name).removeprefix("/") for name in one.get("Names") or []),
+        "size": one.get("SizeRw") or 0,
+        "in_use": one.get("State") in ("running", "paused", "restarting"),
+        "created": one.get("Created"),
+        "id": one.get("Id"),
+    }
+
+
+def _volume(one: dict[str, Any]) -> dict[str, Any]:
+    usage = one.get("UsageData") or {}
+    users = usage.get("RefCount")
+    return {
+        "name": one.get("Name"),
+        "size": usage.get("Size"),
+        "containers": users,
+        "in_use": None if users is None or users < 0 else users > 0,
+        "created": one.get("CreatedAt"),
+    }
+
+
+def _build_cache(one: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": one.get("Description"),
+        "size": one.get("Size"),
+        "in_use": one.get("InUse"),
+        "created": one.get("CreatedAt"),
+        "last_used": one.get("LastUsedAt"),
+        "id": one.get("ID"),
+    }
+
+
+_USED = {"image": _image, "container": _container, "volume": _volume, "build cache": _build_cache}

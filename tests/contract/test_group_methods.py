@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import inspect
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -15,17 +14,11 @@ import pytest
 from judge import Judge
 
 from dockerlab.errors import ArgumentError, Conflict, EngineError, NotFound
-from dockerlab.groups.container import ContainerGroup
-from dockerlab.groups.image import ImageGroup
-from dockerlab.groups.system import SystemGroup
 from dockerlab.lab import Lab
-from dockerlab.operations import OPERATIONS
-from dockerlab.render import HELPERS
 from dockerlab.tables import container as container_tables
 from dockerlab.tables import image as image_tables
 
 SERVICE = "trap 'exit 7' TERM; echo out; echo err >&2; while :; do sleep 1 & wait $!; done"
-GROUPS = {"container": ContainerGroup, "image": ImageGroup, "system": SystemGroup}
 ONCE = {"created": "datetime64[ns, UTC]", "size_rw_bytes": "Int64", "name": "string", "labels": "object"}
 
 
@@ -52,23 +45,6 @@ def until(seen: Callable[[], bool], seconds: float = 10) -> None:
     while not seen():
         assert time.monotonic() < end, "it did not come"
         time.sleep(0.05)
-
-
-@pytest.mark.parametrize("operation", HELPERS)
-def test_a_method_is_its_row(operation: str) -> None:
-    """Its first line is the row's method and path, and it takes every parameter of the row."""
-    group, name = HELPERS[operation].split(".")
-    method, row = getattr(GROUPS[group], name), OPERATIONS[operation]
-    assert (method.__doc__ or "").splitlines()[0] == f"{row.method} {row.path}."
-    assert {one.argument for one in row.parameters} <= set(inspect.signature(method).parameters)
-
-
-def test_every_public_method_has_a_row() -> None:
-    known = set(HELPERS.values())
-    for group, kind in GROUPS.items():
-        for name in vars(kind):
-            if not name.startswith("_"):
-                assert f"{group}.{name}" in known
 
 
 def test_one_method_is_one_request(lab: Any, box: str) -> None:

@@ -1,4 +1,4 @@
-"""Write `dockerlab/schemas.py`, the fields of every object in a request's body, from the facts of the API in this folder.
+"""Write `dockerlab/schemas.py`, the fields of every object in a request's body, from the facts in this folder.
 
     python tests/spec/generate_schemas.py            write it
     python tests/spec/generate_schemas.py --check    exit 1 if it is not what the facts say

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dockerlab.engine import attach
 from dockerlab.engine.api.streams import FRAMED, RAW, TELLS_FRAMES, size
-from dockerlab.engine.faults import BadParameter, Conflict
+from dockerlab.engine.faults import BadParameter
 from dockerlab.engine.messages import Answer, Request, json_answer
 from dockerlab.engine.process import StartFailed
 
@@ -50,9 +50,8 @@ async def exec_resize(engine: Engine, request: Request) -> Answer:
     """POST /exec/{id}/resize."""
     made = engine.execs.find(request.id)
     height, width = size(request)
-    if made.running is None:
-        raise Conflict(f"exec {made.id} is not running")
-    await attach.resize(await made.running.connect(), height, width)
+    running = await made.must_run()
+    await attach.resize(await running.connect(), height, width)
     return Answer(200)
 
 

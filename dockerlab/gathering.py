@@ -1,0 +1,104 @@
+"""Many requests at once, on a few connections, without threads: while one answer is read, the engine makes others."""
+
+from __future__ import annotations
+
+import http.client
+import selectors
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dockerlab.errors import EngineTimeout, engine_error
+from dockerlab.transport import failure, seconds_of
+
+if TYPE_CHECKING:
+    from dockerlab.encoding import Request
+    from dockerlab.exchange import Exchange
+    from dockerlab.transport import Transport
+
+__all__ = ["gather"]
+
+#: More than these make no engine faster.
+CONNECTIONS = 4
+ERROR = 400
+
+
+def gather(transport: Transport, requests: Sequence[Request], timeout: float | None = None) -> Iterator[Exchange]:
+    """Send requests that have no body, and give their exchanges in the same order, each with its whole answer.
+
+    All connections are closed at the end. Raises EngineError for the first status of 400 or more, ConnectionFailed.
+    """
+    seconds = transport.timeout if timeout is None else seconds_of(timeout)
+    ready: dict[int, Exchange] = {}
+    given = 0
+    for number, exchange in _Connections(transport, requests, seconds):
+        ready[number] = exchange
+        while given in ready:
+            yield ready.pop(given)
+            given += 1
+
+
+class _Connections:
+    """The connections of one gathering; each has at most one request under way."""
+
+    def __init__(self, transport: Transport, requests: Sequence[Request], seconds: float) -> None:
+        self.transport = transport
+        self.seconds = seconds
+        self.left = deque(enumerate(requests))
+        self.selector = selectors.DefaultSelector()
+        self.open: list[Any] = []
+
+    def __iter__(self) -> Iterator[tuple[int, Exchange]]:
+        try:
+            for _ in range(min(CONNECTIONS, len(self.left))):
+                self._ask(self._connect())
+            while self.selector.get_map():
+                found = self.selector.select(self.seconds)
+                if not found:
+                    raise EngineTimeout(
+                        f"The engine did not answer within {self.seconds:g} s. Give it more time with timeout=…."
+                    )
+                for key, _ in found:
+                    yield self._take(*key.data)
+        except (http.client.HTTPException, OSError) as error:
+            raise failure(error, self.transport.endpoint.url, self.seconds) from None
+        finally:
+            self.selector.close()
+            for connection in self.open:
+                connection.close()
+
+    def _connect(self) -> Any:
+        connection = self.transport.connection()
+        connection.sock.settimeout(self.seconds)
+        self.open.append(connection)
+        return connection
+
+    def _ask(self, connection: Any) -> None:
+        """Send the next request on a connection."""
+        number, request = self.left.popleft()
+        exchange = self.transport.begin(request)
+        clock = time.perf_counter()
+        headers = self.transport.headers(request)
+        http.client.HTTPConnection.request(connection, exchange.method, request.target, headers=headers)
+        data = (connection, number, exchange, clock)
+        self.selector.register(connection.sock, selectors.EVENT_READ, data)
+
+    def _take(self, connection: Any, number: int, exchange: Exchange, clock: float) -> tuple[int, Exchange]:
+        """Read an answer that has begun to come, and let its connection go on."""
+        self.selector.unregister(connection.sock)
+        response = http.client.HTTPConnection.getresponse(connection)
+        exchange.status, exchange.reason = response.status, response.reason or ""
+        exchange.headers = response.getheaders()
+        exchange.body = response.read()
+        exchange.received = len(exchange.body)
+        exchange.seconds = time.perf_counter() - clock
+        if exchange.status >= ERROR:
+            raise engine_error(exchange)
+        if self.left:
+            if response.will_close or connection.sock is None:
+                self.open.remove(connection)
+                connection.close()
+                connection = self._connect()
+            self._ask(connection)
+        return number, exchange

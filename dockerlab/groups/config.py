@@ -1,0 +1,84 @@
+"""`lab.config`: operations on the configs of a swarm."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dockerlab.groups.base import Group, base64_of
+from dockerlab.tables.swarm import CONFIGS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["ConfigGroup"]
+
+
+class ConfigGroup(Group):
+    """Operations on the configs of a swarm, asked of one of its managers. A config is named by its name or its id.
+
+    Every method takes `timeout`, in seconds, in place of the Lab's: how long to wait for the engine's next bytes.
+    """
+
+    def list(self, *, filters: dict[str, Any] | None = None, timeout: float | None = None) -> pd.DataFrame:
+        """GET /configs.
+
+        Returns one row a config: `name`, `data` (string), `labels` (object), `created`, `updated` (datetime, UTC),
+        `version` (Int64), `id` (string). `filters` are id, label, name, names.
+        Raises BadRequest (400), ServerError (500; 503 outside of a swarm). Source: Engine API, Config, ConfigList.
+        """
+        return self._array(CONFIGS, "ConfigList", timeout=timeout, filters=filters)
+
+    def create(
+        self,
+        name: str,
+        data: str | bytes,
+        *,
+        labels: dict[str, str] | None = None,
+        templating: dict[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> pd.DataFrame:
+        """POST /configs/create.
+
+        Returns a long table: `field` ID and its `value`. `data` is what is in it, text or bytes; it is sent as base64.
+        Raises BadRequest (400), Conflict (409) if the name is in use, ServerError (500; 503 outside of a swarm).
+        Source: Engine API, Config, ConfigCreate.
+        """
+        asked = {key: value for key, value in locals().items() if key not in ("self", "data")}
+        return self._object("ConfigCreate", **asked, data=base64_of(data))
+
+    def inspect(self, id: str, *, timeout: float | None = None) -> pd.DataFrame:
+        """GET /configs/{id}.
+
+        Returns a long table: `field` (string, dotted path) and `value` (object, as in the JSON).
+        Raises NotFound (404), ServerError (500; 503 outside of a swarm). Source: Engine API, Config, ConfigInspect.
+        """
+        return self._object("ConfigInspect", timeout=timeout, id=id)
+
+    def update(
+        self,
+        id: str,
+        *,
+        version: int,
+        name: str | None = None,
+        labels: dict[str, str] | None = None,
+        data: str | bytes | None = None,
+        templating: dict[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> pd.DataFrame:
+        """POST /configs/{id}/update.
+
+        Only its labels can be changed: `labels` are all that it has afterwards, and the rest must be given as it is,
+        the name at least. `version` is its `Version.Index`. One row: `operation`, `object`, `status`, `changed`.
+        Raises BadRequest (400) if anything else was to change, NotFound (404), ServerError (500; 503 outside of a
+        swarm). Source: Engine API, Config, ConfigUpdate.
+        """
+        asked = {key: value for key, value in locals().items() if key not in ("self", "data")}
+        return self._done("ConfigUpdate", **asked, data=base64_of(data))
+
+    def delete(self, id: str, *, timeout: float | None = None) -> pd.DataFrame:
+        """DELETE /configs/{id}.
+
+        One row: `operation`, `object`, `status`, `changed`. Raises BadRequest (400) if a service uses it, NotFound
+        (404), ServerError (500; 503 outside of a swarm). Source: Engine API, Config, ConfigDelete.
+        """
+        return self._done("ConfigDelete", timeout=timeout, id=id)

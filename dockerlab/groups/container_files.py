@@ -1,0 +1,108 @@
+"""`lab.container`, its part that reads and writes files of containers."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING, Any
+
+from dockerlab.errors import StreamBroken
+from dockerlab.groups.base import Group
+from dockerlab.groups.export import tar_answer
+from dockerlab.tables.container import CHANGES, path_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["ContainerFiles"]
+
+PATH_STAT = "X-Docker-Container-Path-Stat"
+
+
+class ContainerFiles(Group):
+    """Operations on the files of a container."""
+
+    def export(
+        self,
+        id: str,
+        to: str | os.PathLike[str] | None = None,
+        *,
+        progress: bool | Callable[[int], Any] | None = None,
+        timeout: float | None = None,
+    ) -> pd.DataFrame:
+        """GET /containers/{id}/export.
+
+        Without `to` returns one row a file, read from the tar while it comes, never unpacked: `path`, `kind`,
+        `mode` (octal), `owner`, `group` (string), `uid`, `gid`, `size_bytes` (Int64), `mtime` (datetime, UTC),
+        `target` (string, of links). With `to` the tar goes into that file, which gets its name when it is whole,
+        and one row comes back: `path`, `size_bytes`. `progress` is called with the bytes so far; True shows a bar.
+        Raises NotFound (404), ServerError (500), StreamBroken, ArgumentError for a file that can't be written.
+        Source: Engine API, Container, ContainerExport.
+        """
+        answer = self._lab.open("ContainerExport", timeout=timeout, id=id)
+        return tar_answer(answer, to, progress, f"export of {id}")
+
+    def changes(self, id: str, *, timeout: float | None = None) -> pd.DataFrame:
+        """GET /containers/{id}/changes.
+
+        Returns one row a path that differs from the image: `kind` (string: modified, added, deleted), `path` (string).
+        Raises NotFound (404), ServerError (500). Source: Engine API, Container, ContainerChanges.
+        """
+        return self._array(CHANGES, "ContainerChanges", timeout=timeout, id=id)
+
+    def archive(
+        self,
+        id: str,
+        path: str,
+        to: str | os.PathLike[str] | None = None,
+        *,
+        progress: bool | Callable[[int], Any] | None = None,
+        timeout: float | None = None,
+    ) -> pd.DataFrame:
+        """GET /containers/{id}/archive.
+
+        Reads a file or a directory out of a container, running or not, as a tar. Without `to` returns one row a file,
+        as export does; with `to` the tar goes into that file, and one row comes back: `path`, `size_bytes`.
+        Raises BadRequest (400), NotFound (404) for a path that isn't there, ServerError (500), StreamBroken.
+        Source: Engine API, Container, ContainerArchive.
+        """
+        answer = self._lab.open("ContainerArchive", timeout=timeout, id=id, path=path)
+        return tar_answer(answer, to, progress, f"{path} of {id}")
+
+    def archive_info(self, id: str, path: str, *, timeout: float | None = None) -> pd.DataFrame:
+        """HEAD /containers/{id}/archive.
+
+        Returns one row about a path: `name`, `kind`, `mode` (octal; string), `size_bytes` (Int64), `mtime` (datetime,
+        UTC), `target` (string, of a link). Raises BadRequest (400), NotFound (404), ServerError (500), StreamBroken if
+        the engine's header can't be read. Source: Engine API, Container, ContainerArchiveInfo.
+        """
+        text = self._lab.call("ContainerArchiveInfo", timeout=timeout, id=id, path=path).header(PATH_STAT)
+        try:
+            return path_table(json.loads(base64.b64decode(text)))
+        except (ValueError, TypeError, AttributeError, OverflowError):
+            raise StreamBroken(
+                f"The engine's header {PATH_STAT} can't be read. Ask again, or read the archive."
+            ) from None
+
+    def put_archive(
+        self,
+        id: str,
+        path: str,
+        body: bytes | str | os.PathLike[str] | IO[bytes],
+        *,
+        no_overwrite_dir_non_dir: str | None = None,
+        copy_uidgid: str | None = None,
+        timeout: float | None = None,
+    ) -> pd.DataFrame:
+        """PUT /containers/{id}/archive.
+
+        Unpacks a tar (plain, or packed with gzip, bzip2 or xz) in a directory of the container. `body` is its bytes,
+        its path, or an open file. `no_overwrite_dir_non_dir` "1": a file does not take a directory's place, nor the
+        other way round; `copy_uidgid` "1": the files are the container's user's. One row: `operation`, `object`,
+        `status`, `changed`. Raises BadRequest (400) if it is no tar, NotAllowed (403) if the place is read-only,
+        NotFound (404), ServerError (500). Source: Engine API, Container, PutContainerArchive.
+        """
+        asked = {key: value for key, value in locals().items() if key != "self"}
+        return self._done("PutContainerArchive", **asked)

@@ -1,0 +1,67 @@
+"""`lab.node`: operations on the nodes of a swarm."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dockerlab.groups.base import Group
+from dockerlab.tables.swarm import NODES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["NodeGroup"]
+
+
+class NodeGroup(Group):
+    """Operations on the nodes of a swarm, asked of one of its managers. A node is named by its name or its id."""
+
+    def list(self, *, filters: dict[str, Any] | None = None, timeout: float | None = None) -> pd.DataFrame:
+        """GET /nodes.
+
+        Returns one row a node: `hostname`, `role`, `availability`, `state` (string), `leader` (boolean),
+        `reachability`, `address`, `engine_version`, `os`, `architecture` (string), `nano_cpus` (Int64, billionths of a
+        processor), `memory_bytes` (Int64), `labels` (object), `created`, `updated` (datetime, UTC), `version` (Int64),
+        `id` (string). `filters` are id, label, membership, name, node.label, role.
+        Raises BadRequest (400), ServerError (500; 503 outside of a swarm). Source: Engine API, Node, NodeList.
+        """
+        return self._array(NODES, "NodeList", timeout=timeout, filters=filters)
+
+    def inspect(self, id: str, *, timeout: float | None = None) -> pd.DataFrame:
+        """GET /nodes/{id}.
+
+        Returns a long table: `field` (string, dotted path) and `value` (object, as in the JSON).
+        Raises NotFound (404), ServerError (500; 503 outside of a swarm). Source: Engine API, Node, NodeInspect.
+        """
+        return self._object("NodeInspect", timeout=timeout, id=id)
+
+    def update(
+        self,
+        id: str,
+        *,
+        version: int,
+        name: str | None = None,
+        labels: dict[str, str] | None = None,
+        role: str | None = None,
+        availability: str | None = None,
+        timeout: float | None = None,
+    ) -> pd.DataFrame:
+        """POST /nodes/{id}/update.
+
+        Sets the whole of what is asked of the node: what is left out is emptied, so give `role` (manager, worker) and
+        `availability` (active, pause, drain) both. `version` is its `Version.Index`, as list and inspect tell it.
+        One row: `operation`, `object`, `status`, `changed`.
+        Raises BadRequest (400), NotFound (404), ServerError (500; 503 outside of a swarm).
+        Source: Engine API, Node, NodeUpdate.
+        """
+        asked = {key: value for key, value in locals().items() if key != "self"}
+        return self._done("NodeUpdate", **asked)
+
+    def delete(self, id: str, *, force: bool | None = None, timeout: float | None = None) -> pd.DataFrame:
+        """DELETE /nodes/{id}.
+
+        Takes a node that is down out of the swarm; with `force` one that isn't. One row: `operation`, `object`,
+        `status`, `changed`. Raises NotFound (404), ServerError (500 if it is not down; 503 outside of a swarm).
+        Source: Engine API, Node, NodeDelete.
+        """
+        return self._done("NodeDelete", timeout=timeout, id=id, force=force)

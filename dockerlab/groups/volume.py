@@ -1,0 +1,96 @@
+"""`lab.volume`: operations on volumes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dockerlab.groups.base import Group
+from dockerlab.tables.volume import volume_list
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["VolumeGroup"]
+
+
+class VolumeGroup(Group):
+    """Operations on volumes. A volume is named by its name: it has no id.
+
+    Every method takes `timeout`, in seconds, in place of the Lab's: how long to wait for the engine's next bytes.
+    """
+
+    def list(self, *, filters: dict[str, Any] | None = None, timeout: float | None = None) -> pd.DataFrame:
+        """GET /volumes.
+
+        Returns one row a volume: `name`, `driver`, `mountpoint` (string), `created` (datetime, UTC), `labels`,
+        `options` (object), `scope` (string), `size_bytes`, `containers` (Int64; <NA> here, see system.data_usage).
+
+        `filters` are dangling, driver, label, name.
+        Raises BadRequest (400) for a bad filter, ServerError (500). Source: Engine API, Volume, VolumeList.
+        """
+        return volume_list(self._asked("VolumeList", timeout=timeout, filters=filters))
+
+    def create(
+        self,
+        name: str | None = None,
+        *,
+        driver: str | None = None,
+        driver_opts: dict[str, str] | None = None,
+        labels: dict[str, str] | None = None,
+        cluster_volume_spec: dict[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> pd.DataFrame:
+        """POST /volumes/create.
+
+        Returns a long table: `field` and `value` of the volume. Without a name the engine makes one up; if one of
+        that name is there already, that one comes back. `driver_opts` of the driver local are type, device and o;
+        `cluster_volume_spec` needs API 1.42 and a swarm.
+        Raises BadRequest (400), NotFound (404) for a driver that isn't there, ServerError (500).
+        Source: Engine API, Volume, VolumeCreate.
+        """
+        asked = {key: value for key, value in locals().items() if key != "self"}
+        return self._object("VolumeCreate", **asked, **({} if any(_given(asked)) else {"body": {}}))
+
+    def inspect(self, name: str, *, timeout: float | None = None) -> pd.DataFrame:
+        """GET /volumes/{name}.
+
+        Returns a long table: `field` (string, dotted path) and `value` (object, as in the JSON).
+        Raises NotFound (404), ServerError (500). Source: Engine API, Volume, VolumeInspect.
+        """
+        return self._object("VolumeInspect", timeout=timeout, name=name)
+
+    def update(
+        self, name: str, *, version: int, spec: dict[str, Any] | None = None, timeout: float | None = None
+    ) -> pd.DataFrame:
+        """PUT /volumes/{name}.
+
+        For volumes of a swarm only, from API 1.42 on: changes whether they may be used. `version` is their
+        `ClusterVolume.Version.Index`, as inspect tells it. One row: `operation`, `object`, `status`, `changed`.
+        Raises BadRequest (400), NotFound (404), ServerError (500; 503 outside of a swarm).
+        Source: Engine API, Volume, VolumeUpdate.
+        """
+        return self._done("VolumeUpdate", timeout=timeout, name=name, version=version, spec=spec)
+
+    def delete(self, name: str, *, force: bool | None = None, timeout: float | None = None) -> pd.DataFrame:
+        """DELETE /volumes/{name}.
+
+        Takes away the volume and what is in it; with `force` it is no error that there is none. One row: `operation`,
+        `object`, `status`, `changed`. Raises NotFound (404), Conflict (409) if a container uses it, ServerError (500).
+        Source: Engine API, Volume, VolumeDelete.
+        """
+        return self._done("VolumeDelete", timeout=timeout, name=name, force=force)
+
+    def prune(self, *, filters: dict[str, Any] | None = None, timeout: float | None = None) -> pd.DataFrame:
+        """POST /volumes/prune.
+
+        Takes away volumes that no container uses: those without a name of their own, from API 1.42 on, or with
+        {"all": ["true"]} all of them. Returns a long table: `field` and `value` of `VolumesDeleted` and
+        `SpaceReclaimed` (bytes). `filters` are all, label, label!: prune nothing that others have made.
+        Raises BadRequest (400), ServerError (500). Source: Engine API, Volume, VolumePrune.
+        """
+        return self._object("VolumePrune", timeout=timeout, filters=filters)
+
+
+def _given(asked: dict[str, Any]) -> list[bool]:
+    """A body without a field is still a body."""
+    return [value is not None for key, value in asked.items() if key != "timeout"]

@@ -1,0 +1,133 @@
+"""Tables of what a swarm has: nodes, services, tasks, secrets, configs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from dockerlab.tables.build import PLAIN, TEXT, TIME, WHOLE, YES_NO, Column, array_table
+
+__all__ = ["CONFIGS", "NODES", "SECRETS", "SERVICES", "TASKS"]
+__all__ += ["config_list", "node_list", "secret_list", "service_list", "task_list"]
+
+VERSION = "counts its changes; an update must name it"
+
+
+def _ports(ports: list[dict[str, Any]]) -> str:
+    """Published ports as docker service ls writes them: `*:8080->80/tcp`."""
+    return ", ".join(
+        f"*:{port['PublishedPort']}->{port.get('TargetPort')}/{port.get('Protocol', 'tcp')}"
+        for port in ports
+        if port.get("PublishedPort")
+    )
+
+
+def _mode(mode: dict[str, Any]) -> str | None:
+    """The one word of a service's mode: replicated, global, replicated-job or global-job."""
+    names = {"Replicated": "replicated", "Global": "global", "ReplicatedJob": "replicated-job"}
+    found = next((name for name in mode if mode[name] is not None), None)
+    return names.get(found, "global-job") if found else None
+
+
+NODES = (
+    Column("hostname", "Description.Hostname", TEXT, "the machine's name"),
+    Column("role", "Spec.Role", TEXT, "manager or worker"),
+    Column("availability", "Spec.Availability", TEXT, "active, pause or drain"),
+    Column("state", "Status.State", TEXT, "ready, down, disconnected or unknown"),
+    Column("leader", "ManagerStatus.Leader", YES_NO, "leads the managers; <NA> for a worker"),
+    Column("reachability", "ManagerStatus.Reachability", TEXT, "whether the other managers reach it"),
+    Column("address", "Status.Addr", TEXT, "its address, as the others see it"),
+    Column("engine_version", "Description.Engine.EngineVersion", TEXT, "its engine's version"),
+    Column("os", "Description.Platform.OS", TEXT, "its system"),
+    Column("architecture", "Description.Platform.Architecture", TEXT, "its processor"),
+    Column("nano_cpus", "Description.Resources.NanoCPUs", WHOLE, "its processors, in billionths", "nano"),
+    Column("memory_bytes", "Description.Resources.MemoryBytes", WHOLE, "its memory", "bytes"),
+    Column("labels", "Spec.Labels", PLAIN, "its labels, a dict"),
+    Column("created", "CreatedAt", TIME, "when it joined", "UTC"),
+    Column("updated", "UpdatedAt", TIME, "when it was last changed", "UTC"),
+    Column("version", "Version.Index", WHOLE, VERSION),
+    Column("id", "ID", TEXT, "its id"),
+)
+
+SERVICES = (
+    Column("name", "Spec.Name", TEXT, "its name"),
+    Column("mode", "Spec.Mode", TEXT, "replicated, global, replicated-job or global-job", convert=_mode),
+    Column("replicas", "Spec.Mode.Replicated.Replicas", WHOLE, "tasks that are asked for; <NA> for other modes"),
+    Column("running_tasks", "ServiceStatus.RunningTasks", WHOLE, "tasks that run; only with status=True"),
+    Column("desired_tasks", "ServiceStatus.DesiredTasks", WHOLE, "tasks that should run; only with status=True"),
+    Column("image", "Spec.TaskTemplate.ContainerSpec.Image", TEXT, "the image of its tasks"),
+    Column("ports", "Endpoint.Ports", TEXT, "published ports, as docker service ls writes them", convert=_ports),
+    Column("labels", "Spec.Labels", PLAIN, "its labels, a dict"),
+    Column("update_state", "UpdateStatus.State", TEXT, "how its last update goes"),
+    Column("created", "CreatedAt", TIME, "when it was created", "UTC"),
+    Column("updated", "UpdatedAt", TIME, "when it was last changed", "UTC"),
+    Column("version", "Version.Index", WHOLE, VERSION),
+    Column("id", "ID", TEXT, "its id"),
+)
+
+TASKS = (
+    Column("service_id", "ServiceID", TEXT, "the service that it is a part of"),
+    Column("slot", "Slot", WHOLE, "its place among the replicas; <NA> for a global service"),
+    Column("node_id", "NodeID", TEXT, "the node it is on; <NA> before it has one"),
+    Column("state", "Status.State", TEXT, "new, pending, assigned, preparing, running, complete, failed, …"),
+    Column("desired_state", "DesiredState", TEXT, "what it should be"),
+    Column("message", "Status.Message", TEXT, "the last thing that happened to it"),
+    Column("error", "Status.Err", TEXT, "what went wrong"),
+    Column("exit_code", "Status.ContainerStatus.ExitCode", WHOLE, "its container's exit code"),
+    Column("container_id", "Status.ContainerStatus.ContainerID", TEXT, "its container, on its node"),
+    Column("image", "Spec.ContainerSpec.Image", TEXT, "its image"),
+    Column("changed", "Status.Timestamp", TIME, "when its state changed", "UTC"),
+    Column("created", "CreatedAt", TIME, "when it was created", "UTC"),
+    Column("updated", "UpdatedAt", TIME, "when it was last changed", "UTC"),
+    Column("labels", "Labels", PLAIN, "its labels, a dict"),
+    Column("version", "Version.Index", WHOLE, VERSION),
+    Column("id", "ID", TEXT, "its id"),
+)
+
+_KEPT = (
+    Column("labels", "Spec.Labels", PLAIN, "its labels, a dict"),
+    Column("created", "CreatedAt", TIME, "when it was created", "UTC"),
+    Column("updated", "UpdatedAt", TIME, "when it was last changed", "UTC"),
+    Column("version", "Version.Index", WHOLE, VERSION),
+    Column("id", "ID", TEXT, "its id"),
+)
+
+SECRETS = (
+    Column("name", "Spec.Name", TEXT, "its name; what is in it no engine tells"),
+    Column("driver", "Spec.Driver.Name", TEXT, "what keeps it, if not the swarm"),
+    *_KEPT,
+)
+
+CONFIGS = (
+    Column("name", "Spec.Name", TEXT, "its name"),
+    Column("data", "Spec.Data", TEXT, "what is in it, as base64"),
+    *_KEPT,
+)
+
+Records = list[dict[str, Any]] | None
+
+
+def node_list(records: Records) -> pd.DataFrame:
+    """Make the table of NodeList."""
+    return array_table(NODES, records)
+
+
+def service_list(records: Records) -> pd.DataFrame:
+    """Make the table of ServiceList."""
+    return array_table(SERVICES, records)
+
+
+def task_list(records: Records) -> pd.DataFrame:
+    """Make the table of TaskList."""
+    return array_table(TASKS, records)
+
+
+def secret_list(records: Records) -> pd.DataFrame:
+    """Make the table of SecretList."""
+    return array_table(SECRETS, records)
+
+
+def config_list(records: Records) -> pd.DataFrame:
+    """Make the table of ConfigList."""
+    return array_table(CONFIGS, records)

@@ -1,0 +1,28 @@
+"""Tables of the volume operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from dockerlab.tables.build import PLAIN, TEXT, TIME, WHOLE, Column, array_table, counted
+
+__all__ = ["LIST", "volume_list"]
+
+LIST = (
+    Column("name", "Name", TEXT, "its name"),
+    Column("driver", "Driver", TEXT, "what keeps it: local, or a plugin"),
+    Column("mountpoint", "Mountpoint", TEXT, "where it is on the engine's machine"),
+    Column("created", "CreatedAt", TIME, "when it was created", "UTC"),
+    Column("labels", "Labels", PLAIN, "its labels, a dict"),
+    Column("options", "Options", PLAIN, "options of its driver, a dict"),
+    Column("scope", "Scope", TEXT, "local: on this machine; global: in the swarm"),
+    Column("size_bytes", "UsageData.Size", WHOLE, "what is in it; only in data_usage", "bytes", counted),
+    Column("containers", "UsageData.RefCount", WHOLE, "containers that use it; only in data_usage", convert=counted),
+)
+
+
+def volume_list(document: dict[str, Any]) -> pd.DataFrame:
+    """Make the table of VolumeList: its answer is an object, whose `Volumes` are the records."""
+    return array_table(LIST, document.get("Volumes"))

@@ -1,0 +1,148 @@
+"""A websocket to an engine, read and written as a connection that was taken over: `ContainerAttachWebsocket`."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from dockerlab.errors import EngineTimeout, StreamBroken, engine_error
+from dockerlab.hijack import Hijacked
+from dockerlab.transport import BROKEN, failure, seconds_of
+
+if TYPE_CHECKING:
+    from wsproto import WSConnection
+
+    from dockerlab.encoding import Request
+    from dockerlab.transport import Transport
+
+__all__ = ["WebSocket", "websocket"]
+
+CHUNK = 65536
+SHOWN = {"Connection": "Upgrade", "Upgrade": "websocket"}
+
+
+def websocket(transport: Transport, request: Request, timeout: float | None = None) -> WebSocket:
+    """Send a request for a websocket. Raises EngineError, ConnectionFailed."""
+    seconds = transport.timeout if timeout is None else seconds_of(timeout)
+    request.headers |= SHOWN
+    exchange = transport.begin(request)
+    clock = time.perf_counter()
+    connection = transport.connection()
+    made = WebSocket(exchange, connection.sock, connection)
+    try:
+        connection.sock.settimeout(seconds)
+        made.shake_hands(transport.endpoint.host_header, request.target)
+    except OSError as error:
+        made.close()
+        raise failure(error, transport.endpoint.url, seconds) from None
+    except BaseException:
+        made.close()
+        raise
+    finally:
+        exchange.seconds = time.perf_counter() - clock
+    exchange.streamed = True
+    connection.sock.settimeout(None)
+    return made
+
+
+class WebSocket(Hijacked):
+    """The messages of a websocket: `chunks()` gives them, `write` sends one, `close_write` says goodbye."""
+
+    def __init__(self, exchange: Any, held: socket.socket, owner: Any) -> None:
+        """Take a connection on which nothing was said yet."""
+        from wsproto import ConnectionType, WSConnection  # noqa: PLC0415  (only who asks for one)
+
+        self.exchange = exchange
+        self._socket = held
+        self._owner = owner
+        self._closed = False
+        self._patience: float | None = None
+        self._frames: WSConnection = WSConnection(ConnectionType.CLIENT)
+        self._body = b""
+
+    def shake_hands(self, host: str, target: str) -> None:
+        """Ask for the websocket. Raises EngineError if the engine refuses, StreamBroken, OSError."""
+        from wsproto import events  # noqa: PLC0415
+
+        self._socket.sendall(self._frames.send(events.Request(host=host, target=target)))
+        for event in self._events():
+            if isinstance(event, events.AcceptConnection):
+                self._told(101, event.extra_headers)
+                return
+            if isinstance(event, events.RejectConnection):
+                self._told(event.status_code, event.headers)
+                if not event.has_body:
+                    raise engine_error(self.exchange)
+            if isinstance(event, events.RejectData):
+                self.exchange.body += bytes(event.data)
+                if event.body_finished:
+                    raise engine_error(self.exchange)
+        raise StreamBroken(BROKEN)
+
+    def _told(self, status: int, headers: Any) -> None:
+        self.exchange.status = status
+        self.exchange.reason = "Switching Protocols" if status == 101 else ""  # noqa: PLR2004
+        self.exchange.headers = [(bytes(name).decode(), bytes(value).decode("latin-1")) for name, value in headers]
+
+    def _events(self) -> Iterator[Any]:
+        """Give what the engine says, until it says no more."""
+        from wsproto.utilities import RemoteProtocolError  # noqa: PLC0415
+
+        while not self._closed:
+            yield from self._frames.events()
+            if not select.select([self._socket], [], [], self._patience)[0]:
+                raise EngineTimeout(
+                    f"Nothing came for {self._patience:g} s. Give it more time with timeout=…, or leave it out."
+                )
+            data = self._socket.recv(CHUNK)
+            if not data:
+                return
+            try:
+                self._frames.receive_data(data)
+            except RemoteProtocolError:
+                raise StreamBroken("What came is no websocket's: is it an engine? Ask again, or use attach.") from None
+
+    def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
+        """Give the messages as they come; ends with the connection, or when it is closed."""
+        from wsproto import events  # noqa: PLC0415
+
+        try:
+            for event in self._events():
+                if isinstance(event, events.CloseConnection):
+                    return
+                if isinstance(event, events.Ping):
+                    self._socket.sendall(self._frames.send(event.response()))
+                if isinstance(event, (events.BytesMessage, events.TextMessage)):
+                    data = event.data.encode() if isinstance(event.data, str) else bytes(event.data)
+                    self.exchange.received += len(data)
+                    yield data
+        except (OSError, ValueError):
+            if not self._closed:
+                raise StreamBroken(BROKEN) from None
+
+    def write(self, data: bytes) -> None:
+        """Send a message."""
+        from wsproto import events  # noqa: PLC0415
+
+        super().write(self._frames.send(events.BytesMessage(data=data)))
+
+    def close_write(self) -> None:
+        """Say goodbye: a websocket has no other end of what is sent."""
+        from wsproto import events  # noqa: PLC0415
+        from wsproto.utilities import LocalProtocolError  # noqa: PLC0415
+
+        with contextlib.suppress(LocalProtocolError, StreamBroken):
+            super().write(self._frames.send(events.CloseConnection(code=1000)))
+
+    def close(self) -> None:
+        """Let the connection go. May be called more than once."""
+        if not self._closed:
+            self._closed = True
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+            self._owner.close()
+            self._socket.close()
