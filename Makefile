@@ -109,7 +109,7 @@ bench: $(VENV)/.test  ## the practice engine's speed beside a Docker daemon's (H
 COMPILE := $(abspath $(BIN))/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --group build pyproject.toml
 define compile
-$(COMPILE) $(1) --output-file requirements.lock
+$(COMPILE) $(1) --extra parquet --output-file requirements.lock
 $(COMPILE) $(1) --group test --extra parquet --constraints requirements.lock --output-file requirements-test.lock
 endef
 

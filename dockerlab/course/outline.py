@@ -91,6 +91,28 @@ NOTEBOOKS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """A notebook of the second kind: it reads recorded data, talks to no engine, and has no exercises."""
+
+    number: str
+    title: str
+    notebook: str
+
+
+#: Every analysis there is, in its order.
+ANALYSES = {
+    one.number: one
+    for one in (
+        Analysis("A1", "Investigate a log", "A1-log-investigation.ipynb"),
+        Analysis("A2", "Resources over time", "A2-resources-over-time.ipynb"),
+        Analysis("A3", "Where images' bytes are", "A3-where-bytes-are.ipynb"),
+        Analysis("A4", "A fleet", "A4-a-fleet.ipynb"),
+        Analysis("A5", "A security look at one container", "A5-a-security-look.ipynb"),
+    )
+}
+
+
 def following(number: str) -> str:
     """Give the notebook after this lesson's, or an empty text after the last one."""
     numbers = list(NOTEBOOKS)

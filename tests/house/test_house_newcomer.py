@@ -48,6 +48,9 @@ def test_the_wheel_carries_the_course(wheel: Path) -> None:
     assert len(course) >= 11
     assert course <= set(names)
     assert {"dockerlab/py.typed", "dockerlab/operations.py", "dockerlab/engine/__main__.py"} <= set(names)
+    data = {f"dockerlab/{path.relative_to(ROOT)}" for path in (ROOT / "notebooks/data").rglob("*") if path.is_file()}
+    assert data
+    assert data <= set(names), "analyses read what lies beside them"
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert [name for name in names if re.search(r"checkpoint|__pycache__|^tests|(?<!lessons)/\.", name)] == []
 

@@ -17,7 +17,7 @@ from tree import ROOT, files, short
 
 import dockerlab
 
-BINARY = {".png", ".jpg", ".ico", ".gz", ".tar"}
+BINARY = {".png", ".jpg", ".ico", ".gz", ".tar", ".parquet"}
 # each is split so that this file doesn't find itself
 ELSEWHERE = [
     "/wo" + "rk/", "/tmp/" + "plan", "../" + "shared", "--index" + "-url", "extra-index" + "-url",

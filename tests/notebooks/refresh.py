@@ -35,24 +35,38 @@ CELL_SECONDS = 60
 
 
 def navigation(name: str) -> str:
-    """Write the line of links to the lesson before, the first page, and the lesson after."""
-    numbers = list(outlines.NOTEBOOKS)
-    place = list(outlines.NOTEBOOKS.values()).index(name)
-    before = _link("← ", numbers[place - 1]) if place else "← this is the first lesson"
-    after = _link("→ ", numbers[place + 1]) if place + 1 < len(numbers) else "→ this is the last lesson so far"
-    home = "" if place == 0 else " · [all lessons](00-start-here.ipynb)"
+    """Write the line of links to the notebook before, the first page, and the notebook after, of the same kind."""
+    analyses = {one.notebook: one.number for one in outlines.ANALYSES.values()}
+    kind, names = ("analysis", analyses) if name in analyses else ("lesson", _lessons())
+    numbers, place = list(names.values()), list(names).index(name)
+    before = _link("← ", numbers[place - 1]) if place else f"← this is the first {kind}"
+    after = _link("→ ", numbers[place + 1]) if place + 1 < len(numbers) else f"→ this is the last {kind} so far"
+    home = "" if names[name] == "00" else " · [all lessons](00-start-here.ipynb)"
     return f"{before}{home} · {after}"
 
 
+def _lessons() -> dict[str, str]:
+    return {notebook: number for number, notebook in outlines.NOTEBOOKS.items()}
+
+
 def _link(arrow: str, number: str) -> str:
-    outline = outlines.load(number)
+    outline = outlines.ANALYSES.get(number) or outlines.load(number)
     return f"{arrow}[{number} · {outline.title}]({outline.notebook})"
+
+
+def known(name: str) -> bool:
+    """Tell whether a notebook belongs to the course, as a lesson or as an analysis."""
+    return name in outlines.NOTEBOOKS.values() or _is_analysis(name)
+
+
+def _is_analysis(name: str) -> bool:
+    return any(one.notebook == name for one in outlines.ANALYSES.values())
 
 
 def formed(notebook: NotebookNode, name: str) -> NotebookNode:
     """Give the notebook in the form that is committed."""
     cells = [cell for cell in notebook.cells if NAVIGATION not in cell.metadata.get("tags", [])]
-    if name in outlines.NOTEBOOKS.values():
+    if known(name):
         lines = [nbformat.v4.new_markdown_cell(navigation(name), metadata={"tags": [NAVIGATION]}) for _ in range(2)]
         cells = [lines[0], *cells, lines[1]]
     seen: Counter[str] = Counter()
@@ -113,7 +127,8 @@ def main(arguments: list[str]) -> int:
         notebook = nbformat.reads(before, as_version=4)
         if not (chosen.form or chosen.check):
             with tempfile.TemporaryDirectory() as folder:
-                notebook = run(notebook, Path(folder))
+                # an analysis finds its data beside it; a lesson finds nothing
+                notebook = run(notebook, path.parent if _is_analysis(path.name) else Path(folder))
         after = text(formed(notebook, path.name))
         if after != before:
             stale.append(path)

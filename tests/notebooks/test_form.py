@@ -18,6 +18,7 @@ from dockerlab.course.outline import Outline
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NUMBERS = list(outlines.NOTEBOOKS)
 LESSONS = [number for number in NUMBERS if number != "00"]
+FILES = outlines.NOTEBOOKS | {number: one.notebook for number, one in outlines.ANALYSES.items()}
 WITH_WIDGETS = ["01", "04", "05", "07"]
 MOST_CELLS, MOST_BYTES = 25, 200_000
 
@@ -25,7 +26,7 @@ Notebook = Any
 
 
 def read(number: str) -> Notebook:
-    path = FOLDER / outlines.NOTEBOOKS[number]
+    path = FOLDER / FILES[number]
     assert path.exists(), f"{path.name} is missing"
     return nbformat.read(path, as_version=4)
 
@@ -51,19 +52,19 @@ def whole(notebook: Notebook) -> str:
     return "\n".join(cell.source for cell in code(notebook))
 
 
-def test_every_notebook_is_a_lesson() -> None:
-    assert sorted(path.name for path in FOLDER.glob("*.ipynb")) == sorted(outlines.NOTEBOOKS.values())
+def test_every_notebook_is_a_lesson_or_an_analysis() -> None:
+    assert sorted(path.name for path in FOLDER.glob("*.ipynb")) == sorted(FILES.values())
 
 
-@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("number", FILES)
 class TestEveryNotebook:
     def test_form_is_fresh(self, number: str) -> None:
         """`python tests/notebooks/refresh.py --form` would change nothing."""
-        path = FOLDER / outlines.NOTEBOOKS[number]
+        path = FOLDER / FILES[number]
         assert refresh.text(refresh.formed(read(number), path.name)) == path.read_text()
 
     def test_size(self, number: str) -> None:
-        assert (FOLDER / outlines.NOTEBOOKS[number]).stat().st_size < MOST_BYTES
+        assert (FOLDER / FILES[number]).stat().st_size < MOST_BYTES
 
     def test_kernel_and_metadata(self, number: str) -> None:
         notebook = read(number)
@@ -126,6 +127,9 @@ class TestEveryNotebook:
             for target in re.findall(r"\]\(([\w.-]+\.ipynb)", cell.source):
                 assert (FOLDER / target).exists(), target
 
+
+@pytest.mark.parametrize("number", NUMBERS)
+class TestLessonsAndTheFirstPage:
     def test_starts_and_finishes(self, number: str) -> None:
         cells = code(read(number))
         assert f'dockerlab.lesson("{number}")' in cells[0].source

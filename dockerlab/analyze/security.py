@@ -1,0 +1,202 @@
+"""What a container may do to its machine, and how to let it do less: one row a finding.
+
+This looks at settings alone, and at those that inspect tells. It does not look into images, and finding nothing is no
+proof of safety.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from dockerlab.errors import printable
+from dockerlab.tables.build import TEXT, frame
+from dockerlab.tables.unfold import mounts, ports
+
+__all__ = ["SEVERITIES", "findings"]
+
+SEVERITIES = ("high", "medium", "low")
+HIGH, MEDIUM, LOW = SEVERITIES
+Row = dict[str, Any]
+Found = Iterator[tuple[str, str]]
+
+SOCKETS = re.compile(r"(?:docker|podman|containerd|crio|buildkitd|dockerd)[^/]*\.sock$")
+#: Directories whose writer is as good as root on the machine; who reads them learns its secrets.
+SENSITIVE = ("/", "/boot", "/dev", "/etc", "/home", "/lib", "/proc", "/root", "/run", "/sys", "/usr", "/var")
+#: With one of these a container's root can leave it.
+STRONG = {
+    "ALL", "BPF", "DAC_READ_SEARCH", "MAC_ADMIN", "NET_ADMIN", "PERFMON", "SYS_ADMIN", "SYS_BOOT", "SYS_MODULE",
+    "SYS_PTRACE", "SYS_RAWIO", "SYSLOG",
+}  # fmt: skip
+SECRET = re.compile(r"PASS(?:WORD|WD|PHRASE)?(?:_|$)|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|CREDENTIAL", re.IGNORECASE)
+ANYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104  (they are looked for, not bound)
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """One question to a container: gives (severity, evidence) for each thing that it finds."""
+
+    name: str
+    mend: str
+    find: Callable[[Row], Found]
+
+
+def _true(value: Any) -> bool:
+    return not pd.isna(value) and bool(value)
+
+
+def _list(value: Any) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, (list, tuple)) else []
+
+
+def _text(value: Any) -> str:
+    return "" if value is None or pd.isna(value) else str(value)
+
+
+def _privileged(row: Row) -> Found:
+    if _true(row["privileged"]):
+        yield HIGH, "privileged is true"
+
+
+def _socket(row: Row) -> Found:
+    for mount in row["its_mounts"]:
+        if SOCKETS.search(_text(mount["source"])) or SOCKETS.search(_text(mount["destination"])):
+            yield HIGH, f"{_text(mount['source'])} at {_text(mount['destination'])}"
+
+
+def _host_mount(row: Row) -> Found:
+    for mount in row["its_mounts"]:
+        source = posixpath.normpath(_text(mount["source"]) or ".")
+        if _text(mount["type"]) != "bind" or SOCKETS.search(source):
+            continue
+        top = any(source == place for place in SENSITIVE)
+        writable = _true(mount["writable"])
+        severity = HIGH if top and writable else MEDIUM if top or writable else LOW
+        yield severity, f"{source} at {_text(mount['destination'])}, {'writable' if writable else 'read-only'}"
+
+
+def _capabilities(row: Row) -> Found:
+    names = [name.upper().removeprefix("CAP_") for name in _list(row["cap_add"])]
+    if names and not _true(row["privileged"]):  # which has them all anyway
+        yield HIGH if STRONG & set(names) else MEDIUM, ", ".join(sorted(names))
+
+
+def _root(row: Row) -> Found:
+    user = _text(row["user"]).partition(":")[0]
+    if user in ("", "0", "root"):
+        yield MEDIUM, f"user is {user or 'not set'}"
+
+
+def _mode(column: str, severity: str) -> Callable[[Row], Found]:
+    def find(row: Row) -> Found:
+        if _text(row[column]) == "host":
+            yield severity, f"{column} is host"
+
+    return find
+
+
+def _option(pattern: str, severity: str) -> Callable[[Row], Found]:
+    """Look for an option that takes a protection away."""
+
+    def find(row: Row) -> Found:
+        if _true(row["privileged"]):
+            return
+        for option in _list(row["security_opt"]):
+            if re.search(pattern, option):
+                yield severity, option
+
+    return find
+
+
+def _no_new_privileges(row: Row) -> Found:
+    options = [re.sub("[=:]true$", "", option) for option in _list(row["security_opt"])]
+    if "no-new-privileges" not in options:
+        yield LOW, "security_opt has no no-new-privileges"
+
+
+def _writable_rootfs(row: Row) -> Found:
+    if not _true(row["readonly_rootfs"]):
+        yield LOW, "readonly_rootfs is false"
+
+
+def _no_limit(column: str) -> Callable[[Row], Found]:
+    def find(row: Row) -> Found:
+        value: Any = row[column]
+        if pd.isna(value) or value <= 0:
+            yield LOW, f"{column} is {'not set' if pd.isna(value) else value}"
+
+    return find
+
+
+def _devices(row: Row) -> Found:
+    devices = row["devices"] if isinstance(row["devices"], (list, tuple)) else []
+    names = [str(one.get("PathOnHost")) for one in devices if isinstance(one, dict)]
+    if names and not _true(row["privileged"]):
+        yield MEDIUM, ", ".join(names)
+
+
+def _published(row: Row) -> Found:
+    for port in row["its_ports"]:
+        if not pd.isna(port["host_port"]) and _text(port["host_ip"]) in ANYWHERE:
+            yield MEDIUM, f"port {port['host_port']} on every address"
+
+
+def _secrets(row: Row) -> Found:
+    names = [name for name, sign, value in (text.partition("=") for text in _list(row["env"])) if value]
+    if found := sorted(name for name in names if SECRET.search(name)):
+        yield MEDIUM, ", ".join(found)  # the names alone: a finding must not spread what it warns of
+
+
+CHECKS = (
+    _Check("privileged", "Give it only the capabilities and devices that it needs: cap_add, devices.", _privileged),
+    _Check("engine-socket", "Who speaks to the engine is root: put a proxy that allows few requests between.", _socket),
+    _Check("host-mount", "Mount a volume, or only the one file that it needs, read-only.", _host_mount),
+    _Check("added-capabilities", "Take away those it can do without; drop ALL and add what is missing.", _capabilities),
+    _Check("root-user", "Name a user in the image (USER) or in create (user=…).", _root),
+    _Check("host-network", "Give it a network of its own and publish its ports.", _mode("network_mode", MEDIUM)),
+    _Check("host-processes", "Leave pid_mode out: it could read and signal all processes.", _mode("pid_mode", HIGH)),
+    _Check("host-ipc", "Leave ipc_mode out: it could read others' shared memory.", _mode("ipc_mode", MEDIUM)),
+    _Check("host-uts", "Leave uts_mode out: it could rename the machine.", _mode("uts_mode", LOW)),
+    _Check("host-users", "Leave userns_mode out, so that its root is nobody outside.", _mode("userns_mode", MEDIUM)),
+    _Check("seccomp-off", "Leave the seccomp profile on, or write one.", _option("^seccomp[=:]unconfined", HIGH)),
+    _Check("apparmor-off", "Leave the engine's AppArmor profile on.", _option("^apparmor[=:]unconfined", MEDIUM)),
+    _Check("label-off", "Leave SELinux labels on.", _option("^label[=:]disable", MEDIUM)),
+    _Check("devices", "Take the devices away that it can do without.", _devices),
+    _Check("open-port", "Publish on 127.0.0.1, unless other machines must reach it.", _published),
+    _Check("secret-in-env", "Give secrets as files: everybody who may inspect reads the environment.", _secrets),
+    _Check("no-new-privileges", "Set security_opt=['no-new-privileges'].", _no_new_privileges),
+    _Check("writable-rootfs", "Set readonly_rootfs, with tmpfs where it must write.", _writable_rootfs),
+    _Check("no-memory-limit", "Set memory: it could take all that the machine has.", _no_limit("memory_limit_bytes")),
+    _Check("no-pids-limit", "Set pids_limit: it could fork until nothing else starts.", _no_limit("pids_limit")),
+)
+
+
+def findings(containers: pd.DataFrame) -> pd.DataFrame:
+    """Make one row a finding, from `container_inspections`: the most serious first, then in the table's order.
+
+    Columns: `id`, `name`, `check`, `severity` (high, medium, low), `evidence` (the setting; of secrets the name only),
+    `mend` (one sentence). What privileged includes already is not said again.
+    """
+    rows: list[tuple[Any, ...]] = []
+    places, opened = _by_id(mounts(containers)), _by_id(ports(containers))
+    for row in containers.to_dict("records"):
+        known = {str(key): value for key, value in row.items()}
+        known |= {"its_mounts": places.get(str(row["id"]), []), "its_ports": opened.get(str(row["id"]), [])}
+        for check in CHECKS:
+            for severity, evidence in check.find(known):
+                rows.append((row["id"], row["name"], check.name, severity, printable(evidence), check.mend))
+    rows.sort(key=lambda row: SEVERITIES.index(row[3]))
+    names = ["id", "name", "check", "severity", "evidence", "mend"]
+    return frame({name: ([row[place] for row in rows], TEXT) for place, name in enumerate(names)}, len(rows))
+
+
+def _by_id(table: pd.DataFrame) -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = {}
+    for row in table.to_dict("records"):
+        groups.setdefault(str(row["id"]), []).append({str(key): value for key, value in row.items()})
+    return groups

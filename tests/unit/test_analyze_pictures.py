@@ -1,0 +1,88 @@
+"""Pictures say what they show; what an engine told is drawn letter by letter."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+
+import pandas as pd
+import pytest
+from recordings import histories, recorded
+
+from dockerlab.analyze import disk, timeline, usage
+from dockerlab.analyze.pictures import Picture, label
+from dockerlab.errors import ArgumentError
+from dockerlab.tables.events import event_table
+from dockerlab.tables.inspection import image_inspections
+from dockerlab.tables.stats import stats_table
+
+HOSTILE = r"$\frac{x}{0}$ \$ $^{$ <script>"
+
+
+def drawn(picture: Picture) -> list[str]:
+    """Draw it, with warnings as errors, and give all its texts as they are seen."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        data = picture._repr_png_()
+    assert data.startswith(b"\x89PNG")
+    [axes] = picture.axes
+    legend = axes.get_legend()
+    texts = [*axes.get_yticklabels(), *axes.texts, *(legend.get_texts() if legend else [])]
+    for text in texts:
+        assert text._preprocess_math(text.get_text())[1] is False, "a formula"
+    return [text._preprocess_math(text.get_text())[0] for text in texts]
+
+
+def renamed(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(name=pd.array([HOSTILE] * len(table), dtype=pd.StringDtype("python")))
+
+
+def test_lives_as_bars() -> None:
+    lived = timeline.lives(event_table(recorded("docker-28.5", "events")))
+    picture = timeline.gantt(lived[lived["name"].str.startswith("shop")])
+    assert {"shop-web-1", "shop-web-2", "shop-flaky"} <= set(drawn(picture))
+    assert repr(picture) == "<Picture: 6 runs of 3 containers as bars over time, 5 of them ended with an error>"
+    assert HOSTILE.replace("\\$", "$")[:10] in drawn(timeline.gantt(renamed(lived)))[0]
+
+
+def test_use_as_lines() -> None:
+    rated = usage.rates(stats_table(recorded("practice", "stats")))
+    picture = usage.chart(rated, "memory_used_bytes")
+    assert set(drawn(picture)) >= {"shop-web-1", "shop-web-2"}
+    assert picture.alt == "memory used bytes of 2 containers as lines over time"
+    assert drawn(usage.chart(renamed(rated)))
+    with pytest.raises(ArgumentError, match="Choose one of seconds, cpu_percent"):
+        usage.chart(rated, "name")
+
+
+def test_layers_as_boxes() -> None:
+    images = image_inspections(recorded("docker-28.5", "images"))
+    layered = disk.by_layer(images, histories("docker-28.5"))
+    picture = disk.treemap(layered)
+    assert any("shop/tools:1" in text for text in drawn(picture))
+    assert picture.alt == "6 layers as boxes, 7.0 MB in all, 3.6 MB of it shared"
+    layered["instruction"] = pd.array([HOSTILE] * len(layered), dtype=pd.StringDtype("python"))
+    assert drawn(disk.treemap(layered))
+
+
+def test_nothing_can_be_drawn_too() -> None:
+    assert drawn(timeline.gantt(timeline.lives(event_table([])))) == []
+    empty = usage.chart(usage.rates(stats_table([])))
+    assert drawn(empty)
+    assert empty.alt == "cpu percent of 0 containers as lines over time"
+    nothing = disk.treemap(disk.by_layer(image_inspections([]), {}))
+    assert drawn(nothing)
+    assert nothing.alt.startswith("0 layers as boxes")
+
+
+def test_labels_are_plain_and_short() -> None:
+    assert label("price: $5\n\x1b[31m") == r"price: \$5 �[31m"
+    assert len(label("x" * 500)) == 40
+    assert label("x" * 500, 10) == "x" * 9 + "…"
+
+
+def test_matplotlib_waits_until_something_is_drawn() -> None:
+    code = "import sys; from dockerlab.analyze import disk, timeline, usage; print('matplotlib' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stdout == "False\n"
