@@ -156,7 +156,8 @@ FIELDS: dict[str, str] = {
         "VolumeOptions:Mount.VolumeOptions TmpfsOptions:Mount.TmpfsOptions ImageOptions:Mount.ImageOptions"
     ),
     "Mount.BindOptions": (
-        "Propagation:str NonRecursive:bool CreateMountpoint:bool ReadOnlyNonRecursive:bool ReadOnlyForceRecursive:bool"
+        "Propagation:str NonRecursive:bool CreateMountpoint:bool ReadOnlyNonRecursive:bool "
+        "ReadOnlyForceRecursive:bool"
     ),
     "Mount.ImageOptions": "Subpath:str",
     "Mount.TmpfsOptions": "SizeBytes:int Mode:int Options:[[str]]",
@@ -232,7 +233,8 @@ FIELDS: dict[str, str] = {
     "SwarmSpec.EncryptionConfig": "AutoLockManagers:bool",
     "SwarmSpec.Orchestration": "TaskHistoryRetentionLimit:int",
     "SwarmSpec.Raft": (
-        "SnapshotInterval:int KeepOldSnapshots:int LogEntriesForSlowFollowers:int ElectionTick:int HeartbeatTick:int"
+        "SnapshotInterval:int KeepOldSnapshots:int LogEntriesForSlowFollowers:int ElectionTick:int "
+        "HeartbeatTick:int"
     ),
     "SwarmSpec.TaskDefaults": "LogDriver:SwarmSpec.TaskDefaults.LogDriver",
     "SwarmSpec.TaskDefaults.LogDriver": "Name:str Options:{str}",
@@ -251,7 +253,8 @@ FIELDS: dict[str, str] = {
     "SwarmUpdate.EncryptionConfig": "AutoLockManagers:bool",
     "SwarmUpdate.Orchestration": "TaskHistoryRetentionLimit:int",
     "SwarmUpdate.Raft": (
-        "SnapshotInterval:int KeepOldSnapshots:int LogEntriesForSlowFollowers:int ElectionTick:int HeartbeatTick:int"
+        "SnapshotInterval:int KeepOldSnapshots:int LogEntriesForSlowFollowers:int ElectionTick:int "
+        "HeartbeatTick:int"
     ),
     "SwarmUpdate.TaskDefaults": "LogDriver:SwarmUpdate.TaskDefaults.LogDriver",
     "SwarmUpdate.TaskDefaults.LogDriver": "Name:str Options:{str}",
@@ -294,7 +297,8 @@ FIELDS: dict[str, str] = {
     "TaskSpec.LogDriver": "Name:str Options:{str}",
     "TaskSpec.NetworkAttachmentSpec": "ContainerID:str",
     "TaskSpec.Placement": (
-        "Constraints:[str] Preferences:[TaskSpec.Placement.Preferences.item] MaxReplicas:int Platforms:[Platform]"
+        "Constraints:[str] Preferences:[TaskSpec.Placement.Preferences.item] MaxReplicas:int "
+        "Platforms:[Platform]"
     ),
     "TaskSpec.Placement.Preferences.item": "Spread:TaskSpec.Placement.Preferences.item.Spread",
     "TaskSpec.Placement.Preferences.item.Spread": "SpreadDescriptor:str",

@@ -94,7 +94,7 @@ class Server:
         raw, _, query = target.partition("?")
         version, path = _version(raw), _path(raw)
         operation = find(method, path)
-        if operation is None:
+        if operation is None or version_number(operation.since) > NEWEST_NUMBER:
             raise NotFound("page not found")
         pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(operation.path))
         found = re.fullmatch(pattern, path)

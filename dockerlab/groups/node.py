@@ -44,13 +44,14 @@ class NodeGroup(Group):
         labels: dict[str, str] | None = None,
         role: str | None = None,
         availability: str | None = None,
+        body: dict[str, Any] | None = None,
         timeout: float | None = None,
     ) -> pd.DataFrame:
         """POST /nodes/{id}/update.
 
         Sets the whole of what is asked of the node: what is left out is emptied, so give `role` (manager, worker) and
-        `availability` (active, pause, drain) both. `version` is its `Version.Index`, as list and inspect tell it.
-        One row: `operation`, `object`, `status`, `changed`.
+        `availability` (active, pause, drain) both, or the `Spec` that inspect tells as `body`. `version` is its
+        `Version.Index`, as list and inspect tell it. One row: `operation`, `object`, `status`, `changed`.
         Raises BadRequest (400), NotFound (404), ServerError (500; 503 outside of a swarm).
         Source: Engine API, Node, NodeUpdate.
         """

@@ -87,13 +87,14 @@ class ServiceGroup(Group):
         registry_auth_from: str | None = None,
         rollback: str | None = None,
         registry_auth: dict[str, str] | str | None = None,
+        body: dict[str, Any] | None = None,
         timeout: float | None = None,
     ) -> pd.DataFrame:
         """POST /services/{id}/update.
 
         Sets the whole of the service's settings: what is left out is emptied, so begin with the `Spec` that
-        inspect tells, its name included. `version` is its `Version.Index`; `rollback` is "previous".
-        Returns a long table: `field` and `value` of `Warnings`.
+        inspect tells: `body` takes it as it is, and the others are put into it. `version` is its
+        `Version.Index`; `rollback` is "previous". Returns a long table: `field` and `value` of `Warnings`.
         Raises BadRequest (400), NotFound (404), ServerError (500; 503 outside of a swarm).
         Source: Engine API, Service, ServiceUpdate.
         """

@@ -143,6 +143,19 @@ def test_doctor_names_what_is_broken_and_the_mend() -> None:
     assert "→ unset DOCKERLAB_ISOLATION" in ran.stdout
 
 
+def test_doctor_tells_of_every_way_why_it_is_taken_or_not(practice_host: str) -> None:
+    settings = {"DOCKERLAB_ENGINE": "", "DOCKER_CONTEXT": "gone", "DOCKER_HOST": practice_host}
+    report = json.loads(command("doctor", "--json", **settings).stdout)
+    checks = {check["name"]: check for check in report["checks"] if check["name"].startswith("engine.")}
+    ways = ["DOCKERLAB_ENGINE", "DOCKER_HOST", "DOCKER_CONTEXT", "context", "usual", "practice"]
+    assert list(checks) == [f"engine.{way}" for way in ways]
+    assert [name for name, check in checks.items() if check["facts"]["taken"]] == ["engine.DOCKER_HOST"]
+    assert checks["engine.DOCKER_HOST"]["status"] == "ok"
+    assert "There is no docker context 'gone'" in checks["engine.DOCKER_CONTEXT"]["said"]
+    assert checks["engine.DOCKER_CONTEXT"]["status"] == "note", "it comes too late to matter"
+    assert len(checks["engine.usual"]["facts"]["sockets"]) >= 10
+
+
 def test_a_lesson_runs_in_the_terminal(host: str) -> None:
     ran = command("run", "01", "--yes", "--engine", host, timeout=110)
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -124,7 +124,6 @@ def test_what_needs_a_registry_that_is_not_there_is_an_error(lab: Any) -> None:
     for call in (
         lambda: lab.distribution.inspect("127.0.0.1:1/dockerlab/nothing"),
         lambda: lab.image.search("127.0.0.1:1/dockerlab"),
-        lambda: lab.plugin.privileges("127.0.0.1:1/dockerlab/nothing"),
         lambda: lab.system.auth("me", "secret", serveraddress="127.0.0.1:1"),
     ):
         with pytest.raises(EngineError):

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import answers
+
 __all__ = ["Judge", "listening"]
 
 SPEC = Path(__file__).resolve().parents[1] / "spec"
@@ -55,11 +57,13 @@ class Judge:
         row = validate.facts(version)["operations"][name]
         stream = kinds.kind(name, row)[0] == kinds.LINES and status < http.client.BAD_REQUEST
         try:
-            records = documents(body) if stream else [json.loads(body)]
+            records = list(documents(body)) if stream else [json.loads(body)]
         except ValueError as error:
             self.problems.append(f"{method} {url}: {status}: no JSON: {error}: {body[:200]!r}")
             return
         self.seen += 1
+        if status < http.client.MULTIPLE_CHOICES:
+            answers.keep(name, records if stream else records[0])
         for record in records:
             found = validate.validate(version, name, status, record)
             self.problems += [f"{method} {url}: {status}: {one}" for one in found]
