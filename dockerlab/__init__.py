@@ -15,6 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dockerlab import credentials as credentials
     from dockerlab.course.lesson import lesson as lesson
     from dockerlab.errors import ArgumentError as ArgumentError
     from dockerlab.errors import ConnectionFailed as ConnectionFailed
@@ -43,11 +44,14 @@ __all__ = [
     "Lab",
     "__version__",
     "connect",
+    "credentials",
     "lesson",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "credentials":  # a module; importing it puts it here
+        return importlib.import_module("dockerlab.credentials")
     if name in _WHERE:
         value = getattr(importlib.import_module(_WHERE[name]), name)
         globals()[name] = value

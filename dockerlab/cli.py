@@ -35,8 +35,9 @@ INTERRUPTED = 130
 EPILOG = """\b
 Exit codes: 0 it went well · 1 the engine, or a check, says no · 2 a wrong command line or argument ·
             3 no engine answers · 130 Ctrl-C
-Settings:   DOCKERLAB_ENGINE (practice, docker, or an address) · DOCKER_HOST · DOCKERLAB_STATE ·
-            DOCKERLAB_SOCKET · DOCKERLAB_ISOLATION · NO_COLOR
+Settings:   DOCKERLAB_ENGINE (practice, docker, context:NAME, or an address) · DOCKER_HOST ·
+            DOCKER_CONTEXT · DOCKERLAB_INSECURE · DOCKERLAB_STATE · DOCKERLAB_SOCKET ·
+            DOCKERLAB_ISOLATION · NO_COLOR
 """
 
 

@@ -84,9 +84,18 @@ def command_line(exchange: Exchange, archive: str) -> str:
         words = None
     if words is None:
         return ""
-    host = [] if exchange.docker_host == USUAL else ["--host", exchange.docker_host]
-    line = shlex.join(["docker", *host, *words])
+    line = shlex.join(["docker", *_engine(exchange), *words])
     return line + _silenced(operation, options)
+
+
+def _engine(exchange: Exchange) -> Words:
+    """Name the engine, and the files of its TLS."""
+    host = [] if exchange.docker_host == USUAL else ["--host", exchange.docker_host]
+    if exchange.tls is None:
+        return host
+    files = {"--tlscacert": exchange.tls.ca, "--tlscert": exchange.tls.certificate, "--tlskey": exchange.tls.key}
+    named = [word for option, path in files.items() if path for word in (option, path)]
+    return [*host, "--tlsverify" if exchange.tls.verify else "--tls", *named]
 
 
 def _silenced(operation: str, options: dict[str, str]) -> str:

@@ -6,7 +6,8 @@
      "ok": true,                    nothing is broken that the course needs
      "engine": "practice",          what the lessons use: practice, docker, or an address
      "checks": [{"name": "python",  python packages jupyterlab course engine.DOCKERLAB_ENGINE engine.DOCKER_HOST
-                                    engine.usual engine.practice isolation image directories docker trial safety
+                                    engine.DOCKER_CONTEXT engine.context engine.usual engine.practice
+                                    isolation image directories docker trial safety
                  "status": "ok",    ok, note (it is missing, and nothing needs it), broken
                  "said": "...",     what was seen
                  "mend": "",        what to do; empty if there is nothing to do
@@ -27,7 +28,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from dockerlab import __version__, endpoint
-from dockerlab.errors import ArgumentError, DockerlabError, printable
+from dockerlab.errors import DockerlabError, printable
 from dockerlab.lab import Lab
 from dockerlab.launch import course, jupyter_environment, shipped
 
@@ -169,20 +170,20 @@ def _course() -> Check:
 
 def _engines(told: dict[str, Any]) -> list[Check]:
     """Try every way to an engine, in the order of connect(); the first that says something is taken."""
-    ways = []
-    for name in ("DOCKERLAB_ENGINE", "DOCKER_HOST"):
-        value = os.environ.get(name, "")
-        ways.append(_named(name, value, told) if value else Check(f"engine.{name}", NOTE, "not set"))
-    usual = _tried("engine.usual", endpoint.Endpoint("unix", endpoint.USUAL_SOCKET), needed=False)
-    ways += [usual, _practice(told, needed=chosen() == "practice")]
-    taken = next((number for number, way in enumerate(ways) if way.said != "not set" and way.status != NOTE), 3)
-    for number, way in enumerate(ways):
-        uses = ["connect() and call take this one"] if number == taken else []
-        uses += ["the lessons use this one"] if way.name == _lessons_way() else []
-        if uses:
-            said = f"{way.said} ({'; '.join(uses)})"
-            ways[number] = Check(way.name, way.status, said, way.mend, {**way.facts, "taken": number == taken})
-    return ways
+    found = list(endpoint.ways())
+    taken = next(way for way in found if way.taken)
+    named = [way for way in found[1:] if way.name not in ("usual socket", "practice")]  # there is no caller here
+    sockets = [way for way in found if way.name == "usual socket"]
+    checks = [(way is taken, _named(way, way is taken)) for way in named]
+    checks.append((taken in sockets, _usual(sockets, taken in sockets)))
+    checks.append((taken.name == "practice", _practice(told, needed=chosen() == "practice")))
+    marked = []
+    for is_taken, check in checks:
+        uses = ["connect() and call take this one"] if is_taken else []
+        uses += ["the lessons use this one"] if check.name == _lessons_way() else []
+        said = f"{check.said} ({'; '.join(uses)})" if uses else check.said
+        marked.append(Check(check.name, check.status, said, check.mend, {**check.facts, "taken": is_taken}))
+    return marked
 
 
 def _lessons_way() -> str:
@@ -191,15 +192,33 @@ def _lessons_way() -> str:
     return "engine.DOCKERLAB_ENGINE"
 
 
-def _named(name: str, value: str, told: dict[str, Any]) -> Check:
-    """Try an engine that a variable names. What is named must work: nothing else is tried instead of it."""
-    if value == "practice":
-        return Check(f"engine.{name}", OK, "practice: the practice engine, below", "", {"value": value})
-    try:
-        found = endpoint.resolve(value)
-    except ArgumentError as error:
-        return Check(f"engine.{name}", BROKEN, f"{value}: {error}", f"unset {name}", {"value": value})
-    return _tried(f"engine.{name}", found, needed=True, value=value)
+def _named(way: endpoint.Way, taken: bool) -> Check:
+    """Try an engine that a variable or docker's configuration names.
+
+    A context that comes too late need not answer. An address that somebody set is meant to, also where it does.
+    """
+    needed = taken or not way.name.endswith(("CONTEXT", "context"))
+    name, facts = f"engine.{way.name.replace('current ', '')}", {"value": way.said}
+    if way.practice:
+        return Check(name, OK, "practice: the practice engine, below", "", facts)
+    if way.error:
+        said, _, mend = str(way.error).partition(". ")
+        return Check(name, BROKEN if needed else NOTE, f"{way.said}: {said}.", mend, facts)
+    if way.endpoint is None:
+        return Check(name, NOTE, way.said, "", facts)
+    return _tried(name, way.endpoint, needed=needed, value=way.said)
+
+
+def _usual(sockets: list[endpoint.Way], taken: bool) -> Check:
+    """Try the first of the usual sockets at which something listens, and name all the others."""
+    first = next((way for way in sockets if way.endpoint), None)
+    asked = [way.said for way in sockets if way is not first]
+    if first is None or first.endpoint is None:
+        there = [said for said in asked if not said.endswith("not there")]
+        said = "; ".join(there) or f"nothing at {len(asked)} places"
+        return Check("engine.usual", NOTE, said, "", {"sockets": asked})
+    tried = _tried("engine.usual", first.endpoint, needed=taken)
+    return Check(tried.name, tried.status, tried.said, tried.mend, {**tried.facts, "sockets": asked})
 
 
 def _tried(name: str, found: endpoint.Endpoint, *, needed: bool, value: str = "") -> Check:

@@ -8,11 +8,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from dockerlab.encoding import SAFE
 from dockerlab.operations import Operation
+
+if TYPE_CHECKING:
+    from dockerlab.tls import Tls
 
 __all__ = ["REDACTED", "Exchange", "Shown", "hide", "without_secrets"]
 
@@ -37,7 +40,7 @@ class Exchange:
     """One request and its answer.
 
     `status`, `reason` and `headers` are the answer's; `body` is its bytes, empty for an answer that was streamed;
-    `received` counts them. `json()` and `text` decode it;
+    `received` counts them; `tls` names the files of its TLS. `json()` and `text` decode it;
     `raw`, `curl`, `requests`, `helper` and `cli` write the same call in other ways,
     and `show()` shows them.
     """
@@ -58,6 +61,7 @@ class Exchange:
     streamed: bool = False
     received: int = 0
     cut: bool = False
+    tls: Tls | None = None
 
     def __post_init__(self) -> None:
         """Take the secrets out."""

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.errors import EngineTimeout, engine_error
-from dockerlab.transport import failure, seconds_of
+from dockerlab.failures import failure
+from dockerlab.transport import seconds_of
 
 if TYPE_CHECKING:
     from dockerlab.encoding import Request
@@ -62,15 +63,14 @@ class _Connections:
                 for key, _ in found:
                     yield self._take(*key.data)
         except (http.client.HTTPException, OSError) as error:
-            raise failure(error, self.transport.endpoint.url, self.seconds) from None
+            raise failure(error, self.transport.endpoint, self.seconds) from None
         finally:
             self.selector.close()
             for connection in self.open:
                 connection.close()
 
     def _connect(self) -> Any:
-        connection = self.transport.connection()
-        connection.sock.settimeout(self.seconds)
+        connection = self.transport.connection(self.seconds)
         self.open.append(connection)
         return connection
 

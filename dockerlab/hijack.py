@@ -14,10 +14,16 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from urllib3.exceptions import HTTPError
+
+from dockerlab.connections import end_writing
 from dockerlab.errors import EngineTimeout, StreamBroken, engine_error
-from dockerlab.transport import BROKEN, failure, seconds_of
+from dockerlab.failures import BROKEN, failure
+from dockerlab.transport import seconds_of
 
 if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
+
     from dockerlab.encoding import Request
     from dockerlab.exchange import Exchange
     from dockerlab.transport import Transport
@@ -34,23 +40,22 @@ def hijack(transport: Transport, request: Request, timeout: float | None = None)
     request.headers |= UPGRADE
     exchange = transport.begin(request)
     clock = time.perf_counter()
-    connection = transport.connection()
+    connection = transport.connection(seconds)
     held: socket.socket = connection.sock
     try:
-        held.settimeout(seconds)
         headers = transport.headers(request)
-        http.client.HTTPConnection.request(connection, exchange.method, request.target, request.body, headers)
-        response = http.client.HTTPConnection.getresponse(connection)
+        connection.request(exchange.method, request.target, request.body, headers, preload_content=False)
+        response = connection.getresponse()
         exchange.status, exchange.reason = response.status, response.reason or ""
-        exchange.headers = response.getheaders()
+        exchange.headers = list(response.headers.items())
         exchange.seconds = time.perf_counter() - clock
         if response.status >= ERROR:
             exchange.body = response.read()
             exchange.received = len(exchange.body)
             raise engine_error(exchange)
-    except (http.client.HTTPException, OSError) as error:
+    except (HTTPError, http.client.HTTPException, OSError) as error:
         connection.close()
-        raise failure(error, transport.endpoint.url, seconds) from None
+        raise failure(error, transport.endpoint, seconds) from None
     except BaseException:
         connection.close()
         raise
@@ -61,13 +66,13 @@ def hijack(transport: Transport, request: Request, timeout: float | None = None)
 class Hijacked:
     """A connection that was taken over: `chunks()` reads it, `write` sends, `close_write` ends what is sent."""
 
-    def __init__(self, exchange: Exchange, held: socket.socket, response: http.client.HTTPResponse, owner: Any) -> None:
-        """Take the socket, and what was read of it already."""
+    def __init__(self, exchange: Exchange, held: socket.socket, response: BaseHTTPResponse, owner: Any) -> None:
+        """Take the socket, and what was read of it already; the response would close it if it were let go."""
         self.exchange = exchange
         self._socket = held
         self._response = response
         self._owner = owner
-        self._rest = _read_already(held, response)
+        self._rest = _read_already(held, getattr(getattr(response, "_fp", None), "fp", None))
         self._closed = False
         self._patience: float | None = None
 
@@ -121,7 +126,7 @@ class Hijacked:
     def close_write(self) -> None:
         """End the input; what comes can still be read."""
         with contextlib.suppress(OSError):
-            socket.socket.shutdown(self._socket, socket.SHUT_WR)  # of TLS, too, the connection beneath
+            end_writing(self._socket)
 
     def close(self) -> None:
         """Let the connection go; wakes a thread that waits for bytes. May be called more than once."""
@@ -135,11 +140,11 @@ class Hijacked:
         self._socket.close()
 
 
-def _read_already(held: socket.socket, response: http.client.HTTPResponse) -> bytes:
+def _read_already(held: socket.socket, file: Any) -> bytes:
     """Give what came with the headers: from here on the socket itself is read."""
     held.setblocking(False)
     try:
-        return response.fp.peek() if response.fp is not None else b""
+        return bytes(file.peek()) if file is not None else b""
     except OSError:
         return b""
     finally:

@@ -15,8 +15,10 @@ from dockerlab import endpoint as endpoints
 from dockerlab.encoding import Request, encode, row
 from dockerlab.errors import ArgumentError, BadRequest, DockerlabError, EngineUnreachable
 from dockerlab.exchange import Exchange
+from dockerlab.failures import PLAIN_TO_TLS, SET_TLS, in_between
 from dockerlab.operations import NEWEST, OLDEST, OPERATIONS, version_number
-from dockerlab.transport import Answer, Transport, seconds_of, session
+from dockerlab.sessions import session
+from dockerlab.transport import Answer, Transport, seconds_of
 
 if TYPE_CHECKING:
     import pandas
@@ -60,17 +62,18 @@ GROUPS: tuple[str, ...] = (
 GROUPS += ("task", "secret", "config", "plugin")
 
 
-def connect(url: str | None = None, *, timeout: float = TIMEOUT) -> Lab:
+def connect(url: str | None = None, *, timeout: float = TIMEOUT, insecure: bool = False) -> Lab:
     """Connect to an engine, and agree on an API version with it.
 
-    `url` is "practice", "docker", or an address such as unix:///var/run/docker.sock or tcp://127.0.0.1:2375.
-    Without it: DOCKERLAB_ENGINE, DOCKER_HOST, the usual socket, the practice engine, whichever comes first.
-    `timeout` is in seconds, for connecting and for each wait for bytes.
+    `url` is "practice", "docker", context:NAME, or an address such as unix:///var/run/docker.sock, ssh://me@host or
+    tcp://127.0.0.1:2375. Without it: DOCKERLAB_ENGINE, DOCKER_HOST, DOCKER_CONTEXT, docker's current context, a usual
+    socket, the practice engine, whichever comes first. `timeout` is in seconds, for connecting and for each wait for
+    bytes. Credentials go over plain TCP to another machine only with `insecure` (or DOCKERLAB_INSECURE=1).
 
     Raises EngineUnreachable, PermissionDenied or EngineTimeout if no engine answers, ArgumentError for a bad url.
     """
     timeout = seconds_of(timeout)
-    return Lab(endpoints.resolve(url), timeout=timeout)
+    return Lab(endpoints.resolve(url, insecure=insecure), timeout=timeout)
 
 
 class Lab:
@@ -257,11 +260,14 @@ class Lab:
         """Ask for the engine's newest API version, and settle on one that both speak."""
         request = encode(OPERATIONS["SystemPing"], {}, OLDEST)
         request.target = "/_ping"
+        exchange = None
         try:
-            newest = self._transport.send(request).header("Api-Version")
+            exchange = self._transport.send(request)
+            newest = exchange.header("Api-Version")
             number = version_number(newest)
         except (BadRequest, ValueError) as error:
-            raise EngineUnreachable(f"{self.endpoint.url} answers, but {_not_an_engine(error)}") from None
+            stranger = in_between(exchange) if exchange else ""
+            raise EngineUnreachable(f"{self.endpoint.url} answers, but {stranger or _not_an_engine(error)}") from None
         if number < version_number(OLDEST):
             raise EngineUnreachable(
                 f"The engine speaks API {newest}, and dockerlab needs {OLDEST} or newer: "
@@ -273,8 +279,8 @@ class Lab:
 
 def _not_an_engine(error: Exception) -> str:
     """Say what answered in an engine's place."""
-    if isinstance(error, BadRequest) and "HTTPS" in error.message:
-        return f"in TLS, which dockerlab does not speak yet. {endpoints.FORWARD}"
+    if isinstance(error, BadRequest) and PLAIN_TO_TLS.search(error.message):
+        return f"it speaks TLS, and was asked in plain HTTP. {SET_TLS}"
     return "not as a Docker engine: it names no API version. Check DOCKER_HOST."
 
 
@@ -312,19 +318,22 @@ class Wire:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._kept: deque[Exchange] = deque(maxlen=KEPT)
+        self._kept: deque[Exchange] = deque()
+        self._sizes: deque[int] = deque()  # of all but the last, whose answer may still come
+        self._bytes = 0
         self._lock = threading.Lock()
 
     def append(self, exchange: Exchange) -> None:
         """Keep one more."""
         with self._lock:
             if self._kept:
-                self._kept[-1] = self._kept[-1].kept(KEPT_BYTES)
+                last = self._kept[-1] = self._kept[-1].kept(KEPT_BYTES)
+                self._sizes.append(len(last.body) + len(last.request_body))
+                self._bytes += self._sizes[-1]
             self._kept.append(exchange)
-            size = sum(len(one.body) + len(one.request_body) for one in self._kept)
-            while size > ALL_BYTES and len(self._kept) > 1:
-                oldest = self._kept.popleft()
-                size -= len(oldest.body) + len(oldest.request_body)
+            while len(self._kept) > KEPT or (self._bytes > ALL_BYTES and len(self._kept) > 1):
+                self._kept.popleft()
+                self._bytes -= self._sizes.popleft()
 
     def __len__(self) -> int:
         """Count them."""

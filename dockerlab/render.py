@@ -5,23 +5,25 @@ Every line runs as it stands. Secrets are gone already: an exchange has none.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shlex
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from dockerlab import ssh
 from dockerlab.command_lines import command_line
 from dockerlab.errors import printable
 from dockerlab.exchange import Exchange, without_secrets
 from dockerlab.operations import OPERATIONS, Parameter, snake_case
+from dockerlab.usual import USUAL_SOCKET
 
 __all__ = ["HELPERS", "WITHOUT_METHOD", "archive_name", "cli", "curl", "helper", "raw", "requests"]
 
 #: A shown body has at most so many lines of so many characters; `lab.last.text` has all of it.
 LINES, WIDTH = 24, 120
 CUT = "… (cut: lab.last.text has all of it)"
-UNIX = "unix://"
 
 #: Operations whose method is not the rest of their name.
 NAMED = {
@@ -30,6 +32,8 @@ NAMED = {
     "GetPluginPrivileges": "plugin.privileges",
     "PutContainerArchive": "container.put_archive",
 }
+#: Operations whose data is sent as base64, and given to their method as it is.
+BASE64 = {"ConfigCreate", "ConfigUpdate"}
 #: The operations that have no method, each with its reason.
 WITHOUT_METHOD = {
     "Session": 'carries gRPC of BuildKit over HTTP/2, of which nothing is a table; a stream: lab.hijack("Session")',
@@ -107,11 +111,14 @@ def _body(body: bytes) -> list[str]:
 def curl(exchange: Exchange) -> str:
     """Write a curl command for a POSIX shell."""
     words = ["curl", "--silent", "--show-error"]
-    if exchange.docker_host.startswith(UNIX):
-        words += ["--unix-socket", exchange.docker_host.removeprefix(UNIX)]
+    kind, _, address = exchange.docker_host.partition("://")
+    behind = ssh.parse(address) if kind == "ssh" else None
+    if behind or kind == "unix":
+        words += ["--unix-socket", (behind.path or USUAL_SOCKET) if behind else address]
         base = "http://localhost"
     else:
-        base = exchange.docker_host.replace("tcp://", "http://", 1)
+        words += _curl_tls(exchange)
+        base = f"{'https' if exchange.tls else 'http'}://{address}"
     if exchange.method == "HEAD":
         words.append("--head")
     elif exchange.method != "GET":
@@ -124,7 +131,17 @@ def curl(exchange: Exchange) -> str:
         words += ["--data-binary", _data(exchange.request_body)]
     elif exchange.operation.body == "tar" and "Content-Type" in exchange.request_headers:
         words += ["--data-binary", "@archive.tar"]
-    return " ".join([*(_quoted(word) for word in words), _quoted(base + exchange.target)])
+    line = shlex.join([*words, base + exchange.target])
+    return shlex.join(["ssh", *ssh.remote(behind), line]) if behind else line  # curl runs where the socket is
+
+
+def _curl_tls(exchange: Exchange) -> list[str]:
+    """Name the files of a TLS connection."""
+    if exchange.tls is None:
+        return []
+    files = {"--cacert": exchange.tls.ca, "--cert": exchange.tls.certificate, "--key": exchange.tls.key}
+    named = [word for option, path in files.items() if path for word in (option, path)]
+    return named if exchange.tls.verify else ["--insecure", *named]
 
 
 def _curl_output(exchange: Exchange) -> list[str]:
@@ -148,10 +165,6 @@ def _data(body: bytes) -> str:
     except UnicodeDecodeError:
         return "@archive.tar"
     return "@archive.tar" if "\0" in text else text
-
-
-def _quoted(word: str) -> str:
-    return shlex.quote(word)
 
 
 # -- requests ------------------------------------------------------------------------------------------------
@@ -203,13 +216,25 @@ def helper(exchange: Exchange) -> str:
     words = [] if own else [_python(operation.id)]
     for parameter in operation.parameters:
         if parameter.argument in exchange.arguments:
-            text = _python(_plain(parameter, exchange.arguments[parameter.argument], query))
+            value = _plain(parameter, exchange.arguments[parameter.argument], query)
+            text = _python(_unpacked(value) if operation.id in BASE64 and parameter.argument == "data" else value)
             first = own and parameter.place == "path"
             words.append(text if first else f"{parameter.argument}={text}")
     if "body" in exchange.arguments:
         plain = exchange.request_body.startswith((b"{", b"["))
         words.append(f"body={_python(json.loads(exchange.request_body) if plain else 'archive.tar')}")
     return f"lab.{own}({', '.join(words)})" if own else f"lab.call({', '.join(words)})"
+
+
+def _unpacked(data: str) -> str | bytes:
+    """Give what is in a config as its method takes it: text, or bytes that are none."""
+    try:
+        plain = base64.b64decode(data, validate=True)
+        return plain.decode()
+    except UnicodeDecodeError:
+        return plain
+    except ValueError:
+        return data
 
 
 def _plain(parameter: Parameter, value: Any, query: dict[str, str]) -> Any:

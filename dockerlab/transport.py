@@ -1,7 +1,7 @@
 """Bytes over an endpoint: one urllib3 pool for one engine, with timeouts everywhere.
 
-Unix sockets go through requests-unixsocket's connection class. A requests session would cost two to three times
-as much a call; `session` makes one for those who want requests themselves.
+`connections` has the pools, `failures` the words for what goes wrong. A requests session would cost two to three
+times as much a call; `sessions` makes one for those who want requests themselves.
 """
 
 from __future__ import annotations
@@ -13,69 +13,30 @@ import time
 import weakref
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.client import HTTPException, IncompleteRead
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import urllib3
-from requests_unixsocket.adapters import UnixHTTPConnection
-from urllib3.exceptions import (
-    ClosedPoolError,
-    ConnectTimeoutError,
-    HTTPError,
-    NewConnectionError,
-    ProtocolError,
-    ReadTimeoutError,
-)
+from urllib3.exceptions import HTTPError
 
+from dockerlab.connections import pool
 from dockerlab.encoding import Request
-from dockerlab.errors import (
-    ArgumentError,
-    ConnectionFailed,
-    EngineTimeout,
-    EngineUnreachable,
-    PermissionDenied,
-    StreamBroken,
-    engine_error,
-)
+from dockerlab.errors import ArgumentError, ConnectionFailed, EngineUnreachable, engine_error
 from dockerlab.exchange import Exchange
+from dockerlab.failures import CONNECT_SECONDS, broken, failure, in_between
+from dockerlab.secrecy import refuse
 
 if TYPE_CHECKING:
-    import requests
-
     from dockerlab.endpoint import Endpoint
 
-__all__ = ["Answer", "Transport", "failure", "pool", "seconds_of", "session"]
+__all__ = ["Answer", "Transport", "seconds_of"]
 
-CONNECTIONS = 8
 USER_AGENT = "dockerlab"
 ERROR = 400
 #: An engine never sends its callers elsewhere, but what stands in front of one may. 304 is an answer.
 ELSEWHERE = {301, 302, 303, 307, 308}
 #: A longer wait than a system can count, and long enough for anybody.
 LONGEST_SECONDS = 30 * 86400.0
-#: Timeouts while connecting never need to be longer than this.
-CONNECT_SECONDS = 10.0
-
-
-class _UnixPool(urllib3.HTTPConnectionPool):
-    """A pool of connections to one unix socket."""
-
-    def __init__(self, path: str, **options: Any) -> None:
-        super().__init__("localhost", **options)
-        self._socket_url = f"http+unix://{quote(path, safe='')}"
-
-    def _new_conn(self) -> Any:
-        self.num_connections += 1
-        return UnixHTTPConnection(self._socket_url, timeout=self.timeout.connect_timeout)
-
-
-def pool(endpoint: Endpoint) -> urllib3.HTTPConnectionPool:
-    """Make the pool for an endpoint; it connects when it is first used."""
-    options: dict[str, Any] = {"maxsize": CONNECTIONS, "block": False, "retries": False}
-    if endpoint.kind == "unix":
-        return _UnixPool(endpoint.address, **options)
-    return urllib3.HTTPConnectionPool(endpoint.host, endpoint.port, **options)
 
 
 class Transport:
@@ -117,35 +78,43 @@ class Transport:
                 chunked=_size(request.body) is None,
             )
         except (HTTPError, HTTPException, OSError) as error:
-            raise failure(error, self.endpoint.url, seconds) from None
+            raise failure(error, self.endpoint, seconds) from None
         finally:
             if not isinstance(request.body, (bytes, type(None))) and request.body is not request.arguments.get("body"):
                 request.body.close()  # the caller gave a path
         exchange.status, exchange.reason = response.status, response.reason or ""
         exchange.headers = list(response.headers.items())
         exchange.seconds = time.perf_counter() - clock
-        answer = Answer(exchange, response, seconds, clock)
+        answer = Answer(exchange, response, self.endpoint, seconds, clock)
         if response.status >= ERROR or response.status in ELSEWHERE:
             answer.read()
+            if stranger := in_between(exchange):
+                raise EngineUnreachable(f"{self.endpoint.url} answers, but {stranger}")
             raise engine_error(exchange)
         return answer
 
-    def connection(self) -> Any:
-        """Give a connection of its own, like one of http.client, connected and not of the pool. Whoever asks closes it.
+    def connection(self, timeout: float | None = None) -> Any:
+        """Give a new connection to the engine, connected: http.client's kind, over whatever the endpoint is.
 
-        Raises ConnectionFailed.
+        It is no pool's: whoever asked for it closes it. `connection.sock` is its socket, also under ssh and TLS;
+        `connections.end_writing` ends what is written to that, and lets the answer come.
+        Raises EngineUnreachable, PermissionDenied or EngineTimeout.
         """
-        made = self._pool._new_conn()  # the pool knows how its engine is reached
-        made.timeout = min(self.timeout, CONNECT_SECONDS)
+        seconds = self.timeout if timeout is None else seconds_of(timeout)
+        made: Any = self._pool._new_conn()
+        made.timeout = min(seconds, CONNECT_SECONDS)
         try:
             made.connect()
         except (HTTPError, HTTPException, OSError) as error:
             made.close()
-            raise failure(error, self.endpoint.url, self.timeout) from None
+            raise failure(error, self.endpoint, seconds) from None
+        made.timeout = seconds
+        made.sock.settimeout(seconds)
         return made
 
     def begin(self, request: Request) -> Exchange:
-        """Give the exchange of a request that is about to be sent."""
+        """Give the exchange of a request that is about to be sent. Raises ArgumentError for one that may not be."""
+        refuse(self.endpoint, request.operation.method, request.target, request.headers)
         return Exchange(
             operation=request.operation,
             arguments=request.arguments,
@@ -155,6 +124,7 @@ class Transport:
             request_body=request.body if isinstance(request.body, bytes) else b"",
             docker_host=self.endpoint.url,
             started=datetime.now(UTC),
+            tls=self.endpoint.tls,
         )
 
     def headers(self, request: Request) -> dict[str, str]:
@@ -173,10 +143,13 @@ class Answer:
     `chunks()` reads it piece by piece as it comes. Close it, or use it in `with`: until then it holds a connection.
     """
 
-    def __init__(self, exchange: Exchange, response: urllib3.BaseHTTPResponse, seconds: float, clock: float) -> None:
+    def __init__(
+        self, exchange: Exchange, response: urllib3.BaseHTTPResponse, endpoint: Endpoint, seconds: float, clock: float
+    ) -> None:
         """Take an answer whose headers were read."""
         self.exchange = exchange
         self._response = response
+        self._endpoint = endpoint
         self._seconds: float | None = seconds
         self._clock = clock
         self._closed = False
@@ -259,9 +232,7 @@ class Answer:
 
     def _broken(self, error: Exception) -> ConnectionFailed:
         self._response.close()
-        if isinstance(_root(error), (ProtocolError, HTTPException, ConnectionError)):
-            return StreamBroken(BROKEN)
-        return failure(error, self.exchange.docker_host, self._seconds or 0)
+        return broken(error, self._endpoint, self._seconds or 0)
 
 
 def _size(body: object) -> int | None:
@@ -277,107 +248,8 @@ def _size(body: object) -> int | None:
     return stat.st_size - body.tell() if stat.st_size else None  # type: ignore[attr-defined]
 
 
-# -- failures ------------------------------------------------------------------------------------------------
-
-PRACTICE = 'or use the practice engine: dockerlab.connect("practice")'
-BROKEN = (
-    "The engine closed the connection before its answer was whole. "
-    "Is it still running? dockerlab doctor tells; then ask again."
-)
-
-
 def seconds_of(timeout: object) -> float:
     """Check a timeout. Raises ArgumentError for what isn't a time."""
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout > 0:
         raise ArgumentError(f"timeout is a number of seconds above 0, not {timeout!r}.")
     return min(float(timeout), LONGEST_SECONDS)
-
-
-def failure(error: Exception, where: str, seconds: float) -> ConnectionFailed:
-    """Turn what urllib3 or the system raises into one of ours, with its mend."""
-    cause = _root(error)
-    refused = isinstance(error, NewConnectionError)  # which urllib3 counts among the timeouts
-    connecting = isinstance(error, ConnectTimeoutError) and not refused
-    if connecting or isinstance(error, ReadTimeoutError) or isinstance(cause, TimeoutError):
-        return EngineTimeout(_too_late(where, min(seconds, CONNECT_SECONDS)) if connecting else _too_slow(seconds))
-    kind: type[ConnectionFailed] = EngineUnreachable
-    if isinstance(error, ClosedPoolError):
-        kind, text = ConnectionFailed, "This Lab is closed. Connect once more with dockerlab.connect()."
-    elif isinstance(cause, PermissionError):
-        kind = PermissionDenied
-        text = (
-            f"This user may not use {where}. Join the socket's group (usually: sudo usermod -aG docker $USER, "
-            f"then log in again or run newgrp docker), {PRACTICE}."
-        )
-    elif isinstance(cause, (FileNotFoundError, ConnectionRefusedError)):
-        text = f"No engine answers at {where}. Start it (for Docker: sudo systemctl start docker), check DOCKER_HOST, "
-        text += f"{PRACTICE}."
-    elif isinstance(cause, HTTPException) and not isinstance(cause, (ConnectionError, IncompleteRead)):
-        text = f"What answers at {where} does not speak HTTP. Check DOCKER_HOST, {PRACTICE}."
-    elif isinstance(cause, OSError) and not isinstance(cause, ConnectionError):
-        text = f"{where} can't be used: {cause.strerror or cause}. Check DOCKER_HOST, {PRACTICE}."
-    else:
-        kind, text = StreamBroken, BROKEN
-    return kind(text)
-
-
-def _too_late(where: str, seconds: float) -> str:
-    return (
-        f"No connection to {where} within {seconds:g} s. Check DOCKER_HOST, and that nothing between here and there "
-        f"blocks it, {PRACTICE}."
-    )
-
-
-def _too_slow(seconds: float) -> str:
-    return (
-        f"The engine did not answer within {seconds:g} s. Give it more time with timeout=…, "
-        "in connect() for all calls or in one call."
-    )
-
-
-def _root(error: BaseException) -> BaseException:
-    """Find the first cause: urllib3 puts the system's error into its own."""
-    while True:
-        inner = next((item for item in error.args if isinstance(item, BaseException)), None) or error.__cause__
-        inner = inner or getattr(error, "reason", None)
-        if not isinstance(inner, BaseException) or inner is error:
-            return error
-        error = inner
-
-
-# -- requests ------------------------------------------------------------------------------------------------
-
-
-def session(endpoint: Endpoint, timeout: float) -> requests.Session:
-    """Make a requests session for an engine: one pool, no proxies or settings from the environment."""
-    import requests  # noqa: PLC0415  (only those who want requests pay for it)
-    from requests.adapters import HTTPAdapter  # noqa: PLC0415
-    from requests_unixsocket.adapters import UnixAdapter  # noqa: PLC0415
-
-    class OnePool(UnixAdapter):  # type: ignore[misc]
-        """requests-unixsocket's adapter keeps a pool for each URL; this one keeps a pool for the engine."""
-
-        def get_connection(self, url: str, proxies: Any = None) -> Any:
-            return one
-
-        def send(self, request: Any, *arguments: Any, **options: Any) -> Any:
-            options["timeout"] = options.get("timeout") or timeout
-            return super().send(request, *arguments, **options)
-
-        def close(self) -> None:
-            one.close()
-            super().close()
-
-    class Timed(HTTPAdapter):
-        """requests has no timeout of its own."""
-
-        def send(self, request: Any, *arguments: Any, **options: Any) -> Any:
-            options["timeout"] = options.get("timeout") or timeout
-            return super().send(request, *arguments, **options)
-
-    one = pool(endpoint)
-    made = requests.Session()
-    made.trust_env = False
-    made.mount("http+unix://", OnePool())
-    made.mount("http://", Timed(pool_maxsize=CONNECTIONS))
-    return made

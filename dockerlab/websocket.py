@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.errors import EngineTimeout, StreamBroken, engine_error
+from dockerlab.failures import BROKEN, failure
 from dockerlab.hijack import Hijacked
-from dockerlab.transport import BROKEN, failure, seconds_of
+from dockerlab.transport import seconds_of
 
 if TYPE_CHECKING:
     from wsproto import WSConnection
@@ -31,14 +32,13 @@ def websocket(transport: Transport, request: Request, timeout: float | None = No
     request.headers |= SHOWN
     exchange = transport.begin(request)
     clock = time.perf_counter()
-    connection = transport.connection()
+    connection = transport.connection(seconds)
     made = WebSocket(exchange, connection.sock, connection)
     try:
-        connection.sock.settimeout(seconds)
         made.shake_hands(transport.endpoint.host_header, request.target)
     except OSError as error:
         made.close()
-        raise failure(error, transport.endpoint.url, seconds) from None
+        raise failure(error, transport.endpoint, seconds) from None
     except BaseException:
         made.close()
         raise

@@ -6,21 +6,37 @@ import os
 import socket
 import stat
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 
-from dockerlab import endpoint
-from dockerlab.endpoint import Endpoint, parse, resolve
+from dockerlab import endpoint, usual
+from dockerlab.endpoint import Endpoint, parse, resolve, ways
 from dockerlab.errors import ArgumentError, EngineUnreachable
+from dockerlab.tls import Tls
 
 
 @pytest.fixture
-def usual(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Give a path for the usual socket at which nothing is."""
-    path = str(tmp_path / "docker.sock")
-    monkeypatch.setattr(endpoint, "USUAL_SOCKET", path)
-    return path
+def nowhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """Give an environment in which nothing is at any usual place."""
+    with tempfile.TemporaryDirectory(prefix="dl-") as base:  # short: a socket's path has at most 107 bytes
+        monkeypatch.setattr(usual, "USUAL_SOCKET", f"{base}/docker.sock")
+        monkeypatch.setattr(usual, "PODMAN_SOCKET", f"{base}/podman.sock")
+        yield {"XDG_RUNTIME_DIR": f"{base}/run", "HOME": f"{base}/home"}
+
+
+@contextmanager
+def listening(path: str) -> Iterator[None]:
+    """Listen at a socket."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        yield
+    Path(path).unlink()
 
 
 @pytest.fixture
@@ -36,8 +52,8 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # -- the order
 
 
-def test_the_caller_comes_first_then_the_environment(usual: str, started: Path) -> None:
-    env = {"DOCKERLAB_ENGINE": "unix:///lab.sock", "DOCKER_HOST": "tcp://10.0.0.1:2375"}
+def test_the_caller_comes_first_then_the_environment(nowhere: dict[str, str], started: Path) -> None:
+    env = {"DOCKERLAB_ENGINE": "unix:///lab.sock", "DOCKER_HOST": "tcp://10.0.0.1:2375", **nowhere}
     assert resolve("unix:///mine.sock", env) == Endpoint("unix", "/mine.sock", "the caller")
     assert resolve(None, env) == Endpoint("unix", "/lab.sock", "DOCKERLAB_ENGINE")
     assert resolve(None, {**env, "DOCKERLAB_ENGINE": ""}) == Endpoint("tcp", "10.0.0.1:2375", "DOCKER_HOST")
@@ -45,22 +61,47 @@ def test_the_caller_comes_first_then_the_environment(usual: str, started: Path) 
     assert resolve(None, {**env, "DOCKERLAB_ENGINE": "practice"}).address == "/run/practice.sock"
 
 
-def test_the_usual_socket_is_used_if_something_answers(usual: str, started: Path) -> None:
-    assert resolve(None, {}).address == "/run/practice.sock"
-    Path(usual).touch()
-    assert resolve(None, {}).address == "/run/practice.sock"
-    Path(usual).unlink()
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(usual)
-        listener.listen()
-        assert resolve(None, {}) == Endpoint("unix", usual, "the usual socket answers")
+def test_the_usual_socket_is_used_if_something_answers(nowhere: dict[str, str], started: Path) -> None:
+    assert resolve(None, nowhere).address == "/run/practice.sock"
+    Path(usual.USUAL_SOCKET).touch()
+    assert resolve(None, nowhere).address == "/run/practice.sock"
+    Path(usual.USUAL_SOCKET).unlink()
+    with listening(usual.USUAL_SOCKET):
+        assert resolve(None, nowhere) == Endpoint("unix", usual.USUAL_SOCKET, "the usual socket answers: Docker")
 
 
-def test_docker_means_docker_host_or_the_usual_socket_and_never_the_practice_engine(usual: str, started: Path) -> None:
-    assert resolve("docker", {}).address == usual
+@pytest.mark.parametrize("number", range(1, 12))
+def test_every_usual_socket_is_asked_in_its_order(number: int, nowhere: dict[str, str], started: Path) -> None:
+    places = list(usual.candidates(nowhere))
+    assert len(places) == 12
+    path, engine = places[number]
+    with listening(path), listening(places[-1][0]) if number != 11 else nullcontext():
+        assert resolve(None, nowhere) == Endpoint("unix", path, f"the usual socket answers: {engine}")
+        assert resolve("docker", nowhere).address == path
+
+
+def test_docker_means_never_the_practice_engine(nowhere: dict[str, str], started: Path) -> None:
+    assert resolve("docker", nowhere).address == usual.USUAL_SOCKET
     assert resolve("docker", {"DOCKER_HOST": "tcp://h:1"}).url == "tcp://h:1"
     assert resolve(None, {"DOCKERLAB_ENGINE": "docker", "DOCKER_HOST": "unix:///d.sock"}).address == "/d.sock"
-    assert resolve("docker", {"DOCKERLAB_ENGINE": "practice"}).address == usual
+    assert resolve("docker", {"DOCKERLAB_ENGINE": "practice", **nowhere}).address == usual.USUAL_SOCKET
+
+
+def test_why_each_way_is_taken_or_not_is_told(nowhere: dict[str, str]) -> None:
+    Path(usual.USUAL_SOCKET).touch()
+    told = [(way.name, way.said, way.taken) for way in ways(None, {"DOCKER_HOST": "ssh://me@h", **nowhere})]
+    assert told[:6] == [
+        ("the caller", "nothing", False),
+        ("DOCKERLAB_ENGINE", "not set", False),
+        ("DOCKER_HOST", "ssh://me@h", True),
+        ("DOCKER_CONTEXT", "not set", False),
+        ("current context", "the default one: the usual socket", False),
+        ("usual socket", f"{usual.USUAL_SOCKET} (Docker): nothing listens", False),
+    ]
+    assert {said.rpartition(": ")[2] for name, said, _ in told[6:-1]} == {"not there"}
+    assert told[-1] == ("practice", "nothing else was found", True)
+    wrong = next(way for way in ways("tcp://", nowhere) if way.taken)
+    assert (wrong.endpoint, type(wrong.error)) == (None, ArgumentError)
 
 
 # -- addresses
@@ -76,6 +117,19 @@ def test_docker_means_docker_host_or_the_usual_socket_and_never_the_practice_eng
         ("http://engine.example:80/", "tcp", "engine.example:80", "http://engine.example:80"),
         ("tcp://[::1]:2375", "tcp", "[::1]:2375", "http://[::1]:2375"),
         ("tcp://[fe80::1]", "tcp", "[fe80::1]:2375", "http://[fe80::1]:2375"),
+        ("ssh://host", "ssh", "host", "http+ssh://host"),
+        (
+            "ssh://me@Host.example:22/run/d.sock",
+            "ssh",
+            "me@Host.example:22/run/d.sock",
+            "http+ssh://me%40Host.example%3A22%2Frun%2Fd.sock",
+        ),
+        (
+            "ssh://me@[::1]:22/a%20b.sock",
+            "ssh",
+            "me@[::1]:22/a%20b.sock",
+            "http+ssh://me%40%5B%3A%3A1%5D%3A22%2Fa%2520b.sock",
+        ),
     ],
 )
 def test_addresses_that_can_be_used(url: str, kind: str, address: str, http: str) -> None:
@@ -87,17 +141,30 @@ def test_addresses_that_can_be_used(url: str, kind: str, address: str, http: str
 def test_a_tcp_address_has_host_and_port() -> None:
     assert (parse("tcp://[::1]:99").host, parse("tcp://[::1]:99").port) == ("::1", 99)
     assert (parse("tcp://h").host, parse("tcp://h").port, parse("tcp://h").host_header) == ("h", 2375, "h:2375")
-    assert parse("unix:///a").host_header == "localhost"
+    assert (parse("unix:///a").host_header, parse("ssh://h").host_header) == ("localhost", "localhost")
+    assert parse("tcp://[fe80::1%eth0]:1").host_header == "[fe80::1]:1"
+    assert [(parse(url).host, parse(url).port) for url in ("unix:///a", "ssh://me@h:99", "ssh://[::1]")] == [
+        ("", 0), ("h", 99), ("::1", 0),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("ssh://me@host", "ssh -L /tmp/engine.sock:/var/run/docker.sock HOST"),
-        ("npipe:////./pipe/docker_engine", "does not speak npipe:// yet"),
-        ("fd://", "does not speak fd:// yet"),
-        ("https://host:2376", "does not speak https:// yet"),
-        ("/var/run/docker.sock", '"practice", "docker", unix:///PATH or tcp://HOST:PORT'),
+        ("npipe:////./pipe/docker_engine", "named pipes of Windows. Use it in WSL 2"),
+        ("fd://", "Use the socket: unix:///var/run/docker.sock"),
+        ("/var/run/docker.sock", "unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST"),
+        ("ssh://", "Write ssh://USER@HOST:PORT/PATH"),
+        ("ssh://-oProxyCommand=touch$IFS/tmp/x", "Write ssh://USER@HOST:PORT/PATH"),
+        ("ssh://-l@host", "Write ssh://USER@HOST:PORT/PATH"),
+        ("ssh://me;id@host", "Write ssh://USER@HOST:PORT/PATH"),
+        ("ssh://@host", "Write ssh://USER@HOST:PORT/PATH"),
+        ("ssh://host name", "Write ssh://USER@HOST:PORT/PATH"),
+        ("ssh://host:port", "Write ssh://USER@HOST:PORT/PATH"),
+        ("ssh://host:70000", "Write ssh://USER@HOST:PORT/PATH"),
+        ("ssh://host/a%0Ab", "Write ssh://USER@HOST:PORT/PATH"),
+        ("ssh://me:pw@host", "A password has no place in an address. Use a key"),
+        ("context:none-such", "There is no docker context 'none-such'"),
         ("Practice", '"practice", "docker"'),
         ("unix://relative.sock", "is not a socket's path"),
         ("unix:///" + "x" * 107, "at most 107 bytes"),
@@ -114,11 +181,33 @@ def test_addresses_that_can_not_be_used_name_the_way_out(url: str, words: str) -
     assert words in str(caught.value)
 
 
-def test_tls_is_refused_for_tcp_and_does_not_matter_for_a_socket() -> None:
-    env = {"DOCKER_HOST": "tcp://h:2376", "DOCKER_TLS_VERIFY": "1"}
-    with pytest.raises(ArgumentError, match=r"DOCKER_TLS_VERIFY is set.*ssh -L"):
-        resolve(None, env)
-    assert resolve(None, {**env, "DOCKER_HOST": "unix:///d.sock"}).address == "/d.sock"
+# -- TLS, by the same variables as the docker command's
+
+
+def test_when_tls_is_spoken_and_with_which_files(tmp_path: Path) -> None:
+    for name in ("ca.pem", "cert.pem", "key.pem"):
+        (tmp_path / name).touch()
+    ca, cert, key = (str(tmp_path / name) for name in ("ca.pem", "cert.pem", "key.pem"))
+    named = {"DOCKER_CERT_PATH": str(tmp_path)}
+    verified = parse("tcp://h", env={"DOCKER_TLS_VERIFY": "1", **named})
+    assert (verified.kind, verified.url, verified.http) == ("tls", "tcp://h:2376", "https://h:2376")
+    assert verified.tls == Tls(ca, cert, key)
+    assert parse("tcp://h:1", env={"DOCKER_TLS_VERIFY": "0", **named}).tls == Tls(ca, cert, key), "as docker reads it"
+    assert parse("tcp://h", env={"DOCKER_TLS": "1", **named}).tls == Tls(ca, cert, key, verify=False)
+    assert parse("tcp://h", env=named).kind == "tcp"
+    assert parse("tcp://h", env={"DOCKER_TLS_VERIFY": "1", "DOCKER_CONFIG": str(tmp_path)}).tls == Tls(ca, cert, key)
+    assert parse("unix:///d.sock", env={"DOCKER_TLS_VERIFY": "1"}).tls is None
+    assert (parse("https://h").address, parse("https://h").tls) == ("h:443", Tls())
+    (tmp_path / "cert.pem").unlink()
+    (tmp_path / "key.pem").unlink()
+    assert parse("tcp://h", env={"DOCKER_TLS_VERIFY": "1", **named}).tls == Tls(ca)
+
+
+def test_insecure_is_said_by_the_caller_or_the_environment() -> None:
+    assert not resolve("tcp://h", {}).insecure
+    assert resolve("tcp://h", {}, insecure=True).insecure
+    assert resolve("tcp://h", {"DOCKERLAB_INSECURE": "1"}).insecure
+    assert not resolve("tcp://h", {"DOCKERLAB_INSECURE": "0"}).insecure
 
 
 # -- starting the practice engine

@@ -1,0 +1,229 @@
+"""A urllib3 pool for each kind of endpoint: unix socket, TCP, TLS, and ssh, of which each connection is a process.
+
+Unix sockets go through requests-unixsocket's connection class.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import weakref
+from collections.abc import Iterator
+from http.client import BadStatusLine
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import urllib3
+from requests_unixsocket.adapters import UnixHTTPConnection
+from urllib3.connection import HTTPConnection
+
+from dockerlab import ssh, tls
+
+if TYPE_CHECKING:
+    from dockerlab.endpoint import Endpoint
+
+__all__ = ["SshEnded", "SshGarbled", "end_writing", "pool"]
+
+CONNECTIONS = 8
+#: How much of what ssh complains about is kept: the last bytes say why it ended.
+KEPT_BYTES = 8192
+#: How long ssh may take to end by itself, then after it was asked to.
+GRACE_SECONDS, END_SECONDS = 0.2, 2.0
+
+
+def pool(endpoint: Endpoint) -> urllib3.HTTPConnectionPool:
+    """Make the pool for an endpoint; it connects when it is first used.
+
+    Raises EngineUnreachable if the files of its TLS can't be used.
+    """
+    options: dict[str, Any] = {"maxsize": CONNECTIONS, "block": False, "retries": False}
+    if endpoint.kind == "unix":
+        return _UnixPool(endpoint.address, **options)
+    if endpoint.kind == "ssh":
+        return _SshPool(ssh.parse(endpoint.address), **options)
+    if endpoint.tls is None:
+        return urllib3.HTTPConnectionPool(endpoint.host, endpoint.port, **options)
+    kind = urllib3.HTTPSConnectionPool if endpoint.tls.verify else _UnverifiedPool
+    return kind(endpoint.host, endpoint.port, ssl_context=tls.context(endpoint.tls), **options)
+
+
+def end_writing(held: socket.socket) -> None:
+    """Tell the other side of a hijacked connection that nothing more will be written; reading goes on.
+
+    Under TLS it is the TCP connection that says so: ssl's own way would end both directions at once.
+    """
+    socket.socket.shutdown(held, socket.SHUT_WR)
+
+
+class _UnixPool(urllib3.HTTPConnectionPool):
+    """A pool of connections to one unix socket."""
+
+    def __init__(self, path: str, **options: Any) -> None:
+        super().__init__("localhost", **options)
+        self._socket_url = f"http+unix://{quote(path, safe='')}"
+
+    def _new_conn(self) -> Any:
+        self.num_connections += 1
+        return UnixHTTPConnection(self._socket_url, timeout=self.timeout.connect_timeout)
+
+
+class _UnverifiedPool(urllib3.HTTPSConnectionPool):
+    """A pool whose server is not verified, without urllib3's warning at each call: whoever switched it off knows."""
+
+    def _validate_conn(self, conn: Any) -> None:
+        if conn.is_closed:
+            conn.connect()
+
+
+# -- ssh -----------------------------------------------------------------------------------------------------
+
+
+class SshEnded(ConnectionError):
+    """ssh ended, or never began; the text says why, and what to do."""
+
+
+class SshGarbled(ConnectionError):
+    """Something else than an engine's answer came through ssh."""
+
+
+class _SshPool(urllib3.HTTPConnectionPool):
+    """A pool of connections to an engine behind ssh."""
+
+    def __init__(self, address: ssh.Address, **options: Any) -> None:
+        super().__init__("localhost", **options)
+        self._address = address
+
+    def _new_conn(self) -> Any:
+        self.num_connections += 1
+        return _SshConnection(self._address, self.timeout.connect_timeout)
+
+
+class _SshConnection(HTTPConnection):
+    """An HTTP connection whose other end is an ssh process."""
+
+    def __init__(self, address: ssh.Address, timeout: Any) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._address = address
+        self._process: _Process | None = None
+
+    def connect(self) -> None:
+        """Start ssh. Whether it arrives is seen when it is first asked."""
+        self._process = None  # the former one has nothing to say about this
+        seconds = self.timeout if isinstance(self.timeout, (int, float)) else 10.0
+        self._process = _Process(ssh.command(self._address, seconds))
+        self.sock = self._process.socket
+        self.sock.settimeout(self.timeout)
+
+    def request(self, *arguments: Any, **options: Any) -> None:
+        """Send a request."""
+        if self._process is not None:
+            self._process.drain()  # so that one who complains much is never kept waiting
+        with self._explained():
+            super().request(*arguments, **options)
+
+    def getresponse(self) -> Any:
+        """Read the head of the answer."""
+        with self._explained():
+            return super().getresponse()
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Let what ssh wrote say why the connection broke: that its pipe closed tells nobody anything."""
+        try:
+            yield
+        except (BrokenPipeError, SshEnded):
+            raise  # after a broken pipe urllib3 still reads an answer, and finds there what happened
+        except (BadStatusLine, ConnectionError) as error:
+            if self._process is None:
+                raise
+            if isinstance(error, BadStatusLine) and not isinstance(error, ConnectionError):
+                raise SshGarbled(str(error)) from None
+            code, said = self._process.last_words()
+            raise SshEnded(ssh.explained(self._address, said, code)) from None
+
+
+class _ProcessSocket(socket.socket):
+    """A socket that ends the process at its other end when it is closed, or forgotten.
+
+    The process is tied to the socket and not to the connection: an answer may outlive its connection.
+    """
+
+    ending: Any = None
+
+    def _real_close(self, *arguments: Any) -> None:
+        super()._real_close(*arguments)  # type: ignore[misc]
+        if self.ending is not None:
+            self.ending()
+
+
+class _Process:
+    """ssh, with one socket as its input and output and another for its complaints."""
+
+    def __init__(self, command: list[str]) -> None:
+        near, far = socket.socketpair()
+        said, complaints = socket.socketpair()
+        with far, complaints:
+            try:
+                self._process = subprocess.Popen(  # noqa: S603  (its words were checked by ssh.parse)
+                    command, stdin=far.fileno(), stdout=far.fileno(), stderr=complaints.fileno(),
+                    start_new_session=True,  # Ctrl-C is for Python, and ssh must not ask at the terminal
+                )  # fmt: skip
+            except OSError as error:
+                near.close()
+                said.close()
+                raise SshEnded(_not_started(error)) from None
+        self._complaints = _Complaints(said)
+        self.socket = _ProcessSocket(fileno=near.detach())
+        self.socket.ending = weakref.finalize(self.socket, _end, self._process, self._complaints)
+
+    def drain(self) -> None:
+        """Read what ssh wrote to its standard error so far."""
+        self._complaints.read()
+
+    def last_words(self) -> tuple[int | None, str]:
+        """Give ssh's exit code, None if it runs on, and the last that it wrote to its standard error."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(END_SECONDS)  # its output closes a moment before it ends
+        return self._process.poll(), self._complaints.read()
+
+
+class _Complaints:
+    """What comes from a standard error, of which the last is kept."""
+
+    def __init__(self, source: socket.socket) -> None:
+        self._source, self._kept = source, b""
+        source.setblocking(False)
+
+    def read(self) -> str:
+        """Give all that was kept, without waiting for more."""
+        with contextlib.suppress(OSError):
+            while more := self._source.recv(65536):
+                self._kept = (self._kept + more)[-KEPT_BYTES:]
+        return self._kept.decode("utf-8", "replace")
+
+    def close(self) -> None:
+        """Read what is there, and close."""
+        self.read()
+        self._source.close()
+
+
+def _not_started(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "ssh:// needs the program ssh, which is not in PATH. Install it: sudo apt-get install openssh-client."
+    return f"ssh can't be started: {error.strerror}. Try it by hand: ssh -V."
+
+
+def _end(process: subprocess.Popen[bytes], complaints: _Complaints) -> None:
+    """End ssh and what it started, and wait for it. Its input is closed already, so that it may end by itself."""
+    for number, seconds in ((0, GRACE_SECONDS), (signal.SIGTERM, END_SECONDS), (signal.SIGKILL, END_SECONDS)):
+        if process.poll() is not None:
+            break
+        if number:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+    complaints.close()

@@ -1,0 +1,66 @@
+"""docs/connecting.md tells the ways, the places and the sentences that the code has."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+from tree import PACKAGE, ROOT
+
+from dockerlab import usual
+from dockerlab.endpoint import ways
+
+PAGE = (ROOT / "docs/connecting.md").read_text("utf-8")
+
+
+def rows(heading: str) -> list[list[str]]:
+    """Give the cells of the first table under a heading."""
+    lines = PAGE.partition(heading)[2].splitlines()
+    table = [line.strip("|").split("|") for line in lines[: _end(lines)] if line.startswith("|")]
+    return [[cell.strip() for cell in row] for row in table[2:]]
+
+
+def _end(lines: list[str]) -> int:
+    return next((number for number, line in enumerate(lines) if line.startswith("## ")), len(lines))
+
+
+def sentences() -> str:
+    """Give every text that the client's modules hold, each f-string as its parts."""
+    trees = [ast.parse(path.read_text("utf-8")) for path in PACKAGE.glob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    return "\n".join(node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+SAID = [phrase for row in rows("## When it fails") for phrase in re.findall(r"`([^`]+)`", row[0])]
+
+
+def test_the_table_of_failures_is_long() -> None:
+    assert len(SAID) > 25
+
+
+@pytest.mark.parametrize("phrase", SAID)
+def test_a_sentence_that_is_told_of_is_said(phrase: str) -> None:
+    assert phrase in sentences()
+
+
+def test_the_ways_stand_in_their_order() -> None:
+    order = list(dict.fromkeys(way.name for way in ways(None, {})))
+    told = ["the caller", *(cells[1].strip("`") for cells in rows("# Ways to an engine")[1:])]
+    instead = {
+        "docker context use": "current context",
+        "a usual socket": "usual socket",
+        "the practice engine": "practice",
+    }
+    assert [instead.get(name, name) for name in told] == order
+
+
+def test_every_usual_socket_is_named() -> None:
+    for _, engine in usual.candidates({"HOME": "/h", "XDG_RUNTIME_DIR": "/r"}):
+        assert engine in PAGE
+    for path in (usual.USUAL_SOCKET, usual.PODMAN_SOCKET):
+        assert f"`{path}`" in PAGE
+
+
+def test_no_line_is_wider_than_a_screen() -> None:
+    assert [line for line in PAGE.splitlines() if len(line) > 140 and not line.startswith("|")] == []

@@ -1,0 +1,127 @@
+"""Credentials are not sent in plain TCP to another machine; strangers on the way are named."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bytes_server import answer, serving
+
+import dockerlab
+from dockerlab import secrecy
+from dockerlab.endpoint import Endpoint, parse
+from dockerlab.errors import ArgumentError, EngineError, EngineUnreachable
+from dockerlab.lab import Lab
+
+AUTH = {"username": "me", "password": "pw"}
+CALLS: list[tuple[str, dict[str, Any]]] = [
+    ("SystemAuth", AUTH),
+    ("ImageCreate", {"from_image": "x", "registry_auth": AUTH}),
+    ("ImagePush", {"name": "x", "registry_auth": AUTH}),
+    ("SwarmInspect", {}),
+    ("SwarmJoin", {"listen_addr": "0.0.0.0", "remote_addrs": ["h"], "join_token": "t"}),
+    ("SwarmUnlockkey", {}),
+    ("SecretCreate", {"name": "s", "data": "eA=="}),
+]
+
+
+@pytest.mark.parametrize(
+    ("url", "is_open"),
+    [
+        ("tcp://engine.example", True),
+        ("tcp://10.0.0.1", True),
+        ("tcp://localhost.example", True),
+        ("tcp://127.0.0.1.example", True),
+        ("tcp://[fe80::1]", True),
+        ("tcp://127.0.0.1", False),
+        ("tcp://127.1.2.3", False),
+        ("tcp://localhost", False),
+        ("tcp://[::1]", False),
+        ("https://engine.example", False),
+        ("ssh://engine.example", False),
+        ("unix:///d.sock", False),
+    ],
+)
+def test_where_others_can_read_along(url: str, is_open: bool) -> None:
+    assert secrecy.is_open(parse(url)) is is_open
+
+
+@pytest.fixture
+def far(tmp_path: Path) -> Iterator[Any]:
+    """Give a Lab on an engine that takes itself for one on another machine."""
+    with serving(tmp_path / "e.sock", lambda opened, head: opened.sendall(answer(b"{}"))) as server:
+
+        def connect(insecure: bool = False) -> tuple[Lab, list[bytes]]:
+            lab = dockerlab.connect(server.url)
+            lab.endpoint = lab._transport.endpoint = Endpoint("tcp", "engine.example:2375", insecure=insecure)
+            return lab, server.requests
+
+        yield connect
+
+
+@pytest.mark.parametrize(("operation", "arguments"), CALLS)
+def test_credentials_are_refused_before_anything_is_sent(far: Any, operation: str, arguments: dict[str, Any]) -> None:
+    lab, heard = far()
+    before = len(heard)
+    with pytest.raises(ArgumentError, match=r"engine\.example:2375 is not encrypted.*insecure=True") as caught:
+        lab.call(operation, **arguments)
+    assert "pw" not in str(caught.value).split()
+    assert len(heard) == before
+    lab, heard = far(insecure=True)
+    assert lab.call(operation, **arguments).status == 200
+
+
+def test_all_else_is_sent(far: Any) -> None:
+    lab, _ = far()
+    for operation, arguments in (("ContainerInspect", {"id": "auth"}), ("ImageCreate", {"from_image": "x"})):
+        assert lab.call(operation, **arguments).status == 200
+
+
+def test_the_requests_session_refuses_them_too() -> None:
+    lab = object.__new__(Lab)
+    lab.endpoint, lab.timeout, lab.version = parse("tcp://engine.example"), 1, "1.51"
+    with pytest.raises(ArgumentError, match="is not encrypted"):
+        lab.session.post(lab.url("/auth"), json=AUTH)
+    with pytest.raises(ArgumentError, match="is not encrypted"):
+        lab.session.post(lab.url("/images/create"), headers={"x-registry-auth": "e30="})
+
+
+# -- proxies
+
+
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [
+        (["Via: 1.1 gate.example (squid)", "Content-Type: text/html"], "a proxy on the way (Via: 1.1 gate.example"),
+        (["Proxy-Authenticate: Basic"], "a proxy on the way (Proxy-Authenticate: Basic)"),
+        (["Content-Type: text/html; charset=utf-8"], "with a web page, "),
+    ],
+)
+@pytest.mark.parametrize("status", ["407 Proxy Authentication Required", "503 Service Unavailable", "200 OK"])
+def test_what_answers_in_an_engines_place_is_named(serve: Any, headers: list[str], words: str, status: str) -> None:
+    said = answer(b"<html>no</html>", *headers, status=status, version="")
+    with pytest.raises(EngineUnreachable) as caught:
+        dockerlab.connect(serve(said).url)
+    assert words in str(caught.value)
+    assert str(caught.value).endswith("let that one pass the engine's address, or reach it by ssh://.")
+
+
+@pytest.mark.parametrize("body", [b'{"message":"No such container: x"}', b"No such container: x\n"])
+def test_an_engine_behind_a_proxy_keeps_its_own_errors(serve: Any, body: bytes) -> None:
+    said = answer(body, "Via: 1.1 gate.example", "Content-Type: text/plain", status="404 Not Found")
+    with pytest.raises(EngineError, match="No such container: x"):
+        Lab(parse(serve(said).url))
+
+
+def test_the_environments_proxy_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy, socket.create_server(("127.0.0.1", 0)) as engine:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        proxy.setblocking(False)
+        with pytest.raises(dockerlab.ConnectionFailed):
+            dockerlab.connect(f"tcp://127.0.0.1:{engine.getsockname()[1]}", timeout=0.2)
+        with pytest.raises(BlockingIOError):
+            proxy.accept()

@@ -1,0 +1,308 @@
+"""An engine behind a real sshd: that it works as a socket does, what is said when not, and that nothing stays."""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hijacked import counted
+from polling import polled
+from practice import program
+from processes import children, command_line, open_files
+from sshd import Sshd, script
+
+import dockerlab
+from dockerlab import ssh
+from dockerlab.errors import ConnectionFailed, EngineTimeout, EngineUnreachable, StreamBroken
+
+
+def refused(url: str, timeout: float = 10, kind: type[ConnectionFailed] = EngineUnreachable) -> str:
+    before, files = children(), open_files()
+    with pytest.raises(kind) as caught:
+        dockerlab.connect(url, timeout=timeout)
+    assert children() <= before
+    gc.collect()
+    assert open_files() <= files
+    return str(caught.value)
+
+
+# -- it works
+
+
+def test_everything_goes_through_ssh(sshd: Sshd, labels: dict[str, str], practice_host: str) -> None:
+    before, files = children(), open_files()
+    with dockerlab.connect(sshd.url) as lab:
+        assert lab.system.ping() is not None
+        name = labels["dockerlab.test"]
+        lab.container.create("busybox", name=name, cmd=["sh", "-c", "seq 20000"], labels=labels)
+        lab.container.start(name)
+        lab.container.wait(name)
+        assert len(lab.container.logs(name)) == 20000
+        assert len(children() - before) == 1, "one connection, one process, used again and again"
+        assert eval(lab.last.requests, {"lab": lab}).status_code == 200
+    assert children() <= before
+    gc.collect()
+    assert open_files() <= files
+
+
+def test_a_path_on_the_other_side(sshd: Sshd, practice_host: str, tmp_path: Path) -> None:
+    sshd.docker("unix:///no/such.sock")
+    with dockerlab.connect(f"{sshd.url}{practice_host.removeprefix('unix://')}") as lab:
+        assert lab.system.ping() is not None
+    spaced = tmp_path / "a b'c.sock"
+    spaced.symlink_to(practice_host.removeprefix("unix://"))
+    with dockerlab.connect(f"{sshd.url}{tmp_path}/a%20b'c.sock") as lab:
+        assert lab.call("SystemPing").text == "OK"
+
+
+def test_dockers_own_command_on_the_other_side(sshd: Sshd, practice_host: str) -> None:
+    docker = program("docker")
+    script(sshd.far / "docker", f'#!/bin/sh\nDOCKER_HOST={practice_host} exec {docker} "$@"\n')
+    with dockerlab.connect(sshd.url) as lab:
+        assert len(lab.image.list()) >= 1
+    script(sshd.far / "docker", f'#!/bin/sh\nDOCKER_HOST=unix:///no/such.sock exec {docker} "$@"\n')
+    assert "no engine answers on the other side" in refused(sshd.url)
+    assert "Start it there, for Docker: sudo systemctl start docker." in refused(sshd.url)
+
+
+def test_dockers_own_command_speaks_to_the_same_address(sshd: Sshd) -> None:
+    command = [program("docker"), "--host", sshd.url, "version", "--format", "{{.Server.Version}}"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == 0, ran.stderr
+    with dockerlab.connect(sshd.url) as lab:
+        assert lab.call("SystemVersion").json()["Version"] == ran.stdout.strip()
+
+
+def test_the_shown_lines_run(sshd: Sshd, practice_host: str) -> None:
+    for name in ("curl", "docker"):
+        program(name)
+    (sshd.far / "curl").unlink(missing_ok=True)
+    (sshd.far / "curl").symlink_to(str(shutil.which("curl")))
+    lines = []
+    with dockerlab.connect(f"{sshd.url}{practice_host.removeprefix('unix://')}") as lab:
+        lab.image.list()
+        assert lab.last.curl.startswith(f"ssh -p {sshd.port} -- 127.0.0.1 'curl ")
+        lines.append(lab.last.curl)
+    with dockerlab.connect(sshd.url) as lab:
+        lab.image.list()
+        lines.append(lab.last.cli)  # and not the one with a path, which only newer docker commands read
+    for line in lines:
+        ran = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, timeout=60, check=False)
+        assert ran.returncode == 0, ran.stderr
+        assert "busybox" in ran.stdout
+
+
+def test_streams_and_many_threads(sshd: Sshd) -> None:
+    with dockerlab.connect(sshd.url) as lab:
+        failed: list[BaseException] = []
+
+        def some() -> None:
+            try:
+                for _ in range(5):
+                    assert lab.call("SystemPing").text == "OK"
+            except BaseException as error:
+                failed.append(error)
+
+        threads = [threading.Thread(target=some) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert not failed
+        body = lab.open("SystemEvents")
+        reader = threading.Thread(target=lambda: list(body.chunks()))
+        reader.start()
+        time.sleep(0.2)
+        clock = time.monotonic()
+        body.close()
+        reader.join(10)
+        assert not reader.is_alive()
+        assert time.monotonic() - clock < 2
+
+
+def test_a_connection_of_ones_own(sshd: Sshd) -> None:
+    before = children()
+    with dockerlab.connect(sshd.url) as lab:
+        kept = len(children() - before)
+        connection = lab._transport.connection(5)
+        connection.request("GET", "/_ping", headers={"Host": "localhost"})
+        assert connection.getresponse().status == 200
+        assert len(children() - before) == kept + 1
+        connection.close()
+        polled(lambda: len(children() - before) == kept)
+
+
+def test_a_hijacked_connection_is_written_to_its_end_and_read_on(sshd: Sshd, labels: dict[str, str]) -> None:
+    with dockerlab.connect(sshd.url) as lab:
+        assert counted(lab, labels, 300_000) == 300_000
+
+
+# -- it doesn't work
+
+
+def test_an_unknown_host_key(sshd: Sshd) -> None:
+    sshd.trust("")
+    said = refused(sshd.url)
+    assert said == (
+        "ssh to 127.0.0.1: its host key is not known yet. Look at it and accept it once: "
+        f"ssh -p {sshd.port} -- 127.0.0.1 true."
+    )
+
+
+def test_a_changed_host_key(sshd: Sshd) -> None:
+    sshd.trust("other")
+    said = refused(sshd.url)
+    assert "another key than before, which may be an attack" in said
+    assert f"ssh-keygen -R '[127.0.0.1]:{sshd.port}'" in said
+
+
+def test_a_question_for_a_password_never_hangs(sshd: Sshd) -> None:
+    accepted = sshd.base / "accepted"
+    accepted.write_bytes((sshd.base / "other.pub").read_bytes())
+    try:
+        clock = time.monotonic()
+        said = refused(sshd.url)
+    finally:
+        accepted.write_bytes((sshd.base / "key.pub").read_bytes())
+    assert time.monotonic() - clock < 8
+    assert "asks for a password or for a key that it isn't given. Put your key there (ssh-copy-id)" in said
+
+
+def test_no_docker_on_the_other_side(sshd: Sshd) -> None:
+    (sshd.far / "docker").unlink()
+    assert "no docker command there. Install it there" in refused(sshd.url)
+
+
+def test_a_docker_that_is_too_old(sshd: Sshd) -> None:
+    script(
+        sshd.far / "docker", "#!/bin/sh\necho \"docker: 'system dial-stdio' is not a docker command.\" >&2\nexit 1\n"
+    )
+    assert "its docker command has no dial-stdio. Update Docker there" in refused(sshd.url)
+
+
+def test_no_right_to_the_socket_there(sshd: Sshd) -> None:
+    words = "failed to open the raw stream connection: dial unix /var/run/docker.sock: connect: permission denied"
+    script(sshd.far / "docker", f'#!/bin/sh\necho "{words}" >&2\nexit 1\n')
+    assert "sudo usermod -aG docker USER, then connect anew." in refused(sshd.url)
+
+
+def test_nobody_listens_and_nobody_is_named_so(sshd: Sshd) -> None:
+    assert "it can't be reached" in refused("ssh://127.0.0.1:1")
+    assert "Check host and port, and that sshd runs there." in refused("ssh://127.0.0.1:1")
+    assert "the name is not known" in refused("ssh://no-such-host.invalid")
+
+
+def test_something_prints_before_docker_does(sshd: Sshd, practice_host: str) -> None:
+    script(sshd.far / "docker", "#!/bin/sh\necho Welcome to this machine\nexec /bin/sleep 30\n")
+    said = refused(sshd.url)
+    assert "is not an engine's answer: 'Welcome to this machine" in said
+    assert said.endswith(f"this must print nothing: ssh -p {sshd.port} -- 127.0.0.1 true.")
+
+
+def test_garbage_from_the_other_side(near: Path) -> None:
+    script(near / "ssh", "#!/bin/sh\nhead -c 200000 /dev/urandom\nsleep 30\n")
+    assert "not an engine's answer" in refused("ssh://somewhere")
+
+
+def test_ssh_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert refused("ssh://somewhere") == (
+        "ssh:// needs the program ssh, which is not in PATH. Install it: sudo apt-get install openssh-client."
+    )
+
+
+def test_an_ssh_that_hangs_is_ended_with_all_that_it_started(near: Path) -> None:
+    nap = f"sleep 9{os.getpid()}"
+    script(near / "ssh", f"#!/bin/sh\ntrap '' TERM\n{nap} &\nwait\nwait\n")
+    clock = time.monotonic()
+    said = refused("ssh://somewhere", 0.5, EngineTimeout)
+    assert said.startswith("The engine did not answer within 0.5 s.")
+    assert said.endswith("see by hand whether ssh arrives: ssh -- somewhere true.")
+    assert time.monotonic() - clock < 6
+    left = [pid for pid in Path("/proc").glob("[0-9]*") if reads(pid).startswith(nap)]
+    assert left == []
+
+
+def reads(process: Path) -> str:
+    try:
+        return command_line(int(process.name))
+    except OSError:
+        return ""
+
+
+def test_an_ssh_that_complains_without_end(near: Path) -> None:
+    script(near / "ssh", "#!/bin/sh\nhead -c 150000 /dev/zero | tr '\\0' x >&2\necho >&2; echo the end >&2\nexit 3\n")
+    assert refused("ssh://somewhere") == (
+        'ssh to somewhere ended with code 3 and said: "the end". Try it by hand: ssh -- somewhere true.'
+    )
+
+
+def test_ssh_is_killed_in_the_middle_of_an_answer(sshd: Sshd, tmp_path: Path) -> None:
+    head = "HTTP/1.1 200 OK\\r\\nApi-Version: 1.41\\r\\nContent-Length: 9\\r\\n\\r\\nabc"
+    before, said_so = children(), tmp_path / "said"
+    script(sshd.far / "docker", f"#!/bin/sh\nprintf '{head}'\n: >{said_so}\nexec /bin/sleep 30\n")
+
+    def kill() -> None:
+        polled(said_so.exists, 30)
+        time.sleep(0.3)  # until it has come through
+        for pid in children() - before:
+            os.kill(pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    said = refused(sshd.url, 40, StreamBroken)
+    killer.join()
+    assert said.startswith("The ssh connection ended before the answer was whole.")
+
+
+def test_after_ssh_was_killed_the_next_call_connects_anew(sshd: Sshd) -> None:
+    before = children()
+    with dockerlab.connect(sshd.url) as lab:
+        [pid] = children() - before
+        os.kill(pid, signal.SIGKILL)
+        time.sleep(0.1)
+        assert lab.call("SystemPing").text == "OK"
+        assert len(children() - before) == 1
+        assert pid not in children()
+
+
+def test_a_forgotten_lab_takes_its_ssh_along(sshd: Sshd) -> None:
+    before = children()
+    lab: Any = dockerlab.connect(sshd.url)
+    assert len(children() - before) == 1
+    del lab
+    gc.collect()
+    polled(lambda: children() <= before)
+    assert children() <= before
+
+
+def test_an_answer_that_was_not_read_gives_its_ssh_up(sshd: Sshd, labels: dict[str, str]) -> None:
+    before = children()
+    with dockerlab.connect(sshd.url) as lab:
+        name = labels["dockerlab.test"]
+        lab.container.create("busybox", name=name, labels=labels)
+        for _ in range(3):
+            with lab.open("ContainerExport", id=name) as body:
+                next(body.chunks())
+        assert len(children() - before) <= 1
+        polled(lambda: len(children() - before) <= 1)
+    assert children() <= before
+
+
+# -- the command
+
+
+def test_the_command_is_the_docker_commands() -> None:
+    assert ssh.command(ssh.parse("me@h:99/a b"), 2.5) == [
+        "ssh", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=3", "-l", "me", "-p", "99", "--", "h",
+        "docker", "--host", "'unix:///a b'", "system", "dial-stdio",
+    ]  # fmt: skip
+    assert ssh.command(ssh.parse("[fe80::1%eth0]"), 60)[6:8] == ["--", "fe80::1%eth0"]
