@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from dockerlab.errors import ConnectionFailed as ConnectionFailed
     from dockerlab.errors import DockerlabError as DockerlabError
     from dockerlab.errors import EngineError as EngineError
+    from dockerlab.errors import OperationFailed as OperationFailed
     from dockerlab.lab import Lab as Lab
     from dockerlab.lab import connect as connect
+    from dockerlab.recorder import replay as replay
 
 __version__ = "0.1.0"
 
@@ -34,6 +36,8 @@ _WHERE = {
     "ArgumentError": "dockerlab.errors",
     "EngineError": "dockerlab.errors",
     "ConnectionFailed": "dockerlab.errors",
+    "OperationFailed": "dockerlab.errors",
+    "replay": "dockerlab.recorder",
 }
 
 __all__ = [
@@ -42,10 +46,12 @@ __all__ = [
     "DockerlabError",
     "EngineError",
     "Lab",
+    "OperationFailed",
     "__version__",
     "connect",
     "credentials",
     "lesson",
+    "replay",
 ]
 
 

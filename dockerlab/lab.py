@@ -7,7 +7,7 @@ import functools
 import importlib
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 from urllib.parse import urlencode
 
@@ -21,6 +21,8 @@ from dockerlab.sessions import session
 from dockerlab.transport import Answer, Transport, seconds_of
 
 if TYPE_CHECKING:
+    import os
+
     import pandas
     import requests
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from dockerlab.groups.task import TaskGroup
     from dockerlab.groups.volume import VolumeGroup
     from dockerlab.hijack import Hijacked
+    from dockerlab.recorder import Recording
 
 __all__ = ["Lab", "Wire", "connect"]
 
@@ -232,6 +235,22 @@ class Lab:
         if not self.wire:
             raise DockerlabError("Nothing was asked yet. Call something first, for example lab.system.ping().")
         return self.wire[-1]
+
+    def record(
+        self,
+        to: str | os.PathLike[str],
+        *,
+        seconds: float,
+        interval: float = 1.0,
+        containers: Sequence[str] | dict[str, Any] | None = None,
+    ) -> Recording:
+        """Record stats and events of many containers into Parquet, for so many seconds; `dockerlab.replay` reads it.
+
+        See dockerlab.recorder.record, which this is, for what comes back and what goes wrong.
+        """
+        from dockerlab.recorder import record  # noqa: PLC0415  (only who records)
+
+        return record(self, to, seconds=seconds, interval=interval, containers=containers)
 
     # -- requests, the library ---------------------------------------------------------------------------------
 

@@ -1,0 +1,108 @@
+"""Tables of answers that real engines gave: columns, dtypes and what is in them, on every engine alike.
+
+The recordings are what the contract tests heard, see tests/support/answers.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+from answers import RECORDED, recorded
+
+from dockerlab.tables import container, image, network, plugin, swarm, system, volume
+from dockerlab.tables.build import Column, array_table
+
+Table = Callable[[Any], pd.DataFrame]
+
+
+def of(columns: tuple[Column, ...]) -> tuple[tuple[Column, ...], Table]:
+    return columns, lambda answer: array_table(columns, answer)
+
+
+TABLES: dict[str, tuple[tuple[Column, ...], Table]] = {
+    "ContainerList": of(container.LIST),
+    "ContainerChanges": of(container.CHANGES),
+    "ImageList": of(image.LIST),
+    "ImageHistory": of(image.HISTORY),
+    "ImageSearch": of(image.SEARCH),
+    "ImageDelete": of(image.DELETED),
+    "ImageBuild": (image.PROGRESS, image.progress_table),
+    "ImageCreate": (image.PROGRESS, image.progress_table),
+    "ImageLoad": (image.PROGRESS, image.progress_table),
+    "ImagePush": (image.PROGRESS, image.progress_table),
+    "VolumeList": (volume.LIST, volume.volume_list),
+    "NetworkList": of(network.LIST),
+    "SystemDataUsage": (system.DATA_USAGE, system.data_usage_table),
+    "PluginList": of(plugin.LIST),
+    "NodeList": of(swarm.NODES),
+    "ServiceList": of(swarm.SERVICES),
+    "TaskList": of(swarm.TASKS),
+    "SecretList": of(swarm.SECRETS),
+    "ConfigList": of(swarm.CONFIGS),
+}
+#: Columns that no recording fills, each with its reason.
+NEVER = {
+    **dict.fromkeys(
+        [f"PluginList.{column.name}" for column in plugin.LIST],
+        "no engine here has a plugin",
+    ),
+    **dict.fromkeys([f"ImageSearch.{column.name}" for column in image.SEARCH], "no engine here reaches one"),
+    "ImageList.shared_size_bytes": "counted only with shared_size=True",
+    "ImageList.containers": "counted only with shared_size=True",
+    "ContainerList.size_rw_bytes": "only with size=True",
+    "ContainerList.size_root_fs_bytes": "only with size=True",
+    "VolumeList.size_bytes": "only in data_usage",
+    "VolumeList.containers": "only in data_usage",
+    "SystemDataUsage.last_used": "no engine here has BuildKit's cache",
+    "ServiceList.update_state": "told only while an update goes on",
+    "SecretList.driver": "only of a secret that a plugin keeps",
+    "TaskList.exit_code": "filled once a task has ended",
+    "TaskList.error": "filled when a task has failed",
+    "TaskList.labels": "engines leave it out where a task has none",
+    **dict.fromkeys([f"ImagePush.{column.name}" for column in image.PROGRESS], "pushes go to a registry"),
+    **{
+        f"{operation}.{column}": "told only by a pull, a push or a failure"
+        for operation in ("ImageBuild", "ImageCreate", "ImageLoad")
+        for column in ("id", "status", "current_bytes", "total_bytes", "stream", "error", "aux")
+    },
+}
+
+
+def test_every_recorded_operation_has_its_table() -> None:
+    assert set(TABLES) | {"ContainerTop"} == RECORDED
+
+
+@pytest.mark.parametrize("operation", TABLES)
+def test_columns_and_dtypes_are_the_same_on_every_engine_and_when_empty(operation: str) -> None:
+    columns, table = TABLES[operation]
+    empty = table({} if operation in ("VolumeList", "SystemDataUsage") else [])
+    assert list(empty.columns) == [column.name for column in columns]
+    for answers in recorded(operation).values():
+        for answer in answers:
+            made = table(answer)
+            assert made.dtypes.to_dict() == empty.dtypes.to_dict()
+
+
+@pytest.mark.parametrize("operation", TABLES)
+def test_every_column_is_filled_by_some_engine_or_has_a_reason(operation: str) -> None:
+    columns, table = TABLES[operation]
+    made = [table(answer) for answers in recorded(operation).values() for answer in answers]
+    filled = {name for one in made for name in one.columns if one[name].notna().any()}
+    wanted = {column.name for column in columns if f"{operation}.{column.name}" not in NEVER}
+    assert wanted <= filled
+
+
+@pytest.mark.parametrize("operation", [name for name in TABLES if not name.startswith(("Image", "Plugin"))])
+def test_each_operation_was_recorded_on_docker_old_and_new(operation: str) -> None:
+    assert {"docker-20.10", "docker-28.5"} <= set(recorded(operation))
+
+
+def test_titles_of_every_process_list_become_columns() -> None:
+    for answers in recorded("ContainerTop").values():
+        for answer in answers:
+            made = container.process_table(answer)
+            assert len(made.columns) == len(answer["Titles"])
+            assert len(made) == len(answer["Processes"])
