@@ -30,11 +30,15 @@ def _numbers(text: str) -> list[int]:
 
 
 def wanted(config: Record, host: Record) -> dict[str, list[Record]]:
-    """Give what is to be published: container port -> bindings; those that are only exposed have none."""
+    """Give what is to be published: container port -> bindings; those that are only exposed have none.
+
+    A binding of a port that isn't exposed publishes nothing, as on Docker, whose command always exposes it, too.
+    """
     found: dict[str, list[Record]] = {port: [] for port in config.get("ExposedPorts") or {}}
     for port, bindings in (host.get("PortBindings") or {}).items():
         name = port if "/" in port else f"{port}/tcp"
-        found[name] = [dict(binding or {}) for binding in bindings or [{}]]
+        if name in found:
+            found[name] = [dict(binding or {}) for binding in bindings or [{}]]
     if host.get("PublishAllPorts"):
         found = {port: bindings or [{}] for port, bindings in found.items()}
     return found

@@ -78,6 +78,7 @@ class Worker(Client):
             "Image": "busybox",
             "Cmd": ["httpd", "-f", "-p", "80"],
             "Labels": {"dockerlab.endurance": "port"},
+            "ExposedPorts": {"80/tcp": {}},
             "HostConfig": {"PortBindings": {"80/tcp": [{"HostPort": ""}]}},
         }
         made = self.ask("POST", "/containers/create", body)["Id"]

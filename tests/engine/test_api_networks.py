@@ -12,6 +12,7 @@ import pytest
 from plain_http import ask, connection
 from polling import polled
 
+EXPOSED = {"80/tcp": {}, "81/tcp": {}}
 SERVE = "echo found >/index.html; exec httpd -f -p 80 -h /"
 
 
@@ -154,7 +155,7 @@ def fetched(number: int) -> bytes:
 
 
 def test_a_published_port_answers_on_this_machine(practice_host: str, make: Any) -> None:
-    container = make(SERVE, HostConfig={"PortBindings": {"80/tcp": [{"HostPort": ""}]}}, ExposedPorts={"81/tcp": {}})
+    container = make(SERVE, HostConfig={"PortBindings": {"80/tcp": [{"HostPort": ""}]}}, ExposedPorts=EXPOSED)
     number = published(practice_host, container)
     polled(lambda: fetched(number).endswith(b"found\n"))
     every = ask(practice_host, "GET", "/containers/json")[1]
@@ -167,13 +168,18 @@ def test_a_published_port_answers_on_this_machine(practice_host: str, make: Any)
         fetched(number)
 
 
+def test_a_binding_of_a_port_that_is_not_exposed_publishes_nothing(practice_host: str, make: Any) -> None:
+    container = make(SERVE, HostConfig={"PortBindings": {"80/tcp": [{"HostPort": ""}]}})
+    assert inspected(practice_host, container)["NetworkSettings"]["Ports"] == {}
+
+
 def test_a_port_that_is_taken_stops_the_start(practice_host: str, make: Any, labels: dict[str, str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         number = str(taken.getsockname()[1])
         host = {"PortBindings": {"80/tcp": [{"HostPort": number}]}}
-        body = {"Image": "busybox", "Cmd": ["true"], "Labels": labels, "HostConfig": host}
+        body = {"Image": "busybox", "Cmd": ["true"], "Labels": labels, "HostConfig": host, "ExposedPorts": EXPOSED}
         made = ask(practice_host, "POST", "/containers/create", body)[1]["Id"]
         status, told = ask(practice_host, "POST", f"/containers/{made}/start")
     assert status == 500
@@ -184,7 +190,7 @@ def test_a_port_that_is_taken_stops_the_start(practice_host: str, make: Any, lab
 
 def test_much_goes_through_a_published_port(practice_host: str, make: Any) -> None:
     script = "head -c 20000000 /dev/zero >/big; exec httpd -f -p 80 -h /"
-    container = make(script, HostConfig={"PortBindings": {"80/tcp": [{}]}})
+    container = make(script, HostConfig={"PortBindings": {"80/tcp": [{}]}}, ExposedPorts=EXPOSED)
     number = published(practice_host, container)
 
     def size() -> int:
