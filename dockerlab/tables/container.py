@@ -12,8 +12,19 @@ import pandas as pd
 from dockerlab.streams import Member
 from dockerlab.tables.build import FRACTION, PLAIN, TEXT, TIME, WHOLE, Column, array_table, frame, moments
 
-__all__ = ["CHANGES", "LIST", "LOGS", "MEMBERS", "PATH", "SAVED"]
-__all__ += ["container_list", "log_table", "member_table", "path_table", "process_table"]
+__all__ = [
+    "CHANGES",
+    "LIST",
+    "LOGS",
+    "MEMBERS",
+    "PATH",
+    "SAVED",
+    "container_list",
+    "log_table",
+    "member_table",
+    "path_table",
+    "process_table",
+]
 
 
 def _first(names: list[str]) -> str | None:

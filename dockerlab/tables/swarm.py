@@ -8,8 +8,18 @@ import pandas as pd
 
 from dockerlab.tables.build import PLAIN, TEXT, TIME, WHOLE, YES_NO, Column, array_table
 
-__all__ = ["CONFIGS", "NODES", "SECRETS", "SERVICES", "TASKS"]
-__all__ += ["config_list", "node_list", "secret_list", "service_list", "task_list"]
+__all__ = [
+    "CONFIGS",
+    "NODES",
+    "SECRETS",
+    "SERVICES",
+    "TASKS",
+    "config_list",
+    "node_list",
+    "secret_list",
+    "service_list",
+    "task_list",
+]
 
 VERSION = "counts its changes; an update must name it"
 

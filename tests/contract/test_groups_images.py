@@ -52,6 +52,8 @@ def test_build(lab: Any, labels: dict[str, str]) -> None:
         )
         assert list(table.columns) == names(image_tables.PROGRESS)
         assert table["stream"].str.contains("RUN echo hello", case=False).any()
+        listed = lab.image.list(filters={"label": labels})
+        assert listed["labels"].iloc[0].items() >= labels.items()
         lab.container.create(name, name=name, labels=labels)
         lab.container.start(name)
         lab.container.wait(name, timeout=20)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import verified
 from makers import field, gone, name_of, until
 
 from dockerlab.errors import ArgumentError, EngineError, ServerError
@@ -31,6 +32,7 @@ def manager(host: str) -> Iterator[Any]:
             yield lab
         finally:
             lab.swarm.leave(force=True)
+            verified.note(lab.wire)
 
 
 @pytest.fixture

@@ -58,6 +58,7 @@ NEVER = {
     "VolumeList.containers": "only in data_usage",
     "SystemDataUsage.last_used": "no engine here has BuildKit's cache",
     "ServiceList.update_state": "told only while an update goes on",
+    "ServiceList.ports": "no service here publishes any",
     "SecretList.driver": "only of a secret that a plugin keeps",
     "TaskList.exit_code": "filled once a task has ended",
     "TaskList.error": "filled when a task has failed",
