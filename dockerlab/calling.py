@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dockerlab import schemas
 from dockerlab.encoding import row
 from dockerlab.errors import ArgumentError, EngineTimeout
 from dockerlab.operations import OPERATIONS, Operation, Parameter, snake_case
@@ -56,7 +57,7 @@ def arguments(asked: Operation, words: Iterable[str]) -> dict[str, Any]:
         if one is None:
             found[key] = _body(asked, text) if key == "body" and asked.body else text  # encoding knows what is wrong
         elif dot and one.type in ("filters", "json"):
-            _put(found.setdefault(one.argument, {}), field, text, one)
+            _put(found.setdefault(one.argument, {}), field, text, one, _own_keys(asked, one))
         elif one.type == "list" and one.argument in found and isinstance(found[one.argument], list):
             found[one.argument] += _list(text)
         else:
@@ -71,17 +72,22 @@ def _first(asked: Operation, word: str, found: dict[str, Any]) -> str:
     raise ArgumentError(f"{word!r} says nothing to {asked.id}: write arguments as key=value.")
 
 
-def _put(target: Any, field: str, text: str, one: Parameter) -> None:
-    """Put one value into an object, at a dotted place; filters hold lists of texts."""
+def _own_keys(asked: Operation, one: Parameter) -> bool:
+    """Are the keys of this object the user's own, and may so have dots in them: labels, options?"""
+    return one.place == "body" and schemas.fields(asked.id)[one.name].startswith("{")
+
+
+def _put(target: Any, field: str, text: str, one: Parameter, own: bool) -> None:
+    """Put one value into an object, at a dotted place unless its keys are the user's own; filters hold lists."""
     if not isinstance(target, dict):
         raise ArgumentError(f"Give `{one.argument}` either whole or by its fields, not both.")
     if one.type == "filters":
         target.setdefault(field, []).append(text)
         return
-    *outer, last = field.split(".")
+    *outer, last = [field] if own else field.split(".")
     for name in outer:
         target = target.setdefault(name, {})
-    target[last] = _loose(text)
+    target[last] = text if own and isinstance(text, str) and not text.startswith(("{", "[")) else _loose(text)
 
 
 def _value(asked: Operation, one: Parameter, text: str) -> Any:
@@ -189,7 +195,8 @@ def table(lab: Lab, asked: Operation, given: dict[str, Any], seconds: float | No
     if asked.answer == "mux":
         return _log(lab, asked, given, seconds)
     if method is not None:
-        return method(**given)
+        found: Any = method(**given, **({"limit": seconds} if endless(asked, given) else {}))
+        return found.table() if endless(asked, given) else found  # type: ignore[no-any-return]
     if asked.answer == "tar":
         from dockerlab.streams import tar_members  # noqa: PLC0415
         from dockerlab.tables.container import member_table  # noqa: PLC0415

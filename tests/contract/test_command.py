@@ -76,6 +76,10 @@ def test_logs_end_when_they_are_told_to(call: Command, box: str) -> None:
     assert sorted(line.split() for line in said[1:]) == [["one", "stdout"], ["two", "stderr"]]
     clock = time.monotonic()
     followed = call("ContainerLogs", box, "follow=true", "--timeout", "0.5", "--format", "csv").stdout
+    events = call("SystemEvents", "since=1m", "--timeout", "0.5", "--format", "csv").stdout
+    assert events.startswith("time,type,action")
+    samples = call("ContainerStats", box, "--timeout", "3", "--format", "csv").stdout
+    assert f",{box}," in samples
     assert {"stdout,one", "stderr,two"} <= set(followed.splitlines())
     assert time.monotonic() - clock < 20
     refused = call("ContainerLogs", box, "follow=true", code=2)
