@@ -1,7 +1,8 @@
 """Builds DataFrames out of JSON: fixed columns, true dtypes also when empty, `<NA>` for what is missing.
 
 dtypes are pandas' own and the same whatever is installed beside it: `string[python]`, `Int64`, `Float64`,
-`boolean`, `datetime64[ns, UTC]`, and `object` for lists and dicts.
+`boolean`, `datetime64[ns, UTC]`, and `object` for lists and dicts. A value of another type than its column's is
+`<NA>` as well: a broken engine costs a cell, and never the table.
 """
 
 from __future__ import annotations
@@ -14,15 +15,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from dockerlab.errors import StreamBroken, printable
+
 if TYPE_CHECKING:
     from dockerlab.exchange import Exchange
 
-__all__ = ["TEXT", "TIME", "Column", "array_table", "counted", "done_table", "frame", "moments", "object_table"]
+__all__ = [
+    "TEXT", "TIME", "Column", "array_table", "counted", "done_table", "frame", "moments", "object_table", "objects",
+    "one_object",
+]  # fmt: skip
 
 TEXT, WHOLE, FRACTION, YES_NO, TIME, PLAIN = "text", "Int64", "Float64", "boolean", "time", "object"
 NOT_MODIFIED = 304
 #: Nanoseconds since 1970 in 64 bits reach from 1677 to 2262; engines send the year 1 for "never".
 FIRST_YEAR, LAST_YEAR, LAST_SECOND = "1678", "2261", 9_200_000_000
+LARGEST = (1 << 63) - 1
+#: What lies deeper in an object than this stays together in one value.
+DEEPEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +52,14 @@ class Column:
             value = value.get(part) if isinstance(value, dict) else None
             if value is None:
                 return pd.NA if self.dtype == PLAIN else None
-        return self.convert(value) if self.convert else value
+        if self.convert:
+            try:
+                value = self.convert(value)
+            except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError):
+                value = None  # it is of another shape than the API says
+        if self.dtype == PLAIN:
+            return pd.NA if value is None else value
+        return FITTING[self.dtype](value)
 
 
 def counted(number: int) -> int | None:
@@ -51,9 +67,68 @@ def counted(number: int) -> int | None:
     return None if number < 0 else number
 
 
+def _text(value: Any) -> str | None:
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _whole(value: Any) -> int | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    known = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    return int(value) if known and -LARGEST <= value <= LARGEST else None
+
+
+def _fraction(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+        return None
+    try:
+        return None if value != value else float(value)  # noqa: PLR0124  (only what isn't a number differs from itself)
+    except OverflowError:
+        return None
+
+
+def _yes_no(value: Any) -> bool | None:
+    return bool(value) if isinstance(value, (bool, np.bool_)) else None
+
+
+#: Gives a value of a column's dtype, or None for one that can't be of it.
+FITTING: dict[str, Callable[[Any], Any]] = {
+    TEXT: _text, WHOLE: _whole, FRACTION: _fraction, YES_NO: _yes_no, TIME: lambda value: value,
+}  # fmt: skip
+
+
+def objects(records: Any) -> list[dict[str, Any]]:
+    """Give the objects of a list, which may be null; what is in it besides is left out.
+
+    Raises StreamBroken if it is no list: something else than an engine may have answered.
+    """
+    if isinstance(records, (dict, str, bytes, int, float)):
+        raise _another_shape("a list", records)
+    return [one for one in records or () if isinstance(one, dict)]
+
+
+def one_object(document: Any) -> dict[str, Any]:
+    """Give an object, which may be null. Raises StreamBroken if it is something else."""
+    if document is not None and not isinstance(document, dict):
+        raise _another_shape("an object", document)
+    return document or {}
+
+
+def _another_shape(wanted: str, got: Any) -> StreamBroken:
+    start = printable(repr(got)[:60])
+    return StreamBroken(
+        f"The answer is not {wanted}, as the API says, but {start}. Is it an engine that answers? dockerlab doctor tells."
+    )
+
+
 def array_table(columns: Sequence[Column], records: Iterable[dict[str, Any]] | None) -> pd.DataFrame:
-    """Make one row a record. Unknown fields are ignored; null and missing ones are `<NA>`."""
-    rows = list(records or [])
+    """Make one row a record. Unknown fields are ignored; null and missing ones are `<NA>`.
+
+    Raises StreamBroken if the records are no list.
+    """
+    rows = objects(records)
     return frame({column.name: ([column.pick(row) for row in rows], column.dtype) for column in columns}, len(rows))
 
 
@@ -71,6 +146,11 @@ def _series(values: Any, dtype: str, index: pd.Index) -> pd.Series[Any]:
         return pd.Series(values if isinstance(values, pd.DatetimeIndex) else moments(values), index=index)
     if dtype == TEXT:
         return pd.Series(values, index=index, dtype=pd.StringDtype("python"))
+    if dtype == WHOLE and not isinstance(values, np.ndarray):
+        try:
+            return pd.Series(values, index=index, dtype=dtype)
+        except (TypeError, ValueError, OverflowError):  # a tar's header may hold numbers that no column can
+            return pd.Series([_whole(value) for value in values], index=index, dtype=dtype)
     if dtype == PLAIN:
         made = np.empty(len(values), dtype=object)
         for place, value in enumerate(values):  # all at once numpy would make a table of lists of one length
@@ -102,7 +182,8 @@ def _moment(value: Any) -> Any:
 def object_table(document: Any) -> pd.DataFrame:
     """Make the long table of one object: `field` (dotted path, lists by number) and `value` (as in the JSON).
 
-    An empty list or object is one row. Fields are in the engine's order.
+    An empty list or object is one row. Fields are in the engine's order. What is nested deeper than 100 levels is one
+    value.
     """
     fields: list[str] = []
     values: list[Any] = []
@@ -110,13 +191,13 @@ def object_table(document: Any) -> pd.DataFrame:
     return frame({"field": (fields, TEXT), "value": (values, PLAIN)}, len(fields))
 
 
-def _flatten(path: str, value: Any, fields: list[str], values: list[Any]) -> None:
-    if isinstance(value, dict) and value:
+def _flatten(path: str, value: Any, fields: list[str], values: list[Any], depth: int = 0) -> None:
+    if isinstance(value, dict) and value and depth < DEEPEST:
         for name, item in value.items():
-            _flatten(f"{path}.{name}" if path else name, item, fields, values)
-    elif isinstance(value, list) and value:
+            _flatten(f"{path}.{name}" if path else name, item, fields, values, depth + 1)
+    elif isinstance(value, list) and value and depth < DEEPEST:
         for number, item in enumerate(value):
-            _flatten(f"{path}.{number}" if path else str(number), item, fields, values)
+            _flatten(f"{path}.{number}" if path else str(number), item, fields, values, depth + 1)
     else:
         fields.append(path)
         values.append(value)

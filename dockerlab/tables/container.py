@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from dockerlab.streams import Member
-from dockerlab.tables.build import FRACTION, PLAIN, TEXT, TIME, WHOLE, Column, array_table, frame, moments
+from dockerlab.tables.build import FRACTION, PLAIN, TEXT, TIME, WHOLE, Column, array_table, frame, moments, one_object
 
 __all__ = [
     "CHANGES",
@@ -112,6 +112,7 @@ GO_SETUID, GO_SETGID, GO_STICKY = 1 << 23, 1 << 22, 1 << 20
 
 #: So many lines of a log are read at once.
 BLOCK = 65536
+LARGEST = (1 << 63) - 1
 
 SAVED = (
     Column("path", "path", TEXT, "the file that was written"),
@@ -132,7 +133,9 @@ def container_list(records: list[dict[str, Any]] | None) -> pd.DataFrame:
 
 def path_table(document: dict[str, Any]) -> pd.DataFrame:
     """Make the table of ContainerArchiveInfo, whose answer is in a header; the mode is written as Go has it."""
-    bits = int(document.get("mode") or 0)
+    document = one_object(document)
+    bits = document.get("mode")
+    bits = bits if isinstance(bits, int) else 0
     kind = next((name for bit, name in GO_KINDS.items() if bits & bit), "file")
     mode = bits & 0o777
     for bit, plain in ((GO_SETUID, 0o4000), (GO_SETGID, 0o2000), (GO_STICKY, 0o1000)):
@@ -142,9 +145,10 @@ def path_table(document: dict[str, Any]) -> pd.DataFrame:
 
 def process_table(document: dict[str, Any]) -> pd.DataFrame:
     """Make the table of ContainerTop: a column for each title of ps, in small letters."""
-    processes = document.get("Processes") or []
+    document = one_object(document)
+    processes = [one for one in _listed(document.get("Processes")) if isinstance(one, list)]
     columns: dict[str, tuple[list[Any], str]] = {}
-    for place, title in enumerate(document.get("Titles") or []):
+    for place, title in enumerate(_listed(document.get("Titles"))):
         plain = str(title).lower()
         values = [process[place] if place < len(process) else None for process in processes]
         name = RENAMED.get(plain) or re.sub(r"\W+", "_", plain).strip("_") or "column"
@@ -155,16 +159,21 @@ def process_table(document: dict[str, Any]) -> pd.DataFrame:
         elif plain in SHARE_TITLES:
             columns[name] = ([_number(value, float) for value in values], FRACTION)
         else:
-            columns[name] = (values, TEXT)
+            columns[name] = ([value if isinstance(value, str) else None for value in values], TEXT)
     return frame(columns, len(processes))
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _number(value: Any, kind: type[int] | type[float]) -> int | float | None:
     """Read a number of ps, which writes a dash for one that it doesn't have."""
     try:
-        return kind(str(value))
+        number = kind(str(value))
     except ValueError:
         return None
+    return number if abs(number) <= LARGEST else None
 
 
 def log_table(found: Iterable[tuple[str, str, bytes]], *, timestamps: bool, text: bool = True) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from dockerlab.tables.build import PLAIN, TEXT, TIME, WHOLE, Column, array_table
+from dockerlab.tables.build import PLAIN, TEXT, TIME, WHOLE, Column, array_table, objects
 
 __all__ = ["EVENTS", "event_table"]
 
@@ -33,7 +33,7 @@ EVENTS = (
 
 def event_table(documents: Iterable[dict[str, Any]] | None) -> pd.DataFrame:
     """Make one row an event of SystemEvents, in their order."""
-    return array_table(EVENTS, [_record(document) for document in documents or []])
+    return array_table(EVENTS, [_record(document) for document in objects(documents)])
 
 
 def _record(document: dict[str, Any]) -> dict[str, Any]:

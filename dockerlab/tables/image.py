@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from dockerlab.tables.build import PLAIN, TEXT, TIME, WHOLE, YES_NO, Column, array_table, counted
+from dockerlab.tables.build import PLAIN, TEXT, TIME, WHOLE, YES_NO, Column, array_table, counted, objects
 
 __all__ = [
     "ATTESTATIONS",
@@ -110,7 +110,7 @@ def deleted_table(records: list[dict[str, Any]] | None) -> pd.DataFrame:
 
 def progress_table(records: Iterable[dict[str, Any]]) -> pd.DataFrame:
     """Make the table of a stream of progress: of a pull, a push, a build or a load."""
-    return array_table(PROGRESS, (_whole(record) for record in records))
+    return array_table(PROGRESS, [_whole(record) for record in objects(records)])
 
 
 def _whole(record: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from dockerlab.tables.build import PLAIN, TEXT, TIME, WHOLE, YES_NO, Column, array_table
+from dockerlab.tables.build import PLAIN, TEXT, TIME, WHOLE, YES_NO, Column, array_table, objects
 
 __all__ = ["CONTAINERS", "IMAGES", "container_inspections", "image_inspections"]
 
@@ -138,7 +138,7 @@ IMAGES = (
 
 def container_inspections(documents: Iterable[dict[str, Any]] | None) -> pd.DataFrame:
     """Make one row a document of ContainerInspect."""
-    records = [{**document, "command": _command(document)} for document in documents or []]
+    records = [{**document, "command": _command(document)} for document in objects(documents)]
     return array_table(CONTAINERS, records)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from dockerlab.tables.build import FRACTION, PLAIN, TEXT, TIME, WHOLE, Column, array_table, moments
+from dockerlab.tables.build import FRACTION, PLAIN, TEXT, TIME, WHOLE, Column, array_table, moments, objects
 
 __all__ = ["STATS", "stats_table"]
 
@@ -67,7 +67,7 @@ def stats_table(
 
     `id` and `name` are those of documents that don't tell theirs.
     """
-    return array_table(STATS, [_record(document, id, name) for document in documents or []])
+    return array_table(STATS, [_record(document, id, name) for document in objects(documents)])
 
 
 def _record(document: dict[str, Any], known_id: str | None, known_name: str | None) -> dict[str, Any]:

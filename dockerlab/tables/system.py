@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dockerlab.tables.build import TEXT, TIME, WHOLE, YES_NO, Column, array_table, counted
+from dockerlab.tables.build import TEXT, TIME, WHOLE, YES_NO, Column, array_table, counted, objects, one_object
 
 if TYPE_CHECKING:
     from dockerlab.exchange import Exchange
@@ -52,21 +52,32 @@ USED = {
 
 def data_usage_table(document: dict[str, Any]) -> pd.DataFrame:
     """Make the table of SystemDataUsage: a row for each image, container, volume and step in the build cache."""
+    document = one_object(document)
     rows: list[dict[str, Any]] = []
     for kind, (older, newer) in USED.items():
-        records = document.get(older) or (document.get(newer) or {}).get("Items") or []
-        rows += [{"kind": kind, **_USED[kind](record)} for record in records]
+        records = document.get(older) or one_object(document.get(newer)).get("Items")
+        rows += [{"kind": kind, **_USED[kind](record)} for record in objects(records)]
     return array_table(DATA_USAGE, rows)
+
+
+def _joined(names: Any) -> str:
+    known = names if isinstance(names, list) else []
+    return ", ".join(name.removeprefix("/") for name in known if isinstance(name, str))
+
+
+def _used(users: Any) -> bool | None:
+    """Tell whether something uses it; None if that was not counted."""
+    return users > 0 if isinstance(users, int) and users >= 0 else None
 
 
 def _image(one: dict[str, Any]) -> dict[str, Any]:
     users = one.get("Containers")
     return {
-        "name": ", ".join(one.get("RepoTags") or []),
+        "name": _joined(one.get("RepoTags")),
         "size": one.get("Size"),
         "shared": one.get("SharedSize"),
         "containers": users,
-        "in_use": None if users is None or users < 0 else users > 0,
+        "in_use": _used(users),
         "created": one.get("Created"),
         "id": one.get("Id"),
     }
@@ -74,7 +85,7 @@ def _image(one: dict[str, Any]) -> dict[str, Any]:
 
 def _container(one: dict[str, Any]) -> dict[str, Any]:
     return {
-        "name": ", ".join(str(name).removeprefix("/") for name in one.get("Names") or []),
+        "name": _joined(one.get("Names")),
         "size": one.get("SizeRw") or 0,
         "in_use": one.get("State") in ("running", "paused", "restarting"),
         "created": one.get("Created"),
@@ -83,13 +94,14 @@ def _container(one: dict[str, Any]) -> dict[str, Any]:
 
 
 def _volume(one: dict[str, Any]) -> dict[str, Any]:
-    usage = one.get("UsageData") or {}
+    usage = one.get("UsageData")
+    usage = usage if isinstance(usage, dict) else {}
     users = usage.get("RefCount")
     return {
         "name": one.get("Name"),
         "size": usage.get("Size"),
         "containers": users,
-        "in_use": None if users is None or users < 0 else users > 0,
+        "in_use": _used(users),
         "created": one.get("CreatedAt"),
     }
 

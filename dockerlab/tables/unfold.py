@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from dockerlab.tables.build import TEXT, TIME, WHOLE, YES_NO, Column, array_table
+from dockerlab.tables.build import TEXT, TIME, WHOLE, YES_NO, Column, array_table, objects
 from dockerlab.tables.inspection import container_inspections, image_inspections
 from dockerlab.tables.stats import stats_table
 
@@ -141,7 +141,7 @@ def interfaces(samples: Source) -> pd.DataFrame:
 
 def _either(documents: Iterable[dict[str, Any]] | None) -> pd.DataFrame:
     """Make the wide table of containers' or of images' documents."""
-    known = list(documents or [])
+    known = objects(documents)
     return image_inspections(known) if any("RootFS" in one for one in known) else container_inspections(known)
 
 

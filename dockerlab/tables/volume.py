@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from dockerlab.tables.build import PLAIN, TEXT, TIME, WHOLE, Column, array_table, counted
+from dockerlab.tables.build import PLAIN, TEXT, TIME, WHOLE, Column, array_table, counted, one_object
 
 __all__ = ["LIST", "volume_list"]
 
@@ -25,4 +25,4 @@ LIST = (
 
 def volume_list(document: dict[str, Any]) -> pd.DataFrame:
     """Make the table of VolumeList: its answer is an object, whose `Volumes` are the records."""
-    return array_table(LIST, document.get("Volumes"))
+    return array_table(LIST, one_object(document).get("Volumes"))
