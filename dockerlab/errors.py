@@ -15,7 +15,8 @@
         ├── EngineUnreachable    nothing listens there
         ├── PermissionDenied     the socket is not for this user
         ├── EngineTimeout        no answer in time
-        └── StreamBroken         the answer ended too early
+        └── StreamBroken         the answer ended too early, or is not what an engine says
+            └── NotJson          it should be JSON, and is not; a ValueError, too
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ __all__ = [
     "EngineUnreachable",
     "NotAllowed",
     "NotFound",
+    "NotJson",
     "OperationFailed",
     "PermissionDenied",
     "ServerError",
@@ -135,7 +137,11 @@ class EngineTimeout(ConnectionFailed):
 
 
 class StreamBroken(ConnectionFailed):
-    """The answer ended before its end."""
+    """The answer ended before its end, or is not what an engine says."""
+
+
+class NotJson(StreamBroken, ValueError):
+    """The answer should be JSON, and is not: something else may have answered."""
 
 
 BY_STATUS: dict[int, type[EngineError]] = {

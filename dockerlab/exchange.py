@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from dockerlab.encoding import SAFE
+from dockerlab.errors import NotJson, printable
 from dockerlab.operations import Operation
 
 if TYPE_CHECKING:
@@ -88,10 +89,17 @@ class Exchange:
         return self.body.decode("utf-8", "replace")
 
     def json(self) -> Any:
-        """Give the answer's body as Python. Raises ValueError if it isn't JSON, or not all of it was kept."""
+        """Give the answer's body as Python. Raises NotJson if it isn't JSON, ValueError if not all of it was kept."""
         if self.cut:
             raise ValueError(f"The wire kept {len(self.body)} of the {self.received} bytes of this body.")
-        return json.loads(self.body)
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            start = printable(self.body[:200].decode("utf-8", "replace")[:60])
+            raise NotJson(
+                f"{self.operation.id}: the answer is not JSON, it begins {start!r}. "
+                f"What answers at {self.docker_host}? dockerlab doctor tells."
+            ) from None
 
     def kept(self, most: int) -> Exchange:
         """Give itself, or a copy whose bodies are cut to so many bytes: for a log that must not grow."""

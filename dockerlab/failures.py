@@ -34,10 +34,13 @@ if TYPE_CHECKING:
     from dockerlab.endpoint import Endpoint
     from dockerlab.exchange import Exchange
 
-__all__ = ["CONNECT_SECONDS", "PLAIN_TO_TLS", "SET_TLS", "broken", "failure", "in_between"]
+__all__ = ["CONNECT_SECONDS", "ERROR_BYTES", "PLAIN_TO_TLS", "SET_TLS", "broken", "failure", "in_between", "not_asked"]
 
 #: Timeouts while connecting never need to be longer than this.
 CONNECT_SECONDS = 10.0
+#: So much is read of an answer that is an error: its words are short, and what has no end is not read to it.
+ERROR_BYTES = 1 << 20
+FIRST_FINAL = 200
 PRACTICE = 'or use the practice engine: dockerlab.connect("practice")'
 BROKEN = (
     "The engine closed the connection before its answer was whole. "
@@ -54,6 +57,7 @@ SET_TLS = (
     "or use a docker context that has them."
 )
 PROXY_HEADERS = ("via", "proxy-", "x-squid", "x-cache")
+UNASKED = "Something on the way may have done it: let that one pass the engine's address, or reach it by ssh://."
 CLIENT_FILES = "cert.pem and key.pem in the directory that DOCKER_CERT_PATH names, or in the docker context"
 
 
@@ -137,6 +141,18 @@ def in_between(exchange: Exchange) -> str:
     else:
         return ""
     return f"{said}. dockerlab itself uses no proxy: let that one pass the engine's address, or reach it by ssh://."
+
+
+def not_asked(exchange: Exchange) -> StreamBroken | None:
+    """Say what is wrong with an answer that nobody asked for: no final one, or a packed one; None if it is neither."""
+    packed = exchange.header("Content-Encoding").strip().lower()
+    if exchange.status < FIRST_FINAL:
+        said = f"answered {exchange.status} {printable(exchange.reason)[:100]}, which is no answer to {exchange.method}"
+    elif packed not in ("", "identity"):
+        said = f"packed its answer ({printable(packed)[:40]}), and was asked not to"
+    else:
+        return None
+    return StreamBroken(f"The engine {said}. {UNASKED}")
 
 
 def _not_http(cause: BaseException, endpoint: Endpoint) -> str:

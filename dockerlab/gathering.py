@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.errors import EngineTimeout, engine_error
-from dockerlab.failures import failure
-from dockerlab.transport import seconds_of
+from dockerlab.failures import ERROR_BYTES, failure, not_asked
+from dockerlab.transport import ELSEWHERE, seconds_of
 
 if TYPE_CHECKING:
     from dockerlab.encoding import Request
@@ -90,10 +90,13 @@ class _Connections:
         response = http.client.HTTPConnection.getresponse(connection)
         exchange.status, exchange.reason = response.status, response.reason or ""
         exchange.headers = response.getheaders()
-        exchange.body = response.read()
+        wrong = exchange.status >= ERROR or exchange.status in ELSEWHERE
+        if unasked := not_asked(exchange):
+            raise unasked
+        exchange.body = response.read(ERROR_BYTES) if wrong else response.read()
         exchange.received = len(exchange.body)
         exchange.seconds = time.perf_counter() - clock
-        if exchange.status >= ERROR:
+        if wrong:
             raise engine_error(exchange)
         if self.left:
             if response.will_close or connection.sock is None:

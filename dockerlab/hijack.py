@@ -18,7 +18,7 @@ from urllib3.exceptions import HTTPError
 
 from dockerlab.connections import end_writing
 from dockerlab.errors import EngineTimeout, StreamBroken, engine_error
-from dockerlab.failures import BROKEN, failure
+from dockerlab.failures import BROKEN, ERROR_BYTES, failure, not_asked
 from dockerlab.transport import seconds_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Hijacked", "hijack"]
 
-ERROR = 400
+SWITCHED, GOOD = 101, range(200, 300)
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "tcp"}
 
 
@@ -49,8 +49,10 @@ def hijack(transport: Transport, request: Request, timeout: float | None = None)
         exchange.status, exchange.reason = response.status, response.reason or ""
         exchange.headers = list(response.headers.items())
         exchange.seconds = time.perf_counter() - clock
-        if response.status >= ERROR:
-            exchange.body = response.read()
+        if response.status != SWITCHED and (unasked := not_asked(exchange)):
+            raise unasked
+        if response.status != SWITCHED and response.status not in GOOD:
+            exchange.body = response.read(ERROR_BYTES, decode_content=False)
             exchange.received = len(exchange.body)
             raise engine_error(exchange)
     except (HTTPError, http.client.HTTPException, OSError) as error:
@@ -105,6 +107,10 @@ class Hijacked:
         if self._rest:
             data, self._rest = self._rest[:size], self._rest[size:]
             return data
+        return self._received(size)
+
+    def _received(self, size: int) -> bytes:
+        """Wait for bytes as long as `patience` says, and give them; none at the end."""
         pending = getattr(self._socket, "pending", None)  # of TLS: bytes that are decrypted already
         if not (pending and pending()) and not select.select([self._socket], [], [], self._patience)[0]:
             raise EngineTimeout(

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from dockerlab import endpoint as endpoints
 from dockerlab.encoding import Request, encode, row
-from dockerlab.errors import ArgumentError, BadRequest, DockerlabError, EngineUnreachable
+from dockerlab.errors import ArgumentError, BadRequest, DockerlabError, EngineUnreachable, printable
 from dockerlab.exchange import Exchange
 from dockerlab.failures import PLAIN_TO_TLS, SET_TLS, in_between
 from dockerlab.operations import NEWEST, OLDEST, OPERATIONS, version_number
@@ -270,10 +270,12 @@ class Lab:
     def engine(self) -> str:
         """The engine's name and version, as it tells them: `Docker 20.10.24`."""
         known = self._transport.send(encode(OPERATIONS["SystemVersion"], {}, self.version)).json()
-        parts = known.get("Components") or [{}]
-        name = str((known.get("Platform") or {}).get("Name") or parts[0].get("Name") or "engine")
+        known = known if isinstance(known, dict) else {}
+        parts = known.get("Components")
+        told = [known.get("Platform"), *(parts[:1] if isinstance(parts, list) else [])]
+        name = next((str(part["Name"]) for part in told if isinstance(part, dict) and part.get("Name")), "engine")
         name = "Docker" if name == "Engine" or name.startswith("Docker Engine") else name
-        return f"{name} {known.get('Version', '')}".strip()
+        return printable(f"{name} {known.get('Version', '')}".strip())
 
     def _negotiate(self) -> str:
         """Ask for the engine's newest API version, and settle on one that both speak."""

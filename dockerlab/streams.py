@@ -22,7 +22,11 @@ __all__ = ["Line", "Member", "documents", "frames", "json_lines", "lines", "tar_
 HEADER = struct.Struct(">BxxxI")
 STREAMS = {0: "stdin", 1: "stdout", 2: "stderr", 3: "systemerr"}
 #: What an engine may announce as one frame; more is not a frame but a stream read the wrong way.
-LARGEST_FRAME = 1 << 30
+LARGEST_FRAME = 64 << 20
+#: A line of a log, or a JSON document, that goes on for longer is not read to its end: memory must not follow it.
+LONGEST = 64 << 20
+#: What a tar may need to write one name, or the other things of an extended header.
+LONGEST_HEADER = 1 << 20
 #: How an engine writes a moment before a line, and how many bytes of a line it keeps together.
 MOMENT = re.compile(rb"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d) ")
 PART = 16384
@@ -30,6 +34,7 @@ PART = 16384
 BETWEEN, LONG_TEXT = " \t\r\n\x1e", 65536
 BLOCK, TAR_BUFFER = 512, 1 << 18
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ASK_AGAIN = "Does the engine still run? dockerlab doctor tells; then ask again."
 
 
 class Line(NamedTuple):
@@ -87,7 +92,7 @@ def frames(chunks: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
         have -= start
         rest = [data[start:]] if have else []
     if have:
-        raise StreamBroken(f"The stream ended within a frame: {have} bytes are left of one that is longer.")
+        raise StreamBroken(f"The stream ended within a frame: {have} bytes are left of one that is longer. {ASK_AGAIN}")
 
 
 def unframed(chunks: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
@@ -101,9 +106,10 @@ def lines(pieces: Iterable[tuple[str, bytes]], *, timestamps: bool = False, tty:
 
     A line without an end is given when the stream ends. An engine keeps a long line in parts of 16 KiB, and writes
     the moment before each part: all but the first are dropped. A TTY writes a carriage return before each line's end:
-    one is dropped.
+    one is dropped. Raises StreamBroken for a line of more than 64 MiB.
     """
     begun: dict[str, list[bytes]] = {}
+    sizes: dict[str, int] = {}
     for stream, piece in pieces:
         started = begun.get(stream)
         if not started and piece.find(b"\n") == len(piece) - 1 and piece:
@@ -116,6 +122,9 @@ def lines(pieces: Iterable[tuple[str, bytes]], *, timestamps: bool = False, tty:
             yield _line(stream, b"".join(started), timestamps, tty)
             started = [item] if item else []
         begun[stream] = started
+        sizes[stream] = len(started[-1]) + (0 if tail else sizes.get(stream, 0)) if started else 0
+        if sizes[stream] > LONGEST:
+            raise _endless("a line", "Read it as it comes, without lines, with lab.open(…).chunks().")
     for stream, started in begun.items():
         if started:
             yield _line(stream, b"".join(started), timestamps, tty)
@@ -141,35 +150,56 @@ def _joined(data: bytes, moment: bytes) -> bytes:
     return b"".join([*parts, data[place:]])
 
 
+def _endless(what: str, mend: str) -> StreamBroken:
+    return StreamBroken(f"The engine sent {what} of more than {LONGEST >> 20} MiB, and no end of it. {mend}")
+
+
 def json_lines(chunks: Iterable[bytes]) -> Iterator[Any]:
     """Give one JSON document after the other, whatever white space (or record separator) is between them.
 
-    Raises StreamBroken if the bytes end within a document, or are not JSON.
+    Raises StreamBroken if the bytes end within a document, are not JSON, or if one is longer than 64 MiB.
     """
     decoder, utf8 = json.JSONDecoder(), codecs.getincrementaldecoder("utf-8")("replace")
-    text, enough = "", 0
+    kept: list[str] = []
+    have, enough, ends = 0, 0, True
     for chunk in chunks:
-        text = (text + utf8.decode(chunk)).lstrip(BETWEEN)
-        if len(text) < enough and b"\n" not in chunk:
-            continue  # a long document: trying at each chunk would take for ever
-        while text:
-            try:
-                document, end = decoder.raw_decode(text)
-            except (ValueError, RecursionError):
-                break  # not whole yet, or never: the end tells
+        kept.append(utf8.decode(chunk))
+        have += len(kept[-1])
+        if have < enough and not (ends and b"\n" in chunk):
+            continue  # a long document: joining and trying at each chunk would take for ever
+        text, begun = "".join(kept).lstrip(BETWEEN), 0
+        for document, end in _decoded(decoder, text):
             if not isinstance(document, (dict, list)) and text[end : end + 1] not in tuple(BETWEEN):
                 break  # a number might go on in the next chunk
             yield document
-            text = text[end:].lstrip(BETWEEN)
-        enough = 2 * len(text) if len(text) > LONG_TEXT else 0
-    text += utf8.decode(b"", final=True)
-    while text := text.lstrip(BETWEEN):
-        try:
-            document, end = decoder.raw_decode(text)
-        except (ValueError, RecursionError):
-            raise StreamBroken(f"The stream ended within a JSON document, after {text[:40]!r}.") from None
+            begun = end
+        kept = [text[begun:].lstrip(BETWEEN)]
+        ends = begun > 0 or not enough  # or a newline is none of a document's end, and says nothing
+        have = len(kept[0])
+        enough = 2 * have if have > LONG_TEXT else 0
+        if have > LONGEST:
+            raise _endless("a JSON document", "Is it an engine that answers? dockerlab doctor tells.")
+    text, begun = "".join([*kept, utf8.decode(b"", final=True)]), 0
+    for document, end in _decoded(decoder, text):
         yield document
-        text = text[end:]
+        begun = end
+    if rest := text[begun:].strip(BETWEEN):
+        raise StreamBroken(f"The stream ended within a JSON document, after {rest[:40]!r}. {ASK_AGAIN}")
+
+
+def _decoded(decoder: json.JSONDecoder, text: str) -> Iterator[tuple[Any, int]]:
+    """Give the documents that a text begins with, and where each ends, up to one that isn't whole, or isn't JSON."""
+    place, size = 0, len(text)
+    while True:
+        while place < size and text[place] in BETWEEN:
+            place += 1
+        if place == size:
+            return
+        try:
+            document, place = decoder.raw_decode(text, place)
+        except (ValueError, RecursionError):
+            return
+        yield document, place
 
 
 def documents(body: bytes) -> list[Any]:
@@ -220,6 +250,24 @@ KINDS = {
 }
 
 
+class _Header(tarfile.TarInfo):
+    """A header of a tar, which may not ask for more memory than one needs."""
+
+    @classmethod
+    def frombuf(cls, *arguments: Any, **named: Any) -> _Header:
+        """Read one."""
+        found: Any = super().frombuf(*arguments, **named)
+        if found.type in EXTENDED and not 0 <= found.size <= LONGEST_HEADER:
+            raise tarfile.ReadError(f"an extended header of {found.size} bytes")
+        return found  # type: ignore[no-any-return]
+
+
+#: Members that only say something about the next one, and are read whole.
+EXTENDED = {
+    tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE,
+}  # fmt: skip
+
+
 def tar_members(chunks: Iterable[bytes]) -> Iterator[Member]:
     """Give the members of a tar while it comes, without unpacking it: memory stays flat.
 
@@ -227,18 +275,18 @@ def tar_members(chunks: Iterable[bytes]) -> Iterator[Member]:
     """
     source = _Chunks(chunks)
     try:
-        with tarfile.open(fileobj=source, mode="r|", bufsize=TAR_BUFFER, encoding="utf-8") as tar:
+        with tarfile.open(fileobj=source, mode="r|", bufsize=TAR_BUFFER, encoding="utf-8", tarinfo=_Header) as tar:
             while (info := tar.next()) is not None:
                 tar.members = []  # type: ignore[attr-defined]  # tarfile would keep every header to the end
                 yield _member(info)
             reached = tar.offset
     except (tarfile.TarError, ValueError, OverflowError) as error:
-        raise StreamBroken(f"The tar is broken or ended too early: {error}.") from None
+        raise StreamBroken(f"The tar is broken or ended too early: {error}. {ASK_AGAIN}") from None
     while source.read(TAR_BUFFER):
         pass  # the padding after the end: read, so that the connection can be used again
     # tarfile takes a wrong header, and an end without a mark, for the end
     if source.content > reached or source.size < reached + BLOCK:
-        raise StreamBroken("The tar is broken or ended too early: its end is missing.")
+        raise StreamBroken(f"The tar is broken or ended too early: its end is missing. {ASK_AGAIN}")
 
 
 def _member(info: tarfile.TarInfo) -> Member:

@@ -23,7 +23,7 @@ from dockerlab.connections import pool
 from dockerlab.encoding import Request
 from dockerlab.errors import ArgumentError, ConnectionFailed, EngineUnreachable, engine_error
 from dockerlab.exchange import Exchange
-from dockerlab.failures import CONNECT_SECONDS, broken, failure, in_between
+from dockerlab.failures import CONNECT_SECONDS, ERROR_BYTES, broken, failure, in_between, not_asked
 from dockerlab.secrecy import refuse
 
 if TYPE_CHECKING:
@@ -86,8 +86,11 @@ class Transport:
         exchange.headers = list(response.headers.items())
         exchange.seconds = time.perf_counter() - clock
         answer = Answer(exchange, response, self.endpoint, seconds, clock)
+        if unasked := not_asked(exchange):
+            answer.close()
+            raise unasked
         if response.status >= ERROR or response.status in ELSEWHERE:
-            answer.read()
+            answer.read(ERROR_BYTES)
             if stranger := in_between(exchange):
                 raise EngineUnreachable(f"{self.endpoint.url} answers, but {stranger}")
             raise engine_error(exchange)
@@ -166,10 +169,10 @@ class Answer:
         """Give one line: method, path, status."""
         return f"<Answer {self.exchange.method} {self.exchange.target} · {self.exchange.status}>"
 
-    def read(self) -> bytes:
-        """Read the whole body into the exchange, and close."""
+    def read(self, most: int | None = None) -> bytes:
+        """Read the whole body into the exchange, or its first so many bytes, and close."""
         try:
-            self.exchange.body = self._response.read()
+            self.exchange.body = self._response.read(most)
         except (HTTPError, OSError) as error:
             raise self._broken(error) from None
         finally:

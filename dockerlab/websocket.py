@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import select
 import socket
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.errors import EngineTimeout, StreamBroken, engine_error
-from dockerlab.failures import BROKEN, failure
-from dockerlab.hijack import Hijacked
+from dockerlab.errors import DockerlabError, StreamBroken, engine_error
+from dockerlab.failures import BROKEN, ERROR_BYTES, failure
+from dockerlab.hijack import GOOD, Hijacked
 from dockerlab.transport import seconds_of
 
 if TYPE_CHECKING:
@@ -23,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["WebSocket", "websocket"]
 
 CHUNK = 65536
+NO_WEBSOCKET = "What came is no websocket's: is it an engine? Ask again, or use attach."
+#: How a websocket ends that ends well: it is over, the other side goes, no word about it.
+GOOD_ENDS, PROTOCOL_ERROR = {1000, 1001, 1005}, 1002
 SHOWN = {"Connection": "Upgrade", "Upgrade": "websocket"}
 
 
@@ -34,6 +36,7 @@ def websocket(transport: Transport, request: Request, timeout: float | None = No
     clock = time.perf_counter()
     connection = transport.connection(seconds)
     made = WebSocket(exchange, connection.sock, connection)
+    made.patience(seconds)
     try:
         made.shake_hands(transport.endpoint.host_header, request.target)
     except OSError as error:
@@ -45,6 +48,7 @@ def websocket(transport: Transport, request: Request, timeout: float | None = No
     finally:
         exchange.seconds = time.perf_counter() - clock
     exchange.streamed = True
+    made.patience(None)
     connection.sock.settimeout(None)
     return made
 
@@ -76,12 +80,17 @@ class WebSocket(Hijacked):
             if isinstance(event, events.RejectConnection):
                 self._told(event.status_code, event.headers)
                 if not event.has_body:
-                    raise engine_error(self.exchange)
+                    raise self._refused()
             if isinstance(event, events.RejectData):
                 self.exchange.body += bytes(event.data)
-                if event.body_finished:
-                    raise engine_error(self.exchange)
+                if event.body_finished or len(self.exchange.body) > ERROR_BYTES:
+                    raise self._refused()
         raise StreamBroken(BROKEN)
+
+    def _refused(self) -> DockerlabError:
+        """Give the error of an answer that is no websocket."""
+        self.exchange.received = len(self.exchange.body)
+        return StreamBroken(NO_WEBSOCKET) if self.exchange.status in GOOD else engine_error(self.exchange)
 
     def _told(self, status: int, headers: Any) -> None:
         self.exchange.status = status
@@ -94,25 +103,26 @@ class WebSocket(Hijacked):
 
         while not self._closed:
             yield from self._frames.events()
-            if not select.select([self._socket], [], [], self._patience)[0]:
-                raise EngineTimeout(
-                    f"Nothing came for {self._patience:g} s. Give it more time with timeout=…, or leave it out."
-                )
-            data = self._socket.recv(CHUNK)
+            data = self._received(CHUNK)
             if not data:
                 return
             try:
                 self._frames.receive_data(data)
             except RemoteProtocolError:
-                raise StreamBroken("What came is no websocket's: is it an engine? Ask again, or use attach.") from None
+                raise StreamBroken(NO_WEBSOCKET) from None
 
     def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
-        """Give the messages as they come; ends with the connection, or when it is closed."""
+        """Give the messages as they come; ends with the connection, or when it is closed.
+
+        Raises EngineTimeout, and StreamBroken if what comes is no websocket's, or the other side says that it failed.
+        """
         from wsproto import events  # noqa: PLC0415
 
         try:
             for event in self._events():
                 if isinstance(event, events.CloseConnection):
+                    if event.code not in GOOD_ENDS:
+                        raise StreamBroken(NO_WEBSOCKET if event.code == PROTOCOL_ERROR else BROKEN)
                     return
                 if isinstance(event, events.Ping):
                     self._socket.sendall(self._frames.send(event.response()))

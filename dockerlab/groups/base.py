@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.errors import StreamBroken, printable
 from dockerlab.groups.following import Following
 from dockerlab.streams import json_lines
 from dockerlab.tables.build import array_table, done_table, object_table
@@ -52,13 +51,7 @@ class Group:
 
     def _asked(self, operation: str, **arguments: Any) -> Any:
         """Ask, and read the answer as JSON. Raises StreamBroken if it is none: something else has answered."""
-        exchange = self._lab.call(operation, **arguments)
-        try:
-            return exchange.json()
-        except ValueError:
-            start = printable(exchange.text[:60])
-            said = f"{operation}: the answer is not JSON, it begins {start!r}. What answers at {exchange.docker_host}?"
-            raise StreamBroken(f"{said} dockerlab doctor tells.") from None
+        return self._lab.call(operation, **arguments).json()
 
     def _array(self, columns: Sequence[Column], operation: str, **arguments: Any) -> pd.DataFrame:
         """Ask for a list of objects: one row each."""

@@ -9,6 +9,7 @@ from dockerlab.groups.base import Group, as_lists
 from dockerlab.groups.logs import Follow, read_log
 from dockerlab.operations import version_number
 from dockerlab.streams import documents
+from dockerlab.tables.build import objects, one_object
 from dockerlab.tables.container import process_table
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class ContainerTalk(Group):
                 [
                     {"name": name, **one}
                     for name, exchange in zip(id, found, strict=True)
-                    for one in documents(exchange.body)
+                    for one in objects(documents(exchange.body))
                 ]
             )
         if stream is False or one_shot:
@@ -209,4 +210,5 @@ class ContainerTalk(Group):
         return self._done("ContainerResize", timeout=timeout, id=id, h=h, w=w)
 
     def _has_tty(self, id: str, timeout: float | None) -> bool:
-        return bool(self._asked("ContainerInspect", timeout=timeout, id=id)["Config"]["Tty"])
+        config = one_object(self._asked("ContainerInspect", timeout=timeout, id=id)).get("Config")
+        return bool(one_object(config).get("Tty"))

@@ -35,7 +35,8 @@ def progressing(
             if not isinstance(record, dict):
                 continue
             records.append(record)
-            current = (record.get("progressDetail") or {}).get("current")
+            detail = record.get("progressDetail")
+            current = detail.get("current") if isinstance(detail, dict) else None
             if call and isinstance(current, int):
                 done[str(record.get("id"))] = current
                 call(sum(done.values()))

@@ -119,7 +119,7 @@ def one_object(document: Any) -> dict[str, Any]:
 def _another_shape(wanted: str, got: Any) -> StreamBroken:
     start = printable(repr(got)[:60])
     return StreamBroken(
-        f"The answer is not {wanted}, as the API says, but {start}. Is it an engine that answers? dockerlab doctor tells."
+        f"The answer is not {wanted}, as the API says: it begins {start}. Is it an engine's? dockerlab doctor tells."
     )
 
 

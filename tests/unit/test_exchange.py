@@ -135,7 +135,7 @@ def test_text_json_and_headers() -> None:
     assert exchange.header("content-type") == "application/json"
     assert exchange.header("Date") == ""
     assert repr(exchange) == "<Exchange GET /v1.51/version · 200 OK>"
-    with pytest.raises(ValueError, match="Expecting value"):
+    with pytest.raises(ValueError, match="the answer is not JSON"):
         asked("SystemPing", b"OK").json()
 
 
