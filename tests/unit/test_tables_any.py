@@ -1,0 +1,185 @@
+"""Every table keeps its columns and dtypes, whatever JSON an engine sends: a wrong value costs a cell, and no table."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from recordings import recorded
+
+from dockerlab.errors import DockerlabError, StreamBroken
+from dockerlab.exchange import Exchange
+from dockerlab.operations import OPERATIONS
+from dockerlab.streams import Member
+from dockerlab.tables import build, container, events, image, inspection, network, plugin, stats, swarm, system, volume
+from dockerlab.tables.build import FITTING, Column, array_table, object_table
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6) | st.just("2026-11-24T03:22:02Z"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+Make = Callable[[Any], pd.DataFrame]
+#: A table of a list of objects, and its columns.
+LISTS: list[tuple[Make, tuple[Column, ...]]] = [
+    (container.container_list, container.LIST), (lambda said: array_table(container.CHANGES, said), container.CHANGES),
+    (image.image_list, image.LIST), (image.history_table, image.HISTORY), (image.search_table, image.SEARCH),
+    (image.deleted_table, image.DELETED), (image.progress_table, image.PROGRESS),
+    (lambda said: array_table(image.ATTESTATIONS, said), image.ATTESTATIONS),
+    (network.network_list, network.LIST), (plugin.plugin_list, plugin.LIST),
+    (plugin.privilege_table, plugin.PRIVILEGES), (swarm.node_list, swarm.NODES),
+    (swarm.service_list, swarm.SERVICES), (swarm.task_list, swarm.TASKS), (swarm.secret_list, swarm.SECRETS),
+    (swarm.config_list, swarm.CONFIGS), (stats.stats_table, stats.STATS), (events.event_table, events.EVENTS),
+    (inspection.container_inspections, inspection.CONTAINERS), (inspection.image_inspections, inspection.IMAGES),
+]  # fmt: skip
+#: A table of one object in which lists stand: the names of these, and the columns.
+OBJECTS: list[tuple[Make, list[str], tuple[Column, ...]]] = [
+    (volume.volume_list, ["Volumes"], volume.LIST),
+    (system.data_usage_table, [name for pair in system.USED.values() for name in pair], system.DATA_USAGE),
+    (container.path_table, ["name", "size", "mode", "mtime", "linkTarget"], container.PATH),
+]
+#: Fields that a table computes something of, besides those that its columns name.
+COMPUTED = [
+    "Actor.Attributes", "Actor.Attributes.name", "Actor.ID", "Action", "Type", "time", "timeNano", "status", "from",
+    "precpu_stats", "cpu_stats.cpu", "cpu_stats.cpu_usage.percpu_usage", "memory_stats.stats", "networks",
+    "memory_stats.stats.inactive_file", "blkio_stats.io_service_bytes_recursive", "Args", "Path", "errorDetail",
+    "Size", "RepoTags", "Names", "Containers", "UsageData", "UsageData.RefCount", "State",
+]  # fmt: skip
+
+
+@st.composite
+def documents(draw: st.DrawFn, columns: tuple[Column, ...]) -> Any:
+    """Give an object with some of the fields that a table reads, each with any JSON in it."""
+    made: dict[str, Any] = {}
+    for key in draw(st.lists(st.sampled_from([one.key for one in columns] + COMPUTED), max_size=8)):
+        inner = made
+        *parents, last = key.split(".")
+        for parent in parents:
+            inner = inner.setdefault(parent, {})
+            if not isinstance(inner, dict):
+                break
+        else:
+            inner[last] = draw(JSON)
+    return made
+
+
+def holds(made: pd.DataFrame, columns: tuple[Column, ...], length: int) -> None:
+    assert list(made.columns) == [column.name for column in columns]
+    assert made.dtypes.to_dict() == array_table(columns, []).dtypes.to_dict()
+    assert len(made) == length
+
+
+@pytest.mark.parametrize(("make", "columns"), LISTS, ids=[f"{number}" for number in range(len(LISTS))])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_any_list_of_objects_is_a_table(make: Make, columns: tuple[Column, ...], data: st.DataObject) -> None:
+    said = data.draw(st.lists(documents(columns), max_size=3))
+    holds(make(copy.deepcopy(said)), columns, len(said))
+    odd = data.draw(st.lists(JSON, max_size=4))
+    holds(make([*odd, *said]), columns, len(said) + sum(isinstance(one, dict) for one in odd))
+
+
+@pytest.mark.parametrize(("make", "names", "columns"), OBJECTS, ids=["volumes", "usage", "path"])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_any_object_is_a_table_or_an_error(
+    make: Make, names: list[str], columns: tuple[Column, ...], data: st.DataObject
+) -> None:
+    values = JSON | st.lists(documents(columns), max_size=2)
+    said = data.draw(st.dictionaries(st.sampled_from(names), values, max_size=4))
+    try:
+        made = make(said)
+    except StreamBroken as error:
+        assert str(error).endswith("dockerlab doctor tells.")
+    else:
+        holds(made, columns, len(made))
+
+
+@given(st.dictionaries(st.sampled_from(["Titles", "Processes"]), JSON | st.lists(st.lists(JSON, max_size=3))) | JSON)
+def test_any_process_list_is_a_table_or_an_error(said: Any) -> None:
+    try:
+        made = container.process_table(said)
+    except DockerlabError as error:
+        assert str(error).endswith("dockerlab doctor tells.")
+    else:
+        assert {str(dtype) for dtype in made.dtypes} <= {"string", "Int64", "Float64"}
+
+
+@pytest.mark.parametrize("make", [make for make, _ in LISTS])
+@pytest.mark.parametrize("said", [{"message": "no"}, "no", 5, True])
+def test_what_is_no_list_is_an_error(make: Make, said: object) -> None:
+    with pytest.raises(StreamBroken, match=r"not a list, as the API says.*dockerlab doctor tells\."):
+        make(said)
+
+
+@given(st.text(max_size=20), st.integers(100, 599), st.dictionaries(st.text(max_size=9), st.text(max_size=9)))
+def test_any_ping_is_a_table(body: str, status: int, headers: dict[str, str]) -> None:
+    row = OPERATIONS["SystemPing"]
+    exchange = Exchange(row, {}, row.method, row.path, {}, b"", "unix:///s", datetime.now(UTC), status=status)
+    exchange.body, exchange.headers = body.encode("utf-8", "surrogatepass"), list(headers.items())
+    holds(system.ping_table(exchange), system.PING, 1)
+
+
+NUMBER = st.integers(-(1 << 90), 1 << 90)
+MEMBER = st.builds(
+    Member, st.text(), st.text(), st.text(), st.text(), st.text(), NUMBER, NUMBER, NUMBER,
+    st.none() | st.datetimes(timezones=st.just(UTC)), st.text(),
+)  # fmt: skip
+
+
+@given(st.lists(MEMBER, max_size=4))
+def test_any_members_are_a_table(members: list[Member]) -> None:
+    holds(container.member_table(members), container.MEMBERS, len(members))
+
+
+# -- which values stay
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "stays"),
+    [
+        (build.TEXT, "a", "a"), (build.TEXT, 5, "5"), (build.TEXT, ["a"], None), (build.TEXT, True, None),
+        (build.WHOLE, 5, 5), (build.WHOLE, 5.0, 5), (build.WHOLE, 5.5, None), (build.WHOLE, "5", None),
+        (build.WHOLE, True, None), (build.WHOLE, 1 << 63, None), (build.WHOLE, float("inf"), None),
+        (build.FRACTION, 5, 5.0), (build.FRACTION, float("nan"), None), (build.FRACTION, 10**400, None),
+        (build.FRACTION, "5", None), (build.YES_NO, True, True), (build.YES_NO, 1, None), (build.YES_NO, "true", None),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_type_is_na(dtype: str, value: object, stays: object) -> None:
+    assert FITTING[dtype](value) == stays
+    made = array_table((Column("a", "a", dtype, "a"),), [{"a": value}, {"a": None}])
+    assert pd.isna(made.loc[0, "a"]) if stays is None else made.loc[0, "a"] == stays
+    assert pd.isna(made.loc[1, "a"])
+
+
+@pytest.mark.parametrize(
+    ("what", "make", "columns"),
+    [
+        ("containers", inspection.container_inspections, inspection.CONTAINERS),
+        ("images", inspection.image_inspections, inspection.IMAGES),
+        ("stats", stats.stats_table, stats.STATS),
+        ("events", events.event_table, events.EVENTS),
+    ],
+)
+@given(data=st.data())
+def test_one_broken_record_does_not_change_the_others(
+    what: str, make: Make, columns: tuple[Column, ...], data: st.DataObject
+) -> None:
+    known = data.draw(st.sampled_from(recorded("docker-20.10", what)))
+    beside = make([known, data.draw(documents(columns))])
+    pd.testing.assert_frame_equal(make([known]), beside.head(1))
+
+
+def test_an_object_nested_without_end_is_a_row() -> None:
+    said: Any = {"a": 1}
+    for _ in range(5000):
+        said = {"a": said}
+    made = object_table(said)
+    assert len(made) == 1
+    assert made.loc[0, "field"] == ".".join(["a"] * build.DEEPEST)
