@@ -65,7 +65,7 @@ lab: $(VENV)/.lab  ## open the course in JupyterLab (ENGINE=docker, PORT=8888, N
 
 # --- checks ---------------------------------------------------------------------------------------
 
-.PHONY: test lint test-install test-browser test-scenario test-peers test-crashes test-states soak bench
+.PHONY: test lint test-install test-browser test-scenario test-peers test-crashes test-states soak bench bench-clients
 test: lint  ## lint, types, contracts, every test and every notebook on the practice engine
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m "not index and not browser" \
 	  --nbval --nbval-current-env --nbval-cell-timeout 60 --nbval-sanitize-with tests/notebooks/sanitize.cfg \
@@ -102,6 +102,9 @@ soak: $(VENV)/.test  ## mixed traffic on the practice engine for MINUTES (10); w
 
 bench: $(VENV)/.test  ## the practice engine's speed beside a Docker daemon's (HOST=unix://… with busybox:latest)
 	@$(BIN)/python tests/bench/engines.py --against $(HOST) $(if $(ISOLATION),--isolation $(ISOLATION))
+
+bench-clients: $(VENV)/.test  ## dockerlab beside other clients of an engine (HOST=unix://…); writes docs/benchmarks.md
+	@$(BIN)/python tests/bench/clients.py --host $(HOST) --write
 
 # --- keeping --------------------------------------------------------------------------------------
 

@@ -103,9 +103,9 @@ class Subject:
             raise SystemExit(f"{self.name}: {path} gives {got} bytes, not {wanted}")
         return seconds
 
-    def finished(self, *command: str) -> str:
+    def finished(self, *command: str, **fields: object) -> str:
         """Run a container to its end, and keep it; give its id."""
-        name = self.create(*command)
+        name = self.create(*command, **fields)
         self.ask("POST", f"/containers/{name}/start")
         code = self.ask("POST", f"/containers/{name}/wait")["StatusCode"]
         if code != 0:

@@ -1,0 +1,67 @@
+"""What is compared: each row's task for each client, the target of dockerlab's, and what was measured."""
+
+from __future__ import annotations
+
+import tarfile
+from dataclasses import dataclass, field
+
+from rounds import Times
+from stock import EVENTS, LINES, LISTED, PUT, RUNNING
+
+__all__ = ["IMPORTED", "IMPORT_SECONDS", "MEMORY", "OURS", "PEERS", "RAW", "ROWS", "SOCKETS", "Row", "Tried"]
+
+RAW, OURS, PEERS = "raw", "dockerlab", ("docker-py", "requests")
+ALL = (RAW, OURS, *PEERS)
+IMPORTED, IMPORT_SECONDS = "import", 0.05
+#: How long a tar of one file is: with its header, in whole records.
+TAR = -(-(PUT + tarfile.BLOCKSIZE * 3) // tarfile.RECORDSIZE) * tarfile.RECORDSIZE
+#: Megabytes that a task may take more than the process had.
+MEMORY = {"logs": 200.0, "logs_iterated": 30.0, "export": 2.0}
+#: Sockets that may be open more, after each.
+SOCKETS = {"sockets_of_urls": 0, "sockets_of_threads": 15, "sockets_after_close": 0}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: its words, the task of each client, what dockerlab's seconds may be to the raw ones', the right size."""
+
+    words: str
+    tasks: dict[str, str]
+    target: float
+    size: int | None = None
+
+
+@dataclass
+class Tried:
+    """What was measured: seconds by row and client, seconds of processor, memory, sockets."""
+
+    times: Times = field(default_factory=dict)
+    cpu: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    grown: dict[str, float] = field(default_factory=dict)
+    sockets: dict[str, int] = field(default_factory=dict)
+
+
+def _row(words: str, target: float, task: str, size: int | None, *others: str, **named: str) -> Row:
+    """Make a row; `others` are the peers that have the task, `named` are clients whose task is another."""
+    return Row(words, {**dict.fromkeys((RAW, OURS, *others), task), **named}, target, size)
+
+
+ROWS = [
+    _row("200 pings, lab.call", 1.3, "ping", 200, *PEERS),
+    _row("200 pings, a table each", 2.0, "ping", 200, dockerlab="ping_tables"),
+    _row(f"list of {LISTED}, a table", 1.15, "list", LISTED, *PEERS),
+    _row(f"inspect {LISTED} one by one, lab.call", 1.15, "inspect", LISTED, *PEERS),
+    _row(f"inspect {LISTED} one by one, a long table each", 1.6, "inspect", LISTED, dockerlab="inspect_tables"),
+    _row(f"inspect {LISTED} as one wide table", 0.5, "inspect_wide", LISTED, "docker-py", raw="inspect"),
+    _row(f"one sample of {RUNNING} that run, a table", 1.2, "stats", RUNNING, "docker-py"),
+    _row("logs of 100 MB, a table", 0.9, "logs", LINES, "docker-py"),
+    _row("the same bytes from a file, a table", 0.35, "logs_again", LINES, "docker-py"),
+    _row("the same bytes from a file, line by line", 1.0, "logs_iterated", LINES),
+    _row("export of 300 MB into a file", 1.1, "export", None, *PEERS),
+    _row("create, start, wait, remove: 4 requests", 1.05, "life", 4, "docker-py"),
+    _row("exec with its exit code: 3 requests", 1.08, "exec", 3, "docker-py"),
+    _row("the events that the engine has (256 at most), a table", 1.3, "events", None, "docker-py"),
+    _row(f"{EVENTS} events from a file, a table", 0.9, "events_again", EVENTS, "docker-py"),
+    _row(f"{EVENTS} events from a file, one by one", 1.1, "events_iterated", EVENTS, raw="events_again"),
+    _row("put a tar of 100 MB", 0.9, "put", TAR, "docker-py"),
+]

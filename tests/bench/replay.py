@@ -1,0 +1,36 @@
+"""Says again what an engine once said, byte by byte, from files: so that a client's speed is seen without the engine's.
+
+    python tests/bench/replay.py SOCKET DIRECTORY      the files are those that `stock` wrote
+
+It answers `logs`, `events`, and the requests that clients make before those. It ends with its standard input.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent / "support"), str(HERE.parent.parent)]
+
+from bytes_server import serving  # noqa: E402
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    place = Path(sys.argv[2])
+
+    def talk(opened: socket.socket, head: bytes) -> None:
+        target = head.split(b" ", 2)[1].decode("ascii")
+        name = next((name for name in ("logs", "events", "json", "version") if f"/{name}" in target), "ping")
+        with (place / name).open("rb") as file:
+            opened.sendfile(file)
+
+    with serving(Path(sys.argv[1]), talk):
+        print("ready", flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
