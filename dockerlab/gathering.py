@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.errors import EngineTimeout, engine_error
-from dockerlab.failures import ERROR_BYTES, failure, not_asked
-from dockerlab.transport import ELSEWHERE, seconds_of
+from dockerlab.errors import EngineTimeout, StreamBroken, engine_error
+from dockerlab.failures import BROKEN, ERROR_BYTES, failure, not_asked
+from dockerlab.transport import ELSEWHERE, HTTP_1_1, seconds_of
 
 if TYPE_CHECKING:
     from dockerlab.encoding import Request
@@ -93,7 +93,7 @@ class _Connections:
         wrong = exchange.status >= ERROR or exchange.status in ELSEWHERE
         if unasked := not_asked(exchange):
             raise unasked
-        exchange.body = response.read(ERROR_BYTES) if wrong else response.read()
+        exchange.body = _body(response, wrong)
         exchange.received = len(exchange.body)
         exchange.seconds = time.perf_counter() - clock
         if wrong:
@@ -105,3 +105,15 @@ class _Connections:
                 connection = self._connect()
             self._ask(connection)
         return number, exchange
+
+
+def _body(response: http.client.HTTPResponse, wrong: bool) -> bytes:
+    """Read the body of an answer, of one that is an error only the beginning."""
+    framed = response.chunked or response.length is not None
+    try:
+        body = response.read(ERROR_BYTES) if wrong else response.read()
+    except (ValueError, OverflowError, MemoryError):  # of a size that is none
+        raise StreamBroken(BROKEN) from None
+    if not body and not framed and response.version >= HTTP_1_1 and response.getheader("Connection") != "close":
+        raise StreamBroken(BROKEN)  # the connection ended within the head
+    return body

@@ -42,6 +42,7 @@ def hijack(transport: Transport, request: Request, timeout: float | None = None)
     clock = time.perf_counter()
     connection = transport.connection(seconds)
     held: socket.socket = connection.sock
+    response = None
     try:
         headers = transport.headers(request)
         connection.request(exchange.method, request.target, request.body, headers, preload_content=False)
@@ -51,15 +52,18 @@ def hijack(transport: Transport, request: Request, timeout: float | None = None)
         exchange.seconds = time.perf_counter() - clock
         if response.status != SWITCHED and (unasked := not_asked(exchange)):
             raise unasked
+        if not exchange.headers:  # where the connection ends in the head, it looks so
+            raise StreamBroken(BROKEN)
         if response.status != SWITCHED and response.status not in GOOD:
             exchange.body = response.read(ERROR_BYTES, decode_content=False)
             exchange.received = len(exchange.body)
             raise engine_error(exchange)
-    except (HTTPError, http.client.HTTPException, OSError) as error:
+    except BaseException as error:
+        if response is not None:
+            response.close()  # which may hold the socket by itself
         connection.close()
-        raise failure(error, transport.endpoint, seconds) from None
-    except BaseException:
-        connection.close()
+        if isinstance(error, (HTTPError, http.client.HTTPException, OSError)):
+            raise failure(error, transport.endpoint, seconds) from None
         raise
     exchange.streamed = True
     return Hijacked(exchange, held, response, connection)

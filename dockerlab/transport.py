@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Transport", "seconds_of"]
 
 USER_AGENT = "dockerlab"
-ERROR = 400
+ERROR, HTTP_1_1 = 400, 11
+CHUNK = 65536
 #: An engine never sends its callers elsewhere, but what stands in front of one may. 304 is an answer.
 ELSEWHERE = {301, 302, 303, 307, 308}
 #: A longer wait than a system can count, and long enough for anybody.
@@ -171,17 +172,32 @@ class Answer:
 
     def read(self, most: int | None = None) -> bytes:
         """Read the whole body into the exchange, or its first so many bytes, and close."""
+        pieces: list[bytes] = []
+        left = most
         try:
-            self.exchange.body = self._response.read(most)
+            # piece by piece: read() takes memory for as much as an answer says that it has, whatever it says
+            while left != 0 and (data := self._response.read1(CHUNK if left is None else min(left, CHUNK))):
+                pieces.append(data)
+                left = None if left is None else left - len(data)
+            self._have_head(bool(pieces) or left == 0)
         except (HTTPError, OSError) as error:
             raise self._broken(error) from None
         finally:
             self.exchange.seconds = time.perf_counter() - self._clock
             self.close()
+        self.exchange.body = b"".join(pieces)
         self.exchange.received = len(self.exchange.body)
         return self.exchange.body
 
-    def chunks(self, size: int = 65536) -> Iterator[bytes]:
+    def _have_head(self, has_body: bool) -> None:
+        """Raise StreamBroken if the head of the answer was not whole: where the connection ends in it, it looks so."""
+        inner = getattr(self._response, "_fp", None)
+        if not has_body and getattr(inner, "length", 0) is None and not getattr(inner, "chunked", True):
+            ends = self.exchange.header("Connection").lower() == "close" or self._response.version < HTTP_1_1
+            if not ends:
+                raise self._broken(ConnectionResetError())
+
+    def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
         """Read the body piece by piece: each piece as soon as it is there, at most `size` bytes.
 
         Ends when the answer is closed, also by another thread. Raises StreamBroken if the body ends early,
@@ -192,6 +208,7 @@ class Answer:
             while not self._closed and (data := self._response.read1(size)):
                 self.exchange.received += len(data)
                 yield data
+            self._have_head(self._closed or self.exchange.received > 0)
         except (HTTPError, OSError, AttributeError, ValueError) as error:
             if self._closed:  # by another thread, while a read was under way
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import tempfile
 import time
@@ -141,13 +142,13 @@ def test_a_chunk_whose_size_is_none(name: str, size: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", PLAIN)
-@pytest.mark.parametrize("status", [b"101 Switching Protocols", b"102 Processing", b"103 Early Hints", b"199 What"])
+@pytest.mark.parametrize("status", [b"101 Switching Protocols", b"103 Early Hints"])
 def test_a_status_that_is_no_final_one(name: str, status: bytes) -> None:
     assert "which is no answer" in fails(PLAIN[name], b"HTTP/1.1 " + status + b"\r\n\r\n", "fin", StreamBroken)
 
 
 @pytest.mark.parametrize("name", ALL)
-@pytest.mark.parametrize("status", [b"301 Moved", b"302 Found", b"307 Temporary Redirect", b"308 Permanent Redirect"])
+@pytest.mark.parametrize("status", [b"301 Moved", b"307 Temporary Redirect"])
 def test_a_redirect_is_not_followed(name: str, status: bytes) -> None:
     said = b"HTTP/1.1 " + status + b"\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n"
     assert "sends its callers elsewhere" in fails(ALL[name], said, "fin")
@@ -167,6 +168,7 @@ def test_lengths_that_contradict_each_other(name: str) -> None:
 # -- packed answers
 
 
+@functools.cache
 def bomb() -> bytes:
     return gzip.compress(bytes(64 << 20), 9)
 
