@@ -172,22 +172,19 @@ class Answer:
 
     def read(self, most: int | None = None) -> bytes:
         """Read the whole body into the exchange, or its first so many bytes, and close."""
-        pieces: list[bytes] = []
-        left = most
         try:
-            # piece by piece: read() takes memory for as much as an answer says that it has, whatever it says
-            while left != 0 and (data := self._response.read1(CHUNK if left is None else min(left, CHUNK))):
-                pieces.append(data)
-                left = None if left is None else left - len(data)
-            self._have_head(bool(pieces) or left == 0)
+            body = self._response.read(most)
+            self._have_head(bool(body))
         except (HTTPError, OSError) as error:
             raise self._broken(error) from None
+        except (ValueError, OverflowError, MemoryError):  # of a chunk whose size is none
+            raise self._broken(ConnectionResetError()) from None
         finally:
             self.exchange.seconds = time.perf_counter() - self._clock
             self.close()
-        self.exchange.body = b"".join(pieces)
-        self.exchange.received = len(self.exchange.body)
-        return self.exchange.body
+        self.exchange.body = body
+        self.exchange.received = len(body)
+        return body
 
     def _have_head(self, has_body: bool) -> None:
         """Raise StreamBroken if the head of the answer was not whole: where the connection ends in it, it looks so."""
