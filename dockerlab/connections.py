@@ -18,9 +18,10 @@ from urllib.parse import quote
 
 import urllib3
 from requests_unixsocket.adapters import UnixHTTPConnection
-from urllib3.connection import HTTPConnection
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from dockerlab import ssh, tls
+from dockerlab.chunked import Chunked
 
 if TYPE_CHECKING:
     from dockerlab.endpoint import Endpoint
@@ -45,8 +46,8 @@ def pool(endpoint: Endpoint) -> urllib3.HTTPConnectionPool:
     if endpoint.kind == "ssh":
         return _SshPool(ssh.parse(endpoint.address), **options)
     if endpoint.tls is None:
-        return urllib3.HTTPConnectionPool(endpoint.host, endpoint.port, **options)
-    kind = urllib3.HTTPSConnectionPool if endpoint.tls.verify else _UnverifiedPool
+        return _TcpPool(endpoint.host, endpoint.port, **options)
+    kind = _TlsPool if endpoint.tls.verify else _UnverifiedPool
     return kind(endpoint.host, endpoint.port, ssl_context=tls.context(endpoint.tls), **options)
 
 
@@ -67,10 +68,40 @@ class _UnixPool(urllib3.HTTPConnectionPool):
 
     def _new_conn(self) -> Any:
         self.num_connections += 1
-        return UnixHTTPConnection(self._socket_url, timeout=self.timeout.connect_timeout)
+        return _UnixConnection(self._socket_url, timeout=self.timeout.connect_timeout)
 
 
-class _UnverifiedPool(urllib3.HTTPSConnectionPool):
+class _UnixConnection(UnixHTTPConnection):  # type: ignore[misc]  # which has no types
+    """An HTTP connection over a unix socket."""
+
+    response_class = Chunked
+
+
+class _TcpConnection(HTTPConnection):
+    """An HTTP connection over TCP."""
+
+    response_class = Chunked
+
+
+class _TlsConnection(HTTPSConnection):
+    """An HTTP connection over TLS."""
+
+    response_class = Chunked
+
+
+class _TcpPool(urllib3.HTTPConnectionPool):
+    """A pool of connections to one address."""
+
+    ConnectionCls = _TcpConnection
+
+
+class _TlsPool(urllib3.HTTPSConnectionPool):
+    """A pool of connections to one address that are encrypted."""
+
+    ConnectionCls = _TlsConnection
+
+
+class _UnverifiedPool(_TlsPool):
     """A pool whose server is not verified, without urllib3's warning at each call: whoever switched it off knows."""
 
     def _validate_conn(self, conn: Any) -> None:
@@ -103,6 +134,8 @@ class _SshPool(urllib3.HTTPConnectionPool):
 
 class _SshConnection(HTTPConnection):
     """An HTTP connection whose other end is an ssh process."""
+
+    response_class = Chunked
 
     def __init__(self, address: ssh.Address, timeout: Any) -> None:
         super().__init__("localhost", timeout=timeout)

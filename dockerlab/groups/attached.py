@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from dockerlab.groups.following import Following
@@ -40,15 +41,7 @@ class Attached(Following[Piece]):
         """Take a connection; with a TTY it has no frames, and all is stdout."""
         self.tty = tty
         self._taken = taken
-        super().__init__(taken, self._pieces, limit=limit, timeout=timeout, table=self._lines)
-
-    def _pieces(self, chunks: Iterable[bytes]) -> Iterator[Piece]:
-        return (Piece(*piece) for piece in (unframed(chunks) if self.tty else frames(chunks)))
-
-    def _lines(self, pieces: list[Piece]) -> pd.DataFrame:
-        from dockerlab.tables.container import log_table  # noqa: PLC0415  (pandas: only who asks for a table)
-
-        return log_table(lines(pieces, tty=self.tty), timestamps=False)
+        super().__init__(taken, partial(_pieces, tty), limit=limit, timeout=timeout, table=partial(_lines, tty))
 
     def write(self, data: str | bytes) -> None:
         """Send text or bytes to the program's input. Raises StreamBroken if it takes none any more."""
@@ -71,3 +64,13 @@ class Attached(Following[Piece]):
             if wanted in found:
                 break
         return found
+
+
+def _pieces(tty: bool, chunks: Iterable[bytes]) -> Iterator[Piece]:
+    return (Piece(*piece) for piece in (unframed(chunks) if tty else frames(chunks)))
+
+
+def _lines(tty: bool, pieces: list[Piece]) -> pd.DataFrame:
+    from dockerlab.tables.container import log_table  # noqa: PLC0415  (pandas: only who asks for a table)
+
+    return log_table(lines(pieces, tty=tty), timestamps=False)

@@ -58,10 +58,9 @@ class Following(Generic[T]):
     ) -> None:
         """Follow a source; `records` takes its bytes apart, `table` makes a DataFrame of records."""
         self._source = source
-        self._timeout = timeout
-        self._end = None if limit is None else time.monotonic() + limit
+        end = None if limit is None else time.monotonic() + limit
         self._table = table
-        self._records = records(self._chunks())
+        self._records = records(_chunks(source, end, timeout))
 
     def __enter__(self) -> Following[T]:
         """Give itself."""
@@ -118,26 +117,29 @@ class Following(Generic[T]):
             raise DockerlabError("There is no table of these records: iterate over them.")
         return self._table(list(islice(self, n)))
 
-    def _chunks(self) -> Iterator[bytes]:
-        """Read, and wait no longer than the limit leaves time."""
-        chunks = self._source.chunks()
-        while True:
-            left = None if self._end is None else self._end - time.monotonic()
-            if left is not None and left <= 0:
-                raise _LimitReached
-            waits = [seconds for seconds in (left, self._timeout) if seconds is not None]
-            self._source.patience(min(waits, default=None))
-            try:
-                chunk = next(chunks, None)
-            except EngineTimeout:
-                if left is None or time.monotonic() < (self._end or 0):
-                    raise
-                raise _LimitReached from None
-            if chunk is None:
-                return
-            yield chunk
-
     def close(self) -> None:
         """Stop. May be called more than once, and by another thread than the one that waits."""
         self._records = iter(())
         self._source.close()
+
+
+def _chunks(source: Source, end: float | None, timeout: float | None) -> Iterator[bytes]:
+    """Read, and wait no longer than the limit leaves time.
+
+    It doesn't know who follows: a ring of two would be let go by the collector only, and in any order.
+    """
+    chunks = source.chunks()
+    while True:
+        left = None if end is None else end - time.monotonic()
+        if left is not None and left <= 0:
+            raise _LimitReached
+        source.patience(min([seconds for seconds in (left, timeout) if seconds is not None], default=None))
+        try:
+            chunk = next(chunks, None)
+        except EngineTimeout:
+            if left is None or time.monotonic() < (end or 0):
+                raise
+            raise _LimitReached from None
+        if chunk is None:
+            return
+        yield chunk

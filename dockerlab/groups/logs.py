@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.groups.following import Following
@@ -57,20 +58,20 @@ class Follow(Following[Line]):
         self, answer: Answer, *, tty: bool, timestamps: bool, limit: float | None = None, timeout: float | None = None
     ) -> None:
         """Follow an answer whose headers were read."""
-        self._timestamps = timestamps
         super().__init__(
             answer,
             lambda chunks: _read(chunks, tty=tty, timestamps=timestamps),
             limit=limit,
             timeout=timeout,
-            table=self._log_table,
+            table=partial(_log_table, timestamps),
         )
 
     def __repr__(self) -> str:
         """Give one line."""
         return f"<Follow the log of {self._source.exchange.arguments.get('id')}>"
 
-    def _log_table(self, found: list[Line]) -> pd.DataFrame:
-        from dockerlab.tables.container import log_table  # noqa: PLC0415  (pandas: only who asks for a table)
 
-        return log_table(found, timestamps=self._timestamps)
+def _log_table(timestamps: bool, found: list[Line]) -> pd.DataFrame:
+    from dockerlab.tables.container import log_table  # noqa: PLC0415  (pandas: only who asks for a table)
+
+    return log_table(found, timestamps=timestamps)
