@@ -6,6 +6,7 @@ million reads. `Chunked` is http.client's answer with a quicker way through; wha
 
 from __future__ import annotations
 
+import functools
 import http.client
 from collections.abc import Callable
 from typing import Any
@@ -110,6 +111,7 @@ class _Chunks:
             raise http.client.LineTooLong("chunk size")
 
 
+@functools.lru_cache(maxsize=1024)  # lines are often as long as one before
 def _length(head: bytes) -> int:
     """Read a chunk's length, before what may follow it. Raises HTTPException for what is none."""
     try:

@@ -113,7 +113,10 @@ def lines(pieces: Iterable[tuple[str, bytes]], *, timestamps: bool = False, tty:
     for stream, piece in pieces:
         started = begun.get(stream)
         if not started and piece.find(b"\n") == len(piece) - 1 and piece:
-            yield _line(stream, piece[:-1], timestamps, tty)  # nearly every frame is one whole line
+            if timestamps or tty:
+                yield _line(stream, piece[:-1], timestamps, tty)
+            else:  # nearly every frame is one whole line: made without the detour by which Python names the fields
+                yield tuple.__new__(Line, ("", stream, piece[:-1]))
             continue
         data = MOMENT.sub(b"", piece, count=1) if started and timestamps and not tty else piece
         head, *tail = data.split(b"\n")

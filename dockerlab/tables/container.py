@@ -110,8 +110,9 @@ PATH = (
 GO_KINDS = {1 << 31: "directory", 1 << 27: "symlink", 1 << 26: "device", 1 << 25: "fifo", 1 << 24: "socket"}
 GO_SETUID, GO_SETGID, GO_STICKY = 1 << 23, 1 << 22, 1 << 20
 
-#: So many lines of a log are read at once.
-BLOCK = 65536
+#: So many lines of a log are read at once: fewer than Python makes tuples before it looks for rings of them, which
+#: takes longer than the reading; and so many moments, of which pandas takes many as quickly as few.
+BLOCK, MOMENTS = 512, 65536
 LARGEST = (1 << 63) - 1
 
 SAVED = (
@@ -179,17 +180,21 @@ def _number(value: Any, kind: type[int] | type[float]) -> int | float | None:
 def log_table(found: Iterable[tuple[str, str, bytes]], *, timestamps: bool, text: bool = True) -> pd.DataFrame:
     """Make the table of ContainerLogs; without `text` the messages are bytes."""
     lines, times = iter(found), [moments([])]
+    texts: list[str] = []
     streams: list[str] = []
     messages: list[Any] = []
     while block := list(islice(lines, BLOCK)):  # so that a long log is not held twice
         moment, stream, data = zip(*block, strict=True)
         if timestamps:
-            times.append(moments(moment))
+            texts += moment
+        if len(texts) >= MOMENTS:
+            times.append(moments(texts))
+            texts = []
         streams += stream
         messages += _decoded(data) if text else data
     columns: dict[str, Any] = {"stream": (streams, TEXT), "message": (messages, TEXT if text else PLAIN)}
     if timestamps:
-        columns = {"time": (times[0].append(times[1:]), TIME), **columns}
+        columns = {"time": (times[0].append([*times[1:], moments(texts)]), TIME), **columns}
     return frame(columns, len(messages))
 
 
