@@ -25,8 +25,9 @@ ACTS = {
     "gather": 'print("got", flush=True); lab.gather("ContainerWait", [{"id": box}] * 6)',
 }
 PROGRAM = """
-import sys, threading, time
+import signal, sys, threading, time
 import dockerlab
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background was told to pay no heed to it
 from faulty import open_files
 lab = dockerlab.connect({host!r})
 labels = {{"dockerlab.session": {label!r}}}
