@@ -125,7 +125,8 @@ class WebSocket(Hijacked):
                         raise StreamBroken(NO_WEBSOCKET if event.code == PROTOCOL_ERROR else BROKEN)
                     return
                 if isinstance(event, events.Ping):
-                    self._socket.sendall(self._frames.send(event.response()))
+                    with contextlib.suppress(OSError):  # an engine that has ended its half has no use for it
+                        self._socket.sendall(self._frames.send(event.response()))
                 if isinstance(event, (events.BytesMessage, events.TextMessage)):
                     data = event.data.encode() if isinstance(event.data, str) else bytes(event.data)
                     self.exchange.received += len(data)
