@@ -79,7 +79,7 @@ def encode(operation: Operation, arguments: Mapping[str, Any], version: str, new
         target += "?" + "&".join(f"{quote(name, safe='')}={quote(text, safe=SAFE)}" for name, text in query)
     request = Request(operation, dict(given), target, query, headers)
     _put_body(request, fields, whole)
-    if whole is not None:
+    if whole is not None and whole != {}:  # an empty one says nothing that a line of dockerlab would repeat
         request.arguments["body"] = whole
     return request
 

@@ -34,9 +34,7 @@ class ExecGroup(Group):
         Raises BadRequest (400), NotFound (404), Conflict (409) if the container doesn't run, ServerError (500).
         Source: Engine API, Exec, ExecStart.
         """
-        asked: dict[str, Any] = {"id": id, "detach": detach, "tty": tty, "console_size": console_size}
-        if detach is None and tty is None and console_size is None:
-            asked["body"] = {}
+        asked: dict[str, Any] = {"id": id, "detach": detach, "tty": tty, "console_size": console_size, "body": {}}
         if detach:
             return self._detached(asked, timeout)
         taken = self._lab.hijack("ExecStart", timeout=timeout, **asked)

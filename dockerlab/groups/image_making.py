@@ -163,4 +163,4 @@ class ImageMaking(Group):
         """
         asked = {key: value for key, value in locals().items() if key not in ("self", "config")}
         config = as_lists({"env": None, **config})
-        return self._object("ImageCommit", **asked, **config, body={} if not any(config.values()) else None)
+        return self._object("ImageCommit", **asked, **config, body={})

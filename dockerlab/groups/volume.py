@@ -49,7 +49,7 @@ class VolumeGroup(Group):
         Source: Engine API, Volume, VolumeCreate.
         """
         asked = {key: value for key, value in locals().items() if key != "self"}
-        return self._object("VolumeCreate", **asked, **({} if any(_given(asked)) else {"body": {}}))
+        return self._object("VolumeCreate", **asked, body={})
 
     def inspect(self, name: str, *, timeout: float | None = None) -> pd.DataFrame:
         """GET /volumes/{name}.
@@ -89,8 +89,3 @@ class VolumeGroup(Group):
         Raises BadRequest (400), ServerError (500). Source: Engine API, Volume, VolumePrune.
         """
         return self._object("VolumePrune", timeout=timeout, filters=filters)
-
-
-def _given(asked: dict[str, Any]) -> list[bool]:
-    """A body without a field is still a body."""
-    return [value is not None for key, value in asked.items() if key != "timeout"]

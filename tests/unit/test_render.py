@@ -353,3 +353,9 @@ def test_every_operation_can_be_shown(operation: str) -> None:
     assert shlex.split(exchange.curl)[0] == "curl"
     assert exchange.raw.startswith(f"{known.method} ")
     assert "curl" in repr(exchange.show())
+
+
+def test_an_empty_body_is_no_argument_of_the_helper() -> None:
+    assert asked("ExecStart", id="abc", body={}).helper == 'lab.exec.start("abc")'
+    assert asked("VolumeCreate", name="data", body={}).helper == 'lab.volume.create(name="data")'
+    assert asked("VolumeCreate", body={}).request_body == b"{}"
