@@ -8,6 +8,7 @@ from dockerlab.groups.base import as_lists
 from dockerlab.groups.container_files import ContainerFiles
 from dockerlab.groups.container_talk import ContainerTalk
 from dockerlab.tables import container as tables
+from dockerlab.tables.inspection import container_inspections
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,8 +105,6 @@ class ContainerGroup(ContainerTalk, ContainerFiles):
         """
         if isinstance(id, str):
             return self._object("ContainerInspect", timeout=timeout, id=id, size=size)
-        from dockerlab.tables.inspection import container_inspections  # noqa: PLC0415
-
         found = self._lab.gather("ContainerInspect", [{"id": one, "size": size} for one in id], timeout=timeout)
         return container_inspections([exchange.json() for exchange in found])
 

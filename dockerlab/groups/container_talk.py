@@ -11,6 +11,7 @@ from dockerlab.operations import version_number
 from dockerlab.streams import documents
 from dockerlab.tables.build import objects, one_object
 from dockerlab.tables.container import process_table
+from dockerlab.tables.stats import stats_table
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -99,8 +100,6 @@ class ContainerTalk(Group):
         Columns: see dockerlab.tables.stats. Raises BadRequest (400), NotFound (404), ServerError (500).
         Source: Engine API, Container, ContainerStats.
         """
-        from dockerlab.tables.stats import stats_table  # noqa: PLC0415
-
         if not isinstance(id, str):
             asked = [{"id": one, "stream": False, "one_shot": one_shot is not False} for one in id]
             found = self._lab.gather("ContainerStats", asked, timeout=timeout)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dockerlab.groups.attached import Attached
 from dockerlab.groups.base import Group
+from dockerlab.tables.build import done_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,16 +36,11 @@ class ExecGroup(Group):
         Source: Engine API, Exec, ExecStart.
         """
         asked: dict[str, Any] = {"id": id, "detach": detach, "tty": tty, "console_size": console_size, "body": {}}
-        if detach:
-            return self._detached(asked, timeout)
         taken = self._lab.hijack("ExecStart", timeout=timeout, **asked)
+        if detach:
+            with taken:
+                return done_table(taken.exchange)
         return Attached(taken, tty=bool(tty), limit=limit, timeout=timeout)
-
-    def _detached(self, asked: dict[str, Any], timeout: float | None) -> pd.DataFrame:
-        from dockerlab.tables.build import done_table  # noqa: PLC0415
-
-        with self._lab.hijack("ExecStart", timeout=timeout, **asked) as taken:
-            return done_table(taken.exchange)
 
     def resize(self, id: str, *, h: int, w: int, timeout: float | None = None) -> pd.DataFrame:
         """POST /exec/{id}/resize.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dockerlab.groups.export import tar_answer
 from dockerlab.groups.image_making import ImageMaking
 from dockerlab.tables.image import ATTESTATIONS, DELETED, HISTORY, LIST, SEARCH
+from dockerlab.tables.inspection import image_inspections
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,8 +67,6 @@ class ImageGroup(ImageMaking):
         """
         if isinstance(name, str):
             return self._object("ImageInspect", timeout=timeout, name=name, manifests=manifests, platform=platform)
-        from dockerlab.tables.inspection import image_inspections  # noqa: PLC0415
-
         asked = [{"name": one, "manifests": manifests, "platform": platform} for one in name]
         found = self._lab.gather("ImageInspect", asked, timeout=timeout)
         return image_inspections([exchange.json() for exchange in found])

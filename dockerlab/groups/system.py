@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dockerlab.groups.base import Group
 from dockerlab.streams import documents
 from dockerlab.tables.build import done_table, object_table
+from dockerlab.tables.events import event_table
 from dockerlab.tables.system import data_usage_table, ping_table
 
 if TYPE_CHECKING:
@@ -113,8 +114,6 @@ class SystemGroup(Group):
         `filters` are config, container, daemon, event, image, label, network, node, plugin, scope, secret, service,
         type, volume. Raises BadRequest (400), ServerError (500). Source: Engine API, System, SystemEvents.
         """
-        from dockerlab.tables.events import event_table  # noqa: PLC0415
-
         asked: dict[str, Any] = {"since": since, "until": until, "filters": filters}
         if until is not None:
             return event_table(documents(self._lab.call("SystemEvents", timeout=timeout, **asked).body))
