@@ -40,6 +40,15 @@ def _mode(mode: dict[str, Any]) -> str | None:
     return names.get(found, "global-job") if found else None
 
 
+_LABELS = Column("labels", "Spec.Labels", PLAIN, "its labels, a dict")
+#: What services, secrets and configs end with.
+_LAST = (
+    Column("created", "CreatedAt", TIME, "when it was created", "UTC"),
+    Column("updated", "UpdatedAt", TIME, "when it was last changed", "UTC"),
+    Column("version", "Version.Index", WHOLE, VERSION),
+    Column("id", "ID", TEXT, "its id"),
+)
+
 NODES = (
     Column("hostname", "Description.Hostname", TEXT, "the machine's name"),
     Column("role", "Spec.Role", TEXT, "manager or worker"),
@@ -53,7 +62,7 @@ NODES = (
     Column("architecture", "Description.Platform.Architecture", TEXT, "its processor"),
     Column("nano_cpus", "Description.Resources.NanoCPUs", WHOLE, "its processors, in billionths", "nano"),
     Column("memory_bytes", "Description.Resources.MemoryBytes", WHOLE, "its memory", "bytes"),
-    Column("labels", "Spec.Labels", PLAIN, "its labels, a dict"),
+    _LABELS,
     Column("created", "CreatedAt", TIME, "when it joined", "UTC"),
     Column("updated", "UpdatedAt", TIME, "when it was last changed", "UTC"),
     Column("version", "Version.Index", WHOLE, VERSION),
@@ -68,12 +77,9 @@ SERVICES = (
     Column("desired_tasks", "ServiceStatus.DesiredTasks", WHOLE, "tasks that should run; only with status=True"),
     Column("image", "Spec.TaskTemplate.ContainerSpec.Image", TEXT, "the image of its tasks"),
     Column("ports", "Endpoint.Ports", TEXT, "published ports, as docker service ls writes them", convert=_ports),
-    Column("labels", "Spec.Labels", PLAIN, "its labels, a dict"),
+    _LABELS,
     Column("update_state", "UpdateStatus.State", TEXT, "how its last update goes"),
-    Column("created", "CreatedAt", TIME, "when it was created", "UTC"),
-    Column("updated", "UpdatedAt", TIME, "when it was last changed", "UTC"),
-    Column("version", "Version.Index", WHOLE, VERSION),
-    Column("id", "ID", TEXT, "its id"),
+    *_LAST,
 )
 
 TASKS = (
@@ -95,24 +101,18 @@ TASKS = (
     Column("id", "ID", TEXT, "its id"),
 )
 
-_KEPT = (
-    Column("labels", "Spec.Labels", PLAIN, "its labels, a dict"),
-    Column("created", "CreatedAt", TIME, "when it was created", "UTC"),
-    Column("updated", "UpdatedAt", TIME, "when it was last changed", "UTC"),
-    Column("version", "Version.Index", WHOLE, VERSION),
-    Column("id", "ID", TEXT, "its id"),
-)
-
 SECRETS = (
     Column("name", "Spec.Name", TEXT, "its name; what is in it no engine tells"),
     Column("driver", "Spec.Driver.Name", TEXT, "what keeps it, if not the swarm"),
-    *_KEPT,
+    _LABELS,
+    *_LAST,
 )
 
 CONFIGS = (
     Column("name", "Spec.Name", TEXT, "its name"),
     Column("data", "Spec.Data", TEXT, "what is in it, as base64"),
-    *_KEPT,
+    _LABELS,
+    *_LAST,
 )
 
 Records = list[dict[str, Any]] | None
