@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import tempfile
 import time
@@ -27,19 +28,26 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         monkeypatch.setattr(usual, "PODMAN_SOCKET", f"{base}/podman.sock")
         own = ["--root", f"{base}/root", "--runroot", f"{base}/runroot", "--storage-driver", "vfs"]
         command = [podman, *own, "system", "service", "--time", "60", f"unix://{socket}"]
-        running = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        said = Path(base) / "said"
+        with said.open("wb") as output:
+            running = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+                env={**os.environ, "XDG_RUNTIME_DIR": f"{base}/run"},
+            )  # fmt: skip
         try:
             end = time.monotonic() + 20
             while usual.refusal(str(socket)):
-                assert running.stdout is not None
                 if running.poll() is not None:
-                    pytest.skip(f"podman can't serve here: {running.stdout.read().decode()[-200:]}")
+                    pytest.skip(f"podman can't serve here: {said.read_text()[-200:]}")
                 assert time.monotonic() < end
                 time.sleep(0.05)
             yield Path(base) / "run"
         finally:
-            running.kill()  # asked to end, Podman 4.3 may wait for connections that are long gone
-            running.communicate(timeout=20)
+            # of a user who isn't root it is two processes, and a third that holds that user's namespace
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait(20)
+            for holder in Path(base).glob("**/pause.pid"):
+                os.kill(int(holder.read_text()), signal.SIGKILL)
 
 
 def test_podmans_usual_socket_is_found_and_speaks(runtime: Path) -> None:
