@@ -1,7 +1,8 @@
-"""Answers that come in many small chunks, read many chunks at once.
+"""http.client's answer with two quicker ways through; what is read is the same.
 
-A log comes with one chunk of HTTP a line, and http.client reads chunks one by one: a million lines would wait for a
-million reads. `Chunked` is http.client's answer with a quicker way through; what is read is the same.
+Its head is read without the parser of letters that http.client borrows, which takes a third of a small call's time, and
+one that ends early is told from a whole one. And a log comes with one chunk of HTTP a line, which http.client reads one
+by one: a million lines would wait for a million reads. Here all chunks that are there are taken apart at once.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any
 __all__ = ["Chunked"]
 
 END = b"\r\n"
+WITHOUT_BODY = (http.client.NO_CONTENT, http.client.NOT_MODIFIED)
+MOST_HEADERS = 100
 #: So much is read at once where nobody says how much; longer than that no chunk's head is.
 BLOCK, LONGEST_HEAD = 1 << 18, 1 << 16
 
@@ -21,18 +24,49 @@ BLOCK, LONGEST_HEAD = 1 << 18, 1 << 16
 class Chunked(http.client.HTTPResponse):
     """An answer of http.client; where it comes in chunks, `read` and `read1` take apart all that are here."""
 
+    _chunks: _Chunks | None = None
+
     def begin(self) -> None:
-        """Read the head of the answer."""
-        super().begin()
-        self._chunks = _Chunks(self.fp.read1) if self.chunked and self.fp is not None else None
+        """Read the head of the answer. Raises IncompleteRead if it ends before that."""
+        own: Any = self  # for what http.client keeps to itself
+        if own.headers is not None:
+            return
+        version, status, reason = own._read_status()
+        for _ in range(MOST_HEADERS):  # nobody waits for more than one of these
+            if status == http.client.CONTINUE:
+                _head(self.fp)
+                version, status, reason = own._read_status()
+        if not version.startswith("HTTP/"):
+            raise http.client.UnknownProtocol(version)
+        self.version = 10 if version in ("HTTP/1.0", "HTTP/0.9") else 11
+        self.code, self.status, self.reason = status, status, reason.strip()
+        self.headers = self.msg = _head(self.fp)
+        self.chunked = self.headers.get("Transfer-Encoding", "").lower() == "chunked"
+        self.length = None if self.chunked else _content_length(self.headers)
+        if status in WITHOUT_BODY or status < http.client.OK or own._method == "HEAD":
+            self.length = 0
+        self.will_close = own._check_close() or (self.length is None and not self.chunked)
+        if self.chunked:
+            self.chunk_left = None
+            self._chunks = _Chunks(self.fp.read1)
 
     def read1(self, n: int = -1) -> bytes:
         """Read what is here, at most n bytes; nothing at the end. Raises IncompleteRead if it ends before that."""
-        if self._chunks is None or self.fp is None or not n:
-            return super().read1(n)
+        if self.fp is None or not n:
+            return b""
+        if self._chunks is None:
+            return self._known(super().read1(n))
         data = self._chunks.read(n if n > 0 else BLOCK)
         if not data:
             self.close()
+        return data
+
+    def _known(self, data: bytes) -> bytes:
+        """Let go of the connection when all of an answer of known length is here. Raises IncompleteRead if it ends."""
+        if self.length == 0:
+            self.close()
+        elif not data and self.length:
+            raise http.client.IncompleteRead(b"", self.length)
         return data
 
     def read(self, amt: int | None = None) -> bytes:
@@ -53,6 +87,44 @@ class Chunked(http.client.HTTPResponse):
         data = self.read1(len(memoryview(buffer)))
         memoryview(buffer)[: len(data)] = data
         return len(data)
+
+
+class _Headers(http.client.HTTPMessage):
+    """The headers of an answer. urllib3 asks whether something came after them, which is not read here."""
+
+    def get_payload(self, *arguments: Any, **named: Any) -> None:
+        """Give nothing."""
+
+
+def _head(source: Any) -> _Headers:
+    """Read headers up to the empty line after them. Raises IncompleteRead if that doesn't come."""
+    found: list[list[str]] = []
+    while (line := source.readline(LONGEST_HEAD + 1)) not in (END, b"\n"):
+        if not line.endswith(b"\n"):
+            if len(line) > LONGEST_HEAD:
+                raise http.client.LineTooLong("header line")
+            raise http.client.IncompleteRead(b"")
+        text = line.decode("iso-8859-1").rstrip("\r\n")
+        name, colon, value = text.partition(":")
+        if found and text[0] in " \t":  # an old way to write a long one
+            found[-1][1] += f" {text.strip()}"
+        elif colon and name.strip():
+            found.append([name.strip(), value.strip()])
+        if len(found) > MOST_HEADERS:
+            raise http.client.HTTPException(f"got more than {MOST_HEADERS} headers")
+    headers = _Headers()
+    for name, value in found:
+        headers[name] = value
+    return headers
+
+
+def _content_length(headers: _Headers) -> int | None:
+    """Give the length that an answer says to have. Raises HTTPException if it says two."""
+    told = {length.strip() for value in headers.get_all("Content-Length", []) for length in value.split(",")}
+    if len(told) > 1:
+        raise http.client.HTTPException("lengths that contradict each other")
+    length = told.pop() if told else ""
+    return int(length) if length.isascii() and length.isdigit() else None
 
 
 class _Chunks:

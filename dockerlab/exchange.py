@@ -79,6 +79,10 @@ class Exchange:
         """Give one line: method, path, status."""
         return f"<Exchange {self.method} {self.target} · {self.status} {self.reason}>"
 
+    def told(self, status: int, reason: str | None, headers: list[tuple[str, str]]) -> None:
+        """Take the head of the answer."""
+        self.status, self.reason, self.headers = status, reason or "", headers
+
     def header(self, name: str) -> str:
         """Give one header of the answer, or an empty text."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), "")

@@ -7,13 +7,14 @@ import selectors
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dockerlab.errors import EngineTimeout, StreamBroken, engine_error
 from dockerlab.failures import BROKEN, ERROR_BYTES, failure, not_asked
-from dockerlab.transport import ELSEWHERE, HTTP_1_1, seconds_of
+from dockerlab.transport import ELSEWHERE, seconds_of
 
 if TYPE_CHECKING:
+    from dockerlab.connections import Asking
     from dockerlab.encoding import Request
     from dockerlab.exchange import Exchange
     from dockerlab.transport import Transport
@@ -48,7 +49,7 @@ class _Connections:
         self.seconds = seconds
         self.left = deque(enumerate(requests))
         self.selector = selectors.DefaultSelector()
-        self.open: list[Any] = []
+        self.open: list[Asking] = []
 
     def __iter__(self) -> Iterator[tuple[int, Exchange]]:
         try:
@@ -69,27 +70,25 @@ class _Connections:
             for connection in self.open:
                 connection.close()
 
-    def _connect(self) -> Any:
+    def _connect(self) -> Asking:
         connection = self.transport.connection(self.seconds)
         self.open.append(connection)
         return connection
 
-    def _ask(self, connection: Any) -> None:
+    def _ask(self, connection: Asking) -> None:
         """Send the next request on a connection."""
         number, request = self.left.popleft()
         exchange = self.transport.begin(request)
         clock = time.perf_counter()
-        headers = self.transport.headers(request)
-        http.client.HTTPConnection.request(connection, exchange.method, request.target, headers=headers)
+        connection.ask(exchange.method, request.target, None, self.transport.headers(request))
         data = (connection, number, exchange, clock)
         self.selector.register(connection.sock, selectors.EVENT_READ, data)
 
-    def _take(self, connection: Any, number: int, exchange: Exchange, clock: float) -> tuple[int, Exchange]:
+    def _take(self, connection: Asking, number: int, exchange: Exchange, clock: float) -> tuple[int, Exchange]:
         """Read an answer that has begun to come, and let its connection go on."""
         self.selector.unregister(connection.sock)
-        response = http.client.HTTPConnection.getresponse(connection)
-        exchange.status, exchange.reason = response.status, response.reason or ""
-        exchange.headers = response.getheaders()
+        response = connection.answer()
+        exchange.told(response.status, response.reason, response.getheaders())
         wrong = exchange.status >= ERROR or exchange.status in ELSEWHERE
         if unasked := not_asked(exchange):
             raise unasked
@@ -109,11 +108,7 @@ class _Connections:
 
 def _body(response: http.client.HTTPResponse, wrong: bool) -> bytes:
     """Read the body of an answer, of one that is an error only the beginning."""
-    framed = response.chunked or response.length is not None
     try:
-        body = response.read(ERROR_BYTES) if wrong else response.read()
+        return response.read(ERROR_BYTES) if wrong else response.read()
     except (ValueError, OverflowError, MemoryError):  # of a size that is none
         raise StreamBroken(BROKEN) from None
-    if not body and not framed and response.version >= HTTP_1_1 and response.getheader("Connection") != "close":
-        raise StreamBroken(BROKEN)  # the connection ended within the head
-    return body

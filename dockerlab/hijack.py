@@ -22,8 +22,7 @@ from dockerlab.failures import BROKEN, ERROR_BYTES, failure, not_asked
 from dockerlab.transport import seconds_of
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse
-
+    from dockerlab.chunked import Chunked
     from dockerlab.encoding import Request
     from dockerlab.exchange import Exchange
     from dockerlab.transport import Transport
@@ -44,18 +43,14 @@ def hijack(transport: Transport, request: Request, timeout: float | None = None)
     held: socket.socket = connection.sock
     response = None
     try:
-        headers = transport.headers(request)
-        connection.request(exchange.method, request.target, request.body, headers, preload_content=False)
-        response = connection.getresponse()
-        exchange.status, exchange.reason = response.status, response.reason or ""
-        exchange.headers = list(response.headers.items())
+        connection.ask(exchange.method, request.target, request.body, transport.headers(request))
+        response = connection.answer()
+        exchange.told(response.status, response.reason, response.getheaders())
         exchange.seconds = time.perf_counter() - clock
         if response.status != SWITCHED and (unasked := not_asked(exchange)):
             raise unasked
-        if not exchange.headers:  # where the connection ends in the head, it looks so
-            raise StreamBroken(BROKEN)
         if response.status != SWITCHED and response.status not in GOOD:
-            exchange.body = response.read(ERROR_BYTES, decode_content=False)
+            exchange.body = response.read(ERROR_BYTES)
             exchange.received = len(exchange.body)
             raise engine_error(exchange)
     except BaseException as error:
@@ -72,13 +67,13 @@ def hijack(transport: Transport, request: Request, timeout: float | None = None)
 class Hijacked:
     """A connection that was taken over: `chunks()` reads it, `write` sends, `close_write` ends what is sent."""
 
-    def __init__(self, exchange: Exchange, held: socket.socket, response: BaseHTTPResponse, owner: Any) -> None:
+    def __init__(self, exchange: Exchange, held: socket.socket, response: Chunked, owner: Any) -> None:
         """Take the socket, and what was read of it already; the response would close it if it were let go."""
         self.exchange = exchange
         self._socket = held
         self._response = response
         self._owner = owner
-        self._rest = _read_already(held, getattr(getattr(response, "_fp", None), "fp", None))
+        self._rest = _read_already(held, response.fp)
         self._closed = False
         self._patience: float | None = None
 

@@ -16,10 +16,9 @@ from datetime import UTC, datetime
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
-import urllib3
 from urllib3.exceptions import HTTPError
 
-from dockerlab.connections import pool
+from dockerlab.connections import Asking, pool
 from dockerlab.encoding import Request
 from dockerlab.errors import ArgumentError, ConnectionFailed, EngineUnreachable, engine_error
 from dockerlab.exchange import Exchange
@@ -27,12 +26,13 @@ from dockerlab.failures import CONNECT_SECONDS, ERROR_BYTES, broken, failure, in
 from dockerlab.secrecy import refuse
 
 if TYPE_CHECKING:
+    from dockerlab.chunked import Chunked
     from dockerlab.endpoint import Endpoint
 
 __all__ = ["Answer", "Transport", "seconds_of"]
 
 USER_AGENT = "dockerlab"
-ERROR, HTTP_1_1 = 400, 11
+ERROR = 400
 CHUNK = 65536
 #: An engine never sends its callers elsewhere, but what stands in front of one may. 304 is an answer.
 ELSEWHERE = {301, 302, 303, 307, 308}
@@ -65,28 +65,22 @@ class Transport:
         seconds = self.timeout if timeout is None else seconds_of(timeout)
         exchange = self.begin(request)
         clock = time.perf_counter()
+        connection = None
         try:
-            response = self._pool.urlopen(
-                request.operation.method,
-                request.target,
-                body=request.body,
-                headers=self.headers(request),
-                timeout=urllib3.Timeout(connect=min(seconds, CONNECT_SECONDS), read=seconds),
-                redirect=False,
-                assert_same_host=False,
-                preload_content=False,
-                decode_content=False,
-                chunked=_size(request.body) is None,
-            )
-        except (HTTPError, HTTPException, OSError) as error:
-            raise failure(error, self.endpoint, seconds) from None
+            connection = self.take(seconds)
+            connection.ask(exchange.method, request.target, request.body, self.headers(request))
+            response = connection.answer()
+        except BaseException as error:
+            if connection is not None:
+                connection.close()
+                self.give_back(connection)
+            raise _ours(error, self.endpoint, seconds) from None
         finally:
             if not isinstance(request.body, (bytes, type(None))) and request.body is not request.arguments.get("body"):
                 request.body.close()  # the caller gave a path
-        exchange.status, exchange.reason = response.status, response.reason or ""
-        exchange.headers = list(response.headers.items())
+        exchange.told(response.status, response.reason, response.getheaders())
         exchange.seconds = time.perf_counter() - clock
-        answer = Answer(exchange, response, self.endpoint, seconds, clock)
+        answer = Answer(exchange, response, self, connection, seconds)
         if unasked := not_asked(exchange):
             answer.close()
             raise unasked
@@ -97,7 +91,7 @@ class Transport:
             raise engine_error(exchange)
         return answer
 
-    def connection(self, timeout: float | None = None) -> Any:
+    def connection(self, timeout: float | None = None) -> Asking:
         """Give a new connection to the engine, connected: http.client's kind, over whatever the endpoint is.
 
         It is no pool's: whoever asked for it closes it. `connection.sock` is its socket, also under ssh and TLS;
@@ -105,16 +99,36 @@ class Transport:
         Raises EngineUnreachable, PermissionDenied or EngineTimeout.
         """
         seconds = self.timeout if timeout is None else seconds_of(timeout)
-        made: Any = self._pool._new_conn()
-        made.timeout = min(seconds, CONNECT_SECONDS)
+        return self._ready(self._pool._new_conn(), seconds)
+
+    def _ready(self, connection: Any, seconds: float) -> Asking:
+        """Connect, if it isn't; from then on each wait takes so many seconds at most."""
+        if connection.sock is None:
+            connection.timeout = min(seconds, CONNECT_SECONDS)
+            try:
+                connection.connect()
+            except BaseException as error:
+                connection.close()
+                raise _ours(error, self.endpoint, connection.timeout) from None
+        connection.timeout = seconds
+        connection.sock.settimeout(seconds)
+        return connection  # type: ignore[no-any-return]  # the pool has no others
+
+    def take(self, seconds: float) -> Asking:
+        """Take a connection out of the pool, or a new one, connected; `give_back` it."""
         try:
-            made.connect()
-        except (HTTPError, HTTPException, OSError) as error:
-            made.close()
+            connection = self._pool._get_conn()
+        except HTTPError as error:
             raise failure(error, self.endpoint, seconds) from None
-        made.timeout = seconds
-        made.sock.settimeout(seconds)
-        return made
+        try:
+            return self._ready(connection, seconds)
+        except BaseException:
+            self.give_back(connection)
+            raise
+
+    def give_back(self, connection: Any) -> None:
+        """Give a connection back to the pool. A closed one connects again when it is taken."""
+        self._pool._put_conn(connection)
 
     def begin(self, request: Request) -> Exchange:
         """Give the exchange of a request that is about to be sent. Raises ArgumentError for one that may not be."""
@@ -148,15 +162,21 @@ class Answer:
     """
 
     def __init__(
-        self, exchange: Exchange, response: urllib3.BaseHTTPResponse, endpoint: Endpoint, seconds: float, clock: float
+        self, exchange: Exchange, response: Chunked, transport: Transport, connection: Asking, seconds: float
     ) -> None:
-        """Take an answer whose headers were read."""
+        """Take an answer whose headers were read, with its connection, which goes back to the pool in the end."""
         self.exchange = exchange
         self._response = response
-        self._endpoint = endpoint
+        self._transport = transport
+        self._connection = connection
         self._seconds: float | None = seconds
-        self._clock = clock
+        self._clock = time.perf_counter() - exchange.seconds
         self._closed = False
+
+    def __del__(self) -> None:
+        """Close it, if it was forgotten."""
+        with contextlib.suppress(AttributeError, OSError):
+            self.close()
 
     def __enter__(self) -> Answer:
         """Give itself."""
@@ -174,8 +194,7 @@ class Answer:
         """Read the whole body into the exchange, or its first so many bytes, and close."""
         try:
             body = self._response.read(most)
-            self._have_head(bool(body))
-        except (HTTPError, OSError) as error:
+        except (HTTPException, OSError) as error:
             raise self._broken(error) from None
         except (ValueError, OverflowError, MemoryError):  # of a chunk whose size is none
             raise self._broken(ConnectionResetError()) from None
@@ -185,14 +204,6 @@ class Answer:
         self.exchange.body = body
         self.exchange.received = len(body)
         return body
-
-    def _have_head(self, has_body: bool) -> None:
-        """Raise StreamBroken if the head of the answer was not whole: where the connection ends in it, it looks so."""
-        inner = getattr(self._response, "_fp", None)
-        if not has_body and getattr(inner, "length", 0) is None and not getattr(inner, "chunked", True):
-            ends = self.exchange.header("Connection").lower() == "close" or self._response.version < HTTP_1_1
-            if not ends:
-                raise self._broken(ConnectionResetError())
 
     def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
         """Read the body piece by piece: each piece as soon as it is there, at most `size` bytes.
@@ -205,8 +216,7 @@ class Answer:
             while not self._closed and (data := self._response.read1(size)):
                 self.exchange.received += len(data)
                 yield data
-            self._have_head(self._closed or self.exchange.received > 0)
-        except (HTTPError, OSError, AttributeError, ValueError) as error:
+        except (HTTPException, OSError, AttributeError, ValueError) as error:
             if self._closed:  # by another thread, while a read was under way
                 return
             if isinstance(error, (AttributeError, ValueError)):
@@ -227,29 +237,32 @@ class Answer:
         if self._closed:
             return
         self._closed = True
-        if not self._whole():
+        if not self._response.isclosed():
             if held := self._socket():
                 with contextlib.suppress(OSError):
                     held.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for bytes
+            self._connection.close()
             self._response.close()
-        self._response.release_conn()
-
-    def _whole(self) -> bool:
-        """Was the body read to its end?"""
-        inner = getattr(self._response, "_fp", None)
-        return inner is None or bool(getattr(inner, "isclosed", lambda: True)())
+        self._transport.give_back(self._connection)
 
     def _socket(self) -> socket.socket | None:
         """The socket beneath, while there is one."""
-        held = getattr(getattr(self._response, "connection", None), "sock", None)
         # http.client hands the socket of a connection that ends with its answer over to the answer
-        raw = getattr(getattr(getattr(self._response, "_fp", None), "fp", None), "raw", None)
-        held = held or getattr(raw, "_sock", None)
+        raw = getattr(getattr(self._response, "fp", None), "raw", None)
+        held = self._connection.sock or getattr(raw, "_sock", None)
         return held if isinstance(held, socket.socket) else None
 
     def _broken(self, error: Exception) -> ConnectionFailed:
+        self._connection.close()
         self._response.close()
-        return broken(error, self._endpoint, self._seconds or 0)
+        return broken(error, self._transport.endpoint, self._seconds or 0)
+
+
+def _ours(error: BaseException, endpoint: Endpoint, seconds: float) -> BaseException:
+    """Turn what the system or a library raises into one of ours; anything else stays."""
+    if isinstance(error, (HTTPError, HTTPException, OSError)):
+        return failure(error, endpoint, seconds)
+    return error
 
 
 def _size(body: object) -> int | None:

@@ -93,9 +93,9 @@ class WebSocket(Hijacked):
         return StreamBroken(NO_WEBSOCKET) if self.exchange.status in GOOD else engine_error(self.exchange)
 
     def _told(self, status: int, headers: Any) -> None:
-        self.exchange.status = status
-        self.exchange.reason = "Switching Protocols" if status == 101 else ""  # noqa: PLR2004
-        self.exchange.headers = [(bytes(name).decode(), bytes(value).decode("latin-1")) for name, value in headers]
+        reason = "Switching Protocols" if status == 101 else ""  # noqa: PLR2004
+        known = [(bytes(name).decode("latin-1"), bytes(value).decode("latin-1")) for name, value in headers]
+        self.exchange.told(status, reason, known)
 
     def _events(self) -> Iterator[Any]:
         """Give what the engine says, until it says no more."""

@@ -7,6 +7,8 @@ dtypes are pandas' own and the same whatever is installed beside it: `string[pyt
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,10 +28,13 @@ __all__ = [
 ]  # fmt: skip
 
 TEXT, WHOLE, FRACTION, YES_NO, TIME, PLAIN = "text", "Int64", "Float64", "boolean", "time", "object"
+STRINGS = pd.StringDtype("python")
 NOT_MODIFIED = 304
 #: Nanoseconds since 1970 in 64 bits reach from 1677 to 2262; engines send the year 1 for "never".
 FIRST_YEAR, LAST_YEAR, LAST_SECOND = "1678", "2261", 9_200_000_000
 LARGEST = (1 << 63) - 1
+#: What a conversion raises for a value of another shape.
+MISSHAPEN = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
 #: What lies deeper in an object than this stays together in one value.
 DEEPEST = 100
 
@@ -45,21 +50,27 @@ class Column:
     unit: str = ""
     convert: Callable[[Any], Any] | None = None
 
-    def pick(self, record: dict[str, Any]) -> Any:
-        """Take the value out of one record: a dotted key goes into nested objects."""
-        value: Any = record
+    def values(self, records: Sequence[Any]) -> list[Any]:
+        """Take the value out of each record: a dotted key goes into nested objects. What is missing is None."""
+        found = list(records)
         for part in self.key.split("."):
-            value = value.get(part) if isinstance(value, dict) else None
-            if value is None:
-                return pd.NA if self.dtype == PLAIN else None
-        if self.convert:
-            try:
-                value = self.convert(value)
-            except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError):
-                value = None  # it is of another shape than the API says
-        if self.dtype == PLAIN:
-            return pd.NA if value is None else value
-        return FITTING[self.dtype](value)
+            found = [one.get(part) if isinstance(one, dict) else None for one in found]
+        if self.convert is not None:
+            found = _converted(self.convert, found)
+        return [pd.NA if value is None else value for value in found] if self.dtype == PLAIN else found
+
+
+def _converted(convert: Callable[[Any], Any], values: list[Any]) -> list[Any]:
+    """Convert each value, all in one go; None is for one that is of another shape than the API says."""
+    with contextlib.suppress(*MISSHAPEN):
+        return [None if value is None else convert(value) for value in values]
+    made = []
+    for value in values:
+        try:
+            made.append(None if value is None else convert(value))
+        except MISSHAPEN:
+            made.append(None)
+    return made
 
 
 def counted(number: int) -> int | None:
@@ -93,9 +104,11 @@ def _yes_no(value: Any) -> bool | None:
     return bool(value) if isinstance(value, (bool, np.bool_)) else None
 
 
-#: Gives a value of a column's dtype, or None for one that can't be of it.
-FITTING: dict[str, Callable[[Any], Any]] = {
-    TEXT: _text, WHOLE: _whole, FRACTION: _fraction, YES_NO: _yes_no, TIME: lambda value: value,
+#: Gives a value of a column's dtype, or None for one that can't be of it; and the types whose values need no look.
+FITTING: dict[str, Callable[[Any], Any]] = {TEXT: _text, WHOLE: _whole, FRACTION: _fraction, YES_NO: _yes_no}
+NOTHING = type(None)
+PLAINLY: dict[str, set[type]] = {
+    TEXT: {str, NOTHING}, WHOLE: {int, NOTHING}, FRACTION: {float, NOTHING}, YES_NO: {bool, NOTHING},
 }  # fmt: skip
 
 
@@ -129,34 +142,50 @@ def array_table(columns: Sequence[Column], records: Iterable[dict[str, Any]] | N
     Raises StreamBroken if the records are no list.
     """
     rows = objects(records)
-    return frame({column.name: ([column.pick(row) for row in rows], column.dtype) for column in columns}, len(rows))
+    return frame({column.name: (column.values(rows), column.dtype) for column in columns}, len(rows))
 
 
 def frame(columns: dict[str, tuple[Any, str]], length: int) -> pd.DataFrame:
     """Make a DataFrame of (values, dtype) by column name."""
-    index = pd.RangeIndex(length)
-    made = pd.DataFrame({name: _series(values, dtype, index) for name, (values, dtype) in columns.items()}, index=index)
-    made.columns = pd.Index(list(columns), dtype=object)  # pandas 3 would choose by whether pyarrow is installed
+    arrays = {place: _array(values, dtype) for place, (values, dtype) in enumerate(columns.values())}
+    made = pd.DataFrame(arrays, index=pd.RangeIndex(length), copy=False)
+    made.columns = _names(tuple(columns)).view()  # a view: who names the columns of one table names them of no other
     return made
 
 
-def _series(values: Any, dtype: str, index: pd.Index) -> pd.Series[Any]:
-    """Make one column of true dtype."""
+@functools.lru_cache
+def _names(columns: tuple[str, ...]) -> pd.Index[Any]:
+    return pd.Index(columns, dtype=object)  # pandas 3 would choose by whether pyarrow is installed
+
+
+def _array(values: Any, dtype: str) -> Any:
+    """Make one column of true dtype. In a list each value may be of any type; other things are pandas' own already."""
     if dtype == TIME:
-        return pd.Series(values if isinstance(values, pd.DatetimeIndex) else moments(values), index=index)
-    if dtype == TEXT:
-        return pd.Series(values, index=index, dtype=pd.StringDtype("python"))
-    if dtype == WHOLE and not isinstance(values, np.ndarray):
-        try:
-            return pd.Series(values, index=index, dtype=dtype)
-        except (TypeError, ValueError, OverflowError):  # a tar's header may hold numbers that no column can
-            return pd.Series([_whole(value) for value in values], index=index, dtype=dtype)
+        return values if isinstance(values, pd.DatetimeIndex) else moments(values)
+    if not isinstance(values, (list, tuple)):
+        return pd.Series(values, dtype=STRINGS if dtype == TEXT else dtype).array
     if dtype == PLAIN:
-        made = np.empty(len(values), dtype=object)
-        for place, value in enumerate(values):  # all at once numpy would make a table of lists of one length
-            made[place] = value
-        return pd.Series(made, index=index, dtype=object)
-    return pd.Series(values, index=index, dtype=dtype)
+        # np.array would make a table of lists of one length, and pandas would take an array of texts for its own
+        return pd.Series(np.fromiter(values, object, len(values)), dtype=object, copy=False)
+    if not set(map(type, values)) <= PLAINLY[dtype]:
+        values = [FITTING[dtype](value) for value in values]
+    if dtype == TEXT:
+        return pd.array(values, dtype=STRINGS)
+    make, kind, instead = MASKED[dtype]
+    missing = np.fromiter((value is None for value in values), bool, len(values))
+    try:
+        data = np.fromiter((instead if value is None else value for value in values), kind, len(values))
+    except OverflowError:  # of a number that no column can hold
+        return _array([_whole(value) for value in values], dtype)
+    return make(data, missing | np.isnan(data) if dtype == FRACTION else missing)
+
+
+#: How a column with gaps is made: pandas' array of values and gaps, numpy's type of a value, what stands in a gap.
+MASKED: dict[str, tuple[Any, Any, Any]] = {
+    WHOLE: (pd.arrays.IntegerArray, np.int64, 0),
+    FRACTION: (pd.arrays.FloatingArray, np.float64, 0.0),
+    YES_NO: (pd.arrays.BooleanArray, np.bool_, False),
+}
 
 
 def moments(values: Sequence[Any]) -> pd.DatetimeIndex:
