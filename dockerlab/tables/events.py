@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from dockerlab.tables.build import PLAIN, TEXT, TIME, WHOLE, Column, array_table, objects
+from dockerlab.tables.build import PLAIN, TEXT, TIME, WHOLE, Column, frame, moments, objects
 
 __all__ = ["EVENTS", "event_table"]
 
@@ -33,39 +34,58 @@ EVENTS = (
 
 def event_table(documents: Iterable[dict[str, Any]] | None) -> pd.DataFrame:
     """Make one row an event of SystemEvents, in their order."""
-    return array_table(EVENTS, [_record(document) for document in objects(documents)])
-
-
-def _record(document: dict[str, Any]) -> dict[str, Any]:
-    actor = document.get("Actor")
-    actor = actor if isinstance(actor, dict) else {}
-    attributes = actor.get("Attributes")
-    attributes = attributes if isinstance(attributes, dict) else {}
-    action, _, detail = str(document.get("Action") or document.get("status") or "").partition(":")
-    kind = document.get("Type")
-    name = attributes.get("name")
-    texts = {
-        "Type": kind,
-        "action": action,
-        "detail": detail.strip(),
-        "object_id": actor.get("ID") or document.get("id") or (name if kind == "volume" else None),
-        "object_name": name or (actor.get("ID") if kind == "volume" else None),
-        "object_image": attributes.get("image") or document.get("from"),
-        "scope": document.get("scope"),
-    }
-    return {
-        **{key: None if text is None else str(text) or None for key, text in texts.items()},
-        "moment": _moment(document),
-        "exit_code": _exit_code(attributes) if action in ENDS else None,
+    rows = objects(documents)
+    actors = [actor if isinstance(actor := row.get("Actor"), dict) else {} for row in rows]
+    attributes = [known if isinstance(known := actor.get("Attributes"), dict) else {} for actor in actors]
+    kinds = [row.get("Type") for row in rows]
+    words = [str(row.get("Action") or row.get("status") or "").partition(":") for row in rows]
+    names = [known.get("name") for known in attributes]
+    # volumes have no id, and their name stands in its place, or in the attributes
+    ids = [
+        actor.get("ID") or row.get("id") or (name if kind == "volume" else None)
+        for row, actor, kind, name in zip(rows, actors, kinds, names, strict=True)
+    ]
+    titles = [
+        name or (actor.get("ID") if kind == "volume" else None)
+        for actor, kind, name in zip(actors, kinds, names, strict=True)
+    ]
+    images = [known.get("image") or row.get("from") for row, known in zip(rows, attributes, strict=True)]
+    codes = [
+        _exit_code(known) if action in ENDS else None
+        for (action, _, _), known in zip(words, attributes, strict=True)
+    ]  # fmt: skip
+    columns = {
+        "time": _moments(rows),
+        "type": _texts(kinds),
+        "action": _texts([action for action, _, _ in words]),
+        "detail": _texts([detail.strip() for _, _, detail in words]),
+        "id": _texts(ids),
+        "name": _texts(titles),
+        "image": _texts(images),
+        "exit_code": codes,
+        "scope": _texts([row.get("scope") for row in rows]),
         "attributes": attributes,
     }
+    return frame({column.name: (columns[column.name], column.dtype) for column in EVENTS}, len(rows))
 
 
-def _moment(document: dict[str, Any]) -> Any:
-    nanoseconds = document.get("timeNano")
-    if isinstance(nanoseconds, int) and not isinstance(nanoseconds, bool) and 0 < nanoseconds < LATEST:
-        return pd.Timestamp(nanoseconds, unit="ns", tz="UTC")
-    return document.get("time")
+def _texts(values: list[Any]) -> list[str | None]:
+    """Write each as text; an empty one is no answer."""
+    return [(value if isinstance(value, str) else None if value is None else str(value)) or None for value in values]
+
+
+def _moments(rows: list[dict[str, Any]]) -> pd.DatetimeIndex:
+    """Read when each happened: to the nanosecond, and where that isn't told, to the second."""
+    known = [_nanoseconds(row) for row in rows]
+    told = pd.to_datetime(np.fromiter((moment or 0 for moment in known), np.int64, len(known)), unit="ns", utc=True)
+    if all(known):
+        return pd.DatetimeIndex(told)
+    return moments([moment if number else row.get("time") for number, moment, row in zip(known, told, rows, strict=True)])
+
+
+def _nanoseconds(row: dict[str, Any]) -> int | None:
+    number = row.get("timeNano")
+    return number if type(number) is int and 0 < number < LATEST else None
 
 
 def _exit_code(attributes: dict[str, Any]) -> int | None:
