@@ -232,7 +232,7 @@ def _method(lab: Lab, asked: Operation, given: dict[str, Any]) -> Callable[..., 
 
 def _log(lab: Lab, asked: Operation, given: dict[str, Any], seconds: float | None) -> pd.DataFrame:
     from dockerlab.groups.logs import read  # noqa: PLC0415
-    from dockerlab.tables.container import log_table  # noqa: PLC0415
+    from dockerlab.tables.log import log_table  # noqa: PLC0415
 
     if not {"stdout", "stderr"} & set(given):
         given = {**given, "stdout": True, "stderr": True}

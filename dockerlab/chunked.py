@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import http.client
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,8 @@ WITHOUT_BODY = (http.client.NO_CONTENT, http.client.NOT_MODIFIED)
 MOST_HEADERS = 100
 #: So much is read at once where nobody says how much; longer than that no chunk's head is.
 BLOCK, LONGEST_HEAD = 1 << 18, 1 << 16
+#: From so many bytes on it is worth it to take chunks apart at once, whose lengths have at most so many digits.
+MANY, DIGITS = 1 << 14, 4
 
 
 class Chunked(http.client.HTTPResponse):
@@ -152,6 +155,8 @@ class _Chunks:
         have, place, self._rest = len(data), 0, b""
         if self._left:
             place = self._go_on(data, parts)
+        if have - place >= MANY and (numpy := sys.modules.get("numpy")) is not None:
+            place = _even(numpy, data, place, parts)
         while place < have:
             end = data.find(END, place)
             if end < 0 or (length := _length(data[place:end])) == 0:
@@ -181,6 +186,40 @@ class _Chunks:
             self._ended = True
         elif len(self._rest) > LONGEST_HEAD:
             raise http.client.LineTooLong("chunk size")
+
+
+def _even(numpy: Any, data: bytes, place: int, parts: list[bytes]) -> int:
+    """Take out all chunks up to the first in which there is a line's end of HTTP; give where that begins.
+
+    numpy does in one step what Python does chunk by chunk. It is not loaded for this: who makes tables has it.
+    """
+    seen = numpy.frombuffer(data, numpy.uint8)[place:]
+    marks = numpy.flatnonzero((seen[:-1] == END[0]) & (seen[1:] == END[1]))
+    tails = marks[1::2]
+    heads = marks[0::2][: tails.size]
+    starts = numpy.concatenate(([0], tails[:-1] + 2))[: tails.size]
+    length, digits = numpy.zeros(tails.size, numpy.int64), heads - starts
+    for nth in range(DIGITS):
+        length = numpy.where(nth < digits, length * 16 + _digits(numpy)[seen[starts + nth]], length)
+    good = (digits > 0) & (digits <= DIGITS) & (length > 0) & (length == tails - heads - 2)
+    count = int(good.size if good.all() else good.argmin())
+    if not count:
+        return place
+    keep = numpy.ones(int(tails[count - 1]) + 2, bool)
+    for nth in range(DIGITS + 2):
+        keep[numpy.minimum(starts[:count] + nth, heads[:count] + 1)] = False
+    keep[tails[:count]] = keep[tails[:count] + 1] = False
+    parts.append(seen[: keep.size][keep].tobytes())
+    return place + int(keep.size)
+
+
+@functools.cache
+def _digits(numpy: Any) -> Any:
+    """Give what each byte is worth as a digit; one that is none makes any number wrong."""
+    values = numpy.full(256, -(1 << 40), numpy.int64)
+    for digit in b"0123456789abcdefABCDEF":
+        values[digit] = int(chr(digit), 16)
+    return values
 
 
 @functools.lru_cache(maxsize=1024)  # lines are often as long as one before

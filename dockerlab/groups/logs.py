@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Follow", "read", "read_log"]
 
+#: So many bytes are read at once, if they are there.
+BLOCK = 1 << 20
+
 
 def read_log(
     lab: Lab,
@@ -29,19 +32,19 @@ def read_log(
     timeout: float | None,
 ) -> pd.DataFrame | Follow:
     """Ask for a log, of a container, a service or a task: its table, or with `follow` an iterator of its lines."""
-    from dockerlab.tables.container import log_table  # noqa: PLC0415  (pandas: only who asks for a table)
+    from dockerlab.tables.log import read_log_table  # noqa: PLC0415  (pandas: only who asks for a table)
 
     answer = lab.open(operation, timeout=timeout, **asked)
     timestamps = bool(asked.get("timestamps"))
     if asked.get("follow"):
         return Follow(answer, tty=tty, timestamps=timestamps, limit=limit, timeout=timeout)
     with answer:
-        return log_table(read(answer, tty=tty, timestamps=timestamps), timestamps=timestamps, text=text)
+        return read_log_table(answer.chunks(BLOCK), tty=tty, timestamps=timestamps, text=text)
 
 
 def read(answer: Answer, *, tty: bool, timestamps: bool) -> Iterator[Line]:
     """Read the lines of a log; a container with a TTY sends them without frames."""
-    return _read(answer.chunks(1 << 20), tty=tty, timestamps=timestamps)
+    return _read(answer.chunks(BLOCK), tty=tty, timestamps=timestamps)
 
 
 def _read(chunks: Iterable[bytes], *, tty: bool, timestamps: bool) -> Iterator[Line]:
@@ -72,6 +75,6 @@ class Follow(Following[Line]):
 
 
 def _log_table(timestamps: bool, found: list[Line]) -> pd.DataFrame:
-    from dockerlab.tables.container import log_table  # noqa: PLC0415  (pandas: only who asks for a table)
+    from dockerlab.tables.log import log_table  # noqa: PLC0415  (pandas: only who asks for a table)
 
     return log_table(found, timestamps=timestamps)

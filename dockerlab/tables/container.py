@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from itertools import islice
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
 from dockerlab.streams import Member
-from dockerlab.tables.build import FRACTION, PLAIN, TEXT, TIME, WHOLE, Column, array_table, frame, moments, one_object
+from dockerlab.tables.build import FRACTION, PLAIN, TEXT, TIME, WHOLE, Column, array_table, frame, one_object
 
 __all__ = [
     "CHANGES",
     "LIST",
-    "LOGS",
     "MEMBERS",
     "PATH",
     "SAVED",
     "container_list",
-    "log_table",
     "member_table",
     "path_table",
     "process_table",
@@ -71,12 +68,6 @@ LIST = (
     Column("id", "Id", TEXT, "its id, all 64 digits"),
 )
 
-LOGS = (
-    Column("time", "time", TIME, "when the engine read the line; only with timestamps=True", "UTC"),
-    Column("stream", "stream", TEXT, "stdout or stderr"),
-    Column("message", "message", TEXT, "the line, without its end; bytes that aren't UTF-8 as \\xff"),
-)
-
 MEMBERS = (
     Column("path", "path", TEXT, "where it is, without a slash in front"),
     Column("kind", "kind", TEXT, "file, directory, symlink, hardlink, character device, block device, fifo"),
@@ -110,9 +101,6 @@ PATH = (
 GO_KINDS = {1 << 31: "directory", 1 << 27: "symlink", 1 << 26: "device", 1 << 25: "fifo", 1 << 24: "socket"}
 GO_SETUID, GO_SETGID, GO_STICKY = 1 << 23, 1 << 22, 1 << 20
 
-#: So many lines of a log are read at once: fewer than Python makes tuples before it looks for rings of them, which
-#: takes longer than the reading; and so many moments, of which pandas takes many as quickly as few.
-BLOCK, MOMENTS = 512, 65536
 LARGEST = (1 << 63) - 1
 
 SAVED = (
@@ -175,32 +163,6 @@ def _number(value: Any, kind: type[int] | type[float]) -> int | float | None:
     except ValueError:
         return None
     return number if abs(number) <= LARGEST else None
-
-
-def log_table(found: Iterable[tuple[str, str, bytes]], *, timestamps: bool, text: bool = True) -> pd.DataFrame:
-    """Make the table of ContainerLogs; without `text` the messages are bytes."""
-    lines, times = iter(found), [moments([])]
-    texts: list[str] = []
-    streams: list[str] = []
-    messages: list[Any] = []
-    while block := list(islice(lines, BLOCK)):  # so that a long log is not held twice
-        moment, stream, data = zip(*block, strict=True)
-        if timestamps:
-            texts += moment
-        if len(texts) >= MOMENTS:
-            times.append(moments(texts))
-            texts = []
-        streams += stream
-        messages += _decoded(data) if text else data
-    columns: dict[str, Any] = {"stream": (streams, TEXT), "message": (messages, TEXT if text else PLAIN)}
-    if timestamps:
-        columns = {"time": (times[0].append([*times[1:], moments(texts)]), TIME), **columns}
-    return frame(columns, len(messages))
-
-
-def _decoded(lines: Sequence[bytes]) -> list[str]:
-    """Read lines as text, all at once; bytes that aren't UTF-8 are written as `\\xff`."""
-    return b"\n".join(lines).decode("utf-8", "backslashreplace").split("\n")
 
 
 def member_table(members: Iterable[Member]) -> pd.DataFrame:

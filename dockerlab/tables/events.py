@@ -80,7 +80,9 @@ def _moments(rows: list[dict[str, Any]]) -> pd.DatetimeIndex:
     told = pd.to_datetime(np.fromiter((moment or 0 for moment in known), np.int64, len(known)), unit="ns", utc=True)
     if all(known):
         return pd.DatetimeIndex(told)
-    return moments([moment if number else row.get("time") for number, moment, row in zip(known, told, rows, strict=True)])
+    return moments(
+        [moment if number else row.get("time") for number, moment, row in zip(known, told, rows, strict=True)]
+    )
 
 
 def _nanoseconds(row: dict[str, Any]) -> int | None:

@@ -13,9 +13,9 @@ from recordings import ENGINES, histories, recorded
 
 from dockerlab.analyze import differences, disk, history, logs, ports, security, timeline, usage
 from dockerlab.errors import ArgumentError
-from dockerlab.tables.container import log_table
 from dockerlab.tables.events import event_table
 from dockerlab.tables.inspection import container_inspections, image_inspections
+from dockerlab.tables.log import log_table
 from dockerlab.tables.stats import STATS, stats_table
 
 SECOND = 1_000_000_000

@@ -6,6 +6,7 @@ import gc
 import http.client
 import socket
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from bytes_server import ask, serving, transport
 from hypothesis import given
 from hypothesis import strategies as some
 
+from dockerlab import chunked
 from dockerlab.chunked import Chunked
 from dockerlab.encoding import encode
 from dockerlab.errors import StreamBroken
@@ -40,8 +42,23 @@ def answer(data: bytes, kind: type[http.client.HTTPResponse] = Chunked) -> http.
     return found
 
 
+#: Anything, and what chunks are told apart by.
+BYTES = some.binary(min_size=1, max_size=40) | some.lists(
+    some.sampled_from([b"\r\n", b"\r", b"\n", b"0", b"1", b"A", b"f", b"-"]), min_size=1, max_size=12
+).map(b"".join)
+
+
+@pytest.fixture(params=["one by one", "at once"], scope="module")
+def way(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Have few chunks be read in the way in which many are, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chunked, "MANY", 1 if request.param == "at once" else 1 << 62)
+        yield
+
+
+@pytest.mark.usefixtures("way")
 @given(
-    some.lists(some.binary(min_size=1, max_size=40), max_size=12),
+    some.lists(BYTES, max_size=12),
     some.integers(1, 60),
     some.sampled_from([b"", b";name=value", b" "]),
     some.sampled_from([b"", b"Name: value\r\n"]),

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dockerlab.tables.build import array_table, moments, object_table
-from dockerlab.tables.container import LIST, container_list, log_table, process_table
+from dockerlab.tables.container import LIST, container_list, process_table
+from dockerlab.tables.log import log_table
 
 LIST_DTYPES = {column.name: container_list([])[column.name].dtype for column in LIST}
 JSON = st.recursive(

@@ -1,0 +1,90 @@
+"""A log that is read many lines at once is the same table as one that is read line by line, whatever is in it."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from dockerlab.errors import StreamBroken
+from dockerlab.streams import frames, lines
+from dockerlab.tables import log
+from dockerlab.tables.log import log_table, read_log_table
+
+MOMENT = b"2026-11-24T03:22:02.%09dZ "
+WORDS = [b"\n", b"", b"a", b"long " * 9, b"\r\n", b"\xff\xfe", "\N{SNOWMAN}".encode(), b"\x01\0\0\0\0\0\0\n", b"\0"]
+#: Lines as programs write them; some are none, have an end in the middle, or none.
+TEXTS = some.lists(some.sampled_from(WORDS), max_size=5).map(b"".join)
+#: Lengths that have a line's end in their bytes: 10, 2560 and more.
+ODD = some.sampled_from([9, 10, 2560, 2570, 2815]).map(lambda size: b"x" * (size - 1) + b"\n")
+PAYLOADS = TEXTS.map(lambda text: text + b"\n") | TEXTS | ODD | some.binary(max_size=12).map(lambda text: text + b"\n")
+FRAMES = some.lists(some.tuples(some.sampled_from([1, 1, 1, 2, 0, 3]), PAYLOADS), max_size=30)
+SIZES = some.integers(1, 400)
+
+
+def framed(found: list[tuple[int, bytes]]) -> bytes:
+    return b"".join(struct.pack(">BxxxI", kind, len(payload)) + payload for kind, payload in found)
+
+
+def cut(data: bytes, size: int) -> list[bytes]:
+    return [data[place : place + size] for place in range(0, len(data), size)]
+
+
+def slowly(chunks: list[bytes], *, timestamps: bool, text: bool = True) -> pd.DataFrame:
+    return log_table(lines(frames(chunks), timestamps=timestamps), timestamps=timestamps, text=text)
+
+
+@pytest.fixture(params=[1, 64, 1 << 20], ids=["blocks of 1", "blocks of 64", "one block"], scope="module")
+def _blocks(request: pytest.FixtureRequest) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(log, "BLOCK", request.param)
+        patch.setattr(log, "LONGEST_PART", 256)
+        yield
+
+
+@pytest.mark.usefixtures("_blocks")
+@given(FRAMES, SIZES, some.booleans())
+def test_any_lines(found: list[tuple[int, bytes]], size: int, text: bool) -> None:
+    chunks = cut(framed(found), size)
+    made = read_log_table(chunks, tty=False, timestamps=False, text=text)
+    pd.testing.assert_frame_equal(made, slowly(chunks, timestamps=False, text=text))
+
+
+@pytest.mark.usefixtures("_blocks")
+@given(FRAMES, SIZES, some.sampled_from([b"", b"2026-02-31T00:00:00.000000000Z ", b"1900-01-01T00:00:00.000000000Z "]))
+def test_any_lines_with_moments(found: list[tuple[int, bytes]], size: int, other: bytes) -> None:
+    stamped = [
+        (kind, (other if other and not place % 7 else MOMENT % place) + payload)
+        for place, (kind, payload) in enumerate(found)
+    ]
+    chunks = cut(framed(stamped), size)
+    made = read_log_table(chunks, tty=False, timestamps=True)
+    pd.testing.assert_frame_equal(made, slowly(chunks, timestamps=True))
+
+
+@given(FRAMES, some.integers(1, 21))
+def test_a_log_that_ends_within_a_frame_is_refused(found: list[tuple[int, bytes]], missing: int) -> None:
+    data = framed([*found, (1, b"the last line\n")])
+    with pytest.raises(StreamBroken):
+        read_log_table([data[:-missing]], tty=False, timestamps=False)
+
+
+def test_many_lines_are_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log as Docker sends it needs no line by line, with and without moments."""
+    monkeypatch.setattr(log, "lines", lambda *arguments, **named: iter(()))  # which would give them otherwise
+    plain = framed([(1 + place % 2, b"line %d\n" % place) for place in range(5000)])
+    made = read_log_table(cut(plain, 999), tty=False, timestamps=False)
+    assert made["message"].tolist() == [f"line {place}" for place in range(5000)]
+    assert made["stream"].tolist() == ["stdout", "stderr"] * 2500
+    stamped = framed([(1, MOMENT % place + b"line\n") for place in range(5000)])
+    made = read_log_table(cut(stamped, 999), tty=False, timestamps=True)
+    assert made["time"].iloc[4999] == pd.Timestamp("2026-11-24T03:22:02.000004999Z")
+
+
+def test_a_terminals_log_has_no_frames() -> None:
+    made = read_log_table([b"one\r\ntw", b"o\r\n"], tty=True, timestamps=False)
+    assert made["message"].tolist() == ["one", "two"]
