@@ -48,7 +48,7 @@ class Parameter:
         return "timeout_" if self.name == "timeout" else snake_case(self.name.removeprefix("X-"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Operation:
     """One row: an operationId with its method, path, parameters and kind of answer."""
 
@@ -61,12 +61,13 @@ class Operation:
     body_required: bool
     since: str
 
-    @property
+    @functools.cached_property
     def by_argument(self) -> dict[str, Parameter]:
         """The parameters by their Python keyword."""
         return {parameter.argument: parameter for parameter in self.parameters}
 
 
+@functools.lru_cache(maxsize=4096)  # of every row, and of what an engine says only the latest
 def snake_case(name: str) -> str:
     """`OpenStdin` -> `open_stdin`, `copyUIDGID` -> `copy_uidgid`, `one-shot` -> `one_shot`, `IPv6` -> `ipv6`."""
     name = name.replace("IPv", "Ipv").replace("IOps", "Iops")
@@ -74,6 +75,7 @@ def snake_case(name: str) -> str:
     return name.replace("-", "_").replace("__", "_").lower()
 
 
+@functools.lru_cache
 def version_number(version: str) -> tuple[int, ...]:
     """`"1.41"` -> `(1, 41)`, so that versions compare as numbers."""
     return tuple(int(part) for part in version.split("."))

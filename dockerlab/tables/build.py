@@ -216,20 +216,20 @@ def object_table(document: Any) -> pd.DataFrame:
     """
     fields: list[str] = []
     values: list[Any] = []
-    _flatten("", document, fields, values)
+    if isinstance(document, (dict, list)) and document:
+        _flatten("", document, fields, values)
+    else:
+        fields, values = [""], [document]
     return frame({"field": (fields, TEXT), "value": (values, PLAIN)}, len(fields))
 
 
-def _flatten(path: str, value: Any, fields: list[str], values: list[Any], depth: int = 0) -> None:
-    if isinstance(value, dict) and value and depth < DEEPEST:
-        for name, item in value.items():
-            _flatten(f"{path}.{name}" if path else name, item, fields, values, depth + 1)
-    elif isinstance(value, list) and value and depth < DEEPEST:
-        for number, item in enumerate(value):
-            _flatten(f"{path}.{number}" if path else str(number), item, fields, values, depth + 1)
-    else:
-        fields.append(path)
-        values.append(value)
+def _flatten(front: str, value: Any, fields: list[str], values: list[Any], depth: int = 0) -> None:
+    for name, item in value.items() if isinstance(value, dict) else enumerate(value):
+        if item and isinstance(item, (dict, list)) and depth < DEEPEST - 1:
+            _flatten(f"{front}{name}.", item, fields, values, depth + 1)
+        else:
+            fields.append(f"{front}{name}")
+            values.append(item)
 
 
 def done_table(exchange: Exchange) -> pd.DataFrame:
