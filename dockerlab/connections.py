@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["Asking", "SshEnded", "SshGarbled", "end_writing", "pool"]
 
 CONNECTIONS = 8
+#: So much of a file is read at once when it is sent.
+BLOCK = 1 << 18
 #: How much of what ssh complains about is kept: the last bytes say why it ended.
 KEPT_BYTES = 8192
 #: How long ssh may take to end by itself, then after it was asked to.
@@ -69,6 +71,7 @@ class Asking(http.client.HTTPConnection):
 
     def ask(self, method: str, target: str, body: Any, headers: dict[str, str]) -> None:
         """Send a request, its body as it is; one of unknown length goes in chunks."""
+        self.blocksize = BLOCK
         with contextlib.suppress(BrokenPipeError):  # an engine may answer, and close, before it has read a whole body
             http.client.HTTPConnection.request(self, method, target, body, headers)
 
