@@ -70,6 +70,10 @@ class Client:
         """Read it from the server that says the same bytes."""
         return len(self._again.container.logs(self.facts["talker"]))
 
+    def stamped_again(self) -> int:
+        """Read it with the moment of each line."""
+        return len(self._again.container.logs(self.facts["talker"], timestamps=True))
+
     def logs_iterated(self) -> int:
         """Read it without keeping it."""
         with self._again.container.logs(self.facts["talker"], follow=True) as lines:

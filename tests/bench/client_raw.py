@@ -57,13 +57,19 @@ class Client:
         """Read it from the server that says the same bytes."""
         return len(self._lines(self._again))
 
+    def stamped_again(self) -> int:
+        """Read it with the moment of each line, as text."""
+        with self._log(self._again, "&timestamps=1") as answer:
+            lines = [(stream, *line.decode("utf-8", "replace").split(" ", 1)) for stream, line in _frames(answer)]
+        return len(lines)
+
     def logs_iterated(self) -> int:
         """Read it without keeping it."""
         with self._log(self._again) as answer:
             return sum(1 for _ in _frames(answer))
 
-    def _log(self, subject: Subject) -> http.client.HTTPResponse:
-        return subject.answer("GET", f"/containers/{self.facts['talker']}/logs?stdout=1&stderr=1")
+    def _log(self, subject: Subject, more: str = "") -> http.client.HTTPResponse:
+        return subject.answer("GET", f"/containers/{self.facts['talker']}/logs?stdout=1&stderr=1{more}")
 
     def _lines(self, subject: Subject) -> list[tuple[str, str]]:
         with self._log(subject) as answer:

@@ -3,7 +3,8 @@
     python tests/bench/clients.py --host unix:///var/run/docker.sock [--rounds 5] [--write] [--check]
 
 The engine must have busybox:latest; what is made there carries a label, and is removed. Each client works in a process
-of its own that runs throughout, docker-py in an environment of its own, which takes the package index the first time.
+of its own that runs throughout, docker-py and aiodocker in environments of their own, which take the package index the
+first time.
 `--write` writes docs/benchmarks.md; `--check` ends with 1 if a target is missed.
 """
 
@@ -12,6 +13,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,7 +29,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support"), str(HERE.parent / "peers")]
 
-from comparison import IMPORTED, MEMORY, OURS, PEERS, RAW, ROWS, SOCKETS, Row, Tried  # noqa: E402
+from comparison import IMPORTED, MEMORY, OURS, PEERS, PLAIN, RAW, ROWS, SOCKETS, Row, Tried  # noqa: E402
 from page import page  # noqa: E402
 from rounds import play  # noqa: E402
 from run import CACHE, environment  # noqa: E402
@@ -40,8 +43,10 @@ def main() -> int:
     """Time everything; print the page, or write it."""
     options = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended; what was made is removed"))
-    pythons = {name: Path(sys.executable) for name in (RAW, OURS, *PEERS)}
-    pythons["docker-py"] = environment("docker-py", options.cache)
+    pythons = {name: Path(sys.executable) for name in (RAW, OURS, PLAIN, *PEERS)}
+    pythons |= {name: environment(name, options.cache) for name in ("docker-py", "aiodocker")}
+    if not shutil.which("docker"):
+        del pythons["docker"]
     with tempfile.TemporaryDirectory(prefix="dlab-bench-") as base, ExitStack() as ends:
         place = Path(base)
         facts = {"host": options.host, "replay": f"unix://{place}/again.sock"}
@@ -87,7 +92,7 @@ def again(place: Path) -> Iterator[None]:
 @contextmanager
 def worker(python: Path, name: str, facts: dict[str, Any]) -> Iterator[Callable[[str], dict[str, Any]]]:
     """Start a client in a process of its own; give what has it do a task."""
-    command = [str(python), str(HERE / "worker.py"), name.replace("-", "_")]
+    command = [str(python), str(HERE / "worker.py"), re.sub(r"\W", "_", name)]
     surroundings = {key: value for key, value in os.environ.items() if not key.startswith("DOCKER")}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env=surroundings, **pipes) as process:  # type: ignore[call-overload]
@@ -111,10 +116,11 @@ def compared(workers: dict[str, Any], pythons: dict[str, Path], options: argpars
     tasks: dict[str, dict[str, Callable[[], float]]] = {}
     for row in ROWS:
         if options.only in row.words:
-            todo = {name: partial(_timed, workers[name], row, name, tried) for name in row.tasks}
+            todo = {name: partial(_timed, workers[name], row, name, tried) for name in row.tasks if name in workers}
             tasks[row.words] = todo
     if options.only in IMPORTED:
-        modules = {RAW: "http.client", OURS: "dockerlab", "docker-py": "docker", "requests": "requests"}
+        modules = {RAW: "http.client", OURS: "dockerlab", "docker-py": "docker", "aiodocker": "aiodocker"}
+        modules["requests"] = "requests"
         tasks[IMPORTED] = {name: partial(_imported, pythons[name], module) for name, module in modules.items()}
     tried.times = play(tasks, options.rounds, options.seed)
     return tried

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from rounds import Times
 from stock import EVENTS, LINES, LISTED, PUT, RUNNING
 
-__all__ = ["IMPORTED", "IMPORT_SECONDS", "MEMORY", "OURS", "PEERS", "RAW", "ROWS", "SOCKETS", "Row", "Tried"]
+__all__ = ["IMPORTED", "IMPORT_SECONDS", "MEMORY", "OURS", "PEERS", "PLAIN", "RAW", "ROWS", "SOCKETS", "Row", "Tried"]
 
-RAW, OURS, PEERS = "raw", "dockerlab", ("docker-py", "requests")
-ALL = (RAW, OURS, *PEERS)
+RAW, OURS, PLAIN = "raw", "dockerlab", "without pyarrow"
+#: Other clients, and the docker command where there is one.
+PEERS = ("docker-py", "aiodocker", "requests", "docker")
 IMPORTED, IMPORT_SECONDS = "import", 0.05
 #: How long a tar of one file is: with its header, in whole records.
 TAR = -(-(PUT + tarfile.BLOCKSIZE * 3) // tarfile.RECORDSIZE) * tarfile.RECORDSIZE
@@ -47,21 +48,28 @@ def _row(words: str, target: float, task: str, size: int | None, *others: str, *
 
 
 ROWS = [
-    _row("200 pings, lab.call", 1.3, "ping", 200, *PEERS),
-    _row("200 pings, a table each", 2.0, "ping", 200, dockerlab="ping_tables"),
-    _row(f"list of {LISTED}, a table", 1.15, "list", LISTED, *PEERS),
-    _row(f"inspect {LISTED} one by one, lab.call", 1.15, "inspect", LISTED, *PEERS),
-    _row(f"inspect {LISTED} one by one, a long table each", 1.6, "inspect", LISTED, dockerlab="inspect_tables"),
-    _row(f"inspect {LISTED} as one wide table", 0.5, "inspect_wide", LISTED, "docker-py", raw="inspect"),
+    _row("200 pings, lab.call", 1.3, "ping", 200, "docker-py", "requests"),
+    _row("200 pings, a table each", 2.0, "ping", 200, **dict.fromkeys((OURS, PLAIN), "ping_tables")),
+    _row(f"list of {LISTED}, a table", 1.15, "list", LISTED, PLAIN, *PEERS),
+    _row(f"inspect {LISTED} one by one, lab.call", 1.15, "inspect", LISTED, "docker-py", "aiodocker", "requests"),
+    _row(
+        f"inspect {LISTED} one by one, a long table each", 1.6, "inspect", LISTED,
+        **dict.fromkeys((OURS, PLAIN), "inspect_tables"),
+    ),
+    _row(
+        f"inspect {LISTED} as one wide table", 0.5, "inspect_wide", LISTED, PLAIN, "docker-py", "aiodocker", "docker",
+        raw="inspect",
+    ),
     _row(f"one sample of {RUNNING} that run, a table", 1.2, "stats", RUNNING, "docker-py"),
-    _row("logs of 100 MB, a table", 0.9, "logs", LINES, "docker-py"),
-    _row("the same bytes from a file, a table", 0.35, "logs_again", LINES, "docker-py"),
+    _row("logs of 100 MB, a table", 0.9, "logs", LINES, "docker-py", "aiodocker", "docker"),
+    _row("the same bytes from a file, a table", 0.35, "logs_again", LINES, PLAIN, "docker-py", "aiodocker"),
+    _row("the same with moments, a table", 0.6, "stamped_again", LINES, PLAIN),
     _row("the same bytes from a file, line by line", 1.0, "logs_iterated", LINES),
-    _row("export of 300 MB into a file", 1.1, "export", None, *PEERS),
-    _row("create, start, wait, remove: 4 requests", 1.05, "life", 4, "docker-py"),
-    _row("exec with its exit code: 3 requests", 1.08, "exec", 3, "docker-py"),
-    _row("the events that the engine has (256 at most), a table", 1.3, "events", None, "docker-py"),
-    _row(f"{EVENTS} events from a file, a table", 0.9, "events_again", EVENTS, "docker-py"),
+    _row("export of 300 MB into a file", 1.1, "export", None, "docker-py", "requests", "docker"),
+    _row("create, start, wait, remove: 4 requests", 1.05, "life", 4, "docker-py", "aiodocker"),
+    _row("exec with its exit code: 3 requests", 1.08, "exec", 3, "docker-py", "aiodocker", "docker"),
+    _row("the events that the engine has (256 at most), a table", 1.3, "events", None, "docker-py", "aiodocker"),
+    _row(f"{EVENTS} events from a file, a table", 0.9, "events_again", EVENTS, PLAIN, "docker-py", "aiodocker"),
     _row(f"{EVENTS} events from a file, one by one", 1.1, "events_iterated", EVENTS, raw="events_again"),
     _row("put a tar of 100 MB", 0.9, "put", TAR, "docker-py"),
-]
+]  # fmt: skip

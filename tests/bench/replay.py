@@ -24,6 +24,7 @@ def main() -> None:
     def talk(opened: socket.socket, head: bytes) -> None:
         target = head.split(b" ", 2)[1].decode("ascii")
         name = next((name for name in ("logs", "events", "json", "version") if f"/{name}" in target), "ping")
+        name = "stamped" if "timestamps=1" in target else name
         with (place / name).open("rb") as file:
             opened.sendfile(file)
 

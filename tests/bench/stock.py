@@ -66,6 +66,7 @@ def _files(host: str, engine: Subject, place: Path) -> dict[str, Any]:
         tar.addfile(info, io.BytesIO(bytes(PUT)))
     asked = {"ping": "/_ping", "version": "/version", "json": f"/containers/{log}/json"}
     asked["logs"] = f"/containers/{log}/logs?stdout=1&stderr=1"
+    asked["stamped"] = f"{asked['logs']}&timestamps=1"
     asked["events"] = f"/events?since=1&until={time.time():.9f}"
     for name, path in asked.items():
         _record(host, path, place / name)

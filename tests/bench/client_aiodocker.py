@@ -1,0 +1,119 @@
+"""The same with aiodocker, in an environment of its own; what can be asked at once is asked at once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable
+from typing import Any
+
+import aiodocker
+
+IMAGE = "busybox:latest"
+#: As many at once as dockerlab asks.
+AT_ONCE = 4
+
+
+class Client:
+    """Each method is a task; it gives how much it read, or how many requests it made."""
+
+    def __init__(self, facts: dict[str, Any]) -> None:
+        """Connect to the engine, and to the server that says again what it once said."""
+        self.facts = facts
+        self._loop = asyncio.new_event_loop()
+        self._docker, self._again = self._run(self._connect(facts["host"])), self._run(self._connect(facts["replay"]))
+
+    async def _connect(self, url: str) -> Any:
+        return aiodocker.Docker(url=url)
+
+    def _run(self, task: Awaitable[Any]) -> Any:
+        return self._loop.run_until_complete(task)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._run(self._docker.close())
+        self._run(self._again.close())
+        self._loop.close()
+
+    def list(self) -> int:
+        """List our containers."""
+        return len(self._run(self._docker.containers.list(all=True, filters=self._chosen())))
+
+    def _chosen(self) -> str:
+        return json.dumps({"label": [self.facts["label"]]})
+
+    def inspect(self) -> int:
+        """Inspect them one by one."""
+
+        async def each() -> int:
+            return len([await self._docker.containers.container(name).show() for name in self.facts["names"]])
+
+        return int(self._run(each()))
+
+    def inspect_wide(self) -> int:
+        """Inspect some at once."""
+
+        async def some(names: list[str]) -> int:
+            return len([await self._docker.containers.container(name).show() for name in names])
+
+        async def every() -> int:
+            names = self.facts["names"]
+            return sum(await asyncio.gather(*(some(names[first::AT_ONCE]) for first in range(AT_ONCE))))
+
+        return int(self._run(every()))
+
+    def logs(self) -> int:
+        """Read a long log, and its lines."""
+        return self._log(self._docker)
+
+    def logs_again(self) -> int:
+        """Read it from the server that says the same bytes."""
+        return self._log(self._again)
+
+    def _log(self, docker: Any) -> int:
+        container = docker.containers.container(self.facts["talker"])
+        return len("".join(self._run(container.log(stdout=True, stderr=True))).splitlines())
+
+    def life(self) -> int:
+        """Create, start, wait for and remove a container."""
+
+        async def lived() -> int:
+            asked = {"Image": IMAGE, "Cmd": ["true"], "Labels": self.facts["labels"]}
+            container = await self._docker.containers.create(asked)
+            await container.start()
+            await container.wait()
+            await container.delete()
+            return 4
+
+        return int(self._run(lived()))
+
+    def exec(self) -> int:
+        """Run a command in a running container, and ask for its exit code."""
+
+        async def ran() -> int:
+            made = await self._docker.containers.container(self.facts["running"][0]).exec(["true"])
+            async with made.start() as stream:
+                while await stream.read_out() is not None:
+                    pass
+            return 3 if (await made.inspect())["ExitCode"] == 0 else -1
+
+        return int(self._run(ran()))
+
+    def events(self) -> int:
+        """Read the events that the engine still has."""
+        return self._events(self._docker, str(time.time()))
+
+    def events_again(self) -> int:
+        """Read 5,000 from the server that says the same bytes."""
+        return self._events(self._again, "2")
+
+    def _events(self, docker: Any, until: str) -> int:
+        async def read() -> int:
+            count = 0
+            async with docker._query("events", params={"since": "1", "until": until}) as answer:
+                async for line in answer.content:
+                    count += bool(line.strip()) and bool(json.loads(line))
+            return count
+
+        return int(self._run(read()))
