@@ -16,7 +16,6 @@ from urllib3.exceptions import (
     NameResolutionError,
     NewConnectionError,
     ProtocolError,
-    ReadTimeoutError,
 )
 
 from dockerlab import ssh
@@ -66,11 +65,10 @@ def failure(error: Exception, endpoint: Endpoint, seconds: float) -> ConnectionF
     cause = _root(error)
     refused = isinstance(error, NewConnectionError)  # which urllib3 counts among the timeouts
     connecting = isinstance(error, ConnectTimeoutError) and not refused
-    if connecting or isinstance(error, ReadTimeoutError) or isinstance(cause, TimeoutError):
-        if connecting:
-            return EngineTimeout(_too_late(endpoint.url, min(seconds, CONNECT_SECONDS)))
-        waited = re.search(r"read timeout=([\d.]+)", str(error))  # less than `seconds` while TLS is agreed upon
-        return EngineTimeout(_too_slow(endpoint, float(waited[1]) if waited else seconds))
+    if connecting:
+        return EngineTimeout(_too_late(endpoint.url, min(seconds, CONNECT_SECONDS)))
+    if isinstance(cause, TimeoutError):
+        return EngineTimeout(_too_slow(endpoint, seconds))
     if isinstance(error, ClosedPoolError):
         return ConnectionFailed("This Lab is closed. Connect once more with dockerlab.connect().")
     if isinstance(cause, PermissionError):

@@ -1,7 +1,8 @@
 """Bytes over an endpoint: one urllib3 pool for one engine, with timeouts everywhere.
 
-`connections` has the pools, `failures` the words for what goes wrong. A requests session would cost two to three
-times as much a call; `sessions` makes one for those who want requests themselves.
+`connections` has the pools, `chunked` reads answers, `failures` has the words for what goes wrong. The pool makes and
+keeps connections; they are asked as http.client's, since urllib3's own way to ask costs half a small call more, and a
+requests session two to three times as much. `sessions` makes one for those who want requests themselves.
 """
 
 from __future__ import annotations
