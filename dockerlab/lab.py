@@ -7,7 +7,7 @@ import functools
 import importlib
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 from urllib.parse import urlencode
 
@@ -179,17 +179,24 @@ class Lab:
 
         For operations without a body. Gives the exchanges in the order of what was asked; raises as `call` does.
         """
+        return list(self.gathering(operation, asked, timeout=timeout))
+
+    def gathering(
+        self, operation: str, asked: list[dict[str, Any]], *, timeout: float | None = None
+    ) -> Generator[Exchange]:
+        """As `gather`, but give each exchange when it and those before it are here: the engine goes on meanwhile.
+
+        Read it to its end, or close it: until then it holds connections.
+        """
         from dockerlab.gathering import gather  # noqa: PLC0415  (only who asks many at once)
 
         requests = [self._request(operation, arguments) for arguments in asked]
         for request in requests:
             _refuse_endless(request)
-        found = []
         with self._keeping_errors():
             for exchange in gather(self._transport, requests, timeout):
                 self.wire.append(exchange)
-                found.append(exchange)
-        return found
+                yield exchange
 
     def hijack(self, operation: str, /, *, timeout: float | None = None, **arguments: Any) -> Hijacked:
         """Make the request of an operation whose connection then carries bytes both ways: attach, exec start.

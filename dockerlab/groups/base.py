@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.groups.following import Following
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from dockerlab.exchange import Exchange
     from dockerlab.lab import Lab
     from dockerlab.tables.build import Column
 
@@ -64,6 +66,13 @@ class Group:
     def _done(self, operation: str, **arguments: Any) -> pd.DataFrame:
         """Ask for something to be done: one row of what was asked, `status`, `changed`."""
         return done_table(self._lab.call(operation, **arguments))
+
+    def _each(
+        self, operation: str, asked: list[dict[str, Any]], read: Callable[[Exchange], Any], timeout: float | None
+    ) -> list[Any]:
+        """Ask many times at once, and read each answer while the engine makes others."""
+        with contextlib.closing(self._lab.gathering(operation, asked, timeout=timeout)) as found:
+            return [read(exchange) for exchange in found]
 
     def _documents(
         self,

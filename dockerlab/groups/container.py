@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dockerlab.exchange import Exchange
 from dockerlab.groups.base import as_lists
 from dockerlab.groups.container_files import ContainerFiles
 from dockerlab.groups.container_talk import ContainerTalk
@@ -105,8 +106,8 @@ class ContainerGroup(ContainerTalk, ContainerFiles):
         """
         if isinstance(id, str):
             return self._object("ContainerInspect", timeout=timeout, id=id, size=size)
-        found = self._lab.gather("ContainerInspect", [{"id": one, "size": size} for one in id], timeout=timeout)
-        return container_inspections([exchange.json() for exchange in found])
+        asked = [{"id": one, "size": size} for one in id]
+        return container_inspections(self._each("ContainerInspect", asked, Exchange.json, timeout))
 
     def start(self, id: str, *, detach_keys: str | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /containers/{id}/start.

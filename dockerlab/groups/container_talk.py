@@ -102,14 +102,10 @@ class ContainerTalk(Group):
         """
         if not isinstance(id, str):
             asked = [{"id": one, "stream": False, "one_shot": one_shot is not False} for one in id]
-            found = self._lab.gather("ContainerStats", asked, timeout=timeout)
+            found = self._each("ContainerStats", asked, lambda exchange: documents(exchange.body), timeout)
             # Docker says whose sample it is only where it measures twice
             return stats_table(
-                [
-                    {"name": name, **one}
-                    for name, exchange in zip(id, found, strict=True)
-                    for one in objects(documents(exchange.body))
-                ]
+                [{"name": name, **one} for name, samples in zip(id, found, strict=True) for one in objects(samples)]
             )
         if stream is False or one_shot:
             asked_one = {"id": id, "stream": False, "one_shot": one_shot}

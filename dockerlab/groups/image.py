@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from dockerlab.exchange import Exchange
 from dockerlab.groups.export import tar_answer
 from dockerlab.groups.image_making import ImageMaking
 from dockerlab.tables.image import ATTESTATIONS, DELETED, HISTORY, LIST, SEARCH
@@ -68,8 +69,7 @@ class ImageGroup(ImageMaking):
         if isinstance(name, str):
             return self._object("ImageInspect", timeout=timeout, name=name, manifests=manifests, platform=platform)
         asked = [{"name": one, "manifests": manifests, "platform": platform} for one in name]
-        found = self._lab.gather("ImageInspect", asked, timeout=timeout)
-        return image_inspections([exchange.json() for exchange in found])
+        return image_inspections(self._each("ImageInspect", asked, Exchange.json, timeout))
 
     def history(
         self, name: str, *, platform: dict[str, str] | str | None = None, timeout: float | None = None
