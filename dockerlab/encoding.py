@@ -288,7 +288,7 @@ def _put_body(request: Request, fields: dict[str, Any], whole: Any) -> None:
             raise ArgumentError(f"{operation.id}: body= is a dict when fields are given, too.")
         fields = {**whole, **fields}
     if fields or operation.body_required or whole is not None:
-        content = fields or whole or {}
+        content = fields or ({} if whole is None else whole)  # an empty list stays one
         request.body = content if isinstance(content, bytes) else json.dumps(content, default=_number).encode()
         request.headers["Content-Type"] = JSON
 

@@ -83,6 +83,11 @@ def test_a_list_is_repeated_in_the_query() -> None:
     assert ask("ImageGetAll", names="a").target.endswith("?names=a")
 
 
+def test_an_empty_list_of_a_body_stays_a_list() -> None:
+    assert ask("PluginPull", remote="web", body=[]).body == b"[]"
+    assert ask("ContainerStop", id="web").body is None
+
+
 # -- names in the path
 
 
