@@ -215,7 +215,11 @@ OPERATIONS: dict[str, Operation] = {
         ),
         row("ImageTag", "POST /images/{name}/tag", "none", "repo:str tag:str"),
         row("ImageDelete", "DELETE /images/{name}", "array", "force:bool noprune:bool platforms:json@1.50"),
-        row("ImageSearch", "GET /images/search", "array", "term:str* limit:int filters:filters"),
+        row(
+            "ImageSearch", "GET /images/search", "array",
+            "term:str* limit:int filters:filters",
+            headers="X-Registry-Auth:str",
+        ),
         row("ImagePrune", "POST /images/prune", "object", "filters:filters"),
         # System
         row("SystemAuth", "POST /auth", "object", body="username:str password:str email:str serveraddress:str"),
@@ -272,7 +276,7 @@ OPERATIONS: dict[str, Operation] = {
         row("NetworkPrune", "POST /networks/prune", "object", "filters:filters"),
         # Plugin
         row("PluginList", "GET /plugins", "array", "filters:filters"),
-        row("GetPluginPrivileges", "GET /plugins/privileges", "array", "remote:str*"),
+        row("GetPluginPrivileges", "GET /plugins/privileges", "array", "remote:str*", headers="X-Registry-Auth:str"),
         row(
             "PluginPull", "POST /plugins/pull", "json-lines",
             "remote:str* name:str",
@@ -290,7 +294,7 @@ OPERATIONS: dict[str, Operation] = {
             body="list",
         ),
         row("PluginCreate", "POST /plugins/create", "none", "name:str*", body="tar"),
-        row("PluginPush", "POST /plugins/{name}/push", "json-lines"),
+        row("PluginPush", "POST /plugins/{name}/push", "json-lines", headers="X-Registry-Auth:str"),
         row("PluginSet", "POST /plugins/{name}/set", "none", body="list"),
         # Node
         row("NodeList", "GET /nodes", "array", "filters:filters"),
@@ -373,7 +377,7 @@ OPERATIONS: dict[str, Operation] = {
             body="Name:str Labels:json Data:str Templating:json",
         ),
         # Distribution
-        row("DistributionInspect", "GET /distribution/{name}/json", "object"),
+        row("DistributionInspect", "GET /distribution/{name}/json", "object", headers="X-Registry-Auth:str"),
         # Session
         row("Session", "POST /session", "hijack"),
     )

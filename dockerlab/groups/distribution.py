@@ -15,12 +15,15 @@ __all__ = ["DistributionGroup"]
 class DistributionGroup(Group):
     """Questions to a registry, which the engine passes on."""
 
-    def inspect(self, name: str, *, timeout: float | None = None) -> pd.DataFrame:
+    def inspect(
+        self, name: str, *, registry_auth: dict[str, str] | str | None = None, timeout: float | None = None
+    ) -> pd.DataFrame:
         """GET /distribution/{name}/json.
 
         Asks the image's registry, and pulls nothing. Returns a long table: `field` and `value` of `Descriptor`
-        (mediaType, digest, size in bytes) and `Platforms`.
-        Raises NotAllowed (401, 403) if the registry refuses, NotFound (404), ServerError (500).
+        (mediaType, digest, size in bytes) and `Platforms`. `registry_auth` says who asks.
+        Raises NotAllowed (401, 403) if the registry refuses, NotFound (404), ServerError (500; older engines give it
+        for all that a registry refuses).
         Source: Engine API, Distribution, DistributionInspect.
         """
-        return self._object("DistributionInspect", timeout=timeout, name=name)
+        return self._object("DistributionInspect", timeout=timeout, name=name, registry_auth=registry_auth)

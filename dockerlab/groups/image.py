@@ -107,16 +107,19 @@ class ImageGroup(ImageMaking):
         *,
         limit: int | None = None,
         filters: dict[str, Any] | None = None,
+        registry_auth: dict[str, str] | str | None = None,
         timeout: float | None = None,
     ) -> pd.DataFrame:
         """GET /images/search.
 
         Asks the registry, Docker Hub if `term` names no other. Returns one row an image: `name`, `description`
-        (string), `stars` (Int64), `official`, `automated` (boolean). `filters` are is-official, stars.
+        (string), `stars` (Int64), `official`, `automated` (boolean). `filters` are is-official, stars. `registry_auth`
+        says who asks.
         Raises BadRequest (400), ServerError (500), as when the registry isn't reached.
         Source: Engine API, Image, ImageSearch.
         """
-        return self._array(SEARCH, "ImageSearch", timeout=timeout, term=term, limit=limit, filters=filters)
+        asked = {key: value for key, value in locals().items() if key != "self"}
+        return self._array(SEARCH, "ImageSearch", **asked)
 
     def tag(self, name: str, repo: str, *, tag: str | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /images/{name}/tag.

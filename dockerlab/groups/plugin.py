@@ -33,14 +33,19 @@ class PluginGroup(Group):
         """
         return self._array(LIST, "PluginList", timeout=timeout, filters=filters)
 
-    def privileges(self, remote: str, *, timeout: float | None = None) -> pd.DataFrame:
+    def privileges(
+        self, remote: str, *, registry_auth: dict[str, str] | str | None = None, timeout: float | None = None
+    ) -> pd.DataFrame:
         """GET /plugins/privileges.
 
         Returns one row a thing that a plugin wants to use: `name`, `description` (string), `value` (object, a list).
-        Whoever pulls it grants them. Raises NotFound (404), ServerError (500).
+        Whoever pulls it grants them. `registry_auth` says who asks: where the registry refuses, engines tell of no
+        error, and the table is empty.
+        Raises NotAllowed (401, 403), NotFound (404), ServerError (500).
         Source: Engine API, Plugin, GetPluginPrivileges.
         """
-        return self._array(PRIVILEGES, "GetPluginPrivileges", timeout=timeout, remote=remote)
+        asked = {"remote": remote, "registry_auth": registry_auth, "timeout": timeout}
+        return self._array(PRIVILEGES, "GetPluginPrivileges", **asked)
 
     def pull(
         self,
@@ -124,14 +129,23 @@ class PluginGroup(Group):
         """
         return self._done("PluginCreate", timeout=timeout, name=name, body=body)
 
-    def push(self, name: str, *, progress: Show = None, timeout: float | None = None) -> pd.DataFrame:
+    def push(
+        self,
+        name: str,
+        *,
+        registry_auth: dict[str, str] | str | None = None,
+        progress: Show = None,
+        timeout: float | None = None,
+    ) -> pd.DataFrame:
         """POST /plugins/{name}/push.
 
-        Sends a plugin to the registry that its name begins with. Returns one row a record of its progress.
+        Sends a plugin to the registry that its name begins with. `registry_auth` says who pushes. Returns one row a
+        record of its progress.
         Raises NotFound (404), ServerError (500), and OperationFailed for what goes wrong later.
         Source: Engine API, Plugin, PluginPush.
         """
-        return progressing(self._lab, "PluginPush", progress, f"push of {name}", timeout=timeout, name=name)
+        asked = {"name": name, "registry_auth": registry_auth}
+        return progressing(self._lab, "PluginPush", progress, f"push of {name}", timeout=timeout, **asked)
 
     def set(self, name: str, body: Texts, *, timeout: float | None = None) -> pd.DataFrame:
         """POST /plugins/{name}/set.

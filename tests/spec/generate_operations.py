@@ -4,7 +4,7 @@
     python tests/spec/generate_operations.py --check    exit 1 if they are not what the facts say
 
 The facts (`v1.41.json`, `v1.51.json`, `v1.55.json`) are names, types and numbers of the Engine API's swagger files.
-What those files do not say, and engines do, is in two small tables: `kinds.py` (answers) and `TYPES` here (encodings).
+What those files do not say, and engines do, is in small tables: `kinds.py` (answers), `TYPES` and `HEADERS` here.
 Of the newest file come the operations and parameters that were added; nothing that it has dropped is dropped here.
 """
 
@@ -44,6 +44,11 @@ TYPES = {
     ("SystemEvents", "since"): "time",
     ("SystemEvents", "until"): "time",
 }
+
+#: What engines read and swagger leaves out: who asks the registry, as docker's own client sends it.
+HEADERS = dict.fromkeys(
+    ("ImageSearch", "GetPluginPrivileges", "PluginPush", "DistributionInspect"), ("X-Registry-Auth:str",)
+)
 
 
 def facts(version: str) -> dict:
@@ -128,6 +133,7 @@ def parameters(operation: str, facts: dict, place: str) -> str:
             plain = "filters" if one["name"] == "filters" else PLAIN[one["type"]]
             kind = TYPES.get((operation, one["name"])) or plain
             found.append(spell(operation, one["name"], kind + ("*" if one.get("required") else "")))
+    found += HEADERS.get(operation, ()) if place == "header" else ()
     return " ".join(found)
 
 

@@ -65,6 +65,7 @@ def test_registry_credentials_never_appear(secret: str) -> None:
     assert not leaks(secret, asked("ImagePush", name="web", registry_auth=given_))
     assert not leaks(secret, asked("ImagePush", name="web", registry_auth=secret))
     assert not leaks(secret, asked("ImageCreate", from_image="web", registry_auth={"identitytoken": secret}))
+    assert not leaks(secret, asked("PluginPush", name="web", registry_auth=given_))
     assert not leaks(secret, asked("ImageBuild", body=b"", registry_config={"registry.example": given_}))
 
 
