@@ -114,8 +114,21 @@ class Registry:
                 answer.drain_conn()
                 if self._authorize(challenge):
                     continue
+            challenge = answer.headers.get("WWW-Authenticate", "") if answer.status == NOT_ALLOWED[0] else ""
+            if challenge.lower().startswith("basic"):
+                answer.drain_conn()
+                raise self._refused(method, url)
             return self._followed(answer, method)
         raise AssertionError("unreachable")
+
+    def _refused(self, method: str, url: str) -> Fault:
+        """Tell of a registry that wants a name and a password, and got none, or others than it knows."""
+        if self.who.username:
+            return Unauthorized("unauthorized: authentication required")
+        if "/blobs/" in url:
+            return Fault("no basic auth credentials")
+        asked = "Head" if "/manifests/" in url else method.capitalize()  # Docker first asks whether it is there
+        return Fault(f'{asked} "{url}": no basic auth credentials')
 
     def _followed(self, answer: BaseHTTPResponse, method: str) -> BaseHTTPResponse:
         """Follow a blob to the place where it is stored; our credentials stay here."""
@@ -156,7 +169,12 @@ class Registry:
 
     def check(self) -> None:
         """Show the credentials. Raises Unauthorized, Fault."""
-        answer = self.ask("GET", "")
+        try:
+            answer = self.ask("GET", "")
+        except Unauthorized as refused:
+            if self._header.startswith("Basic"):
+                raise Fault(f"login attempt to {self.base} failed with status: 401 Unauthorized") from None
+            raise refused
         answer.drain_conn()
         if answer.status in NOT_ALLOWED:
             raise Unauthorized(f'Get "{self.base}": unauthorized: authentication required')

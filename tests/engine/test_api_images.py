@@ -306,6 +306,38 @@ def test_who_is_not_known_is_refused(practice_host: str, name: str) -> None:
         assert ask(practice_host, "POST", "/auth", body) == (200, {"Status": "Login Succeeded", "IdentityToken": ""})
 
 
+def test_a_registry_that_wants_a_password(practice_host: str, name: str) -> None:
+    """In the words of Docker 28.5."""
+    with small_registry("basic") as registry:
+        there, base = f"{registry.name}/{name}", f"http://{registry.name}/v2/"
+        path = f"/images/create?{urlencode({'fromImage': there, 'tag': '1'})}"
+        status, told = raw(practice_host, "POST", path, X_Registry_Auth=header(password="wrong"))
+        assert (status, json.loads(told)["message"]) == (401, "unauthorized: authentication required")
+        status, answer = ask(practice_host, "POST", path)
+        assert (status, answer["message"]) == (500, f'Head "{base}{name}/manifests/1": no basic auth credentials')
+        status, answer = ask(practice_host, "POST", f"/images/create?{urlencode({'fromImage': there})}")
+        assert (status, answer["message"]) == (500, f'Get "{base}{name}/tags/list": no basic auth credentials')
+        ask(practice_host, "POST", f"/images/busybox/tag?repo={there}&tag=1")
+        for credentials, words in (("e30=", "no basic auth credentials"), (header(password="wrong"), "unauthorized: ")):
+            pushed = raw(practice_host, "POST", f"/images/{quote(there, safe='')}/push", X_Registry_Auth=credentials)
+            assert lines(pushed[1])[-1]["error"].startswith(words)
+        body = {"username": USER, "password": "wrong", "serveraddress": registry.name}
+        status, answer = ask(practice_host, "POST", "/auth", body)
+        assert (status, answer["message"]) == (500, f"login attempt to {base} failed with status: 401 Unauthorized")
+        assert not registry.manifests
+
+
+def test_a_push_of_a_tag_that_is_not_there(practice_host: str, name: str) -> None:
+    there = f"127.0.0.1:1/{name}"
+    path = f"/images/{quote(there, safe='')}/push?tag=2"
+    told = lines(raw(practice_host, "POST", path, X_Registry_Auth="e30=")[1])
+    assert told[-1]["error"] == f"An image does not exist locally with the tag: {there}"
+    ask(practice_host, "POST", f"/images/busybox/tag?repo={there}&tag=1")
+    told = lines(raw(practice_host, "POST", path, X_Registry_Auth="e30=")[1])
+    assert told[-1]["error"] == f"tag does not exist: {there}:2"
+    assert ask(practice_host, "DELETE", f"/images/{quote(there, safe='')}:1")[0] == 200
+
+
 def test_what_the_registry_has_not(practice_host: str, name: str) -> None:
     with small_registry() as registry:
         there = f"{registry.name}/{name}"

@@ -36,15 +36,18 @@ async def image_create(engine: Engine, request: Request) -> Answer:
         if tag:
             reference = references.parse_tag(name, tag)
     if not reference.tag and not reference.digest:
-        return json_lines(_threaded(_all_tags(engine, reference, who, platform)))
+        tags = await asyncio.to_thread(Registry(reference, who).tags)
+        return json_lines(_threaded(_all_tags(engine, reference, who, platform, tags)))
     registry = Registry(reference, who)
     found = await asyncio.to_thread(registry.manifest, reference.digest or reference.tag)
     return json_lines(_threaded(transfers.pull(engine.images, registry, found, platform)))
 
 
-def _all_tags(engine: Engine, reference: Reference, who: Credentials, platform: str) -> Iterator[Record]:
+def _all_tags(
+    engine: Engine, reference: Reference, who: Credentials, platform: str, tags: list[str]
+) -> Iterator[Record]:
     """Pull everything that a repository has."""
-    for tag in Registry(reference, who).tags():
+    for tag in tags:
         registry = Registry(Reference(reference.domain, reference.path, tag), who)
         yield from transfers.pull(engine.images, registry, registry.manifest(tag), platform)
 
@@ -66,18 +69,20 @@ async def image_push(engine: Engine, request: Request) -> Answer:
     if request.text("tag"):
         reference = references.parse_tag(request.id, request.text("tag"))
     registry = Registry(reference, who, "pull,push")
-    wanted = []
+    here = []
     for image in list(engine.images.all.values()):
         for name in image.tags:
             known = references.parse(name)
-            if known.name == reference.name and reference.tag in ("", known.tag):
-                wanted.append((known.tag, image))
+            if known.name == reference.name:
+                here.append((known.tag, image))
+    wanted = [(tag, image) for tag, image in here if reference.tag in ("", tag)]
 
     def lines() -> Iterator[Record]:
         yield {"status": f"The push refers to repository [{reference.name}]"}
+        if not here:
+            raise Fault(f"An image does not exist locally with the tag: {reference.repository}")
         if not wanted:
-            words = f"An image does not exist locally with the tag: {reference.repository}"
-            raise Fault(words)
+            raise Fault(f"tag does not exist: {reference.repository}:{reference.tag}")
         yield from transfers.push(engine.images, registry, wanted)
 
     return json_lines(_threaded(lines()))
