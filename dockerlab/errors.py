@@ -153,6 +153,9 @@ BY_STATUS: dict[int, type[EngineError]] = {
 }
 
 MOVED, FAILED = 301, 400
+REGISTRY = "Check the name, which begins with its registry; if that wants to know who asks, give registry_auth."
+LOGIN = "Check serveraddress, username and password: the registry's words say which of them it is."
+GRANT = "Grant what it asks for: lab.plugin.privileges(remote), then give lab.last.json() as body."
 #: What to do, by operation and status first, then by the path's first word and status, then by status.
 ADVICE: dict[tuple[str, int], str] = {
     ("ContainerCreate", 404): "Get the image first: lab.image.list() shows those that are there.",
@@ -161,10 +164,23 @@ ADVICE: dict[tuple[str, int], str] = {
     ("ContainerKill", 409): "Only a running container hears a signal: start it with lab.container.start(id).",
     ("ContainerTop", 409): "Only a running container has processes: start it with lab.container.start(id).",
     ("ContainerTop", 500): "If it names ps: ps_args must be options of ps that print a column PID.",
+    ("DistributionInspect", 404): REGISTRY,
+    ("DistributionInspect", 500): REGISTRY,
+    ("ImageCreate", 404): REGISTRY,
+    ("ImageCreate", 500): REGISTRY,
+    ("PluginCreate", 409): "Choose another name, or delete the plugin that has it: lab.plugin.delete(name).",
+    ("PluginPull", 404): REGISTRY,
+    ("PluginPull", 500): REGISTRY,
+    ("PluginSet", 500): "Disable it first, and set only what its author allows: Settable in lab.plugin.inspect(name).",
+    ("PluginUpgrade", 500): REGISTRY,
+    ("SystemAuth", 401): LOGIN,
+    ("SystemAuth", 500): LOGIN,
     ("ContainerStart", 400): "The command could not be run: read Path and Args in lab.container.inspect(id).",
     ("ContainerLogs", 400): "Ask for at least one stream: stdout=True, stderr=True.",
     ("containers", 404): "See which containers there are: lab.container.list(all=True).",
     ("images", 404): "See which images there are: lab.image.list().",
+    ("plugins", 404): "See which plugins there are: lab.plugin.list().",
+    ("plugins", 409): "Once nothing uses it, end it with lab.plugin.disable(name), or give force=True.",
     ("", MOVED): "Something at that address sends its callers elsewhere: check that DOCKER_HOST names an engine.",
     ("", 400): "Read the engine's words: it names the argument that it can't take.",
     ("", 401): "Log in to the registry, or give registry_auth.",
@@ -179,6 +195,9 @@ HINTS = {
     "ImageBuild": "Read what the build said before: `table` of this error has all of it.",
     "ImageCreate": "Check the image's name; if its registry wants to know who asks, give registry_auth.",
     "ImagePush": "Check the image's name, which begins with its registry, and give registry_auth.",
+    "PluginPull": GRANT,
+    "PluginPush": "Check the plugin's name, which begins with its registry, and give registry_auth.",
+    "PluginUpgrade": GRANT,
     "ImageLoad": "Give a tar as docker save or lab.image.get_all write it.",
 }
 FALLBACK = "The engine failed: its log says more than its answer."

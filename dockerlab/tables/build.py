@@ -237,7 +237,8 @@ def done_table(exchange: Exchange) -> pd.DataFrame:
 
     Columns: `operation`, `object` (what it was asked for), `status`, and `changed`: False for 304.
     """
-    asked = next((one.argument for one in exchange.operation.parameters if one.place == "path"), "")
+    named = (one.argument for one in exchange.operation.parameters if one.place == "path" or one.name == "name")
+    asked = next((name for name in named if name in exchange.arguments), "")
     return frame(
         {
             "operation": ([exchange.operation.id], TEXT),
