@@ -168,6 +168,7 @@ ADVICE: dict[tuple[str, int], str] = {
     ("DistributionInspect", 500): REGISTRY,
     ("ImageCreate", 404): REGISTRY,
     ("ImageCreate", 500): REGISTRY,
+    ("ImagePush", 500): REGISTRY,
     ("PluginCreate", 409): "Choose another name, or delete the plugin that has it: lab.plugin.delete(name).",
     ("PluginPull", 404): REGISTRY,
     ("PluginPull", 500): REGISTRY,
@@ -227,13 +228,13 @@ def engine_error(exchange: Exchange) -> EngineError:
 
 
 def _message(exchange: Exchange) -> str:
-    """Give the engine's words: `message` in Docker's and in Podman's body, or the body itself."""
+    """Give the engine's words: `message` in Docker's and in Podman's body, `error` in Podman's of a push, or all of it."""
     try:
         body = exchange.json()
     except ValueError:
         return exchange.text.strip() or exchange.reason
     if isinstance(body, dict):
-        return str(body.get("message") or body.get("cause") or body)
+        return str(body.get("message") or body.get("cause") or body.get("error") or body)
     return str(body)
 
 

@@ -10,15 +10,17 @@ import pytest
 from differences import Difference, differences, engine_of
 from plain_http import ask
 
+#: The practice engine, which starts only when a test asks for it.
+PRACTICE = "dockerlab"
 FOUND = pytest.StashKey[Difference]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give each test the difference that it is to see on this engine, if it is to see one."""
     host = os.environ.get("DOCKERLAB_TEST_HOST")
-    if not host or not items:
+    if not items:
         return
-    engine = engine_of(ask(host, "GET", "/version")[1])
+    engine = engine_of(ask(host, "GET", "/version")[1]) if host else PRACTICE
     rows = [row for row in differences() if engine.startswith(row.engine)]
     for item in items:
         for row in rows:

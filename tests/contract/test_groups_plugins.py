@@ -1,0 +1,178 @@
+"""Plugins, on a real engine: made from a tar, set, run and used, sent to a registry, pulled, upgraded, taken away.
+
+The plugin is a driver of volumes (tests/support/plugin_files.py). It runs with the Python of the engine's machine, and
+goes through the registry of test_groups_registry.py: one of these tests' own, or DOCKERLAB_TEST_REGISTRY=host:port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from makers import container, field, gone, name_of, until
+from near_engine import home_of
+from plugin_files import CAPABILITY, PYTHON, plugin_tar
+from registries import Registry, registry
+
+from dockerlab.errors import Conflict, EngineError, NotFound, OperationFailed, ServerError
+from dockerlab.tables import image as image_tables
+from dockerlab.tables import plugin as plugin_tables
+
+#: Seconds. Docker tries four times, three seconds apart, to find the plugin listening.
+STARTS = 20
+
+
+@pytest.fixture(scope="module")
+def there(host: str) -> Iterator[Registry]:
+    """Give a registry that the engine reaches."""
+    with registry(host) as found:
+        yield found
+
+
+@pytest.fixture
+def python(host: str) -> None:
+    """Skip where the engine's machine is another, or has no Python for the plugin."""
+    home = home_of(host)
+    if not home or not Path(f"/proc/{home}/root{PYTHON}").exists():
+        pytest.skip(f"needs an engine on this machine, which has {PYTHON}")
+
+
+@pytest.fixture
+def plugin(lab: Any, labels: dict[str, str]) -> Iterator[str]:
+    """Give the name of a plugin of the test's own."""
+    name = f"dockerlab/{name_of(labels, 'plugin')}:1"
+    with gone(lambda: lab.plugin.delete(name, force=True)):
+        made = lab.plugin.create(name, plugin_tar("1"))
+        assert made[["object", "status", "changed"]].to_numpy().tolist() == [[name, 204, True]]
+        yield name
+
+
+def names(columns: Any) -> list[str]:
+    return [column.name for column in columns]
+
+
+def row_of(lab: Any, name: str) -> Any:
+    """Give a plugin's row in the list."""
+    table = lab.plugin.list()
+    return table[table["name"] == name].iloc[0]
+
+
+def test_a_plugin_is_made_and_set(lab: Any, plugin: str) -> None:
+    row = row_of(lab, plugin)
+    assert not row["enabled"]
+    assert row["capabilities"] == [CAPABILITY]
+    assert (row["network"], row["env"]) == ("none", "GREETING=hello, VERSION=1")
+    told = lab.plugin.inspect(plugin)
+    assert field(told, "Id") == row["id"]
+    assert field(told, "Config.Entrypoint.0") == PYTHON
+    assert field(told, "Enabled") is False
+    assert lab.plugin.set(plugin, ["GREETING=good day", "programs.source=/usr/."])["changed"].tolist() == [True]
+    told = lab.plugin.inspect(plugin)
+    assert field(told, "Settings.Env.0") == "GREETING=good day"
+    assert field(told, "Settings.Mounts.0.Source") == "/usr/."
+    for wrong in (["NOBODY=1"], ["VERSION=2"]):
+        with pytest.raises(ServerError, match="Settable"):
+            lab.plugin.set(plugin, wrong)
+    with pytest.raises(Conflict):
+        lab.plugin.create(plugin, plugin_tar("2"))
+
+
+def test_a_tar_that_holds_no_plugin(lab: Any, labels: dict[str, str]) -> None:
+    with pytest.raises(EngineError, match=r"config not found|no rootfs found"):
+        lab.plugin.create(name_of(labels, "plugin"), b"\0" * 1024)
+
+
+def test_a_plugin_runs_and_is_used(lab: Any, plugin: str, python: None, labels: dict[str, str]) -> None:
+    volume = name_of(labels, "volume")
+    lab.plugin.set(plugin, ["GREETING=from a test"])
+    assert lab.plugin.enable(plugin, timeout_=STARTS, timeout=60)["changed"].tolist() == [True]
+    assert row_of(lab, plugin)["enabled"]
+    assert plugin in lab.plugin.list(filters={"capability": ["volumedriver"], "enabled": True})["name"].tolist()
+    with gone(lambda: lab.volume.delete(volume, force=True)):
+        lab.volume.create(name=volume, driver=plugin, labels=labels)
+        assert field(lab.volume.inspect(volume), "Status.Greeting") == "from a test"
+        binds = {"Binds": [f"{volume}:/kept"]}
+        with container(lab, labels, "sh", "-c", "echo written >/kept/x; cat /kept/x", host_config=binds) as box:
+            lab.container.wait(box, timeout=20)
+            assert lab.container.logs(box)["message"].tolist() == ["written"]
+            for call in (lab.plugin.disable, lab.plugin.delete):
+                with pytest.raises(Conflict, match="in use"):
+                    call(plugin)
+            with pytest.raises(EngineError, match="active plugin"):
+                lab.plugin.set(plugin, ["GREETING=later"])
+            lab.container.delete(box)
+        lab.volume.delete(volume)
+    with pytest.raises(Conflict, match="enabled"):
+        lab.plugin.delete(plugin)
+    assert lab.plugin.disable(plugin)["changed"].tolist() == [True]
+    assert not row_of(lab, plugin)["enabled"]
+    assert lab.plugin.delete(plugin)["object"].tolist() == [plugin]
+    with pytest.raises(NotFound, match=r"lab\.plugin\.list"):
+        lab.plugin.inspect(plugin)
+
+
+def test_force_ends_what_runs(lab: Any, plugin: str, python: None) -> None:
+    lab.plugin.enable(plugin, timeout_=STARTS, timeout=60)
+    with pytest.raises(Conflict, match="enabled"):
+        lab.plugin.delete(plugin)
+    lab.plugin.disable(plugin, force=True)
+    lab.plugin.enable(plugin, timeout_=STARTS, timeout=60)
+    assert lab.plugin.delete(plugin, force=True)["changed"].tolist() == [True]
+    until(lambda: plugin not in lab.plugin.list()["name"].tolist())
+
+
+def test_through_a_registry(lab: Any, there: Registry, labels: dict[str, str]) -> None:
+    remote, here = f"{there.name}/dockerlab/{name_of(labels, 'plugin')}", f"{name_of(labels, 'pulled')}:latest"
+    who = there.auth()
+    with ExitStack() as afterwards:
+        for name in (f"{remote}:1", f"{remote}:2", here):
+            afterwards.enter_context(gone(lambda name=name: lab.plugin.delete(name, force=True)))
+        for version in ("1", "2"):
+            lab.plugin.create(f"{remote}:{version}", plugin_tar(version), timeout=60)
+            pushed = lab.plugin.push(f"{remote}:{version}", registry_auth=who, timeout=60)
+            assert list(pushed.columns) == names(image_tables.PROGRESS)
+            assert pushed["aux"].iloc[-1]["Tag"] == version
+            assert pushed["aux"].iloc[-1]["Digest"].startswith("sha256:")
+            lab.plugin.delete(f"{remote}:{version}")
+        asks = lab.plugin.privileges(f"{remote}:1", registry_auth=who)
+        assert list(asks.columns) == names(plugin_tables.PRIVILEGES)
+        assert dict(zip(asks["name"], asks["value"], strict=True)) == {
+            "network": ["none"], "mount": ["/usr"], "capabilities": ["CAP_CHOWN"],
+        }  # fmt: skip
+        granted = lab.last.json()
+        with pytest.raises(OperationFailed, match=r"incorrect privileges(.|\n)*lab\.plugin\.privileges"):
+            lab.plugin.pull(f"{remote}:1", name=here, registry_auth=who, timeout=60)
+        sizes: list[int] = []
+        pulled = lab.plugin.pull(
+            f"{remote}:1", granted, name=here, registry_auth=who, progress=sizes.append, timeout=60
+        )
+        assert list(pulled.columns) == names(image_tables.PROGRESS)
+        assert pulled["status"].str.startswith("Digest: sha256:").any()
+        assert sizes[-1] == pulled["total_bytes"].max() > 100
+        assert (row_of(lab, here)["reference"], row_of(lab, here)["enabled"]) == (f"{remote}:1", False)
+        upgraded = lab.plugin.upgrade(here, f"{remote}:2", granted, registry_auth=who, timeout=60)
+        assert upgraded["status"].str.startswith("Digest: sha256:").any()
+        assert field(lab.plugin.inspect(here), "Config.Description").endswith("version 2")
+        assert row_of(lab, here)["reference"] == f"{remote}:2"
+
+
+def test_who_is_not_known_does_nothing(lab: Any, there: Registry, labels: dict[str, str]) -> None:
+    if not there.user:
+        pytest.skip("needs a registry that asks: DOCKERLAB_TEST_REGISTRY_AUTH=user:password")
+    remote = f"{there.name}/dockerlab/{name_of(labels, 'plugin')}:1"
+    with gone(lambda: lab.plugin.delete(remote, force=True)):
+        lab.plugin.create(remote, plugin_tar("1"))
+        for who in (there.auth("not-this-one"), None):
+            with pytest.raises(OperationFailed, match="registry_auth") as caught:
+                lab.plugin.push(remote, registry_auth=who, timeout=60)
+            assert "not-this-one" not in str(caught.value)
+        lab.plugin.push(remote, registry_auth=there.auth(), timeout=60)
+        lab.plugin.delete(remote)
+        for who in (there.auth("not-this-one"), None):
+            assert len(lab.plugin.privileges(remote, registry_auth=who)) == 0
+            with pytest.raises(EngineError, match="registry_auth"):
+                lab.plugin.pull(remote, registry_auth=who, timeout=60)
+    assert not [one for one in lab.wire if there.password in one.raw + one.curl + one.helper]
