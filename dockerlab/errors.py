@@ -228,7 +228,7 @@ def engine_error(exchange: Exchange) -> EngineError:
 
 
 def _message(exchange: Exchange) -> str:
-    """Give the engine's words: `message` in Docker's and in Podman's body, `error` in Podman's of a push, or all of it."""
+    """Give the engine's words: `message` in Docker's and Podman's body, `error` in Podman's of a push, or all of it."""
     try:
         body = exchange.json()
     except ValueError:

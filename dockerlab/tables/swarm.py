@@ -49,12 +49,17 @@ _LAST = (
     Column("id", "ID", TEXT, "its id"),
 )
 
+def _leads(status: dict[str, Any]) -> Any:
+    """Engines say of the leader alone that it leads."""
+    return status.get("Leader", False)
+
+
 NODES = (
     Column("hostname", "Description.Hostname", TEXT, "the machine's name"),
     Column("role", "Spec.Role", TEXT, "manager or worker"),
     Column("availability", "Spec.Availability", TEXT, "active, pause or drain"),
     Column("state", "Status.State", TEXT, "ready, down, disconnected or unknown"),
-    Column("leader", "ManagerStatus.Leader", YES_NO, "leads the managers; <NA> for a worker"),
+    Column("leader", "ManagerStatus", YES_NO, "leads the managers; <NA> for a worker", convert=_leads),
     Column("reachability", "ManagerStatus.Reachability", TEXT, "whether the other managers reach it"),
     Column("address", "Status.Addr", TEXT, "its address, as the others see it"),
     Column("engine_version", "Description.Engine.EngineVersion", TEXT, "its engine's version"),

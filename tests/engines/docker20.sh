@@ -1,9 +1,10 @@
 #!/bin/bash
-# docker20.sh up|down [DIRECTORY]: Docker 20.10 (Debian's docker.io) as an engine of its own. Needs root.
+# docker20.sh up|restart|down [DIRECTORY], link DIRECTORY DIRECTORY: Docker 20.10 (Debian's docker.io) as an engine of its own.
 #
 # Everything of it lies in DIRECTORY (default /tmp/dockerlab-docker20), in a mount and a network namespace of its own:
 # a Docker that the machine already runs is neither used nor disturbed. Nothing is pulled: `busybox:latest` is imported
-# from the machine's static busybox. `up` ends with the line DOCKER_HOST=unix:///…; `down` removes everything.
+# from the machine's static busybox. `up` ends with the line DOCKER_HOST=unix:///…; `down` removes everything. `restart`
+# ends dockerd and starts it again on what it has; `link` joins two such engines' networks by a cable. All need root.
 set -euo pipefail
 verb=${1:-} base=${2:-/tmp/dockerlab-docker20}
 socket=$base/docker.sock
@@ -34,6 +35,24 @@ import_image() {
   rootfs | api -X POST -H 'Content-Type: application/x-tar' -T - "http://engine/images/create?$query" | grep -q sha256:
 }
 
+start() { # start [NETWORK]: dockerd, in a network of its own or in that one
+  local spaces=(unshare --mount --net --propagation slave)
+  [ -z "${1:-}" ] || spaces=(nsenter --net="$1" unshare --mount --propagation slave)
+  echo '{}' >"$base/daemon.json" # so that the machine's daemon.json has no say
+  # the loopback device is all the network that the lessons need; dockerd adds its bridge to it
+  setsid "${spaces[@]}" sh -c 'ip link set lo up && exec "$@" 9<&-' sh \
+    dockerd --config-file "$base/daemon.json" --host "unix://$socket" --data-root "$base/data" \
+    --exec-root "$base/run" --pidfile "$base/dockerd.pid" --init-path "$(command -v tini-static || command -v tini)" \
+    >>"$base/log" 2>&1 </dev/null &
+  echo $! >"$base/pid" # setsid, nsenter, unshare and sh each exec the next: the pid stays
+  for _ in $(seq 300); do
+    answers && break
+    kill -0 "$(cat "$base/pid")" 2>/dev/null || { tail -n 15 "$base/log" >&2; die "dockerd ended at once"; }
+    sleep 0.1
+  done
+  answers || die "no answer within 30 s; see $base/log"
+}
+
 up() {
   local program
   for program in dockerd busybox curl iptables unshare tini; do
@@ -41,39 +60,45 @@ up() {
   done
   [ ${#socket} -le 107 ] || die "$socket: a socket's path has at most 107 bytes"
   mkdir -p "$base"
-  if ! { running && answers; }; then
-    echo '{}' >"$base/daemon.json" # so that the machine's daemon.json has no say
-    # the loopback device is all the network that the lessons need; dockerd adds its bridge to it
-    setsid unshare --mount --net --propagation slave sh -c 'ip link set lo up && exec "$@"' sh \
-      dockerd --config-file "$base/daemon.json" --host "unix://$socket" --data-root "$base/data" \
-      --exec-root "$base/run" --pidfile "$base/dockerd.pid" --init-path "$(command -v tini-static || command -v tini)" \
-      >>"$base/log" 2>&1 </dev/null &
-    echo $! >"$base/pid" # setsid, unshare and sh each exec the next: the pid stays
-    for _ in $(seq 300); do
-      answers && break
-      kill -0 "$(cat "$base/pid")" 2>/dev/null || { tail -n 15 "$base/log" >&2; die "dockerd ended at once"; }
-      sleep 0.1
-    done
-    answers || die "no answer within 30 s; see $base/log"
-  fi
+  if ! { running && answers; }; then start; fi
   import_image || die "busybox was not imported"
   echo "DOCKER_HOST=unix://$socket"
 }
 
+stop() {
+  local pid
+  pid=$(cat "$base/pid")
+  kill -TERM "$pid"
+  for _ in $(seq 200); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+  ! kill -0 "$pid" 2>/dev/null || kill -KILL "$pid"
+}
+
+restart() {
+  running || die "no engine runs in $base"
+  exec 9<"/proc/$(cat "$base/pid")/ns/net" # which outlives it so, with its cable
+  stop
+  start /proc/self/fd/9
+}
+
+link() { # each end of the cable is the engine's only address but 127.0.0.1 and its bridge's
+  local one two
+  one=$(cat "$base/pid") two=$(cat "${2:?the other DIRECTORY}/pid")
+  ip link add cable netns "$one" type veth peer name cable netns "$two"
+  nsenter --target "$one" --net sh -c 'ip addr add 198.19.20.1/30 dev cable && ip link set cable up'
+  nsenter --target "$two" --net sh -c 'ip addr add 198.19.20.2/30 dev cable && ip link set cable up'
+}
+
 down() {
-  local id pid
+  local id
   if running; then
     for id in $(api 'http://engine/containers/json' | grep -o '"Id":"[0-9a-f]\{64\}"' | cut -d'"' -f4); do
       api -o /dev/null -X POST "http://engine/containers/$id/kill" || true # as pid 1 many ignore TERM
     done
-    pid=$(cat "$base/pid")
-    kill -TERM "$pid"
-    for _ in $(seq 200); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
-    ! kill -0 "$pid" 2>/dev/null || kill -KILL "$pid"
+    stop
   fi
   awk -v base="$base/" 'index($2, base) == 1 { print $2 }' /proc/mounts | sort -r | while read -r mounted; do umount -l "$mounted" || true; done
   rm -rf "$base"
 }
 
 [ "$(id -u)" = 0 ] || die "needs root"
-case $verb in up | down) "$verb" ;; *) sed -n '2p' "$0" >&2; exit 2 ;; esac
+case $verb in up | restart | down) "$verb" ;; link) link "$base" "${3:-}" ;; *) sed -n '2p' "$0" >&2; exit 2 ;; esac
