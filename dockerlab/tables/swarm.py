@@ -49,6 +49,7 @@ _LAST = (
     Column("id", "ID", TEXT, "its id"),
 )
 
+
 def _leads(status: dict[str, Any]) -> Any:
     """Engines say of the leader alone that it leads."""
     return status.get("Leader", False)
