@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import ssl
 import subprocess
 import tempfile
@@ -18,7 +19,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -81,7 +82,7 @@ def registry(host: str) -> Iterator[Registry]:
         try:
             yield Registry(_address(base / "log", ran), USER, PASSWORD)
         finally:
-            ran.terminate()
+            ran.kill()  # it keeps nothing that would have to be put in order
             ran.wait(SECONDS)
     finally:
         shutil.rmtree(base, ignore_errors=True)
@@ -114,63 +115,66 @@ def _address(log: Path, ran: subprocess.Popen[bytes]) -> str:
 # -- the index that a search asks ----------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class Index:
-    """Its name, what it was asked, and which names and passwords it was shown."""
+class Index(ThreadingHTTPServer):
+    """An index of registries' first protocol, which Docker searches; it keeps what it is asked and shown."""
 
-    name: str
-    asked: list[dict[str, list[str]]] = field(default_factory=list)
-    shown: list[str] = field(default_factory=list)
+    def __init__(self, listening: socket.socket, known: list[dict[str, object]]) -> None:
+        """Serve on a socket that listens already, wherever that is."""
+        super().__init__(listening.getsockname(), Searches, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listening
+        self.name = f"127.0.0.1:{listening.getsockname()[1]}"
+        self.known = known
+        self.asked: list[dict[str, list[str]]] = []
+        self.shown: list[str] = []
+
+    def found(self, query: dict[str, list[str]]) -> bytes:
+        """Answer with what is known and has the word that is asked for in its name."""
+        word, most = query["q"][0], int(query["n"][0])
+        results = [one for one in self.known if word in str(one["name"])][:most]
+        return json.dumps({"query": word, "num_results": len(results), "results": results}).encode()
+
+
+class Searches(BaseHTTPRequestHandler):
+    """Answers a ping and a search."""
+
+    protocol_version = "HTTP/1.1"
+    server: Index
+
+    def do_GET(self) -> None:
+        """Answer as an index does; what it is asked and shown is kept."""
+        parts = urlsplit(self.path)
+        status, answer = 404, b"{}"
+        if parts.path == "/v1/_ping":
+            status, answer = 200, b"true"
+        elif parts.path == "/v1/search":
+            self.server.asked.append(parse_qs(parts.query))
+            self.server.shown.append(self.headers.get("Authorization", ""))
+            status, answer = 200, self.server.found(parse_qs(parts.query))
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("X-Docker-Registry-Version", "0.9.1")
+        self.send_header("X-Docker-Registry-Standalone", "true")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep quiet."""
 
 
 @contextmanager
 def index(host: str, certificate: Path, known: list[dict[str, object]]) -> Iterator[Index]:
-    """Serve an index of the first protocol of registries, which is what Docker searches, in the engine's network.
+    """Serve an index in the engine's network.
 
     It speaks TLS, without which Docker shows it no credentials; `certificate` is a directory with cert.pem and key.pem.
-    It answers with what is `known` and has the word that is asked for in its name.
     """
-    listening = listen_near(_network(host))
-    told = Index(f"127.0.0.1:{listening.getsockname()[1]}")
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
-
-    class Handler(BaseHTTPRequestHandler):
-        """Answers a ping and a search."""
-
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            """Answer as an index does; what it asks and shows is kept."""
-            parts = urlsplit(self.path)
-            status, answer = 404, b"{}"
-            if parts.path == "/v1/_ping":
-                status, answer = 200, b"true"
-            elif parts.path == "/v1/search":
-                told.asked.append(parse_qs(parts.query))
-                told.shown.append(self.headers.get("Authorization", ""))
-                status, answer = 200, found(told.asked[-1]["q"][0], int(told.asked[-1]["n"][0]))
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("X-Docker-Registry-Version", "0.9.1")
-            self.send_header("X-Docker-Registry-Standalone", "true")
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Keep quiet."""
-
-    def found(word: str, most: int) -> bytes:
-        results = [one for one in known if word in str(one["name"])][:most]
-        return json.dumps({"query": word, "num_results": len(results), "results": results}).encode()
-
-    server = ThreadingHTTPServer(listening.getsockname(), Handler, bind_and_activate=False)
-    server.socket.close()
-    server.socket = tls.wrap_socket(listening, server_side=True)
+    server = Index(tls.wrap_socket(listen_near(_network(host)), server_side=True), known)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield told
+        yield server
     finally:
         server.shutdown()
         server.server_close()
