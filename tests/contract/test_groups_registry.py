@@ -175,9 +175,9 @@ def test_a_login(lab: Any, closed: Registry) -> None:
 def test_who_is_not_known_does_nothing(lab: Any, name: str, closed: Registry) -> None:
     lab.image.push(name, tag="1", registry_auth=closed.auth())
     for credentials in (closed.auth(WRONG), None):
-        with pytest.raises(EngineError, match=r"unauthorized|no basic auth|authentication required") as failed:
+        with pytest.raises(EngineError, match=r"unauthorized|no basic auth|authentication required|denied") as failed:
             lab.image.push(name, tag="2", registry_auth=credentials)
-        with pytest.raises(EngineError, match=r"unauthorized|no basic auth") as refused:
+        with pytest.raises(EngineError, match=r"unauthorized|no basic auth|denied") as refused:
             lab.image.create(f"{name}:1", registry_auth=credentials)
         for caught in (failed, refused):
             assert "give registry_auth" in str(caught.value)

@@ -20,7 +20,7 @@ import verified
 from makers import field, gone, until
 
 import dockerlab
-from dockerlab.errors import DockerlabError, EngineError, ServerError
+from dockerlab.errors import BadRequest, DockerlabError, EngineError, ServerError
 
 SECOND, RESTART = os.environ.get("DOCKERLAB_TEST_SECOND"), os.environ.get("DOCKERLAB_TEST_RESTART", "")
 ASKED = os.environ.get("DOCKERLAB_TEST_SWARM") == "1"
@@ -85,8 +85,10 @@ def test_a_worker_joins_leaves_and_is_deleted(swarm: Any, second: Any) -> None:
     assert table["id"]["worker"] == node
     assert table["leader"]["manager"]
     assert table["leader"].isna()["worker"]
-    with pytest.raises(EngineError, match="is not down"):
+    with pytest.raises(BadRequest, match=r"is not down(.|\n)*force=True"):
         swarm.node.delete(node)
+    with pytest.raises(ServerError, match=r"already part of a swarm(.|\n)*lab\.system\.info"):
+        second.swarm.join([address], "SWMTKN-1-nothing", timeout=60)
     assert second.swarm.leave()["changed"].tolist() == [True]
     until(lambda: seen(swarm, node) == "down", KNOWN)
     assert swarm.node.delete(node)["object"].tolist() == [node]

@@ -1,8 +1,9 @@
 """Registries for contract tests, as the engine under test reaches them.
 
 `DOCKERLAB_TEST_REGISTRY=host:port` names one that is there, `DOCKERLAB_TEST_REGISTRY_AUTH=user:password` who may use
-it. Without them a real one is started beside the engine, in the engine's network, where it is 127.0.0.1, which Docker
-needs no certificate for: Debian's package docker-registry has the program. It asks who is there, and knows one user.
+it, if it asks as HTTP's basic authentication does. Without them a real one is started beside the engine, in the
+engine's network, where it is 127.0.0.1, which Docker needs no certificate for: Debian's package docker-registry has the
+program. It asks who is there, and knows one user.
 """
 
 from __future__ import annotations

@@ -55,6 +55,10 @@ def test_status_chooses_the_kind_and_every_kind_has_advice(status: int, kind: ty
         ("ContainerInspect", 404, "lab.container.list(all=True)"),
         ("ImageInspect", 404, "lab.image.list()"),
         ("ContainerCreate", 404, "lab.image.list()"),
+        ("ImageCreate", 500, "give registry_auth"),
+        ("DistributionInspect", 403, "give registry_auth"),
+        ("SystemAuth", 500, "serveraddress"),
+        ("PluginDelete", 409, "lab.plugin.disable(name)"),
         ("ContainerCreate", 409, "another name"),
         ("ContainerDelete", 409, "force=True"),
         ("ContainerKill", 409, "lab.container.start(id)"),
@@ -74,6 +78,10 @@ def test_advice_fits_the_operation(operation: str, status: int, words: str) -> N
         # Podman's form: `message` says more than `cause`
         (b'{"cause":"no such container","message":"no container x found","response":404}', "no container x found"),
         (b'{"cause":"no such container","response":404}', "no such container"),
+        (
+            b'{"errorDetail":{"message":"authentication required"},"error":"authentication required"}',
+            "authentication required",
+        ),
         (b"404 page not found\n", "404 page not found"),
         (b"", "Not Found"),
         (b'["odd"]', "['odd']"),
