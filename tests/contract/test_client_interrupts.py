@@ -28,7 +28,7 @@ PROGRAM = """
 import signal, sys, threading, time
 import dockerlab
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background was told to pay no heed to it
-from faulty import open_files
+from processes import open_files
 lab = dockerlab.connect({host!r})
 labels = {{"dockerlab.session": {label!r}}}
 made = lab.container.create("busybox", cmd=["sh", "-c", "echo ready; sleep 60"], labels=labels)

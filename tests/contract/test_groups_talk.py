@@ -6,20 +6,16 @@ import asyncio
 import gc
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 from makers import container, field, until
+from processes import open_files
 
 from dockerlab.errors import BadRequest, Conflict, EngineTimeout, NotFound
 from dockerlab.tables import stats as stats_tables
 
 LOOP = ("sh", "-c", "echo ready; while :; do echo tick; sleep 0.2; done")
-
-
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_attach_reads_and_writes_and_half_closes(lab: Any, labels: dict[str, str]) -> None:

@@ -10,12 +10,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+
+from processes import open_files
 
 import dockerlab
 from dockerlab import Lab
 
-__all__ = ["Engine", "faulty", "open_files", "unharmed"]
+__all__ = ["Engine", "faulty", "unharmed"]
 
 PING = b"HTTP/1.1 200 OK\r\nApi-Version: 1.51\r\nContent-Length: 2\r\n\r\nOK"
 #: What to say to a request: its bytes, or what gives them one after the other when it is told the request's head.
@@ -99,11 +100,6 @@ def faulty(said: Said, end: str = "fin", timeout: float = 5) -> Iterator[tuple[L
                 yield lab, engine
         finally:
             engine.close()
-
-
-def open_files() -> int:
-    """Count the files that this process has open."""
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import requests
 from bytes_server import answer, ask, serving, transport
+from processes import open_files
+from together import at_once, closed_while_read
 
 import dockerlab
 from dockerlab.encoding import encode
@@ -21,11 +23,6 @@ from dockerlab.errors import (
     EngineTimeout,
 )
 from dockerlab.operations import OPERATIONS
-
-
-def open_files() -> int:
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
-
 
 # -- connections
 
@@ -113,36 +110,20 @@ def test_a_forgotten_answer_is_closed_with_its_object(serve: Any) -> None:
 def test_many_threads_may_share_one_transport(serve: Any) -> None:
     server = serve(answer())
     with dockerlab.connect(server.url) as lab:
-        failed: list[BaseException] = []
 
         def many() -> None:
-            try:
-                for _ in range(20):
-                    assert lab.call("SystemPing").text == "OK"
-            except BaseException as error:
-                failed.append(error)
+            for _ in range(20):
+                assert lab.call("SystemPing").text == "OK"
 
-        threads = [threading.Thread(target=many) for _ in range(10)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(30)
-        assert not failed
+        at_once(many, threads=10)
         assert len(lab.wire) == 200
 
 
 def test_closing_from_another_thread_ends_a_reader_at_once(serve: Any) -> None:
     server = serve(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
     body = transport(server.url, 60).open(encode(OPERATIONS["ContainerExport"], {"id": "web"}, "1.41"))
-    got: list[bytes] = []
-    reader = threading.Thread(target=lambda: got.extend(body.chunks()))
-    reader.start()
-    time.sleep(0.2)
-    clock = time.monotonic()
-    body.close()
-    reader.join(10)
-    assert not reader.is_alive()
-    assert time.monotonic() - clock < 1
+    got, seconds = closed_while_read(body)
+    assert seconds < 1
     assert got == [b"abc"]
 
 

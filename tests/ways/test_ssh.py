@@ -18,6 +18,7 @@ from polling import polled
 from practice import program
 from processes import children, command_line, open_files
 from sshd import Sshd, script
+from together import at_once, closed_while_read
 
 import dockerlab
 from dockerlab import ssh
@@ -102,30 +103,14 @@ def test_the_shown_lines_run(sshd: Sshd, practice_host: str) -> None:
 
 def test_streams_and_many_threads(sshd: Sshd) -> None:
     with dockerlab.connect(sshd.url) as lab:
-        failed: list[BaseException] = []
 
         def some() -> None:
-            try:
-                for _ in range(5):
-                    assert lab.call("SystemPing").text == "OK"
-            except BaseException as error:
-                failed.append(error)
+            for _ in range(5):
+                assert lab.call("SystemPing").text == "OK"
 
-        threads = [threading.Thread(target=some) for _ in range(6)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
-        assert not failed
-        body = lab.open("SystemEvents")
-        reader = threading.Thread(target=lambda: list(body.chunks()))
-        reader.start()
-        time.sleep(0.2)
-        clock = time.monotonic()
-        body.close()
-        reader.join(10)
-        assert not reader.is_alive()
-        assert time.monotonic() - clock < 2
+        at_once(some, threads=6)
+        _, seconds = closed_while_read(lab.open("SystemEvents"))
+        assert seconds < 2
 
 
 def test_a_connection_of_ones_own(sshd: Sshd) -> None:

@@ -6,8 +6,6 @@ import gc
 import re
 import socket
 import subprocess
-import threading
-import time
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -21,6 +19,7 @@ from polling import polled
 from practice import program
 from processes import open_files
 from tls_front import tls_front
+from together import closed_while_read
 
 from dockerlab import Lab, tls
 from dockerlab.endpoint import resolve
@@ -134,23 +133,8 @@ def test_an_engine_that_wants_no_client_certificate(front: Any, client: Path, tm
 
 def test_closing_from_another_thread_ends_a_reader_at_once(front: Any, client: Path) -> None:
     with opened(front("server"), client) as lab:
-        body, failed = lab.open("SystemEvents"), []
-
-        def read() -> None:
-            try:
-                list(body.chunks())
-            except BaseException as error:
-                failed.append(error)
-
-        reader = threading.Thread(target=read)
-        reader.start()
-        time.sleep(0.2)
-        clock = time.monotonic()
-        body.close()
-        reader.join(10)
-        assert not reader.is_alive()
-        assert not failed
-        assert time.monotonic() - clock < 2
+        _, seconds = closed_while_read(lab.open("SystemEvents"))
+        assert seconds < 2
         assert lab.call("SystemPing").text == "OK"
 
 
