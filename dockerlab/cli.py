@@ -103,16 +103,17 @@ def lab(  # noqa: PLR0913, PLR0917  (a command has as many options as it has)
 @click.option("--yes", "-y", is_flag=True, help="Run through without waiting for Enter.")
 @click.option("--engine", metavar="practice|docker|URL", help="The lesson's engine  [practice]")
 def run(lesson: str | None, yes: bool, engine: str | None) -> int:
-    """Go through a lesson in the terminal, step by step.
+    """Go through a lesson or an analysis in the terminal, step by step.
 
-    LESSON is a number or a name; without it the lessons are listed. Enter runs a cell; a line of Python is run
-    beforehand; q leaves. The lesson's containers are removed at the end, however it ends.
+    LESSON is a number or a name; without it all are listed: lessons 00 to 10, analyses A1 to A5. Enter runs a cell; a
+    line of Python is run beforehand; q leaves. The lesson's containers are removed at the end, however it ends.
 
     \b
-    dockerlab run                       the lessons
+    dockerlab run                       what there is to run
     dockerlab run 01
     dockerlab run logs --engine docker
     dockerlab run 05 --yes              all of it at once
+    dockerlab run A1                    an analysis: it reads what was recorded, and asks no engine
     """
     from dockerlab import runner  # noqa: PLC0415
 

@@ -1,9 +1,10 @@
-"""`dockerlab run LESSON`: a lesson in the terminal, cell by cell, in a kernel as JupyterLab has it."""
+"""`dockerlab run LESSON`: a lesson or an analysis in the terminal, cell by cell, in a kernel as JupyterLab has it."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -32,40 +33,61 @@ PROMPT = "Enter runs it · or type a line of Python to try first · q leaves"
 
 
 def contents() -> None:
-    """List the lessons: number, title, minutes, endpoint."""
+    """List lessons and analyses: number, title, minutes; a lesson's endpoint, the lesson before an analysis."""
     console = Console(highlight=False)
-    for number in outlines.NOTEBOOKS:
-        one = outlines.load(number)
-        console.print(f"{number}  {one.title:<20} {one.minutes} min  {one.endpoint}", markup=False)
+    lessons = [outlines.load(number) for number in outlines.NOTEBOOKS]
+    analyses = list(outlines.ANALYSES.values())
+    width = max(len(one.title) for one in (*lessons, *analyses))
+    for lesson in lessons:
+        console.print(_row(lesson, width, lesson.endpoint), markup=False, soft_wrap=True)
+    console.print("\nAnalyses, of what was recorded on a real engine; they ask none:")
+    for analysis in analyses:
+        console.print(_row(analysis, width, f"after lesson {analysis.after}"), markup=False, soft_wrap=True)
     console.print("\nBegin one with: dockerlab run 00")
 
 
+def _row(one: outlines.Outline | outlines.Analysis, width: int, about: str) -> str:
+    return f"{one.number}  {one.title:<{width}}  {one.minutes} min  {about}"
+
+
 def find(lesson: str) -> str:
-    """Give the number of a lesson: `1`, `01`, `logs`, `05-logs.ipynb`. Raises ArgumentError, naming what there is."""
+    """Give the number of a lesson or an analysis: `1`, `01`, `logs`, `05-logs.ipynb`, `a1`.
+
+    Raises ArgumentError, naming what there is.
+    """
     word = Path(lesson.strip().lower()).name.removesuffix(".ipynb")
-    if word.isdecimal() and word.zfill(2) in outlines.NOTEBOOKS:
-        return word.zfill(2)
-    stems = {number: name.removesuffix(".ipynb") for number, name in outlines.NOTEBOOKS.items()}
-    exact = [number for number, stem in stems.items() if word in (stem, stem.partition("-")[2])]
-    found = exact or [number for number, stem in stems.items() if word and word in stem]
+    stems = {number: name.removesuffix(".ipynb") for number, name in _notebooks().items()}
+    for number in stems:
+        if word and number.lower() in (word, word.zfill(2)):
+            return number
+    exact = [number for number, stem in stems.items() if word in (stem.lower(), stem.lower().partition("-")[2])]
+    found = exact or [number for number, stem in stems.items() if word and word in stem.lower()]
     if len(found) == 1:
         return found[0]
     names = ", ".join(stems[number] for number in found) if found else ", ".join(stems.values())
     raise ArgumentError(f"There is no one lesson {lesson!r}. {'It could be' if found else 'There are'}: {names}.")
 
 
-def run(lesson: str, *, waits: bool, engine: str | None) -> int:
-    """Go through a lesson. Gives 0, 1 if a cell failed that should not, 130 after Ctrl-C.
+def _notebooks() -> dict[str, str]:
+    return outlines.NOTEBOOKS | {number: one.notebook for number, one in outlines.ANALYSES.items()}
 
-    Whatever happens, the lesson's containers are removed at the end.
+
+def run(lesson: str, *, waits: bool, engine: str | None) -> int:
+    """Go through a lesson, or an analysis. Gives 0, 1 if a cell failed that should not, 130 after Ctrl-C.
+
+    Whatever happens, the lesson's containers are removed at the end. An analysis has none, and asks no engine.
     """
     number = find(lesson)
+    if number in outlines.ANALYSES and engine:
+        raise ArgumentError(f"{number} reads what was recorded, and asks no engine: leave --engine out.")
     if waits and not sys.stdin.isatty():
         raise ArgumentError("There is no terminal to wait for Enter on: add --yes to run through.")
     chosen = engine or os.environ.get("DOCKERLAB_ENGINE") or "practice"
     os.environ.update(jupyter_environment(chosen))
-    notebook = nbformat.read(shipped() / outlines.NOTEBOOKS[number], as_version=4)  # type: ignore[no-untyped-call]
+    notebook = nbformat.read(shipped() / _notebooks()[number], as_version=4)  # type: ignore[no-untyped-call]
     with tempfile.TemporaryDirectory(prefix="dockerlab-run-") as folder, Path(folder, ".log").open("w") as log:
+        if number in outlines.ANALYSES:  # which finds its data beside it; a lesson finds nothing
+            shutil.copytree(shipped() / "data", Path(folder, "data"))
         client = NotebookClient(
             notebook,
             timeout=CELL_SECONDS,
@@ -111,7 +133,7 @@ class Runner:
                 if not self._step(cell, index, hidden="solution" in tags):
                     return INTERRUPTED
                 if not self._execute(cell, index):
-                    self.console.print("This cell should not have failed. Is the engine well? dockerlab doctor")
+                    self.console.print("This cell should not have failed. What is wrong? dockerlab doctor")
                     if not self.waits:
                         return 1
         return 0
@@ -160,7 +182,7 @@ class Runner:
 
     def tidy(self, number: str, engine: str) -> None:
         """Remove what the lesson has made, if its last cell did not: from here, for the kernel may be stuck."""
-        if self.finished or not self.begun:
+        if self.finished or not self.begun or number in outlines.ANALYSES:
             return
         import dockerlab  # noqa: PLC0415
 

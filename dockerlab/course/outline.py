@@ -93,22 +93,27 @@ NOTEBOOKS = {
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """A notebook of the second kind: it reads recorded data, talks to no engine, and has no exercises."""
+    """A notebook of the second kind: it reads recorded data, talks to no engine, and has no exercises.
+
+    `after` is the lesson that it takes up.
+    """
 
     number: str
     title: str
     notebook: str
+    after: str
+    minutes: int = 10
 
 
 #: Every analysis there is, in its order.
 ANALYSES = {
     one.number: one
     for one in (
-        Analysis("A1", "Investigate a log", "A1-log-investigation.ipynb"),
-        Analysis("A2", "Resources over time", "A2-resources-over-time.ipynb"),
-        Analysis("A3", "Where images' bytes are", "A3-where-bytes-are.ipynb"),
-        Analysis("A4", "A fleet", "A4-a-fleet.ipynb"),
-        Analysis("A5", "A security look at one container", "A5-a-security-look.ipynb"),
+        Analysis("A1", "Investigate a log", "A1-log-investigation.ipynb", "05"),
+        Analysis("A2", "Resources over time", "A2-resources-over-time.ipynb", "04"),
+        Analysis("A3", "Where images' bytes are", "A3-where-bytes-are.ipynb", "06"),
+        Analysis("A4", "A fleet", "A4-a-fleet.ipynb", "10"),
+        Analysis("A5", "A security look at one container", "A5-a-security-look.ipynb", "03"),
     )
 }
 

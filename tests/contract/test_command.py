@@ -168,6 +168,17 @@ def test_a_lesson_runs_in_the_terminal(host: str) -> None:
     assert "should not have failed" not in ran.stdout
     assert "add --yes" in command("run", "01").stderr
     assert "01  List containers" in command("run").stdout
+    assert "A1  Investigate a log" in command("run").stdout
+
+
+@pytest.mark.parametrize("number", ["A1", "a4"])
+def test_an_analysis_runs_in_the_terminal_without_an_engine(number: str) -> None:
+    ran = command("run", number, "--yes", timeout=110, DOCKERLAB_ENGINE="unix:///no/such.sock")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert {"A1": "What we know", "a4": "<Picture: "}[number] in ran.stdout
+    assert ran.stderr == ""
+    assert "should not have failed" not in ran.stdout
+    assert "leave --engine out" in command("run", number, "--yes", "--engine", "practice").stderr
 
 
 def test_an_engine_of_ones_own_is_started_and_reset(tmp_path_factory: pytest.TempPathFactory) -> None:

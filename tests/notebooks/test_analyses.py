@@ -21,7 +21,8 @@ class TestEveryAnalysis:
     def test_card(self, number: str) -> None:
         first = texts(read(number))[0]
         assert first.startswith(f"# {outlines.ANALYSES[number].title}\n")
-        assert re.search(r"\*\*\d+ minutes · analysis", first)
+        one = outlines.ANALYSES[number]
+        assert re.search(rf"\*\*{one.minutes} minutes · analysis .*· after lesson {one.after}\*\*", first)
         assert "You will:" in first
 
     def test_it_talks_to_no_engine(self, number: str) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from dockerlab.course.outline import ANALYSES, NOTEBOOKS
 from dockerlab.errors import ArgumentError
 from dockerlab.launch import FIRST, RECORD, course, prepare, put
-from dockerlab.runner import find
+from dockerlab.runner import contents, find, run
 
 
 @pytest.fixture
@@ -82,13 +84,41 @@ def test_here_wants_a_course_and_finds_it_in_a_checkout(source: Path, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("word", "number"), [("1", "01"), ("05", "05"), ("logs", "05"), ("LOGS", "05"), ("notebooks/05-logs.ipynb", "05")]
+    ("word", "number"),
+    [
+        *[("1", "01"), ("05", "05"), ("logs", "05"), ("LOGS", "05"), ("notebooks/05-logs.ipynb", "05")],
+        *[("A1", "A1"), ("a1", "A1"), (" a5 ", "A5"), ("A4-a-fleet.ipynb", "A4"), ("fleet", "A4"), ("SECURITY", "A5")],
+    ],
 )
 def test_a_lesson_is_found_by_number_or_name(word: str, number: str) -> None:
     assert find(word) == number
 
 
-@pytest.mark.parametrize("word", ["", "99", "st", "swarm"])
+@pytest.mark.parametrize("word", ["", "99", "st", "swarm", "A9", "a", "0a1"])
 def test_a_lesson_that_is_not_one_names_those_there_are(word: str) -> None:
     with pytest.raises(ArgumentError, match=r"There is no one lesson .*: .*0\d-"):
         find(word)
+
+
+def test_an_analysis_that_is_not_one_names_those_there_are() -> None:
+    with pytest.raises(ArgumentError, match=r"There are: 00-start-here, .*, A1-log-.*, A5-a-security-look\."):
+        find("A6")
+    with pytest.raises(ArgumentError, match=r"It could be: 05-logs, A1-log-investigation\."):
+        find("log")
+
+
+def test_what_can_be_run_is_listed_with_titles(capsys: pytest.CaptureFixture[str]) -> None:
+    contents()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:2] for line in lines if re.match(r"\w\d  ", line)] == [*NOTEBOOKS, *ANALYSES]
+    assert [line.index(" min") for line in lines if " min" in line] == [lines[0].index(" min")] * 16, (
+        "one under another"
+    )
+    assert next(line for line in lines if line.startswith("A5")).split("  ")[1:] == [
+        "A security look at one container", "10 min", "after lesson 03",
+    ]  # fmt: skip
+
+
+def test_an_analysis_asks_no_engine() -> None:
+    with pytest.raises(ArgumentError, match=r"A1 reads what was recorded, and asks no engine: leave --engine out\."):
+        run("a1", waits=False, engine="docker")
