@@ -37,7 +37,7 @@ def contents() -> None:
     console = Console(highlight=False)
     lessons = [outlines.load(number) for number in outlines.NOTEBOOKS]
     analyses = list(outlines.ANALYSES.values())
-    width = max(len(one.title) for one in (*lessons, *analyses))
+    width = max(len(title) for title in [one.title for one in lessons] + [one.title for one in analyses])
     for lesson in lessons:
         console.print(_row(lesson, width, lesson.endpoint), markup=False, soft_wrap=True)
     console.print("\nAnalyses, of what was recorded on a real engine; they ask none:")

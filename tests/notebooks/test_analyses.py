@@ -25,6 +25,11 @@ class TestEveryAnalysis:
         assert re.search(rf"\*\*{one.minutes} minutes · analysis .*· after lesson {one.after}\*\*", first)
         assert "You will:" in first
 
+    def test_the_first_page_leads_to_it(self, number: str) -> None:
+        one = outlines.ANALYSES[number]
+        row = f"| [{number} · {one.title}]({one.notebook}) | {one.after} | "
+        assert row in "\n".join(texts(read("00")))
+
     def test_it_talks_to_no_engine(self, number: str) -> None:
         assert re.findall(r"connect\(|lesson\(|\.call\(", whole(read(number))) == []
 
