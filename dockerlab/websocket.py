@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["WebSocket", "websocket"]
 
 CHUNK = 65536
+#: How many answers to pings, and bytes of them, are kept for who doesn't read, and how long one waits for its turn.
+MOST_PONGS, MOST_LATE, TURN_SECONDS = 500, 65536, 0.2
 NO_WEBSOCKET = "What came is no websocket's: is it an engine? Ask again, or use attach."
 #: How a websocket ends that ends well: it is over, the other side goes, no word about it.
 GOOD_ENDS, PROTOCOL_ERROR = {1000, 1001, 1005}, 1002
@@ -35,7 +38,7 @@ def websocket(transport: Transport, request: Request, timeout: float | None = No
     exchange = transport.begin(request)
     clock = time.perf_counter()
     connection = transport.connection(seconds)
-    made = WebSocket(exchange, connection.sock, connection)
+    made = WebSocket(exchange, connection.sock, connection, seconds)
     made.patience(seconds)
     try:
         made.shake_hands(transport.endpoint.host_header, request.target)
@@ -49,30 +52,26 @@ def websocket(transport: Transport, request: Request, timeout: float | None = No
         exchange.seconds = time.perf_counter() - clock
     exchange.streamed = True
     made.patience(None)
-    connection.sock.settimeout(None)
     return made
 
 
 class WebSocket(Hijacked):
     """The messages of a websocket: `chunks()` gives them, `write` sends one, `close_write` says goodbye."""
 
-    def __init__(self, exchange: Any, held: socket.socket, owner: Any) -> None:
+    def __init__(self, exchange: Any, held: socket.socket, owner: Any, seconds: float) -> None:
         """Take a connection on which nothing was said yet."""
         from wsproto import ConnectionType, WSConnection  # noqa: PLC0415  (only who asks for one)
 
-        self.exchange = exchange
-        self._socket = held
-        self._owner = owner
-        self._closed = False
-        self._patience: float | None = None
+        super().__init__(exchange, held, None, owner, seconds)
         self._frames: WSConnection = WSConnection(ConnectionType.CLIENT)
-        self._body = b""
+        self._pongs: deque[bytes] = deque(maxlen=MOST_PONGS)
+        self._late = b""
 
     def shake_hands(self, host: str, target: str) -> None:
         """Ask for the websocket. Raises EngineError if the engine refuses, StreamBroken, OSError."""
         from wsproto import events  # noqa: PLC0415
 
-        self._socket.sendall(self._frames.send(events.Request(host=host, target=target)))
+        self._send(self._frames.send(events.Request(host=host, target=target)), self._seconds)
         for event in self._events():
             if isinstance(event, events.AcceptConnection):
                 self._told(101, event.extra_headers)
@@ -125,8 +124,7 @@ class WebSocket(Hijacked):
                         raise StreamBroken(NO_WEBSOCKET if event.code == PROTOCOL_ERROR else BROKEN)
                     return
                 if isinstance(event, events.Ping):
-                    with contextlib.suppress(OSError):  # an engine that has ended its half has no use for it
-                        self._socket.sendall(self._frames.send(event.response()))
+                    self._answer(self._frames.send(event.response()))
                 if isinstance(event, (events.BytesMessage, events.TextMessage)):
                     data = event.data.encode() if isinstance(event.data, str) else bytes(event.data)
                     self.exchange.received += len(data)
@@ -135,11 +133,39 @@ class WebSocket(Hijacked):
             if not self._closed:
                 raise StreamBroken(BROKEN) from None
 
-    def write(self, data: bytes) -> None:
-        """Send a message."""
+    def _answer(self, pong: bytes) -> None:
+        """Send what answers a ping as far as that goes at once: reading must not wait for who doesn't read."""
+        if len(self._late) < MOST_LATE:
+            self._pongs.append(pong)
+        if not self._writing.acquire(timeout=TURN_SECONDS):
+            return  # it follows the message that is under way
+        try:
+            if not self._cut:
+                data = self._unsent()
+                self._late = data
+                with self._turn, contextlib.suppress(OSError):  # who has ended its half has no use for it
+                    self._late = data[self._socket.send(data) :]
+        finally:
+            self._writing.release()
+
+    def _unsent(self) -> bytes:
+        """Take what should have been sent before, for who has the right to write now."""
+        late = [self._late]
+        while self._pongs:
+            late.append(self._pongs.popleft())
+        self._late = b""
+        return b"".join(late)
+
+    def _write(self, data: bytes, seconds: float) -> None:
+        """Send it between what answers pings, which is no part of it."""
+        super()._write(self._unsent() + data, seconds)
+        super()._write(self._unsent(), seconds)
+
+    def write(self, data: bytes, timeout: float | None = None) -> None:
+        """Send a message. Raises as for a connection that was taken over."""
         from wsproto import events  # noqa: PLC0415
 
-        super().write(self._frames.send(events.BytesMessage(data=data)))
+        super().write(self._frames.send(events.BytesMessage(data=data)), timeout)
 
     def close_write(self) -> None:
         """Say goodbye: a websocket has no other end of what is sent."""
@@ -148,12 +174,3 @@ class WebSocket(Hijacked):
 
         with contextlib.suppress(LocalProtocolError, StreamBroken):
             super().write(self._frames.send(events.CloseConnection(code=1000)))
-
-    def close(self) -> None:
-        """Let the connection go. May be called more than once."""
-        if not self._closed:
-            self._closed = True
-            with contextlib.suppress(OSError):
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
-            self._owner.close()
-            self._socket.close()

@@ -43,9 +43,13 @@ class Attached(Following[Piece]):
         self._taken = taken
         super().__init__(taken, partial(_pieces, tty), limit=limit, timeout=timeout, table=partial(_lines, tty))
 
-    def write(self, data: str | bytes) -> None:
-        """Send text or bytes to the program's input. Raises StreamBroken if it takes none any more."""
-        self._taken.write(data.encode() if isinstance(data, str) else data)
+    def write(self, data: str | bytes, *, timeout: float | None = None) -> None:
+        """Send text or bytes to the program's input.
+
+        Raises StreamBroken if it takes none any more, and EngineTimeout if it takes nothing for `timeout` seconds (the
+        Lab's timeout, or the one of this connection).
+        """
+        self._taken.write(data.encode() if isinstance(data, str) else data, timeout)
 
     def close_stdin(self) -> None:
         """End the program's input; its output goes on."""

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import pytest
+from hijacked import unread
 from makers import container, field, until
 from processes import open_files
 
@@ -29,6 +30,10 @@ def test_attach_reads_and_writes_and_half_closes(lab: Any, labels: dict[str, str
         assert b"".join(one.data for one in pieces if one.stream == "stdout") == b"hello\na line\nend\n"
         assert b"".join(one.data for one in pieces if one.stream == "stderr") == b"oops\n"
         assert field(lab.container.wait(box, timeout=20), "StatusCode") == 0
+
+
+def test_a_write_that_the_program_does_not_read_ends_in_time(lab: Any, labels: dict[str, str]) -> None:
+    assert unread(lab, labels) == b"here\nbye\n"
 
 
 def test_attach_to_a_terminal_has_no_frames(lab: Any, labels: dict[str, str]) -> None:

@@ -1,9 +1,20 @@
-"""A hijacked connection over any way to an engine: bytes go into a container, and their number comes back."""
+"""A hijacked connection over any way to an engine: bytes go into a container that counts them, or that reads none."""
 
 from __future__ import annotations
 
+import contextlib
+import threading
+import time
+
+import pytest
+
 from dockerlab import Lab
 from dockerlab.connections import end_writing
+from dockerlab.errors import EngineTimeout, StreamBroken
+
+#: More than all that is between here and a program can keep.
+MUCH = 64 << 20
+DEAF = ["sh", "-c", "trap 'echo bye; exit 0' TERM; echo here; while :; do sleep 0.1; done"]
 
 
 def counted(lab: Lab, labels: dict[str, str], size: int) -> int:
@@ -29,3 +40,31 @@ def counted(lab: Lab, labels: dict[str, str], size: int) -> int:
         said += more
     connection.close()
     return int(said[8:])  # after the head of its frame
+
+
+def unread(lab: Lab, labels: dict[str, str], seconds: float = 0.5) -> bytes:
+    """Write to a container that doesn't read: it ends in time. Gives what another thread hears, which waits on."""
+    name = labels["dockerlab.test"]
+    lab.container.create("busybox", name=name, cmd=DEAF, labels=labels, open_stdin=True, stdin_once=True)
+    heard: list[bytes] = []
+
+    def listen() -> None:
+        with contextlib.suppress(StreamBroken):  # an engine that ends without having read resets the connection
+            heard.extend(piece.data for piece in talk)
+
+    with lab.container.attach(name, stdin=True, tty=False) as talk:
+        lab.container.start(name)
+        heard.append(talk.read_until("here\n"))
+        reader = threading.Thread(target=listen, daemon=True)
+        reader.start()
+        clock = time.monotonic()
+        with pytest.raises(EngineTimeout, match=rf"For {seconds:g} s nothing of the input was taken: .* timeout=…\.$"):
+            talk.write(bytes(MUCH), timeout=seconds)
+        assert seconds <= time.monotonic() - clock < seconds + 10
+        with pytest.raises(StreamBroken, match=r"cut off.* once more\.$"):
+            talk.write(b"what nobody could make sense of")
+        assert reader.is_alive(), "who reads has no limit, and waits on"
+        lab.container.kill(name, signal="TERM")
+        reader.join(15)
+        assert not reader.is_alive()
+    return b"".join(heard)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hijacked import counted
+from hijacked import counted, unread
 from polling import polled
 from practice import program
 from processes import children, command_line, open_files
@@ -128,6 +128,11 @@ def test_a_connection_of_ones_own(sshd: Sshd) -> None:
 def test_a_hijacked_connection_is_written_to_its_end_and_read_on(sshd: Sshd, labels: dict[str, str]) -> None:
     with dockerlab.connect(sshd.url) as lab:
         assert counted(lab, labels, 300_000) == 300_000
+
+
+def test_a_write_that_nobody_reads_ends_in_time(sshd: Sshd, labels: dict[str, str]) -> None:
+    with dockerlab.connect(sshd.url) as lab:
+        assert unread(lab, labels) == b"here\nbye\n"
 
 
 # -- it doesn't work

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from certificates import Authority
-from hijacked import counted
+from hijacked import counted, unread
 from polling import polled
 from practice import program
 from processes import open_files
@@ -116,6 +116,11 @@ def test_a_hijacked_connection_is_written_to_its_end_and_read_on(
 ) -> None:
     with opened(front("server"), client) as lab:
         assert counted(lab, labels, 300_000) == 300_000
+
+
+def test_a_write_that_nobody_reads_ends_in_time(front: Any, client: Path, labels: dict[str, str]) -> None:
+    with opened(front("server"), client) as lab:
+        assert unread(lab, labels) == b"here\nbye\n"
 
 
 def test_verification_can_be_switched_off_without_a_warning_at_each_call(front: Any, client: Path) -> None:
