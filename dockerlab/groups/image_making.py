@@ -40,7 +40,9 @@ class ImageMaking(Group):
         Pulls an image by its name, or imports one: from_src="-" takes the files of a tar, `body`, an address one that
         the engine fetches; `repo` and `tag` name it then. `registry_auth` says who pulls.
         Returns one row a record of its progress: `id`, `status` (string), `current_bytes`, `total_bytes` (Int64),
-        `stream`, `error` (string), `aux` (object). `progress` is called with the bytes so far; True shows a bar.
+        `stream`, `error` (string), `aux` (object). A notebook shows it live, a bar a layer and the latest words, unless
+        progress=False; progress=True prints them in a terminal; a `dockerlab.widgets.Steps` of yours shows them
+        where you have put it, and any function is called with the bytes so far.
         Raises BadRequest (400), NotAllowed (401, 403), NotFound (404), ServerError (500), and OperationFailed for what
         goes wrong later. Source: Engine API, Image, ImageCreate.
         """
