@@ -23,7 +23,7 @@ __all__ = ["Printed", "Steps", "shown"]
 SHORTEST_PAUSE = 0.25
 STYLES = {"done": "success", "failed": "danger"}
 WORDS = (
-    "margin: 0; max-height: 24em; overflow: auto; display: flex; flex-direction: column-reverse; "
+    "margin: 0; max-height: 28em; overflow: auto; display: flex; flex-direction: column-reverse; "
     "white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.4; font-size: 0.9em"
 )
 

@@ -2,41 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import chromium, open_notebook, run_all, visible, without_outputs
-from practice import program
+from browser import open_notebook, picture, run_all, visible, without_outputs
 from selenium.webdriver.remote.webdriver import WebDriver
-from served import jupyterlab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 LESSONS = ["00-start-here", "01-list-containers", "04-process-list", "05-logs", "07-start"]
-
-
-@pytest.fixture(scope="module")
-def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("course") / "lessons"
-
-
-@pytest.fixture(scope="module")
-def url(course: Path) -> Iterator[str]:
-    command = [str(Path(sys.executable).with_name("dockerlab")), "lab", str(course), "--no-browser"]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-    with jupyterlab(process) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[WebDriver]:
-    with chromium(program("chromium"), program("chromedriver")) as opened:
-        yield opened
 
 
 def test_the_first_page_is_lesson_00_and_nothing_is_asked(browser: WebDriver, url: str) -> None:
@@ -55,13 +29,6 @@ def test_a_lesson_runs_to_its_end(browser: WebDriver, url: str, course: Path, le
     assert failures(notebook) == []
     if lesson in LESSONS[1:]:
         assert widgets(notebook) > 0
-
-
-def picture(browser: WebDriver, name: str) -> None:
-    """Keep a screenshot where DOCKERLAB_SCREENSHOTS says, for a person to look at."""
-    if folder := os.environ.get("DOCKERLAB_SCREENSHOTS"):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        browser.save_screenshot(f"{folder}/{name}.png")
 
 
 def outputs(notebook: dict[str, object]) -> Iterator[tuple[dict[str, object], dict[str, object]]]:

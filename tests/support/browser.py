@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -49,11 +50,21 @@ def visible(browser: WebDriver, selector: str) -> list[WebElement]:
     return found
 
 
+def texts(browser: WebDriver, selector: str) -> list[str]:
+    """List what elements say that can be seen, all at one moment."""
+    script = "return [...document.querySelectorAll(arguments[0])].filter(e => e.offsetParent).map(e => e.innerText)"
+    found = browser.execute_script(script, selector)
+    assert isinstance(found, list)
+    return found
+
+
 def open_notebook(browser: WebDriver, url: str) -> None:
     """Open an address of JupyterLab and wait for a notebook with a kernel that is ready."""
     browser.get(url)
     until(lambda: visible(browser, ".jp-NotebookPanel .jp-Cell"), 60, "a notebook in JupyterLab")
     ready = ".jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status=idle]"
+    named = ".jp-NotebookPanel .jp-KernelName"  # until it has one, its kernel is called idle, too
+    until(lambda: texts(browser, named) not in ([], [""], ["No Kernel"]), 60, "a kernel")
     until(lambda: visible(browser, ready), 60, "an idle kernel")
 
 
@@ -91,23 +102,31 @@ def begin(browser: WebDriver) -> None:
     raise AssertionError(f"no cell ran: {prompts(browser)}, {[one.text for one in visible(browser, '.jp-Dialog')]}")
 
 
+def save(browser: WebDriver, saved: Path) -> dict[str, object] | None:
+    """Save a notebook; give it as it is then on disk if all its cells have run."""
+    browser.switch_to.active_element.send_keys(Keys.CONTROL, "s")
+    try:
+        notebook: dict[str, object] = json.loads(saved.read_text("utf-8"))
+    except ValueError:  # it is being written just now
+        return None
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]  # type: ignore[attr-defined]
+    return notebook if all(cell["execution_count"] for cell in cells if cell["source"]) else None
+
+
 def run_all(browser: WebDriver, saved: Path, seconds: float = 90) -> dict[str, object]:
     """Run all cells and save; give back the notebook as it is then on disk."""
     begin(browser)
-
-    def done() -> dict[str, object] | None:
-        browser.switch_to.active_element.send_keys(Keys.CONTROL, "s")
-        try:
-            notebook: dict[str, object] = json.loads(saved.read_text("utf-8"))
-        except ValueError:  # it is being written just now
-            return None
-        cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]  # type: ignore[attr-defined]
-        return notebook if all(cell["execution_count"] for cell in cells if cell["source"]) else None
-
     try:
-        finished = until(done, seconds, f"every cell of {saved.name} run and saved")
+        finished = until(lambda: save(browser, saved), seconds, f"every cell of {saved.name} run and saved")
     except AssertionError as error:
         seen = f"{prompts(browser)}, dialogs {[one.text for one in visible(browser, '.jp-Dialog')]}"
         raise AssertionError(f"{error}; on the page: {seen}") from None
     assert isinstance(finished, dict)
     return finished
+
+
+def picture(browser: WebDriver, name: str) -> None:
+    """Keep a screenshot where DOCKERLAB_SCREENSHOTS says, for a person to look at."""
+    if folder := os.environ.get("DOCKERLAB_SCREENSHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        browser.save_screenshot(f"{folder}/{name}.png")
