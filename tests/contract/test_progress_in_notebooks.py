@@ -1,0 +1,58 @@
+"""A build in a real kernel: the live view and the table are its outputs, and the same ones in each run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nbformat
+import pytest
+from makers import gone, name_of, tar_of
+from nbclient import NotebookClient
+from small_registry import small_registry
+
+from dockerlab.widgets import Steps
+
+DOCKERFILE = b"FROM busybox\nRUN for n in 1 2 3; do echo word $n; sleep 0.3; done\nCMD true\n"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def outputs(host: str, labels: dict[str, str], name: str) -> list[Any]:
+    """Run the build in a new kernel."""
+    source = f"""import dockerlab
+lab = dockerlab.connect({host!r})
+table = lab.image.build({tar_of({"Dockerfile": DOCKERFILE})!r}, t={name!r}, labels={labels!r}, rm=True, nocache=True)
+int(table["stream"].str.count("word [123]").sum()), len(table.columns)"""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    NotebookClient(notebook, timeout=100, kernel_name="python3", store_widget_state=False).execute()
+    return list(notebook.cells[0].outputs)
+
+
+def test_a_build_has_the_same_outputs_in_each_run(lab: Any, host: str, labels: dict[str, str]) -> None:
+    name = name_of(labels, "image")
+    with gone(lambda: lab.image.delete(name, force=True)):
+        first, second = outputs(host, labels, name), outputs(host, labels, name)
+        for shown in (first, second):
+            assert [one.output_type for one in shown] == ["display_data", "execute_result"]
+            assert shown[0].data.pop(WIDGET)["model_id"], "a widget, which nbval does not compare"
+            assert shown[1].data["text/plain"] == "(3, 7)"
+        assert [one.data for one in first] == [one.data for one in second]
+        assert first[0].data["text/plain"] == f"<build of {name}: live progress>"
+
+
+def test_a_pull_and_a_push_of_layers(lab: Any, practice_host: str, labels: dict[str, str]) -> None:
+    """What an engine tells of layers fills bars to their end, and each is done."""
+    if lab.endpoint.url != practice_host:
+        pytest.skip("another engine can't reach this machine's registry")
+    with small_registry() as registry:
+        name = f"{registry.name}/{name_of(labels, 'image')}"
+        body = tar_of({"Dockerfile": b"FROM busybox\nRUN head -c 3000000 /dev/urandom >/big\n"})
+        with gone(lambda: lab.image.delete(name, force=True)):
+            lab.image.build(body, t=name, labels=labels, rm=True)
+            pushed, pulled = Steps("push"), Steps("pull")
+            lab.image.push(name, progress=pushed)
+            lab.image.delete(name, force=True)
+            lab.image.create(name, tag="latest", progress=pulled)
+    for view in (pushed, pulled):
+        assert len(view.told.layers) == 2
+        assert all(bar.done and bar.share == 1 for bar in view.told.layers)
+        assert view.words().endswith(": done, 2 of 2 layers")
