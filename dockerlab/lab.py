@@ -275,13 +275,15 @@ class Lab:
 
     @functools.cached_property
     def engine(self) -> str:
-        """The engine's name and version, as it tells them: `Docker 20.10.24`."""
+        """The engine's name and version, as it tells them: `Docker 20.10.24`, `Podman 5.4.2`."""
         known = self._transport.send(encode(OPERATIONS["SystemVersion"], {}, self.version)).json()
         known = known if isinstance(known, dict) else {}
         parts = known.get("Components")
         told = [known.get("Platform"), *(parts[:1] if isinstance(parts, list) else [])]
-        name = next((str(part["Name"]) for part in told if isinstance(part, dict) and part.get("Name")), "engine")
-        name = "Docker" if name == "Engine" or name.startswith("Docker Engine") else name
+        names = [str(part["Name"]) for part in told if isinstance(part, dict) and part.get("Name")]
+        # Podman's platform is where it runs, such as linux/amd64/debian-12; what it is, its first component says
+        name = next((name for name in names if "/" not in name), "engine")
+        name = "Docker" if name == "Engine" or name.startswith("Docker Engine") else name.removesuffix(" Engine")
         return printable(f"{name} {known.get('Version', '')}".strip())
 
     def _negotiate(self) -> str:

@@ -94,6 +94,7 @@ def everything(lab: Lab, session: str) -> dict[str, list[Any]]:
             "history": [{"image": tag, "history": lab.call("ImageHistory", name=tag).json()} for tag in tags],
             "disk": disk(lab),
             "events": events(lab, since),
+            "version": [lab.call("SystemVersion").json()],
         }
 
 
