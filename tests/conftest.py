@@ -11,8 +11,7 @@ import pytest
 import verified
 from hypothesis import settings
 from judge import Judge, listening
-from notebook_items import labelled
-from plain_http import ask
+from notebook_items import labelled, removed
 from practice import address, engine, program
 
 # the same examples in every run, and no time limit for one: this machine may be busy
@@ -68,7 +67,7 @@ def labels(host: str) -> Iterator[dict[str, str]]:
     mine = f"{os.environ['DOCKERLAB_SESSION']}-{uuid.uuid4().hex[:12]}"
     yield {"dockerlab.test": mine}
     for container in labelled(host, f"dockerlab.test={mine}"):
-        ask(host, "DELETE", f"/containers/{container}?force=1&v=1")
+        removed(host, container)
 
 
 @pytest.fixture(scope="session")

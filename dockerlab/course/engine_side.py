@@ -5,6 +5,7 @@ They use a connection of their own, so that `lab.last` and `lab.wire` hold what 
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.errors import DockerlabError, EngineError
@@ -94,6 +95,9 @@ class Eyes:
 
     def remove(self, identity: str) -> None:
         """Remove one container that was found to be the lesson's own, by its id."""
+        with contextlib.suppress(EngineError):  # it does not run
+            # Docker kills what it is forced to remove; Podman first waits 10 s for it to end by itself
+            self._lab.call("ContainerKill", id=identity)
         try:
             self._lab.call("ContainerDelete", id=identity, force=True, v=True)
         except EngineError as error:

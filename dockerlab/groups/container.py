@@ -209,9 +209,9 @@ class ContainerGroup(ContainerTalk, ContainerFiles):
     ) -> pd.DataFrame:
         """DELETE /containers/{id}.
 
-        `force` kills it first, `v` removes its anonymous volumes, `link` removes a link only. One row: `operation`,
-        `object`, `status`, `changed`. Raises BadRequest (400), NotFound (404), Conflict (409) if it runs,
-        ServerError (500). Source: Engine API, Container, ContainerDelete.
+        `force` kills it first (Podman gives it 10 s to end by itself), `v` removes its anonymous volumes, `link` only
+        a link. One row: `operation`, `object`, `status`, `changed`. Raises BadRequest (400), NotFound (404), Conflict
+        (409) if it runs, ServerError (500). Source: Engine API, Container, ContainerDelete.
         """
         return self._done("ContainerDelete", timeout=timeout, id=id, v=v, force=force, link=link)
 

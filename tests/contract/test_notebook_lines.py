@@ -10,6 +10,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from notebook_items import removed
 from plain_http import ask
 
 from dockerlab.course.outline import NOTEBOOKS
@@ -44,7 +45,7 @@ def run(line: str, folder: Path, host: str) -> subprocess.CompletedProcess[bytes
 def again(exchange: Exchange, line: str, folder: Path, host: str) -> None:
     """Run the line where its exchange was possible: a name can be created only once."""
     if exchange.operation.id == "ContainerCreate":
-        ask(host, "DELETE", f"/containers/{exchange.arguments['name']}?force=1&v=1")
+        removed(host, exchange.arguments["name"])
     done = run(line, folder, host)
     told = done.stdout.decode("utf-8", "replace")
     assert done.returncode == 0, f"{line}\n{told}{done.stderr.decode()}"

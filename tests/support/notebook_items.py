@@ -29,7 +29,7 @@ class Guard(pytest.Item):
             return
         left = labelled(host, f"dockerlab.session={os.environ['DOCKERLAB_SESSION']}")
         status, now = ask(host, "GET", f"/containers/{self.seen['Id']}/json")
-        ask(host, "DELETE", f"/containers/{self.seen['Id']}?force=1&v=1")
+        removed(host, self.seen["Id"])
         assert left == [], f"{self.path.name} left these behind: {left}"
         assert status == 200, f"{self.path.name} removed a container that is not its own"
         assert now == self.seen, f"{self.path.name} changed a container that is not its own"
@@ -58,7 +58,7 @@ def add_guards(items: Iterable[pytest.Item]) -> list[pytest.Item]:
 
 def make_foreign(host: str, name: str) -> dict[str, Any]:
     """Create and start the foreign container; give back what inspect says of it."""
-    ask(host, "DELETE", f"/containers/{name}?force=1&v=1")
+    removed(host, name)
     status, made = ask(host, "POST", f"/containers/create?name={name}", FOREIGN)
     assert status == 201, made
     status, answer = ask(host, "POST", f"/containers/{made['Id']}/start")
@@ -67,6 +67,15 @@ def make_foreign(host: str, name: str) -> dict[str, Any]:
     assert status == 200, seen
     assert isinstance(seen, dict)
     return seen
+
+
+def removed(host: str, container: str) -> None:
+    """Take a container away, if it is there, with its anonymous volumes.
+
+    It is killed first: Podman, when forced to remove one that runs, waits 10 s for it to end by itself.
+    """
+    ask(host, "POST", f"/containers/{container}/kill")
+    ask(host, "DELETE", f"/containers/{container}?force=1&v=1")
 
 
 def labelled(host: str, label: str) -> list[str]:
