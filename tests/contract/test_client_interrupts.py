@@ -9,7 +9,6 @@ import sys
 import time
 
 import pytest
-from practice import chosen_address
 
 ACTS = {
     "for line in logs": 'for line in lab.container.logs(box, follow=True): print("got", line.message, flush=True)',
@@ -19,8 +18,8 @@ ACTS = {
         'made = lab.container.exec(box, ["sleep", "60"]).set_index("field")["value"]["Id"]; '
         'print("got", flush=True); lab.exec.start(made).read()'
     ),
-    "attach().read()": 'print("got", flush=True); lab.container.attach(box).read()',
-    "attach_websocket().read()": 'print("got", flush=True); lab.container.attach_websocket(box).read()',
+    "attach().read()": 'talk = lab.container.attach(box); print("got", flush=True); talk.read()',
+    "attach_websocket().read()": 'talk = lab.container.attach_websocket(box); print("got", flush=True); talk.read()',
     "call": 'print("got", flush=True); lab.call("ContainerWait", id=box)',
     "gather": 'print("got", flush=True); lab.gather("ContainerWait", [{"id": box}] * 6)',
 }
@@ -30,8 +29,7 @@ import dockerlab
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background was told to pay no heed to it
 from processes import open_files
 lab = dockerlab.connect({host!r})
-labels = {{"dockerlab.session": {label!r}}}
-made = lab.container.create("busybox", cmd=["sh", "-c", "echo ready; sleep 60"], labels=labels)
+made = lab.container.create("busybox", cmd=["sh", "-c", "echo ready; sleep 60"], labels={labels!r})
 box = lab.last.json()["Id"]
 try:
     lab.container.start(box)
@@ -48,13 +46,14 @@ try:
     print("left", max(open_files() - files, 0), threading.active_count() - threads)
     print("after", lab.container.inspect(box)["field"].iloc[0], lab.system.ping()["answer"].iloc[0])
 finally:
+    lab.container.kill(box)
     lab.container.delete(box, force=True)
 """
 
 
 @pytest.mark.parametrize("act", ACTS)
-def test_an_interrupt_comes_through_at_once(act: str) -> None:
-    program = PROGRAM.format(host=chosen_address(), label=os.environ["DOCKERLAB_SESSION"], act=ACTS[act])
+def test_an_interrupt_comes_through_at_once(act: str, host: str, labels: dict[str, str]) -> None:
+    program = PROGRAM.format(host=host, labels=labels, act=ACTS[act])
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     running = subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment

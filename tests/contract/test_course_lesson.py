@@ -127,6 +127,7 @@ def test_the_counter_keeps_its_file(lesson: Lesson) -> None:
 def test_wait_until_says_what_it_saw(lesson: Lesson) -> None:
     lesson.container("once", ["echo", "said"], start=True)
     lesson.wait_until("once", "said")
+    lesson.wait_until("once", "exited")  # it still runs for a moment, or on Podman is `stopped`
     with pytest.raises(
         LessonError, match=r"Waited 0.2 s for `once`: 'paused'\. It is `exited`\. Its last line is 'said'\."
     ):
