@@ -1,6 +1,7 @@
-"""Registry credentials, as `docker login` left them: in config.json, or with a credential helper.
+"""Registry credentials, as `docker login` and `podman login` left them: in a file, or with a credential helper.
 
-    >>> lab.image.push("registry.example/web", registry_auth=dockerlab.credentials.for_image("registry.example/web"))
+    >>> mine = dockerlab.credentials.for_image("registry.example/web", engine=lab.engine)
+    >>> lab.image.push("registry.example/web", registry_auth=mine)
 
 They are read when they are asked for, and kept nowhere.
 """
@@ -13,13 +14,14 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from dockerlab import dockerconfig
 from dockerlab.errors import ArgumentError, DockerlabError, printable
 
-__all__ = ["DOCKER_HUB", "for_image", "for_registry", "registry"]
+__all__ = ["DOCKER_HUB", "for_image", "for_registry", "podman_files", "registry"]
 
 #: Under which name the credentials of docker.io are kept.
 DOCKER_HUB = "https://index.docker.io/v1/"
@@ -29,37 +31,104 @@ HELPER_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 #: What a helper gives as the user's name where its secret is a token.
 TOKEN = "<token>"  # noqa: S105  (a mark, and no secret)
 NOTHING_THERE = "credentials not found"
+FILES = "docker's config.json or Podman's auth.json"
+#: Below it each user's own directory, where XDG_RUNTIME_DIR names none.
+RUNTIME = Path("/run/containers")
 
 
 def registry(image: str) -> str:
     """Name the registry of an image: `docker.io` for busybox and me/web, `localhost:5000` for localhost:5000/web."""
-    first, slash, _ = image.partition("/")
+    return _parts(image)[0]
+
+
+def _parts(image: str) -> tuple[str, str]:
+    """Split an image's name into its registry and its path there, without tag and digest."""
+    first, slash, rest = image.partition("/")
     named = slash and (re.search(r"[.:]", first) or first == "localhost" or first != first.lower())
-    return "docker.io" if not named or first in HUB_NAMES else first
+    path = re.sub(r":[^/]*$", "", (rest if named else image).partition("@")[0])
+    if named and first not in HUB_NAMES:
+        return first, path
+    return "docker.io", path if "/" in path else f"library/{path}"
 
 
-def for_image(image: str, *, env: Mapping[str, str] | None = None, timeout: float = HELPER_SECONDS) -> dict[str, str]:
+def for_image(
+    image: str, *, engine: str = "", env: Mapping[str, str] | None = None, timeout: float = HELPER_SECONDS
+) -> dict[str, str]:
     """Give the credentials for an image's registry, as `registry_auth=` takes them; empty if there are none.
 
-    Raises ArgumentError if there is no name, DockerlabError if config.json or a credential helper fails.
+    With `engine=lab.engine` Podman's files are read before docker's if that is a Podman, else after it. Those of Podman
+    may hold credentials for a part of a registry, such as registry.example/team: of all that fit, the longest is taken.
+    Raises ArgumentError if there is no name, DockerlabError if a file or a credential helper fails.
     """
     if not isinstance(image, str) or not image.strip():
         raise ArgumentError("image is the name of an image, for example registry.example/web.")
-    return for_registry(registry(image), env=env, timeout=timeout)
+    return _found(*_parts(image), engine, os.environ if env is None else env, timeout)
 
 
-def for_registry(name: str, *, env: Mapping[str, str] | None = None, timeout: float = HELPER_SECONDS) -> dict[str, str]:
+def for_registry(
+    name: str, *, engine: str = "", env: Mapping[str, str] | None = None, timeout: float = HELPER_SECONDS
+) -> dict[str, str]:
     """Give the credentials for a registry by its name, such as `docker.io`; empty if there are none.
 
-    A helper for this registry (credHelpers) comes first, then the one for all (credsStore), then what is in the file.
-    Raises DockerlabError if config.json or a credential helper fails.
+    In a file a helper for this registry (credHelpers) comes first, then docker's for all (credsStore), then what is
+    written there. Raises as `for_image` does.
     """
-    env = os.environ if env is None else env
+    return _found(name, "", engine, os.environ if env is None else env, timeout)
+
+
+def podman_files(env: Mapping[str, str]) -> list[Path]:
+    """Name the files in which Podman looks, in its order: containers-auth.json(5)."""
+    if env.get("REGISTRY_AUTH_FILE"):
+        return [Path(env["REGISTRY_AUTH_FILE"])]
+    session, settings, home = env.get("XDG_RUNTIME_DIR"), env.get("XDG_CONFIG_HOME"), dockerconfig.home(env)
+    # Windows has no uid, and nothing there
+    places = [Path(session) / "containers" if session else RUNTIME / str(getattr(os, "getuid", int)())]
+    if settings:
+        places.append(Path(settings) / "containers")
+    elif home:
+        places.append(home / ".config" / "containers")
+    return [place / "auth.json" for place in places]
+
+
+def _found(name: str, path: str, engine: str, env: Mapping[str, str], timeout: float) -> dict[str, str]:
+    """Look for the credentials in each file, as long as there are none."""
+    podman = engine.lower().startswith("podman")
+    if podman and env.get("REGISTRY_AUTH_FILE"):  # Podman 5 reads nothing else then
+        return _podmans(name, path, env, timeout)
+    if podman:
+        return _podmans(name, path, env, timeout) or _dockers(name, env, timeout)
+    return _dockers(name, env, timeout) or _podmans(name, path, env, timeout)
+
+
+def _dockers(name: str, env: Mapping[str, str], timeout: float) -> dict[str, str]:
     key = DOCKER_HUB if name in HUB_NAMES or name == DOCKER_HUB else name
     settings = dockerconfig.settings(env)
     helper = _entry(settings.get("credHelpers"), key) or settings.get("credsStore")
     found = _from_helper(str(helper), key, env, timeout) if helper else {}
-    return found or _from_file(settings.get("auths"), key)
+    return found or _from_file(_entry(settings.get("auths"), key), key, f"docker login {_name(key)}")
+
+
+def _podmans(name: str, path: str, env: Mapping[str, str], timeout: float) -> dict[str, str]:
+    host = _host(name)
+    for file in podman_files(env):
+        settings = dockerconfig.read(file, "REGISTRY_AUTH_FILE")
+        helper = _longest(settings.get("credHelpers"), host, "")
+        found = _from_helper(str(helper), host, env, timeout) if helper else {}
+        key = DOCKER_HUB if host == "docker.io" else host  # as an engine takes it
+        found = found or _from_file(_longest(settings.get("auths"), host, path), key, f"podman login {host}")
+        if found:
+            return {**found, "serveraddress": key}
+    return {}
+
+
+def _longest(table: Any, host: str, path: str) -> Any:
+    """Find the entry with the longest key that names an image's place; a key with a path is for nothing else."""
+    if not isinstance(table, dict):
+        return None
+    parts = [host, *path.split("/")] if path else [host]
+    keys = ["/".join(parts[:end]) for end in range(len(parts), 0, -1)]
+    keys += [key for key in table if ("://" in key or "/" not in key) and _host(key) == host]
+    return next((table[key] for key in keys if key in table), None)
 
 
 def _entry(table: Any, key: str) -> Any:
@@ -77,8 +146,7 @@ def _host(key: str) -> str:
     return "docker.io" if host in HUB_NAMES else host
 
 
-def _from_file(auths: Any, key: str) -> dict[str, str]:
-    entry = _entry(auths, key)
+def _from_file(entry: Any, key: str, anew: str) -> dict[str, str]:
     if not isinstance(entry, dict):
         return {}
     found = {name: str(entry.get(name) or "") for name in ("username", "password", "identitytoken", "registrytoken")}
@@ -86,9 +154,8 @@ def _from_file(auths: Any, key: str) -> dict[str, str]:
         try:
             user, _, password = base64.b64decode(str(entry["auth"]), validate=True).decode().partition(":")
         except ValueError:
-            raise DockerlabError(
-                f"The credentials for {key} in config.json can't be read. Write them anew: docker login {_name(key)}."
-            ) from None
+            text = f"The credentials for {key} can't be read. Write them anew: {anew.strip()}."
+            raise DockerlabError(text) from None
         found |= {"username": user, "password": password.rstrip("\0")}
     if found["identitytoken"]:
         found["password"] = ""
@@ -103,7 +170,7 @@ def _name(key: str) -> str:
 def _from_helper(helper: str, key: str, env: Mapping[str, str], timeout: float) -> dict[str, str]:
     program = f"docker-credential-{helper}"
     if not HELPER_NAME.fullmatch(helper):
-        raise DockerlabError(f"config.json names a credential helper {helper!r}, which is no name. Mend that file.")
+        raise DockerlabError(f"A credential helper is named {helper!r}, which is no name. Mend {FILES}.")
     answer = _ask(program, key, env, timeout)
     if answer is None:
         return {}
@@ -137,8 +204,8 @@ def _ask(program: str, key: str, env: Mapping[str, str], timeout: float) -> str 
                 _end(ran.pid)
                 raise
     except FileNotFoundError:
-        text = f"config.json names the credential helper {program}, which is not in PATH. Install it, "
-        raise DockerlabError(f"{text}or take credsStore and credHelpers out of config.json.") from None
+        text = f"The credential helper is {program}, which is not in PATH. Install it, or take credsStore and "
+        raise DockerlabError(f"{text}credHelpers out of {FILES}.") from None
     except subprocess.TimeoutExpired:
         text = f"{program} gave no answer within {timeout:g} s: it may wait for a password somewhere. {by_hand}"
         raise DockerlabError(text) from None

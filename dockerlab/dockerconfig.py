@@ -9,7 +9,7 @@ from typing import Any
 
 from dockerlab.errors import DockerlabError
 
-__all__ = ["folder", "home", "settings"]
+__all__ = ["folder", "home", "read", "settings"]
 
 #: A config.json is a page of text; what is longer is something else.
 MOST_BYTES = 4 << 20
@@ -31,19 +31,23 @@ def folder(env: Mapping[str, str]) -> Path | None:
 def settings(env: Mapping[str, str]) -> dict[str, Any]:
     """Read config.json; empty if there is none. Raises DockerlabError if it is there and can't be read."""
     at = folder(env)
-    if at is None:
-        return {}
-    path = at / "config.json"
+    return {} if at is None else read(at / "config.json", "DOCKER_CONFIG")
+
+
+def read(path: Path, variable: str) -> dict[str, Any]:
+    """Read a file of settings; empty if there is none. Raises DockerlabError if it is there and can't be read.
+
+    `variable` is the one that names another file, for the error.
+    """
+    mend = f"Mend that file, or name another with {variable}."
     try:
         with path.open("rb") as file:
-            read = json.loads(file.read(MOST_BYTES))
+            found = json.loads(file.read(MOST_BYTES))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or f"it is not JSON ({error})"
-        raise DockerlabError(
-            f"{path} can't be read: {reason}. Mend that file, or name another with DOCKER_CONFIG."
-        ) from None
-    if not isinstance(read, dict):
-        raise DockerlabError(f"{path} holds no JSON object. Mend that file, or name another with DOCKER_CONFIG.")
-    return read
+        raise DockerlabError(f"{path} can't be read: {reason}. {mend}") from None
+    if not isinstance(found, dict):
+        raise DockerlabError(f"{path} holds no JSON object. {mend}")
+    return found
