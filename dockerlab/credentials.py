@@ -81,8 +81,8 @@ def podman_files(env: Mapping[str, str]) -> list[Path]:
     if env.get("REGISTRY_AUTH_FILE"):
         return [Path(env["REGISTRY_AUTH_FILE"])]
     session, settings, home = env.get("XDG_RUNTIME_DIR"), env.get("XDG_CONFIG_HOME"), dockerconfig.home(env)
-    # Windows has no uid, and nothing there
-    places = [Path(session) / "containers" if session else RUNTIME / str(getattr(os, "getuid", int)())]
+    runtime = Path(session) / "containers" if session else RUNTIME / str(getattr(os, "getuid", int)())  # not on Windows
+    places = [runtime] if session or os.access(runtime, os.X_OK) else []  # what lies there may be root's alone
     if settings:
         places.append(Path(settings) / "containers")
     elif home:
