@@ -6,6 +6,7 @@
 # from the machine's static busybox. `up` ends with the line DOCKER_HOST=unix:///…; `down` removes everything. `restart`
 # ends dockerd and starts it again on what it has; `link` joins two such engines' networks by a cable. All need root.
 set -euo pipefail
+. "$(dirname "$(readlink -f "$0")")/busybox_root.sh"
 verb=${1:-} base=${2:-/tmp/dockerlab-docker20}
 socket=$base/docker.sock
 
@@ -14,25 +15,11 @@ api() { curl -sS --fail-with-body --max-time 60 --unix-socket "$socket" "$@"; }
 answers() { [ -S "$socket" ] && api -o /dev/null http://engine/_ping 2>/dev/null; }
 running() { [ -e "$base/pid" ] && grep -qsaF -- "$base" "/proc/$(cat "$base/pid")/cmdline"; }
 
-rootfs() { # a tar of a root directory around one static busybox, with fixed names, owners and times
-  local tree applet busybox
-  busybox=$(command -v busybox)
-  tree=$(mktemp -d "$base/tree.XXXX")
-  mkdir -p "$tree"/{bin,dev,etc,home,proc,root,sys,usr/bin,usr/sbin,var/www}
-  mkdir -m 1777 "$tree/tmp"
-  cp "$busybox" "$tree/bin/busybox"
-  for applet in $("$busybox" --list); do [ "$applet" = busybox ] || ln "$tree/bin/busybox" "$tree/bin/$applet"; done
-  printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n' >"$tree/etc/passwd"
-  printf 'root:x:0:\nnogroup:x:65534:\n' >"$tree/etc/group"
-  (cd "$tree" && tar --sort=name --mtime=@1704067200 --owner=0 --group=0 --numeric-owner -cf - -- *)
-  rm -rf "$tree"
-}
-
 import_image() {
   api -o /dev/null http://engine/images/busybox:latest/json 2>/dev/null && return
   local query='fromSrc=-&repo=busybox&tag=latest&changes=CMD%20%5B%22sh%22%5D'
   query+='&changes=ENV%20PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-  rootfs | api -X POST -H 'Content-Type: application/x-tar' -T - "http://engine/images/create?$query" | grep -q sha256:
+  busybox_root "$base" | api -X POST -H 'Content-Type: application/x-tar' -T - "http://engine/images/create?$query" | grep -q sha256:
 }
 
 start() { # start [NETWORK]: dockerd, in a network of its own or in that one

@@ -1,0 +1,15 @@
+# What both engines' scripts make their image of: sourced by them, not run.
+
+busybox_root() { # busybox_root DIRECTORY: a tar of a root directory around one static busybox, with fixed names, owners and times
+  local tree applet busybox
+  busybox=$(command -v busybox)
+  tree=$(mktemp -d "$1/tree.XXXX")
+  mkdir -p "$tree"/{bin,dev,etc,home,proc,root,sys,usr/bin,usr/sbin,var/www}
+  mkdir -m 1777 "$tree/tmp"
+  cp "$busybox" "$tree/bin/busybox"
+  for applet in $("$busybox" --list); do [ "$applet" = busybox ] || ln "$tree/bin/busybox" "$tree/bin/$applet"; done
+  printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n' >"$tree/etc/passwd"
+  printf 'root:x:0:\nnogroup:x:65534:\n' >"$tree/etc/group"
+  (cd "$tree" && tar --sort=name --mtime=@1704067200 --owner=0 --group=0 --numeric-owner -cf - -- *)
+  rm -rf "$tree"
+}
