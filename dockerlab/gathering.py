@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["gather"]
 
 #: More than these make no engine faster.
-CONNECTIONS = 4
+CONNECTIONS = 8
 ERROR = 400
 
 
