@@ -33,7 +33,8 @@ def test_attach_reads_and_writes_and_half_closes(lab: Any, labels: dict[str, str
 
 
 def test_a_write_that_the_program_does_not_read_ends_in_time(lab: Any, labels: dict[str, str]) -> None:
-    assert unread(lab, labels) == b"here\nbye\n"
+    # Podman says behind it, in the same stream, that what nobody read was lost
+    assert unread(lab, labels).startswith(b"here\nbye\n")
 
 
 def test_attach_to_a_terminal_has_no_frames(lab: Any, labels: dict[str, str]) -> None:
