@@ -68,6 +68,7 @@ class Asking(http.client.HTTPConnection):
     """
 
     response_class = Chunked
+    kept = False  #: was it open already when it was taken out of its pool?
 
     def ask(self, method: str, target: str, body: Any, headers: dict[str, str]) -> None:
         """Send a request, its body as it is; one of unknown length goes in chunks."""

@@ -50,19 +50,10 @@ __all__ = ["Lab", "Wire", "connect"]
 KEPT, KEPT_BYTES, ALL_BYTES = 500, 1 << 20, 64 << 20
 TIMEOUT = 60.0
 #: Each is a module of `dockerlab.groups`, loaded when it is used.
-GROUPS: tuple[str, ...] = (
-    "container",
-    "image",
-    "exec",
-    "volume",
-    "network",
-    "system",
-    "distribution",
-    "swarm",
-    "node",
-    "service",
-)
-GROUPS += ("task", "secret", "config", "plugin")
+GROUPS = (
+    "container", "image", "exec", "volume", "network", "system", "distribution", "swarm", "node", "service", "task",
+    "secret", "config", "plugin",
+)  # fmt: skip
 
 
 def connect(url: str | None = None, *, timeout: float = TIMEOUT, insecure: bool = False) -> Lab:

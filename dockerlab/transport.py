@@ -66,16 +66,8 @@ class Transport:
         seconds = self.timeout if timeout is None else seconds_of(timeout)
         exchange = self.begin(request)
         clock = time.perf_counter()
-        connection = None
         try:
-            connection = self.take(seconds)
-            connection.ask(exchange.method, request.target, request.body, self.headers(request))
-            response = connection.answer()
-        except BaseException as error:
-            if connection is not None:
-                connection.close()
-                self.give_back(connection)
-            raise _ours(error, self.endpoint, seconds) from None
+            connection, response = self._answered(request, seconds)
         finally:
             if not isinstance(request.body, (bytes, type(None))) and request.body is not request.arguments.get("body"):
                 request.body.close()  # the caller gave a path
@@ -91,6 +83,24 @@ class Transport:
                 raise EngineUnreachable(f"{self.endpoint.url} answers, but {stranger}")
             raise engine_error(exchange)
         return answer
+
+    def _answered(self, request: Request, seconds: float) -> tuple[Asking, Chunked]:
+        """Send a request, and read the head of its answer.
+
+        A connection that was kept may end in the moment in which it is used: what only reads is then asked once more,
+        on another. What changes something is not, since nobody knows whether it was heard.
+        """
+        while True:
+            connection = self.take(seconds)
+            try:
+                connection.ask(request.operation.method, request.target, request.body, self.headers(request))
+                return connection, connection.answer()
+            except BaseException as error:
+                connection.close()
+                self.give_back(connection)
+                only_reads = request.operation.method in ("GET", "HEAD")
+                if not (connection.kept and only_reads and isinstance(error, (ConnectionResetError, BrokenPipeError))):
+                    raise _ours(error, self.endpoint, seconds) from None
 
     def connection(self, timeout: float | None = None) -> Asking:
         """Give a new connection to the engine, connected: http.client's kind, over whatever the endpoint is.
@@ -118,9 +128,10 @@ class Transport:
     def take(self, seconds: float) -> Asking:
         """Take a connection out of the pool, or a new one, connected; `give_back` it."""
         try:
-            connection = self._pool._get_conn()
+            connection: Any = self._pool._get_conn()
         except HTTPError as error:
             raise failure(error, self.endpoint, seconds) from None
+        connection.kept = connection.sock is not None
         try:
             return self._ready(connection, seconds)
         except BaseException:

@@ -18,10 +18,7 @@ from together import at_once, closed_while_read
 
 import dockerlab
 from dockerlab.encoding import encode
-from dockerlab.errors import (
-    ConnectionFailed,
-    EngineTimeout,
-)
+from dockerlab.errors import ConnectionFailed, EngineTimeout, StreamBroken
 from dockerlab.operations import OPERATIONS
 
 # -- connections
@@ -83,6 +80,29 @@ def test_an_engine_that_was_restarted_is_asked_again(serve: Any) -> None:
     time.sleep(0.05)
     assert ask(opened).text == "OK"
     assert server.connections == 2
+
+
+def test_a_kept_connection_that_ends_while_it_is_used(tmp_path: Path) -> None:
+    """What only reads is asked once more, on another connection; what changes something is not."""
+
+    def talk(opened: socket.socket, head: bytes) -> None:
+        if opened in known:
+            opened.close()  # each connection answers once
+            return
+        known.append(opened)
+        opened.sendall(answer())
+
+    known: list[socket.socket] = []
+    with serving(tmp_path / "e.sock", talk) as server:
+        opened = transport(server.url)
+        assert [ask(opened).text for _ in range(3)] == ["OK"] * 3
+        assert server.connections == 3
+        heard = list(server.requests)
+        with pytest.raises(StreamBroken):
+            ask(opened, "ContainerStart", id="web")
+        assert server.requests[len(heard) :] == [head for head in server.requests if head.startswith(b"POST")]
+        assert len(server.requests) == len(heard) + 1
+        opened.close()
 
 
 def test_an_answer_that_was_not_read_gives_its_connection_up(serve: Any) -> None:
