@@ -32,8 +32,8 @@ LINES = 512
 BLOCK, LONGEST_PART = 1 << 20, 1 << 15
 NEWLINE = 10
 NAMES = np.array([STREAMS.get(number, "") for number in range(max(STREAMS) + 1)], dtype=object)
-#: How Docker writes a moment before a line: `2026-11-24T03:22:02.123456789Z `, always as long. pandas reads no other
-#: century as quickly.
+#: How Docker writes a moment before a line: `2026-11-24T03:22:02.123456789Z `, always as long. Years of another
+#: century are left to `moments`: numpy would not say of one that nanoseconds don't reach.
 MOMENT = len("2026-11-24T03:22:02.123456789Z ")
 SHAPE = {0: b"2", 1: b"0", 4: b"-", 7: b"-", 10: b"T", 13: b":", 16: b":", 19: b".", MOMENT - 2: b"Z", MOMENT - 1: b" "}
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
 from differences import Difference, differences, engine_of
 from plain_http import ask
+from registries import Registry, registry
 
 #: The practice engine, which starts only when a test asks for it.
 PRACTICE = "dockerlab"
@@ -44,3 +45,18 @@ def pytest_runtest_makereport(
         report.outcome = "skipped"
         report.wasxfail = f"{row.engine}: {row.what}"
     return report
+
+
+@pytest.fixture(scope="module")
+def there(host: str) -> Iterator[Registry]:
+    """Give a registry that the engine reaches."""
+    with registry(host) as found:
+        yield found
+
+
+@pytest.fixture
+def closed(there: Registry) -> Registry:
+    """Give a registry that asks who is there."""
+    if not there.user:
+        pytest.skip("needs a registry that asks: DOCKERLAB_TEST_REGISTRY_AUTH=user:password")
+    return there

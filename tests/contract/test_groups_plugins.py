@@ -15,7 +15,7 @@ import pytest
 from makers import container, field, gone, name_of, until
 from near_engine import home_of
 from plugin_files import CAPABILITY, PYTHON, plugin_tar
-from registries import Registry, registry
+from registries import Registry
 
 from dockerlab.errors import Conflict, EngineError, NotFound, OperationFailed, ServerError
 from dockerlab.tables import image as image_tables
@@ -23,13 +23,6 @@ from dockerlab.tables import plugin as plugin_tables
 
 #: Seconds. Docker tries four times, three seconds apart, to find the plugin listening.
 STARTS = 20
-
-
-@pytest.fixture(scope="module")
-def there(host: str) -> Iterator[Registry]:
-    """Give a registry that the engine reaches."""
-    with registry(host) as found:
-        yield found
 
 
 @pytest.fixture
@@ -159,20 +152,18 @@ def test_through_a_registry(lab: Any, there: Registry, labels: dict[str, str]) -
         assert row_of(lab, here)["reference"] == f"{remote}:2"
 
 
-def test_who_is_not_known_does_nothing(lab: Any, there: Registry, labels: dict[str, str]) -> None:
-    if not there.user:
-        pytest.skip("needs a registry that asks: DOCKERLAB_TEST_REGISTRY_AUTH=user:password")
-    remote = f"{there.name}/dockerlab/{name_of(labels, 'plugin')}:1"
+def test_who_is_not_known_does_nothing(lab: Any, closed: Registry, labels: dict[str, str]) -> None:
+    remote = f"{closed.name}/dockerlab/{name_of(labels, 'plugin')}:1"
     with gone(lambda: lab.plugin.delete(remote, force=True)):
         lab.plugin.create(remote, plugin_tar("1"))
-        for who in (there.auth("not-this-one"), None):
+        for who in (closed.auth("not-this-one"), None):
             with pytest.raises(OperationFailed, match="registry_auth") as caught:
                 lab.plugin.push(remote, registry_auth=who, timeout=60)
             assert "not-this-one" not in str(caught.value)
-        lab.plugin.push(remote, registry_auth=there.auth(), timeout=60)
+        lab.plugin.push(remote, registry_auth=closed.auth(), timeout=60)
         lab.plugin.delete(remote)
-        for who in (there.auth("not-this-one"), None):
+        for who in (closed.auth("not-this-one"), None):
             assert len(lab.plugin.privileges(remote, registry_auth=who)) == 0
             with pytest.raises(EngineError, match="registry_auth"):
                 lab.plugin.pull(remote, registry_auth=who, timeout=60)
-    assert not [one for one in lab.wire if there.password in one.raw + one.curl + one.helper]
+    assert not [one for one in lab.wire if closed.password in one.raw + one.curl + one.helper]

@@ -18,7 +18,7 @@ import pytest
 from certificates import Authority
 from makers import field, gone, name_of, tar_of
 from practice import program
-from registries import Registry, index, registry
+from registries import Registry, index
 
 import dockerlab
 from dockerlab.errors import EngineError, NotAllowed, NotFound, OperationFailed
@@ -28,21 +28,6 @@ from dockerlab.tables import image as image_tables
 #: Of bytes that no registry has, and that can't be made smaller.
 SIZE = 3 << 20
 WRONG = "not-this-one"
-
-
-@pytest.fixture(scope="module")
-def there(host: str) -> Iterator[Registry]:
-    """Give a registry that the engine reaches."""
-    with registry(host) as found:
-        yield found
-
-
-@pytest.fixture
-def closed(there: Registry) -> Registry:
-    """Give a registry that asks who is there."""
-    if not there.user:
-        pytest.skip("needs a registry that asks: DOCKERLAB_TEST_REGISTRY_AUTH=user:password")
-    return there
 
 
 @pytest.fixture

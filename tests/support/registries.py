@@ -16,7 +16,6 @@ import socket
 import ssl
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from differences import engine_of
 from near_engine import home_of, listen_near, network_of
 from plain_http import ask
 from practice import program
+from together import served
 
 __all__ = ["PASSWORD", "USER", "Index", "Registry", "index", "registry"]
 
@@ -173,9 +173,5 @@ def index(host: str, certificate: Path, known: list[dict[str, object]]) -> Itera
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
     server = Index(tls.wrap_socket(listen_near(_network(host)), server_side=True), known)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with served(server):
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -6,11 +6,12 @@ import base64
 import hashlib
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
+
+from together import served
 
 MANIFEST = re.compile(r"/v2/(.+)/manifests/([^/]+)")
 BLOB = re.compile(r"/v2/(.+)/blobs/(sha256:[0-9a-f]{64})")
@@ -116,9 +117,5 @@ class Handler(BaseHTTPRequestHandler):
 def small_registry(auth: str = "none") -> Iterator[SmallRegistry]:
     """Serve while the block runs."""
     server = SmallRegistry(auth)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with served(server):
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()

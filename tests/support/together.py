@@ -1,13 +1,17 @@
-"""Threads in tests: many that do the same at once, and one that reads until somebody else closes what it reads."""
+"""Threads in tests: many that do the same at once, one that reads until it is closed, one that serves."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from contextlib import contextmanager
+from socketserver import BaseServer
+from typing import Protocol, TypeVar
 
-__all__ = ["Body", "at_once", "closed_while_read"]
+__all__ = ["Body", "at_once", "closed_while_read", "served"]
+
+S = TypeVar("S", bound=BaseServer)
 
 
 class Body(Protocol):
@@ -58,3 +62,14 @@ class _Thread(threading.Thread):
         if self._failed is not None:
             raise self._failed
         assert not self.is_alive(), f"not done within {seconds} s"
+
+
+@contextmanager
+def served(server: S) -> Iterator[S]:
+    """Let a server serve in a thread while the block runs."""
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
