@@ -6,7 +6,7 @@
 # from the machine's static busybox. `up` ends with the line DOCKER_HOST=unix:///…; `down` removes everything. `restart`
 # ends dockerd and starts it again on what it has; `link` joins two such engines' networks by a cable. All need root.
 set -euo pipefail
-. "$(dirname "$(readlink -f "$0")")/busybox_root.sh"
+. "$(dirname "$(readlink -f "$0")")/common.sh"
 verb=${1:-} base=${2:-/tmp/dockerlab-docker20}
 socket=$base/docker.sock
 
@@ -32,12 +32,7 @@ start() { # start [NETWORK]: dockerd, in a network of its own or in that one
     --exec-root "$base/run" --pidfile "$base/dockerd.pid" --init-path "$(command -v tini-static || command -v tini)" \
     >>"$base/log" 2>&1 </dev/null &
   echo $! >"$base/pid" # setsid, nsenter, unshare and sh each exec the next: the pid stays
-  for _ in $(seq 300); do
-    answers && break
-    kill -0 "$(cat "$base/pid")" 2>/dev/null || { tail -n 15 "$base/log" >&2; die "dockerd ended at once"; }
-    sleep 0.1
-  done
-  answers || die "no answer within 30 s; see $base/log"
+  wait_until_it_answers
 }
 
 up() {

@@ -6,7 +6,7 @@
 # that namespace ends, the kernel ends all others. Nothing is pulled: `busybox:latest` is loaded from the machine's static
 # busybox. `up` ends with the line DOCKER_HOST=unix:///…; `down` removes everything.
 set -euo pipefail
-. "$(dirname "$(readlink -f "$0")")/busybox_root.sh"
+. "$(dirname "$(readlink -f "$0")")/common.sh"
 verb=${1:-} base=$(realpath -m "${2:-/tmp/dockerlab-podman}")
 socket=$base/docker.sock
 # what Podmans share under fixed names, each an empty one here: locks and networks, its shared memory, its cache
@@ -79,12 +79,7 @@ up() {
   if ! { running && answers; }; then
     settings
     serve
-    for _ in $(seq 300); do
-      answers && break
-      kill -0 "$(cat "$base/pid")" 2>/dev/null || { tail -n 15 "$base/log" >&2; die "it ended at once"; }
-      sleep 0.1
-    done
-    answers || die "no answer within 30 s; see $base/log"
+    wait_until_it_answers
   fi
   import_image || die "busybox was not imported"
   echo "DOCKER_HOST=unix://$socket"

@@ -1,4 +1,4 @@
-# What both engines' scripts make their image of: sourced by them, not run.
+# What both engines' scripts have in common: sourced by them, not run. They have `base`, `socket`, `answers` and `die`.
 
 busybox_root() { # busybox_root DIRECTORY: a tar of a root directory around one static busybox, with fixed names, owners and times
   local tree applet busybox
@@ -12,4 +12,13 @@ busybox_root() { # busybox_root DIRECTORY: a tar of a root directory around one 
   printf 'root:x:0:\nnogroup:x:65534:\n' >"$tree/etc/group"
   (cd "$tree" && tar --sort=name --mtime=@1704067200 --owner=0 --group=0 --numeric-owner -cf - -- *)
   rm -rf "$tree"
+}
+
+wait_until_it_answers() { # for 30 s, and no longer than the process in $base/pid lives
+  for _ in $(seq 300); do
+    answers && return
+    kill -0 "$(cat "$base/pid")" 2>/dev/null || { tail -n 15 "$base/log" >&2; die "it ended at once"; }
+    sleep 0.1
+  done
+  die "no answer within 30 s; see $base/log"
 }
