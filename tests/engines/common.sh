@@ -8,8 +8,10 @@ busybox_root() { # busybox_root DIRECTORY: a tar of a root directory around one 
   mkdir -m 1777 "$tree/tmp"
   cp "$busybox" "$tree/bin/busybox"
   for applet in $("$busybox" --list); do [ "$applet" = busybox ] || ln "$tree/bin/busybox" "$tree/bin/$applet"; done
-  printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n' >"$tree/etc/passwd"
-  printf 'root:x:0:\nnogroup:x:65534:\n' >"$tree/etc/group"
+  # the users and groups of the practice engine's image
+  printf '%s\n' root:x:0:0:root:/root:/bin/sh daemon:x:1:1:daemon:/usr/sbin:/bin/false \
+    www-data:x:33:33:www-data:/var/www:/bin/false nobody:x:65534:65534:nobody:/home:/bin/false >"$tree/etc/passwd"
+  printf '%s\n' root:x:0: daemon:x:1: www-data:x:33: nogroup:x:65534: >"$tree/etc/group"
   (cd "$tree" && tar --sort=name --mtime=@1704067200 --owner=0 --group=0 --numeric-owner -cf - -- *)
   rm -rf "$tree"
 }
