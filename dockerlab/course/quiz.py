@@ -8,9 +8,10 @@ import ipywidgets
 
 from dockerlab.course.cards import Card, marked
 from dockerlab.course.outline import Question
+from dockerlab.widgets.box import Box
 
 
-class Quiz(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+class Quiz(Box):
     """One question with its choices. `answer("b")` answers it, and so does a click."""
 
     def __init__(self, number: int, question: Question) -> None:
@@ -40,13 +41,10 @@ class Quiz(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         lines = [self._head(), *(f"  {letter}. {choice.text}" for letter, choice in self._choices())]
         return "\n".join([*lines, f'Answer with lesson.quiz({self.number}).answer("…")'])
 
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        """Give the widget, with the question as text for where no widget can live."""
-        bundle: dict[str, Any] = dict(super()._repr_mimebundle_(**options) or {})
+    def page(self) -> str:
+        """Give the question and its choices as HTML."""
         lines = "".join(f"<br>{letter}. {marked(choice.text)}" for letter, choice in self._choices())
-        bundle["text/plain"] = repr(self)
-        bundle["text/html"] = f"<p><strong>{marked(self._head())}</strong>{lines}</p>"
-        return bundle
+        return f"<p><strong>{marked(self._head())}</strong>{lines}</p>"
 
     def _head(self) -> str:
         return f"Question {self.number}: {self.question.text}"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import html
 import time
-from typing import Any
 
 import ipywidgets
+
+from dockerlab.widgets.box import Box
 
 MIB = 1024 * 1024
 SHORTEST_PAUSE = 0.25
 
 
-class Progress(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+class Progress(Box):
     """A bar to hand to a call: `lab.container.export("web", "web.tar", progress=bar)`.
 
     Call it with the bytes that have come so far. It redraws four times a second at most, and for the last ones.
@@ -68,9 +69,6 @@ class Progress(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
         """Give one constant line."""
         return f"<{self.title}: a progress bar>"
 
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        """Give the widget, with a line of text for where no widget can live."""
-        bundle: dict[str, Any] = dict(super()._repr_mimebundle_(**options) or {})
-        bundle["text/plain"] = repr(self)
-        bundle["text/html"] = f"<p>{html.escape(self.title)}: a progress bar, which moves while the bytes come.</p>"
-        return bundle
+    def page(self) -> str:
+        """Say what a notebook shows here."""
+        return f"<p>{html.escape(self.title)}: a progress bar, which moves while the bytes come.</p>"

@@ -15,6 +15,7 @@ from typing import Any
 import ipywidgets
 
 from dockerlab.errors import printable
+from dockerlab.widgets.box import Box
 from dockerlab.widgets.told import Bar, Told
 
 __all__ = ["Printed", "Steps", "shown"]
@@ -28,7 +29,7 @@ WORDS = (
 )
 
 
-class Steps(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+class Steps(Box):
     """A live view of what a pull, a push, a build or a load tells: one bar a layer, a build's steps and its words.
 
     In a notebook these calls show one by themselves. To have it elsewhere on the page, display one and hand it to the
@@ -130,12 +131,9 @@ class Steps(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """Give one constant line."""
         return f"<{self.title}: live progress>"
 
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        """Give the widget, with words for where no widget can live; they are the same in each run."""
-        bundle: dict[str, Any] = dict(super()._repr_mimebundle_(**options) or {})
-        bundle["text/plain"] = repr(self)
-        bundle["text/html"] = f"<p>{html.escape(self.title)}: live progress, which moves while the engine works.</p>"
-        return bundle
+    def page(self) -> str:
+        """Say what a notebook shows here."""
+        return f"<p>{html.escape(self.title)}: live progress, which moves while the engine works.</p>"
 
 
 class _Row(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets has no types

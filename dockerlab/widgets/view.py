@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from dockerlab.errors import DockerlabError
+from dockerlab.widgets.box import Box
 
 if TYPE_CHECKING:
     from dockerlab.lab import Lab
@@ -31,7 +32,7 @@ def stop_all() -> None:
         view.stop()
 
 
-class View(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+class View(Box):
     """What all live views share. A subclass says what to ask (`ask`) and how it reads (`live`, `still`).
 
     `ask(lab)` makes the requests and gives their JSON. `live(answer)` and `still(answer)` are pure: the first
@@ -142,13 +143,15 @@ class View(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """Give one constant line."""
         return f"<{self.caption}: a live view>"
 
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        """Give the widget and begin to look; with it, what there is to see now, as a table for any page."""
-        bundle: dict[str, Any] = dict(super()._repr_mimebundle_(**options) or {})
-        bundle["text/plain"] = repr(self)
+    def page(self) -> str:
+        """Give what there is to see now as a table."""
         try:
-            bundle["text/html"] = self.still(self.step()).html(self.caption)
+            return self.still(self.step()).html(self.caption)
         except DockerlabError as error:
-            bundle["text/html"] = f"<p>{html.escape(f'{self.caption}: {error}')}</p>"
+            return f"<p>{html.escape(f'{self.caption}: {error}')}</p>"
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+        """Give the widget with its words, and begin to look."""
+        bundle = super()._repr_mimebundle_(**options)
         self.start()
         return bundle
