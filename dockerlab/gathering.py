@@ -7,7 +7,7 @@ import selectors
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from dockerlab.errors import EngineTimeout, StreamBroken, engine_error
 from dockerlab.failures import BROKEN, ERROR_BYTES, failure, not_asked
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from dockerlab.encoding import Request
     from dockerlab.exchange import Exchange
     from dockerlab.transport import Transport
+
+    #: A request that is under way: its connection, its number, its exchange, when it was sent.
+    _Asked: TypeAlias = tuple[Asking, int, Exchange, float]
 
 __all__ = ["gather"]
 
@@ -54,7 +57,7 @@ class _Connections:
     def __iter__(self) -> Iterator[tuple[int, Exchange]]:
         try:
             for _ in range(min(CONNECTIONS, len(self.left))):
-                self._ask(self._connect())
+                self._connect()
             while self.selector.get_map():
                 found = self.selector.select(self.seconds)
                 if not found:
@@ -62,7 +65,7 @@ class _Connections:
                         f"The engine did not answer within {self.seconds:g} s. Give it more time with timeout=…."
                     )
                 for key, _ in found:
-                    yield self._take(*key.data)
+                    yield self._take(key)
         except (http.client.HTTPException, OSError) as error:
             raise failure(error, self.transport.endpoint, self.seconds) from None
         finally:
@@ -70,23 +73,23 @@ class _Connections:
             for connection in self.open:
                 connection.close()
 
-    def _connect(self) -> Asking:
+    def _connect(self) -> None:
+        """Open a connection, and send the next request on it."""
         connection = self.transport.connection(self.seconds)
         self.open.append(connection)
-        return connection
+        self.selector.register(connection.sock, selectors.EVENT_READ, self._ask(connection))
 
-    def _ask(self, connection: Asking) -> None:
+    def _ask(self, connection: Asking) -> _Asked:
         """Send the next request on a connection."""
         number, request = self.left.popleft()
         exchange = self.transport.begin(request)
         clock = time.perf_counter()
         connection.ask(exchange.method, request.target, None, self.transport.headers(request))
-        data = (connection, number, exchange, clock)
-        self.selector.register(connection.sock, selectors.EVENT_READ, data)
+        return connection, number, exchange, clock
 
-    def _take(self, connection: Asking, number: int, exchange: Exchange, clock: float) -> tuple[int, Exchange]:
+    def _take(self, key: selectors.SelectorKey) -> tuple[int, Exchange]:
         """Read an answer that has begun to come, and let its connection go on."""
-        self.selector.unregister(connection.sock)
+        connection, number, exchange, clock = cast("_Asked", key.data)
         response = connection.answer()
         exchange.told(response.status, response.reason, response.getheaders())
         wrong = exchange.status >= ERROR or exchange.status in ELSEWHERE
@@ -97,12 +100,14 @@ class _Connections:
         exchange.seconds = time.perf_counter() - clock
         if wrong:
             raise engine_error(exchange)
+        if self.left and not response.will_close and connection.sock is not None:
+            self.selector.modify(key.fileobj, key.events, self._ask(connection))
+            return number, exchange
+        self.selector.unregister(key.fileobj)
+        self.open.remove(connection)
+        connection.close()
         if self.left:
-            if response.will_close or connection.sock is None:
-                self.open.remove(connection)
-                connection.close()
-                connection = self._connect()
-            self._ask(connection)
+            self._connect()
         return number, exchange
 
 

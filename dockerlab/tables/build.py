@@ -23,16 +23,20 @@ if TYPE_CHECKING:
     from dockerlab.exchange import Exchange
 
 __all__ = [
-    "TEXT", "TIME", "Column", "array_table", "counted", "done_table", "frame", "moments", "object_table", "objects",
-    "one_object",
+    "TEXT", "TIME", "Column", "array_table", "counted", "done_table", "frame", "moments", "nanoseconds", "object_table",
+    "objects", "one_object",
 ]  # fmt: skip
 
 TEXT, WHOLE, FRACTION, YES_NO, TIME, PLAIN = "text", "Int64", "Float64", "boolean", "time", "object"
 STRINGS = pd.StringDtype("python")
+STRING_ARRAY: Any = STRINGS.construct_array_type()
 NOT_MODIFIED = 304
 #: Nanoseconds since 1970 in 64 bits reach from 1677 to 2262; engines send the year 1 for "never".
 FIRST_YEAR, LAST_YEAR, LAST_SECOND = "1678", "2261", 9_200_000_000
 LARGEST = (1 << 63) - 1
+SECOND = 1_000_000_000
+#: What stands for no moment among numpy's.
+NEVER = np.iinfo(np.int64).min
 #: What a conversion raises for a value of another shape.
 MISSHAPEN = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
 #: What lies deeper in an object than this stays together in one value.
@@ -50,14 +54,24 @@ class Column:
     unit: str = ""
     convert: Callable[[Any], Any] | None = None
 
-    def values(self, records: Sequence[Any]) -> list[Any]:
-        """Take the value out of each record: a dotted key goes into nested objects. What is missing is None."""
-        found = list(records)
-        for part in self.key.split("."):
-            found = [one.get(part) if isinstance(one, dict) else None for one in found]
+    def values(self, nested: dict[str, list[Any]]) -> list[Any]:
+        """Take the value out of each record: a dotted key goes into nested objects. What is missing is None.
+
+        `nested` has the records themselves by an empty key, and keeps the objects that were gone into.
+        """
+        way, _, last = self.key.rpartition(".")
+        found = [one.get(last) if isinstance(one, dict) else None for one in _inner(way, nested)]
         if self.convert is not None:
             found = _converted(self.convert, found)
         return [pd.NA if value is None else value for value in found] if self.dtype == PLAIN else found
+
+
+def _inner(way: str, nested: dict[str, list[Any]]) -> list[Any]:
+    """Give what lies at a dotted key in each record."""
+    if way not in nested:
+        before, _, last = way.rpartition(".")
+        nested[way] = [one.get(last) if isinstance(one, dict) else None for one in _inner(before, nested)]
+    return nested[way]
 
 
 def _converted(convert: Callable[[Any], Any], values: list[Any]) -> list[Any]:
@@ -142,15 +156,27 @@ def array_table(columns: Sequence[Column], records: Iterable[dict[str, Any]] | N
     Raises StreamBroken if the records are no list.
     """
     rows = objects(records)
-    return frame({column.name: (column.values(rows), column.dtype) for column in columns}, len(rows))
+    nested: dict[str, list[Any]] = {"": rows}
+    return frame({column.name: (column.values(nested), column.dtype) for column in columns}, len(rows))
 
 
 def frame(columns: dict[str, tuple[Any, str]], length: int) -> pd.DataFrame:
     """Make a DataFrame of (values, dtype) by column name."""
-    arrays = {place: _array(values, dtype) for place, (values, dtype) in enumerate(columns.values())}
-    made = pd.DataFrame(arrays, index=pd.RangeIndex(length), copy=False)
-    made.columns = _names(tuple(columns)).view()  # a view: who names the columns of one table names them of no other
-    return made
+    arrays = [_array(values, dtype) for values, dtype in columns.values()]
+    names = _names(tuple(columns)).view()  # a view: who names the columns of one table names them of no other
+    return _put_together(arrays, names, pd.RangeIndex(length))
+
+
+def _put_together(arrays: list[Any], names: pd.Index[Any], index: pd.RangeIndex) -> pd.DataFrame:
+    """Make a DataFrame of arrays that are right already.
+
+    The constructor looks at each anew, which takes longer than all the rest of a small table: where pandas still has
+    the way that it goes itself when it knows them to be right, that is gone.
+    """
+    if quickly := getattr(pd.DataFrame, "_from_arrays", None):
+        return quickly(arrays, names, index, verify_integrity=False)  # type: ignore[no-any-return]
+    columns = (pd.Series(array, index=index, dtype=array.dtype, copy=False) for array in arrays)
+    return pd.DataFrame(dict(enumerate(columns)), index=index, copy=False).set_axis(names, axis=1)
 
 
 @functools.lru_cache
@@ -161,16 +187,15 @@ def _names(columns: tuple[str, ...]) -> pd.Index[Any]:
 def _array(values: Any, dtype: str) -> Any:
     """Make one column of true dtype. In a list each value may be of any type; other things are pandas' own already."""
     if dtype == TIME:
-        return values if isinstance(values, pd.DatetimeIndex) else moments(values)
+        return (values if isinstance(values, pd.DatetimeIndex) else moments(values)).array
+    if dtype == PLAIN:
+        return np.fromiter(values, object, len(values))  # np.array would make a table of lists of one length
     if not isinstance(values, (list, tuple)):
         return pd.Series(values, dtype=STRINGS if dtype == TEXT else dtype).array
-    if dtype == PLAIN:
-        # np.array would make a table of lists of one length, and pandas would take an array of texts for its own
-        return pd.Series(np.fromiter(values, object, len(values)), dtype=object, copy=False)
     if not set(map(type, values)) <= PLAINLY[dtype]:
         values = [FITTING[dtype](value) for value in values]
     if dtype == TEXT:
-        return pd.array(values, dtype=STRINGS)
+        return STRING_ARRAY._from_sequence(values, dtype=STRINGS)  # what pd.array does after a look at each value
     make, kind, instead = MASKED[dtype]
     missing = np.fromiter((value is None for value in values), bool, len(values))
     try:
@@ -193,8 +218,19 @@ def moments(values: Sequence[Any]) -> pd.DatetimeIndex:
 
     "Never" (the year 1, or 0), what can't be read, and years that nanoseconds don't reach are `NaT`.
     """
-    known = pd.Index([_moment(value) for value in values], dtype=object)  # pandas reads a list half as fast
-    return pd.DatetimeIndex(pd.to_datetime(known, utc=True, errors="coerce", format="ISO8601")).as_unit("ns")
+    if set(map(type, values)) <= {int, NOTHING}:
+        return nanoseconds([second * SECOND if second and abs(second) < LAST_SECOND else None for second in values])
+    known = [_moment(value) for value in values]
+    if not any(known):  # which pandas takes twice as long to read as moments
+        return nanoseconds([None] * len(known))
+    told = pd.Index(known, dtype=object)  # pandas reads a list half as fast
+    return pd.DatetimeIndex(pd.to_datetime(told, utc=True, errors="coerce", format="ISO8601")).as_unit("ns")
+
+
+def nanoseconds(values: Sequence[int | None]) -> pd.DatetimeIndex:
+    """Read nanoseconds since 1970 as datetimes in UTC; None is `NaT`."""
+    known = np.fromiter((NEVER if value is None else value for value in values), np.int64, len(values))
+    return pd.DatetimeIndex(known.view("M8[ns]"), tz="UTC")
 
 
 def _moment(value: Any) -> Any:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from dockerlab.tables.build import PLAIN, TEXT, TIME, WHOLE, Column, frame, moments, objects
+from dockerlab.tables.build import PLAIN, TEXT, TIME, WHOLE, Column, frame, moments, nanoseconds, objects
 
 __all__ = ["EVENTS", "event_table"]
 
@@ -77,12 +76,10 @@ def _texts(values: list[Any]) -> list[str | None]:
 def _moments(rows: list[dict[str, Any]]) -> pd.DatetimeIndex:
     """Read when each happened: to the nanosecond, and where that isn't told, to the second."""
     known = [_nanoseconds(row) for row in rows]
-    told = pd.to_datetime(np.fromiter((moment or 0 for moment in known), np.int64, len(known)), unit="ns", utc=True)
-    if all(known):
-        return pd.DatetimeIndex(told)
-    return moments(
-        [moment if number else row.get("time") for number, moment, row in zip(known, told, rows, strict=True)]
-    )
+    told = nanoseconds(known)
+    if None not in known:
+        return told
+    return moments([row.get("time") if pd.isna(moment) else moment for moment, row in zip(told, rows, strict=True)])
 
 
 def _nanoseconds(row: dict[str, Any]) -> int | None:

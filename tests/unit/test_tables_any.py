@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -183,3 +184,34 @@ def test_an_object_nested_without_end_is_a_row() -> None:
     made = object_table(said)
     assert len(made) == 1
     assert made.loc[0, "field"] == ".".join(["a"] * build.DEEPEST)
+
+
+# -- the quick ways are the slow ones
+
+CELLS: list[tuple[str, list[Any]]] = [
+    (build.TEXT, ["a", None, ""]), (build.WHOLE, [1, None, -1]), (build.FRACTION, [0.5, None, 2.0]),
+    (build.YES_NO, [True, None, False]), (build.TIME, ["2026-11-24T03:22:02.000000001Z", None, 1]),
+    (build.PLAIN, ["a", ["b"], ["c"]]), (build.PLAIN, ["a", "b", "c"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("length", [0, 1, 3])
+def test_a_table_is_the_one_that_the_constructor_makes(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = {f"c{number}": (values[:length], dtype) for number, (dtype, values) in enumerate(CELLS)}
+    quick = build.frame(columns, length)
+    monkeypatch.delattr(pd.DataFrame, "_from_arrays")  # as in a pandas that has it no more
+    slow = build.frame(columns, length)
+    monkeypatch.undo()
+    pd.testing.assert_frame_equal(quick, slow, check_column_type="exact")
+    assert list(quick.dtypes) == list(slow.dtypes)
+    changed = pd.concat([quick, quick], ignore_index=True).assign(c0="x", more=1)
+    pd.testing.assert_frame_equal(changed[["c1"]].head(length), slow[["c1"]])
+    pd.testing.assert_frame_equal(pickle.loads(pickle.dumps(quick)), slow)
+    assert quick.to_html() == slow.to_html()
+
+
+@given(st.lists(st.none() | st.integers(-(1 << 70), 1 << 70) | st.integers(-(1 << 34), 1 << 34), max_size=4))
+def test_seconds_alone_are_the_moments_that_they_are_among_others(seconds: list[int | None]) -> None:
+    told = "2026-11-24T03:22:02Z"
+    assert build.moments(seconds).equals(build.moments([*seconds, told])[:-1])
+    assert str(build.moments(seconds).dtype) == "datetime64[ns, UTC]"
