@@ -80,6 +80,7 @@ def test_a_websocket_to_nothing_is_an_error(lab: Any) -> None:
 
 def test_attach_ends_when_it_is_closed_and_leaves_nothing_open(lab: Any, labels: dict[str, str]) -> None:
     with container(lab, labels, *LOOP) as box:
+        gc.collect()  # what tests before this one have left
         before = open_files()
         for _ in range(3):
             with lab.container.attach(box, tty=False) as talk:
@@ -87,7 +88,7 @@ def test_attach_ends_when_it_is_closed_and_leaves_nothing_open(lab: Any, labels:
         talk = lab.container.attach(box, tty=False)
         del talk
         gc.collect()
-        assert open_files() == before
+        assert open_files() <= before
         assert list(lab.container.attach(box, tty=False, limit=0.5))
         assert field(lab.container.inspect(box), "State.Running") is True
         lab.container.kill(box)
