@@ -161,8 +161,10 @@ def array_table(columns: Sequence[Column], records: Iterable[dict[str, Any]] | N
 
 
 def frame(columns: dict[str, tuple[Any, str]], length: int) -> pd.DataFrame:
-    """Make a DataFrame of (values, dtype) by column name."""
+    """Make a DataFrame of (values, dtype) by column name. Raises ValueError if a column has another length."""
     arrays = [_array(values, dtype) for values, dtype in columns.values()]
+    if any(len(array) != length for array in arrays):
+        raise ValueError(f"a column has not {length} values")
     names = _names(tuple(columns)).view()  # a view: who names the columns of one table names them of no other
     return _put_together(arrays, names, pd.RangeIndex(length))
 

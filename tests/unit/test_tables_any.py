@@ -210,6 +210,12 @@ def test_a_table_is_the_one_that_the_constructor_makes(length: int, monkeypatch:
     assert quick.to_html() == slow.to_html()
 
 
+@pytest.mark.parametrize("length", [0, 2, 4])
+def test_a_column_of_another_length_makes_no_table(length: int) -> None:
+    with pytest.raises(ValueError, match=f"a column has not {length} values"):
+        build.frame({f"c{number}": (values, dtype) for number, (dtype, values) in enumerate(CELLS)}, length)
+
+
 @given(st.lists(st.none() | st.integers(-(1 << 70), 1 << 70) | st.integers(-(1 << 34), 1 << 34), max_size=4))
 def test_seconds_alone_are_the_moments_that_they_are_among_others(seconds: list[int | None]) -> None:
     told = "2026-11-24T03:22:02Z"
