@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from dockerlab.exchange import Exchange
 
 __all__ = [
-    "TEXT", "TIME", "Column", "array_table", "counted", "done_table", "frame", "moments", "nanoseconds", "object_table",
-    "objects", "one_object",
+    "SECOND", "TEXT", "TIME", "Column", "array_table", "counted", "done_table", "frame", "moments", "nanoseconds",
+    "object_table", "objects", "one_object",
 ]  # fmt: skip
 
 TEXT, WHOLE, FRACTION, YES_NO, TIME, PLAIN = "text", "Int64", "Float64", "boolean", "time", "object"

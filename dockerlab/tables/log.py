@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from dockerlab.streams import HEADER, STREAMS, Line, frames, lines, unframed
-from dockerlab.tables.build import PLAIN, TEXT, TIME, Column, frame, moments
+from dockerlab.tables.build import PLAIN, SECOND, TEXT, TIME, Column, frame, moments
 
 __all__ = ["LOGS", "log_table", "read_log_table"]
 
@@ -35,6 +35,12 @@ NAMES = np.array([STREAMS.get(number, "") for number in range(max(STREAMS) + 1)]
 #: How Docker writes a moment before a line: `2026-11-24T03:22:02.123456789Z `, always as long. Years of another
 #: century are left to `moments`: numpy would not say of one that nanoseconds don't reach.
 MOMENT = len("2026-11-24T03:22:02.123456789Z ")
+#: Where year, month, day, hour, minute, second and nanoseconds begin and end in it; their least and most.
+FIELDS = (
+    (0, 4, 2000, 2099), (5, 7, 1, 12), (8, 10, 1, 31), (11, 13, 0, 23), (14, 16, 0, 59), (17, 19, 0, 59),
+    (20, 29, 0, SECOND - 1),
+)  # fmt: skip
+FIGURES = [place for first, end, *_ in FIELDS for place in range(first, end)]
 SHAPE = {0: b"2", 1: b"0", 4: b"-", 7: b"-", 10: b"T", 13: b":", 16: b":", 19: b".", MOMENT - 2: b"Z", MOMENT - 1: b" "}
 
 
@@ -158,10 +164,27 @@ def _lines(data: bytes, front: int) -> tuple[Any, Any]:
 
 
 def _moments(digits: Any) -> pd.DatetimeIndex:
-    """Read moments of one shape, each a row of bytes."""
-    texts = np.ascontiguousarray(digits).view(f"S{digits.shape[1]}").ravel()
-    try:
-        known = texts.astype("datetime64[ns]")
-    except ValueError:  # there is no 31st of February
-        return moments([text.decode("latin-1") + "Z" for text in texts.tolist()])
-    return pd.DatetimeIndex(known).tz_localize("UTC")
+    """Read moments of one shape, each a row of bytes.
+
+    Not by numpy's own reading of texts: before numpy 2.4 it ends the process at one that is no moment.
+    """
+    figures = digits - ord("0")  # of bytes: what is no figure is more than 9
+    numbers = [_number(figures[:, first:end]) for first, end, *_ in FIELDS]
+    year, month, day, hour, minute, second, fraction = numbers
+    months = ((year - 1970) * 12 + month - 1).view("M8[M]")
+    days = months.astype("M8[D]") + (day - 1)
+    right = (days.astype("M8[M]") == months) & (figures[:, FIGURES] < len("0123456789")).all(axis=1)
+    for number, (_, _, least, most) in zip(numbers, FIELDS, strict=True):
+        right &= (least <= number) & (number <= most)
+    if not right.all():  # there is no 31st of February
+        return moments([row.tobytes().decode("latin-1") + "Z" for row in digits])
+    seconds = (days.astype(np.int64) * 24 + hour) * 3600 + minute * 60 + second
+    return pd.DatetimeIndex((seconds * SECOND + fraction).view("M8[ns]"), tz="UTC")
+
+
+def _number(figures: Any) -> Any:
+    """Read rows of figures as numbers."""
+    number = figures[:, 0].astype(np.int64)
+    for place in range(1, figures.shape[1]):
+        number = number * 10 + figures[:, place]
+    return number

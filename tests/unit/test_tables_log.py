@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from datetime import datetime
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -13,6 +15,7 @@ from hypothesis import strategies as some
 from dockerlab.errors import StreamBroken
 from dockerlab.streams import frames, lines
 from dockerlab.tables import log
+from dockerlab.tables.build import moments
 from dockerlab.tables.log import log_table, read_log_table
 
 MOMENT = b"2026-11-24T03:22:02.%09dZ "
@@ -64,6 +67,25 @@ def test_any_lines_with_moments(found: list[tuple[int, bytes]], size: int, other
     chunks = cut(framed(stamped), size)
     made = read_log_table(chunks, tty=False, timestamps=True)
     pd.testing.assert_frame_equal(made, slowly(chunks, timestamps=True))
+
+
+#: Of the shape of a moment: right ones, and those that are none.
+WRITTEN = some.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31)).map("{:%Y-%m-%dT%H:%M:%S.%f}".format)
+NONE = [
+    "2026-02-31T00:00:00.000000", "2025-02-29T00:00:00.000000", "2026-00-01T00:00:00.000000",
+    "2026-13-01T00:00:00.000000", "2026-01-00T00:00:00.000000", "2026-01-32T00:00:00.000000",
+    "2026-01-01T24:00:00.000000", "2026-01-01T00:60:00.000000", "2026-01-01T00:00:60.000000",
+    "2026-01-01T00:00:00.00000/", "20:6-01-01T00:00:00.000000", "2026-01-01T00:00:00.0000\xff0",
+]  # fmt: skip
+
+
+@given(some.lists(some.tuples(WRITTEN | some.sampled_from(NONE), some.integers(0, 999)), min_size=1, max_size=9))
+def test_moments_of_one_shape_are_those_that_pandas_reads(written: list[tuple[str, int]]) -> None:
+    texts = [f"{text}{rest:03}" for text, rest in written]
+    rows = np.frombuffer("".join(texts).encode("latin-1"), np.uint8).reshape(len(texts), -1)
+    read = log._moments(rows)
+    assert read.equals(moments([f"{text}Z" for text in texts]))
+    assert [moment is pd.NaT for moment in read] == [text in NONE for text, _ in written]
 
 
 @given(FRAMES, some.integers(1, 21))
