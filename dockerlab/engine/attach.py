@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from dockerlab.engine.faults import BadParameter
+from dockerlab.engine.shim_link import Link
 from dockerlab.engine.shim_watch import EOF, HEADER, SIZE, STDIN
 
-__all__ = ["DETACH_KEYS", "Client", "Connection", "Wanted", "detach_keys", "join", "resize"]
+__all__ = ["DETACH_KEYS", "Client", "Wanted", "detach_keys", "join", "resize"]
 
 DETACH_KEYS = "ctrl-p,ctrl-q"
 CONTROL = {"@": 0, "[": 27, "\\": 28, "]": 29, "^": 30, "_": 31}
 KINDS = {1: "stdout", 2: "stderr"}
-CHUNK, SIZE_SECONDS = 65536, 2
+SIZE_SECONDS, EOF_SECONDS = 2, 10
 #: What follows from the end of a client's input.
 GOES_ON, OVER, DETACHED = "the output goes on", "all is over", "the client detached"
-Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Client(Protocol):
@@ -64,11 +64,10 @@ def detach_keys(text: str) -> bytes:
     return bytes(found)
 
 
-async def join(connection: Connection, client: Client, wanted: Wanted) -> bool:
+async def join(link: Link, client: Client, wanted: Wanted) -> bool:
     """Pass bytes both ways until the container has ended or the client is gone; True if it asked to be detached."""
-    reader, writer = connection
-    output = asyncio.create_task(_output(reader, client, wanted))
-    typed = asyncio.create_task(_input(client, writer, wanted))
+    output = asyncio.create_task(_output(link, client, wanted))
+    typed = asyncio.create_task(_input(client, link, wanted))
     gone = asyncio.create_task(client.gone())
     try:
         waiting: set[asyncio.Task[Any]] = {output, typed, gone}
@@ -78,27 +77,25 @@ async def join(connection: Connection, client: Client, wanted: Wanted) -> bool:
                 break
         detached = typed.done() and not typed.exception() and typed.result() == DETACHED
         if wanted.stdin and wanted.once and not detached:
-            with contextlib.suppress(ConnectionError):
-                writer.write(HEADER.pack(EOF, 0))
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                await asyncio.wait_for(link.send(EOF), EOF_SECONDS)
         return detached
     finally:
         for task in (output, typed, gone):
             task.cancel()
         await asyncio.gather(output, typed, gone, return_exceptions=True)
-        writer.close()
+        link.close()
 
 
-async def _output(reader: asyncio.StreamReader, client: Client, wanted: Wanted) -> None:
-    with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-        while True:
-            header = await reader.readexactly(HEADER.size)
-            kind, length = HEADER.unpack(header)
-            data = await reader.readexactly(length)
+async def _output(link: Link, client: Client, wanted: Wanted) -> None:
+    with contextlib.suppress(ConnectionError):
+        while frame := await link.frame():
+            kind, data = frame
             if getattr(wanted, KINDS[kind]):
-                await client.write(header + data if wanted.frames else data)
+                await client.write(HEADER.pack(kind, len(data)) + data if wanted.frames else data)
 
 
-async def _input(client: Client, writer: asyncio.StreamWriter, wanted: Wanted) -> str:
+async def _input(client: Client, link: Link, wanted: Wanted) -> str:
     """Pass on what the client types; what it sends without having asked for input is read and dropped.
 
     When the client's half ends, so does the container's input, if it is for this client alone; otherwise it is the
@@ -112,16 +109,23 @@ async def _input(client: Client, writer: asyncio.StreamWriter, wanted: Wanted) -
             data, seen, done = _until_detached(data, seen, wanted.detach)
             if done:
                 return DETACHED
-        if data:
-            writer.write(HEADER.pack(STDIN, len(data)) + data)
-            await writer.drain()
+        if data and not await _sent(link, STDIN, data):
+            return GOES_ON
     if not wanted.stdin:
         return GOES_ON
     if not wanted.once or wanted.tty:
         return OVER
-    writer.write(HEADER.pack(EOF, 0))
-    await writer.drain()
+    await _sent(link, EOF)
     return GOES_ON
+
+
+async def _sent(link: Link, kind: int, data: bytes = b"") -> bool:
+    """Send a frame; False if the container has ended, whose last words may still be on their way."""
+    try:
+        await link.send(kind, data)
+    except ConnectionError:
+        return False
+    return True
 
 
 def _until_detached(data: bytes, seen: int, keys: bytes) -> tuple[bytes, int, bool]:
@@ -140,19 +144,18 @@ def _until_detached(data: bytes, seen: int, keys: bytes) -> tuple[bytes, int, bo
     return bytes(out), seen, False
 
 
-async def resize(connection: Connection, height: int, width: int) -> None:
+async def resize(link: Link, height: int, width: int) -> None:
     """Tell a terminal its size, and wait until it has it: whoever asked may look at once."""
-    reader, writer = connection
     try:
-        writer.write(HEADER.pack(SIZE, 4) + height.to_bytes(2, "big") + width.to_bytes(2, "big"))
-        writer.write_eof()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(_until_closed(reader), SIZE_SECONDS)
+        with contextlib.suppress(OSError, TimeoutError):  # it has just ended
+            await asyncio.wait_for(_resized(link, height.to_bytes(2, "big") + width.to_bytes(2, "big")), SIZE_SECONDS)
     finally:
-        writer.close()
+        link.close()
 
 
-async def _until_closed(reader: asyncio.StreamReader) -> None:
+async def _resized(link: Link, size: bytes) -> None:
     """Read until the shim has taken what was said, and closes."""
-    while await reader.read(CHUNK):
+    await link.send(SIZE, size)
+    link.end()
+    while await link.frame():
         pass

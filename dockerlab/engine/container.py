@@ -18,10 +18,10 @@ from dockerlab.engine.tasks import Tasks
 from dockerlab.engine.waiting import Waiting
 
 if TYPE_CHECKING:
-    from dockerlab.engine.attach import Connection
     from dockerlab.engine.execs import Exec
     from dockerlab.engine.home import Home
     from dockerlab.engine.process import Exit, Running
+    from dockerlab.engine.shim_link import Link
 
 __all__ = ["Container"]
 
@@ -150,7 +150,7 @@ class Container:
         running.release()
         self.events.tell("start", self)
 
-    async def attach(self) -> asyncio.Future[Connection]:
+    async def attach(self) -> asyncio.Future[Link]:
         """Give its input and output: now if it runs, or from the first byte when it is started. Raises Conflict."""
         if self._removing:
             raise NotFound(f"No such container: {self.id}")
@@ -158,7 +158,7 @@ class Container:
             raise Conflict(f"container {self.id} is paused, unpause the container before attach")
         if self.state["Restarting"]:
             raise Conflict(f"container {self.id} is restarting, wait until the container is running")
-        future: asyncio.Future[Connection] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Link] = asyncio.get_running_loop().create_future()
         if self.running is not None:
             with contextlib.suppress(OSError):  # it has just ended: the next start is meant
                 future.set_result(await self.running.connect())

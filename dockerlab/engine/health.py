@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,6 @@ from dockerlab.engine import process
 from dockerlab.engine.execs import Exec
 from dockerlab.engine.faults import Fault
 from dockerlab.engine.moments import now
-from dockerlab.engine.shim_watch import HEADER
 
 if TYPE_CHECKING:
     from dockerlab.engine.container import Container
@@ -89,17 +87,14 @@ async def _check(container: Container, command: list[str], seconds: float) -> Re
 
 async def _gather(running: Running, output: bytearray) -> None:
     try:
-        reader, writer = await running.first()
+        link = await running.first()
     except OSError:
         return  # it has ended already, and said nothing
     try:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                _, length = HEADER.unpack(await reader.readexactly(HEADER.size))
-                data = await reader.readexactly(length)
-                output += data[: max(0, MOST_OUTPUT + 1 - len(output))]
+        while frame := await link.frame():
+            output += frame[1][: max(0, MOST_OUTPUT + 1 - len(output))]
     finally:
-        writer.close()
+        link.close()
 
 
 def _note(container: Container, told: Record, retries: int, in_start: bool) -> None:

@@ -14,11 +14,12 @@ from typing import Any
 from dockerlab.engine import store
 from dockerlab.engine.alive import same
 from dockerlab.engine.moments import now
+from dockerlab.engine.shim_link import Link
 from dockerlab.engine.spawning import SPAWNING, Spawned
 
 __all__ = ["Exit", "Running", "Spec", "StartFailed", "adopt", "start"]
 
-START_SECONDS, LIMIT = 30, 1 << 20
+START_SECONDS = 30
 LOST, NOT_RUNNABLE = 137, 126
 NEVER_IGNORED = {signals.SIGKILL, signals.SIGSTOP}
 
@@ -157,20 +158,16 @@ class Running:
         if self.spawned is not None:
             self.spawned.release()
 
-    async def first(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def first(self) -> Link:
         """Connect, and only then let the output begin: nothing of it is missed. Raises OSError if it has ended."""
         try:
             return await self.connect()
         finally:
             self.release()
 
-    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def connect(self) -> Link:
         """Connect to its input and output. Raises OSError if it has just ended."""
-        place = os.open(self.directory, os.O_PATH | os.O_DIRECTORY)  # its path may be longer than a socket's may
-        try:
-            return await asyncio.open_unix_connection(f"/proc/self/fd/{place}/attach.sock", limit=LIMIT)
-        finally:
-            os.close(place)
+        return await Link.to(self.directory)
 
 
 async def start(spec: Spec, directory: Path) -> Running:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from dockerlab.engine.faults import Conflict
 
 if TYPE_CHECKING:
-    from dockerlab.engine.attach import Connection
     from dockerlab.engine.process import Running
+    from dockerlab.engine.shim_link import Link
 
 __all__ = ["Waiting"]
 
@@ -24,7 +24,7 @@ class Waiting:
         """Begin without any."""
         self.exits: list[asyncio.Future[Record]] = []
         self.removals: list[asyncio.Future[Record]] = []
-        self.attached: list[asyncio.Future[Connection]] = []
+        self.attached: list[asyncio.Future[Link]] = []
 
     def wait(self, condition: str, result: Record | None) -> asyncio.Future[Record]:
         """Give a future for the answer of wait; `result` is how it ended, if it doesn't run."""

@@ -71,6 +71,30 @@ def test_input_ends_with_the_clients_half(practice_host: str, box: str) -> None:
         assert streams(taken.rest())[0] == b"a\nb\nend\n"
 
 
+@pytest.mark.parametrize("typed", [b"", b"nobody reads this\n"])
+def test_what_a_program_says_comes_also_when_it_ends_before_its_input(
+    practice_host: str, box: str, typed: bytes
+) -> None:
+    """As with `docker exec -i` at the end of a pipe: the end of the input finds a program that has ended already."""
+    for number in range(30):  # it is a race: where this failed, it did so in one of three
+        made = created(practice_host, box, ["sh", "-c", "echo out; echo err >&2"], AttachStdin=True)
+        with Taken(practice_host, f"/exec/{made}/start", {}) as taken:
+            taken.send(typed)
+            time.sleep(number / 5000)  # the program needs about that long
+            taken.half_close()
+            assert streams(taken.rest()) == (b"out\n", b"err\n")
+
+
+def test_what_a_container_says_comes_also_when_it_ends_before_its_input(practice_host: str, make: Any) -> None:
+    for number in range(15):
+        one = make(["sh", "-c", "echo out"], start=False, OpenStdin=True, StdinOnce=True)
+        with Taken(practice_host, f"/containers/{one}/attach?stream=1&stdin=1&stdout=1") as taken:
+            assert ask(practice_host, "POST", f"/containers/{one}/start")[0] == 204
+            time.sleep(number / 2500)
+            taken.half_close()
+            assert streams(taken.rest())[0] == b"out\n"
+
+
 def test_a_megabyte_goes_through(practice_host: str, box: str) -> None:
     data = os.urandom(1 << 20)
     made = created(practice_host, box, ["cat"], AttachStdin=True)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dockerlab.engine.container import Container
     from dockerlab.engine.core import Engine
     from dockerlab.engine.duplex import Duplex
+    from dockerlab.engine.shim_link import Link
 
 __all__ = ["FRAMED", "HANDLERS", "RAW", "container_attach", "container_attach_websocket", "container_resize", "size"]
 
@@ -80,7 +81,7 @@ class _Attached:
     container: Container
     wanted: attach.Wanted
     logs: bool
-    connection: asyncio.Future[attach.Connection] | None
+    connection: asyncio.Future[Link] | None
 
     async def serve(self, client: attach.Client) -> None:
         """Tell what was logged, if that is asked for, then join the two until one of them ends."""
