@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from selenium.webdriver.remote.webdriver import WebDriver
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 LESSONS = ["00-start-here", "01-list-containers", "04-process-list", "05-logs", "07-start"]
+#: One with tables alone, one with pictures.
+ANALYSES = ["A1-log-investigation", "A2-resources-over-time"]
 
 
 def test_the_first_page_is_lesson_00_and_nothing_is_asked(browser: WebDriver, url: str) -> None:
@@ -31,6 +35,18 @@ def test_a_lesson_runs_to_its_end(browser: WebDriver, url: str, course: Path, le
         assert widgets(notebook) > 0
 
 
+@pytest.mark.parametrize("analysis", ANALYSES)
+def test_an_analysis_shows_what_is_committed(browser: WebDriver, url: str, course: Path, analysis: str) -> None:
+    saved = course / f"{analysis}.ipynb"
+    committed = kinds(json.loads(saved.read_text("utf-8")))
+    without_outputs(saved)
+    open_notebook(browser, url.replace("00-start-here", analysis))
+    notebook = run_all(browser, saved)
+    picture(browser, analysis)
+    assert failures(notebook) == []
+    assert kinds(notebook) == committed
+
+
 def outputs(notebook: dict[str, object]) -> Iterator[tuple[dict[str, object], dict[str, object]]]:
     """Walk through the outputs, each with its cell."""
     for cell in notebook["cells"]:  # type: ignore[attr-defined]
@@ -45,6 +61,11 @@ def failures(notebook: dict[str, object]) -> list[str]:
         for cell, output in outputs(notebook)
         if output["output_type"] == "error" and "raises-exception" not in cell["metadata"].get("tags", [])  # type: ignore[attr-defined]
     ]
+
+
+def kinds(notebook: dict[str, object]) -> Counter[str]:
+    """Count the outputs by their kinds: text, table, picture."""
+    return Counter(kind for _, output in outputs(notebook) for kind in output.get("data", {}))  # type: ignore[attr-defined]
 
 
 def widgets(notebook: dict[str, object]) -> int:
