@@ -65,7 +65,7 @@ lab: $(VENV)/.lab  ## open the course in JupyterLab (ENGINE=docker, PORT=8888, N
 
 # --- checks ---------------------------------------------------------------------------------------
 
-.PHONY: test lint test-install test-browser test-scenario test-peers test-crashes test-states soak bench bench-clients
+.PHONY: test lint test-install test-oldest test-browser test-scenario test-peers test-crashes test-states soak bench bench-clients
 test: lint  ## lint, types, contracts, every test and every notebook on the practice engine
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m "not index and not browser" \
 	  --nbval --nbval-current-env --nbval-cell-timeout 60 --nbval-sanitize-with tests/notebooks/sanitize.cfg \
@@ -78,6 +78,13 @@ lint: $(VENV)/.test  ## ruff, mypy and the import contracts
 
 test-install: $(VENV)/.test  ## build, install and hosted-notebook replays; needs the package index
 	@$(BIN)/python -m pytest -m index tests/house
+
+# pandas leaves numpy open: its oldest is named here. Python 3.13 and later have other oldest ones.
+test-oldest: $(VENV)/.test  ## unit tests with the oldest dependencies that are allowed; needs the package index
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/oldest
+	$(BIN)/uv pip install --quiet --python $(VENV)/oldest/bin/python --resolution lowest-direct \
+	  --requirements pyproject.toml --group test 'numpy>=1.26'
+	$(VENV)/oldest/bin/python -m pytest -n $(WORKERS) -W ignore::DeprecationWarning tests/unit
 
 test-browser: $(VENV)/.test  ## the course in a real browser; needs chromium and chromedriver
 	@$(BIN)/python -m pytest -m browser tests
