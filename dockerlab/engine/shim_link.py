@@ -30,8 +30,8 @@ class Link:
     @classmethod
     async def to(cls, directory: Path) -> Link:
         """Connect to a directory's shim; the path may be longer than a socket's may. Raises OSError if it has ended."""
-        held = socket.socket(socket.AF_UNIX)
         place = os.open(directory, os.O_PATH | os.O_DIRECTORY)
+        held = socket.socket(socket.AF_UNIX)
         try:
             held.setblocking(False)
             await asyncio.get_running_loop().sock_connect(held, f"/proc/self/fd/{place}/attach.sock")
