@@ -77,8 +77,8 @@ async def join(link: Link, client: Client, wanted: Wanted) -> bool:
                 break
         detached = typed.done() and not typed.exception() and typed.result() == DETACHED
         if wanted.stdin and wanted.once and not detached:
-            with contextlib.suppress(ConnectionError, TimeoutError):
-                await asyncio.wait_for(link.send(EOF), EOF_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(_sent(link, EOF), EOF_SECONDS)
         return detached
     finally:
         for task in (output, typed, gone):

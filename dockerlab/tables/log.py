@@ -33,7 +33,7 @@ BLOCK, LONGEST_PART = 1 << 20, 1 << 15
 NEWLINE = 10
 NAMES = np.array([STREAMS.get(number, "") for number in range(max(STREAMS) + 1)], dtype=object)
 #: How Docker writes a moment before a line: `2026-11-24T03:22:02.123456789Z `, always as long. Years of another
-#: century are left to `moments`: numpy would not say of one that nanoseconds don't reach.
+#: century, some of which nanoseconds don't reach, are left to `moments`.
 MOMENT = len("2026-11-24T03:22:02.123456789Z ")
 #: Where year, month, day, hour, minute, second and nanoseconds begin and end in it; their least and most.
 FIELDS = (
