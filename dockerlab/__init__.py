@@ -15,29 +15,29 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dockerlab import credentials as credentials
     from dockerlab.course.lesson import lesson as lesson
+    from dockerlab.endpoint import credentials
     from dockerlab.errors import ArgumentError as ArgumentError
     from dockerlab.errors import ConnectionFailed as ConnectionFailed
     from dockerlab.errors import DockerlabError as DockerlabError
     from dockerlab.errors import EngineError as EngineError
     from dockerlab.errors import OperationFailed as OperationFailed
-    from dockerlab.lab import Lab as Lab
-    from dockerlab.lab import connect as connect
-    from dockerlab.recorder import replay as replay
+    from dockerlab.lab.lab import Lab as Lab
+    from dockerlab.lab.lab import connect as connect
+    from dockerlab.lab.recorder import replay as replay
 
 __version__ = "0.1.0"
 
 _WHERE = {
-    "connect": "dockerlab.lab",
+    "connect": "dockerlab.lab.lab",
     "lesson": "dockerlab.course",
-    "Lab": "dockerlab.lab",
+    "Lab": "dockerlab.lab.lab",
     "DockerlabError": "dockerlab.errors",
     "ArgumentError": "dockerlab.errors",
     "EngineError": "dockerlab.errors",
     "ConnectionFailed": "dockerlab.errors",
     "OperationFailed": "dockerlab.errors",
-    "replay": "dockerlab.recorder",
+    "replay": "dockerlab.lab.recorder",
 }
 
 __all__ = [
@@ -57,7 +57,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "credentials":  # a module; importing it puts it here
-        return importlib.import_module("dockerlab.credentials")
+        return importlib.import_module("dockerlab.endpoint.credentials")
     if name in _WHERE:
         value = getattr(importlib.import_module(_WHERE[name]), name)
         globals()[name] = value

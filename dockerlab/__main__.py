@@ -2,7 +2,7 @@
 
 import sys
 
-from dockerlab.cli import main
+from dockerlab.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -26,7 +26,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dockerlab.exchange import Exchange
+    from dockerlab.protocol.exchange import Exchange
 
 __all__ = [
     "ArgumentError",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dockerlab.course.engine_side import LessonError
 from dockerlab.course.lesson import Lesson, lesson
+from dockerlab.course.lesson_engine import LessonError
 
 __all__ = ["Lesson", "LessonError", "lesson"]

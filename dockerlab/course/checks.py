@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from dockerlab.course.cards import Card
 
 if TYPE_CHECKING:
-    from dockerlab.course.engine_side import Eyes
+    from dockerlab.course.lesson_engine import Eyes
 
 Word = Literal["PASS", "FAIL", "EXCEPTION", "UNATTEMPTED"]
 

@@ -8,17 +8,18 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.course import outline as outlines
-from dockerlab.course import progress, service
+from dockerlab.course import progress
+from dockerlab.course import story_programs as service
 from dockerlab.course.cards import Card
 from dockerlab.course.checks import Failed, Look, Unattempted, Verdict, failed, unattempted
-from dockerlab.course.engine_side import LESSON_LABEL, SESSION_LABEL, Eyes, LessonError
+from dockerlab.course.lesson_engine import LESSON_LABEL, SESSION_LABEL, Eyes, LessonError
 
 if TYPE_CHECKING:
     import pandas
 
     from dockerlab.course.outline import Exercise, Outline
     from dockerlab.course.quiz import Quiz
-    from dockerlab.lab import Lab
+    from dockerlab.lab.lab import Lab
 
 #: How often an engine is asked while waiting, in seconds; the pause grows up to the second number.
 PAUSE, LONGEST_PAUSE = 0.05, 0.5

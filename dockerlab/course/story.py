@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 if TYPE_CHECKING:
     import pandas
 
-    from dockerlab.exchange import Exchange
+    from dockerlab.protocol.exchange import Exchange
 
 NOT_MODIFIED, FIRST_ERROR = 304, 400
 CHANGING = {"POST", "PUT", "DELETE", "PATCH"}

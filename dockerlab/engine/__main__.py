@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dockerlab.engine import daemon
+    from dockerlab.engine import control
 
 HALF_A_DAY = 12 * 3600.0
 ELSEWHERE = (
@@ -24,11 +24,11 @@ def main(arguments: list[str] | None = None) -> int:
     if sys.platform != "linux":
         print(ELSEWHERE, file=sys.stderr)  # noqa: T201
         return 1
-    from dockerlab.engine import daemon  # noqa: PLC0415  (it needs modules that only Unix has)
+    from dockerlab.engine import control  # noqa: PLC0415  (it needs modules that only Unix has)
 
     try:
-        return _do(asked, daemon.place(asked.host, asked.state))
-    except daemon.EngineTrouble as trouble:
+        return _do(asked, control.place(asked.host, asked.state))
+    except control.EngineTrouble as trouble:
         print(trouble, file=sys.stderr)  # noqa: T201
         return 1
 
@@ -43,8 +43,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _do(asked: argparse.Namespace, where: daemon.Place) -> int:
-    from dockerlab.engine import daemon  # noqa: PLC0415
+def _do(asked: argparse.Namespace, where: control.Place) -> int:
+    from dockerlab.engine import control  # noqa: PLC0415
 
     say = print
     if asked.verb == "serve":
@@ -52,22 +52,22 @@ def _do(asked: argparse.Namespace, where: daemon.Place) -> int:
 
         serve(where, asked.isolation, asked.idle)
     elif asked.verb in ("ensure", "start"):
-        getattr(daemon, asked.verb)(where, asked.isolation, asked.idle)
+        getattr(control, asked.verb)(where, asked.isolation, asked.idle)
         say(f"DOCKER_HOST={where.host}")
     elif asked.verb == "stop":
-        say("stopped" if daemon.stop(where) else "it did not run")
+        say("stopped" if control.stop(where) else "it did not run")
     elif asked.verb == "status":
-        told = daemon.status(where)
+        told = control.status(where)
         say(json.dumps(told) if told else "it does not run")
         return 0 if told else 1
     elif asked.verb == "logs":
-        say(daemon.logs(where))
+        say(control.logs(where))
     elif asked.verb == "rungs":
-        from dockerlab.engine.isolation import probe  # noqa: PLC0415
+        from dockerlab.engine.processes.isolation import probe  # noqa: PLC0415
 
         say(json.dumps([asdict(rung) for rung in probe()]))
     else:
-        say(f"removed {daemon.reset(where)} containers and all state")
+        say(f"removed {control.reset(where)} containers and all state")
     return 0
 
 

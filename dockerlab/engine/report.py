@@ -12,7 +12,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dockerlab.engine import busybox, daemon, hostimage, isolation
+from dockerlab.engine import control
+from dockerlab.engine.common import host_programs
+from dockerlab.engine.images import host_image
+from dockerlab.engine.processes import isolation
 
 __all__ = ["report"]
 
@@ -21,7 +24,7 @@ OTHERS = 0o077
 
 def report() -> dict[str, Any]:
     """Look around: the system, the rungs, the base image, the places, and whether an engine runs."""
-    where = daemon.place()
+    where = control.place()
     return {
         "linux": sys.platform == "linux",
         "rungs": [
@@ -29,14 +32,14 @@ def report() -> dict[str, Any]:
             for rung in isolation.RUNGS
         ],
         "asked": os.environ.get("DOCKERLAB_ISOLATION", ""),
-        "busybox": busybox.find(),
-        "host_binaries": hostimage.possible(),
+        "busybox": host_programs.find(),
+        "host_binaries": host_image.possible(),
         "state": _directory(where.state),
         "sockets": _directory(where.socket.parent),
         "socket": str(where.socket),
         "log": str(where.log),
-        "running": daemon.status(where),
-        "answers": daemon.answers(where),
+        "running": control.status(where),
+        "answers": control.answers(where),
     }
 
 

@@ -10,14 +10,15 @@ import signal
 import time
 from pathlib import Path
 
-from dockerlab.engine import idmaps, linux, store
-from dockerlab.engine.alive import ticks
 from dockerlab.engine.api import HANDLERS, left_out
-from dockerlab.engine.core import Engine
-from dockerlab.engine.daemon import EngineTrouble, Place
-from dockerlab.engine.http import Server
-from dockerlab.engine.isolation import Rung, choose
-from dockerlab.engine.moments import now
+from dockerlab.engine.common import json_files
+from dockerlab.engine.common.proc import ticks
+from dockerlab.engine.common.timestamps import now
+from dockerlab.engine.control import EngineTrouble, Place
+from dockerlab.engine.engine import Engine
+from dockerlab.engine.http.connection import Server
+from dockerlab.engine.processes import linux, user_namespace
+from dockerlab.engine.processes.isolation import Rung, choose
 
 __all__ = ["serve"]
 
@@ -47,10 +48,10 @@ def _rung(state: Path, name: str | None) -> Rung:
     if rung.name != "userns":
         return rung
     try:
-        idmaps.enter(state)
+        user_namespace.enter(state)
     except OSError as error:
         raise ValueError(f"The isolation 'userns' does not work here: {error.strerror or error}.") from None
-    return rung if idmaps.many() else rung.without("users")
+    return rung if user_namespace.many() else rung.without("users")
 
 
 async def _run(engine: Engine, where: Place, idle: float) -> None:
@@ -70,7 +71,7 @@ async def _run(engine: Engine, where: Place, idle: float) -> None:
         "started": now(),
         "host": where.host,
     }
-    store.write(where.state / "engine.json", facts)
+    json_files.write(where.state / "engine.json", facts)
     log.info("serving on %s with the isolation %s", where.host, engine.rung.name)
     try:
         while not over.is_set():

@@ -7,12 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from dockerlab.groups.following import Following
-from dockerlab.streams import frames, lines, unframed
+from dockerlab.protocol.streams import frames, lines, unframed
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dockerlab.hijack import Hijacked
+    from dockerlab.transport.hijack import Hijacked
 
 __all__ = ["Attached", "Piece"]
 

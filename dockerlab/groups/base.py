@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.groups.following import Following
-from dockerlab.streams import json_lines
+from dockerlab.protocol.streams import json_lines
 from dockerlab.tables.build import array_table, done_table, object_table
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from dockerlab.exchange import Exchange
-    from dockerlab.lab import Lab
+    from dockerlab.lab.lab import Lab
+    from dockerlab.protocol.exchange import Exchange
     from dockerlab.tables.build import Column
 
 __all__ = ["Group", "as_lists", "base64_of"]

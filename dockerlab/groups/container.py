@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.exchange import Exchange
 from dockerlab.groups.base import as_lists
 from dockerlab.groups.container_files import ContainerFiles
-from dockerlab.groups.container_talk import ContainerTalk
+from dockerlab.groups.container_io import ContainerTalk
+from dockerlab.protocol.exchange import Exchange
 from dockerlab.tables import container as tables
 from dockerlab.tables.inspection import container_inspections
 

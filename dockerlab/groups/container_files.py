@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from dockerlab.errors import StreamBroken
 from dockerlab.groups.base import Group
-from dockerlab.groups.export import tar_answer
+from dockerlab.groups.save_tar import tar_answer
 from dockerlab.tables.container import CHANGES, path_table
 
 if TYPE_CHECKING:

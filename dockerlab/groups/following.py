@@ -13,7 +13,7 @@ from dockerlab.errors import DockerlabError, EngineTimeout
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dockerlab.exchange import Exchange
+    from dockerlab.protocol.exchange import Exchange
 
 __all__ = ["Following", "Source"]
 

@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.exchange import Exchange
-from dockerlab.groups.export import tar_answer
-from dockerlab.groups.image_making import ImageMaking
+from dockerlab.groups.image_build import ImageMaking
+from dockerlab.groups.save_tar import tar_answer
+from dockerlab.protocol.exchange import Exchange
 from dockerlab.tables.image import ATTESTATIONS, DELETED, HISTORY, LIST, SEARCH
 from dockerlab.tables.inspection import image_inspections
 

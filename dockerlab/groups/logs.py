@@ -8,13 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.groups.following import Following
-from dockerlab.streams import Line, frames, lines, unframed
+from dockerlab.protocol.streams import Line, frames, lines, unframed
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dockerlab.lab import Lab
-    from dockerlab.transport import Answer
+    from dockerlab.lab.lab import Lab
+    from dockerlab.transport.transport import Answer
 
 __all__ = ["Follow", "read", "read_log"]
 

@@ -6,7 +6,7 @@ import os
 from typing import IO, TYPE_CHECKING, Any
 
 from dockerlab.groups.base import Group
-from dockerlab.groups.progressing import Show, progressing
+from dockerlab.groups.progress import Show, progressing
 from dockerlab.tables.plugin import LIST, PRIVILEGES
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.groups.base import Group
-from dockerlab.streams import documents
+from dockerlab.protocol.streams import documents
 from dockerlab.tables.build import done_table, object_table
 from dockerlab.tables.events import event_table
 from dockerlab.tables.system import data_usage_table, ping_table

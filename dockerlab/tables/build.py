@@ -20,7 +20,7 @@ import pandas as pd
 from dockerlab.errors import StreamBroken, printable
 
 if TYPE_CHECKING:
-    from dockerlab.exchange import Exchange
+    from dockerlab.protocol.exchange import Exchange
 
 __all__ = [
     "SECOND", "TEXT", "TIME", "Column", "array_table", "counted", "done_table", "frame", "moments", "nanoseconds",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from dockerlab.streams import Member
+from dockerlab.protocol.streams import Member
 from dockerlab.tables.build import FRACTION, PLAIN, TEXT, TIME, WHOLE, Column, array_table, frame, one_object
 
 __all__ = [

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from dockerlab.streams import HEADER, STREAMS, Line, frames, lines, unframed
+from dockerlab.protocol.streams import HEADER, STREAMS, Line, frames, lines, unframed
 from dockerlab.tables.build import PLAIN, SECOND, TEXT, TIME, Column, frame, moments
 
 __all__ = ["LOGS", "log_table", "read_log_table"]

@@ -9,7 +9,7 @@ import pandas as pd
 from dockerlab.tables.build import TEXT, TIME, WHOLE, YES_NO, Column, array_table, counted, objects, one_object
 
 if TYPE_CHECKING:
-    from dockerlab.exchange import Exchange
+    from dockerlab.protocol.exchange import Exchange
 
 __all__ = ["DATA_USAGE", "PING", "data_usage_table", "ping_table"]
 

@@ -7,9 +7,9 @@ pull, a push, a build or a load.
 
 from __future__ import annotations
 
-from dockerlab.widgets.live import Containers, Logs, Processes, States
-from dockerlab.widgets.progress import Progress
-from dockerlab.widgets.steps import Steps
+from dockerlab.widgets.progress_bar import Progress
+from dockerlab.widgets.progress_steps import Steps
 from dockerlab.widgets.view import View, stop_all
+from dockerlab.widgets.views import Containers, Logs, Processes, States
 
 __all__ = ["Containers", "Logs", "Processes", "Progress", "States", "Steps", "View", "stop_all"]

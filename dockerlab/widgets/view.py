@@ -17,8 +17,8 @@ from dockerlab.errors import DockerlabError
 from dockerlab.widgets.box import Box
 
 if TYPE_CHECKING:
-    from dockerlab.lab import Lab
-    from dockerlab.widgets.text import Rows
+    from dockerlab.lab.lab import Lab
+    from dockerlab.widgets.html_table import Rows
 
 #: At most four updates a second, whatever is asked for.
 SHORTEST_PAUSE = 0.25

@@ -14,7 +14,7 @@ import pytest
 from judge import Judge
 
 from dockerlab.errors import ArgumentError, Conflict, EngineError, NotFound
-from dockerlab.lab import Lab
+from dockerlab.lab.lab import Lab
 from dockerlab.tables import container as container_tables
 from dockerlab.tables import image as image_tables
 

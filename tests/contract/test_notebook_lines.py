@@ -14,7 +14,7 @@ from notebook_items import removed
 from plain_http import ask
 
 from dockerlab.course.outline import NOTEBOOKS
-from dockerlab.exchange import Exchange
+from dockerlab.protocol.exchange import Exchange
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 SECONDS = 60

@@ -13,7 +13,7 @@ import pytest
 
 from dockerlab import DockerlabError
 from dockerlab.errors import ArgumentError, NotFound
-from dockerlab.recorder import record, replay
+from dockerlab.lab.recorder import record, replay
 from dockerlab.tables.events import event_table
 from dockerlab.tables.inspection import container_inspections
 from dockerlab.tables.stats import stats_table

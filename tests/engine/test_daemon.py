@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from plain_http import ask
 
-from dockerlab.engine.isolation import works
+from dockerlab.engine.processes.isolation import works
 
 WEB = ["sh", "-c", "trap 'exit 7' TERM; echo ready; while :; do sleep 0.1; done"]
 

@@ -13,9 +13,9 @@ import pytest
 from plain_http import ask, connection
 from practice import address
 
-from dockerlab.course.service import WEB, settings
-from dockerlab.engine.elf import needs
-from dockerlab.engine.isolation import PROOT, probe
+from dockerlab.course.story_programs import WEB, settings
+from dockerlab.engine.common.elf import needs
+from dockerlab.engine.processes.isolation import PROOT, probe
 
 
 @pytest.fixture(scope="module", params=[rung.name for rung in probe() if rung.name != PROOT])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dockerlab.engine.isolation import probe
+from dockerlab.engine.processes.isolation import probe
 
 #: Enters a namespace where one kind's helper is what the test says, and writes a file as whoever it is there.
 ENTERS = """\

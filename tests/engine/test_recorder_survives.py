@@ -15,7 +15,7 @@ from own_engine import own_engine
 from plain_http import listener
 
 import dockerlab
-from dockerlab.recorder import record
+from dockerlab.lab.recorder import record
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from own_engine import own_engine
 from plain_http import ask, connection
 from rungs_table import PAGE, page
 
-from dockerlab.engine.isolation import ABILITIES, RUNGS, Rung, choose, probe
+from dockerlab.engine.processes.isolation import ABILITIES, RUNGS, Rung, choose, probe
 
 WORKING = probe()
 

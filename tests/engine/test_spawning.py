@@ -9,7 +9,7 @@ from pathlib import Path
 
 from polling import polled
 
-from dockerlab.engine.spawning import Spawning
+from dockerlab.engine.processes.spawner_client import Spawning
 
 
 def children() -> set[int]:

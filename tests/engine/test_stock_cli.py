@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from practice import address, engine
 
-from dockerlab.engine.isolation import probe
+from dockerlab.engine.processes.isolation import probe
 
 Docker = Callable[..., str]
 SERVICE = "trap 'echo bye; exit 0' TERM; echo out; echo err >&2; while :; do sleep 1 & wait $!; done"

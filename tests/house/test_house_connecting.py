@@ -8,8 +8,8 @@ import re
 import pytest
 from tree import PACKAGE, ROOT
 
-from dockerlab import usual
-from dockerlab.endpoint import ways
+from dockerlab.endpoint import known_sockets
+from dockerlab.endpoint.endpoint import ways
 
 PAGE = (ROOT / "docs/connecting.md").read_text("utf-8")
 
@@ -56,9 +56,9 @@ def test_the_ways_stand_in_their_order() -> None:
 
 
 def test_every_usual_socket_is_named() -> None:
-    for _, engine in usual.candidates({"HOME": "/h", "XDG_RUNTIME_DIR": "/r"}):
+    for _, engine in known_sockets.candidates({"HOME": "/h", "XDG_RUNTIME_DIR": "/r"}):
         assert engine in PAGE
-    for path in (usual.USUAL_SOCKET, usual.PODMAN_SOCKET):
+    for path in (known_sockets.USUAL_SOCKET, known_sockets.PODMAN_SOCKET):
         assert f"`{path}`" in PAGE
 
 

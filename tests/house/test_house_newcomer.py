@@ -47,7 +47,7 @@ def test_the_wheel_carries_the_course(wheel: Path) -> None:
     course = {f"dockerlab/notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert len(course) >= 11
     assert course <= set(names)
-    assert {"dockerlab/py.typed", "dockerlab/operations.py", "dockerlab/engine/__main__.py"} <= set(names)
+    assert {"dockerlab/py.typed", "dockerlab/protocol/operations.py", "dockerlab/engine/__main__.py"} <= set(names)
     data = {f"dockerlab/{path.relative_to(ROOT)}" for path in (ROOT / "notebooks/data").rglob("*") if path.is_file()}
     assert data
     assert data <= set(names), "analyses read what lies beside them"

@@ -19,7 +19,8 @@ from urllib.parse import quote, urlencode
 
 from plain_http import ask, connection
 
-from dockerlab.engine import baseimage, busybox, elf
+from dockerlab.engine.common import elf, host_programs
+from dockerlab.engine.images import base_image
 
 KEPT = "kept.example/{}:latest"
 UNWANTED = {"test", "idlelib", "tkinter", "lib2to3", "ensurepip", "turtledemo", "site-packages", "dist-packages"}
@@ -64,7 +65,7 @@ def _load(host: str, kind: str, name: str) -> tuple[int, object]:
     """Import a tree, made here, as an image."""
     with tempfile.TemporaryDirectory(prefix="peers-") as place, tempfile.TemporaryFile() as file:
         root = Path(place, "root")
-        baseimage.plant(busybox.find(), root)
+        base_image.plant(host_programs.find(), root)
         if kind == "python":
             _python(root)
         elif kind == "alpine":
@@ -80,7 +81,7 @@ def _load(host: str, kind: str, name: str) -> tuple[int, object]:
 
 def _send(host: str, file: io.BufferedIOBase, length: int, name: str, command: str) -> tuple[int, object]:
     repository, tag = name.split(":")
-    changes = [("changes", f'CMD ["{command}"]'), ("changes", f"ENV {baseimage.PATH}")]
+    changes = [("changes", f'CMD ["{command}"]'), ("changes", f"ENV {base_image.PATH}")]
     query = urlencode([("fromSrc", "-"), ("repo", repository), ("tag", tag), *changes])
     opened = connection(host, timeout=120)
     try:

@@ -1,4 +1,4 @@
-"""Write the rows of `dockerlab/operations.py` from the facts of the API in this folder.
+"""Write the rows of `dockerlab/protocol/operations.py` from the facts of the API in this folder.
 
     python tests/spec/generate_operations.py            write them
     python tests/spec/generate_operations.py --check    exit 1 if they are not what the facts say
@@ -18,7 +18,7 @@ import sys
 import textwrap
 
 HERE = pathlib.Path(__file__).resolve().parent
-TARGET = HERE.parents[1] / "dockerlab" / "operations.py"
+TARGET = HERE.parents[1] / "dockerlab" / "protocol" / "operations.py"
 MARK = "# ROWS\n"
 WIDTH = 118
 

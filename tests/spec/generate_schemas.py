@@ -1,4 +1,4 @@
-"""Write `dockerlab/schemas.py`, the fields of every object in a request's body, from the facts in this folder.
+"""Write `dockerlab/protocol/schemas.py`, the fields of every object in a request's body, from the facts in this folder.
 
     python tests/spec/generate_schemas.py            write it
     python tests/spec/generate_schemas.py --check    exit 1 if it is not what the facts say
@@ -14,7 +14,7 @@ import pathlib
 import textwrap
 
 HERE = pathlib.Path(__file__).resolve().parent
-TARGET = HERE.parents[1] / "dockerlab" / "schemas.py"
+TARGET = HERE.parents[1] / "dockerlab" / "protocol" / "schemas.py"
 MARK = "# ROWS\n"
 VERSIONS = ("1.41", "1.51", "1.55")
 PLAIN = {"string": "str", "integer": "int", "boolean": "bool", "number": "num"}

@@ -14,8 +14,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from dockerlab.exchange import without_secrets
-from dockerlab.operations import OPERATIONS
+from dockerlab.protocol.exchange import without_secrets
+from dockerlab.protocol.operations import OPERATIONS
 
 __all__ = ["RECORDED", "RECORDINGS", "keep", "recorded"]
 

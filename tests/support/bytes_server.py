@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dockerlab.encoding import encode
-from dockerlab.endpoint import parse
-from dockerlab.exchange import Exchange
-from dockerlab.operations import OPERATIONS
-from dockerlab.transport import Transport
+from dockerlab.endpoint.endpoint import parse
+from dockerlab.protocol.exchange import Exchange
+from dockerlab.protocol.operations import OPERATIONS
+from dockerlab.protocol.request import encode
+from dockerlab.transport.transport import Transport
 
 Talk = Callable[[socket.socket, bytes], None]
 

@@ -14,8 +14,8 @@ import json
 from pathlib import Path
 
 from dockerlab.engine.api import LEFT_OUT
-from dockerlab.operations import NEWEST, OPERATIONS, Operation, version_number
-from dockerlab.render import HELPERS, WITHOUT_METHOD
+from dockerlab.protocol.operations import NEWEST, OPERATIONS, Operation, version_number
+from dockerlab.protocol.render import HELPERS, WITHOUT_METHOD
 
 __all__ = ["PAGE", "page", "unverified"]
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from dockerlab.errors import DockerlabError, EngineError
-from dockerlab.lab import Lab
+from dockerlab.lab.lab import Lab
 
 MIB = 1 << 20
 PREFIX = "shop-"

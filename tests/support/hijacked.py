@@ -9,8 +9,8 @@ import time
 import pytest
 
 from dockerlab import Lab
-from dockerlab.connections import end_writing
 from dockerlab.errors import EngineTimeout, StreamBroken
+from dockerlab.transport.pools import end_writing
 
 #: More than all that is between here and a program can keep.
 MUCH = 64 << 20

@@ -20,8 +20,8 @@ import fleet
 from own_engine import own_engine
 
 import dockerlab
-from dockerlab.lab import Lab
-from dockerlab.streams import json_lines
+from dockerlab.lab.lab import Lab
+from dockerlab.protocol.streams import json_lines
 
 RECORDINGS = Path(__file__).resolve().parents[1] / "recordings"
 NAMES = ["shop-web-1", "shop-web-2", "shop-flaky", "shop-admin"]

@@ -20,9 +20,9 @@ import pandas as pd
 from record_documents import disk, usual, written
 
 import dockerlab
-from dockerlab.lab import Lab
-from dockerlab.recorder import record
-from dockerlab.streams import json_lines
+from dockerlab.lab.lab import Lab
+from dockerlab.lab.recorder import record
+from dockerlab.protocol.streams import json_lines
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks" / "data" / "shop"
 SECONDS = 60

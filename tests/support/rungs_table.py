@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from dockerlab.engine.isolation import ABILITIES, RUNGS  # noqa: E402
+from dockerlab.engine.processes.isolation import ABILITIES, RUNGS  # noqa: E402
 
 __all__ = ["PAGE", "page"]
 

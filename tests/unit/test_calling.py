@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from dockerlab.calling import arguments, endless, operation
-from dockerlab.cli import for_shell
+from dockerlab.cli.call_arguments import arguments, endless, operation
+from dockerlab.cli.main import for_shell
 from dockerlab.errors import ArgumentError
 
 

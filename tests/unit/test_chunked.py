@@ -14,13 +14,13 @@ from bytes_server import ask, serving, transport
 from hypothesis import given
 from hypothesis import strategies as some
 
-from dockerlab import chunked
-from dockerlab.chunked import Chunked
-from dockerlab.encoding import encode
 from dockerlab.errors import StreamBroken
 from dockerlab.groups.following import Following
-from dockerlab.operations import OPERATIONS
-from dockerlab.streams import json_lines
+from dockerlab.protocol.operations import OPERATIONS
+from dockerlab.protocol.request import encode
+from dockerlab.protocol.streams import json_lines
+from dockerlab.transport import http_response
+from dockerlab.transport.http_response import Chunked
 
 HEAD = b"HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -52,7 +52,7 @@ BYTES = some.binary(min_size=1, max_size=40) | some.lists(
 def way(request: pytest.FixtureRequest) -> Iterator[None]:
     """Have few chunks be read in the way in which many are, too."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chunked, "MANY", 1 if request.param == "at once" else 1 << 62)
+        patch.setattr(http_response, "MANY", 1 if request.param == "at once" else 1 << 62)
         yield
 
 

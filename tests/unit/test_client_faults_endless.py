@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from faulty import faulty
 
-from dockerlab import Lab, streams
+from dockerlab import Lab
 from dockerlab.errors import StreamBroken
+from dockerlab.protocol import streams
 
 MIB = 1 << 20
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -15,7 +15,7 @@ from faulty import faulty
 
 from dockerlab import Lab
 from dockerlab.errors import ConnectionFailed, DockerlabError, EngineTimeout, NotJson, ServerError, StreamBroken
-from dockerlab.failures import ERROR_BYTES
+from dockerlab.transport.failures import ERROR_BYTES
 
 OK, CHUNKED = b"HTTP/1.1 200 OK\r\n", b"Transfer-Encoding: chunked\r\n\r\n"
 WAIT = 0.3

@@ -9,7 +9,7 @@ from faulty import faulty
 from websocket_frames import BINARY, GOODBYE, MORE, PING, TEXT, accepted, frame
 
 from dockerlab.errors import ConnectionFailed, EngineTimeout, NotAllowed, ServerError, StreamBroken
-from dockerlab.failures import ERROR_BYTES
+from dockerlab.transport.failures import ERROR_BYTES
 
 
 def said(pieces: Iterable[bytes], end: str = "fin", timeout: float = 0.3) -> bytes:

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockerlab.engine import dockerfile, references
-from dockerlab.engine.dockerignore import Ignored
+from dockerlab.engine.build import dockerfile
+from dockerlab.engine.build.dockerignore import Ignored
+from dockerlab.engine.build.substitution import expand
 from dockerlab.engine.faults import BadParameter
-from dockerlab.engine.instructions import changed
-from dockerlab.engine.substitution import expand
+from dockerlab.engine.images import references
+from dockerlab.engine.images.instructions import changed
 
 VALUES = {"A": "1", "B": "two words", "EMPTY": ""}
 

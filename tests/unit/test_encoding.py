@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockerlab.encoding import Request, encode, row
 from dockerlab.errors import ArgumentError
-from dockerlab.operations import OPERATIONS
+from dockerlab.protocol.operations import OPERATIONS
+from dockerlab.protocol.request import Request, encode, row
 
 MOMENT = datetime.datetime(2026, 1, 2, 3, 4, 5, 678901, datetime.UTC)
 

@@ -13,18 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from dockerlab import endpoint, usual
-from dockerlab.endpoint import Endpoint, parse, resolve, ways
+from dockerlab.endpoint import endpoint, known_sockets
+from dockerlab.endpoint.endpoint import Endpoint, parse, resolve, ways
+from dockerlab.endpoint.tls import Tls
 from dockerlab.errors import ArgumentError, EngineUnreachable
-from dockerlab.tls import Tls
 
 
 @pytest.fixture
 def nowhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     """Give an environment in which nothing is at any usual place."""
     with tempfile.TemporaryDirectory(prefix="dl-") as base:  # short: a socket's path has at most 107 bytes
-        monkeypatch.setattr(usual, "USUAL_SOCKET", f"{base}/docker.sock")
-        monkeypatch.setattr(usual, "PODMAN_SOCKET", f"{base}/podman.sock")
+        monkeypatch.setattr(known_sockets, "USUAL_SOCKET", f"{base}/docker.sock")
+        monkeypatch.setattr(known_sockets, "PODMAN_SOCKET", f"{base}/podman.sock")
         yield {"XDG_RUNTIME_DIR": f"{base}/run", "HOME": f"{base}/home"}
 
 
@@ -63,16 +63,17 @@ def test_the_caller_comes_first_then_the_environment(nowhere: dict[str, str], st
 
 def test_the_usual_socket_is_used_if_something_answers(nowhere: dict[str, str], started: Path) -> None:
     assert resolve(None, nowhere).address == "/run/practice.sock"
-    Path(usual.USUAL_SOCKET).touch()
+    Path(known_sockets.USUAL_SOCKET).touch()
     assert resolve(None, nowhere).address == "/run/practice.sock"
-    Path(usual.USUAL_SOCKET).unlink()
-    with listening(usual.USUAL_SOCKET):
-        assert resolve(None, nowhere) == Endpoint("unix", usual.USUAL_SOCKET, "the usual socket answers: Docker")
+    Path(known_sockets.USUAL_SOCKET).unlink()
+    with listening(known_sockets.USUAL_SOCKET):
+        usual = known_sockets.USUAL_SOCKET
+        assert resolve(None, nowhere) == Endpoint("unix", usual, "the usual socket answers: Docker")
 
 
 @pytest.mark.parametrize("number", range(1, 12))
 def test_every_usual_socket_is_asked_in_its_order(number: int, nowhere: dict[str, str], started: Path) -> None:
-    places = list(usual.candidates(nowhere))
+    places = list(known_sockets.candidates(nowhere))
     assert len(places) == 12
     path, engine = places[number]
     with listening(path), listening(places[-1][0]) if number != 11 else nullcontext():
@@ -81,14 +82,14 @@ def test_every_usual_socket_is_asked_in_its_order(number: int, nowhere: dict[str
 
 
 def test_docker_means_never_the_practice_engine(nowhere: dict[str, str], started: Path) -> None:
-    assert resolve("docker", nowhere).address == usual.USUAL_SOCKET
+    assert resolve("docker", nowhere).address == known_sockets.USUAL_SOCKET
     assert resolve("docker", {"DOCKER_HOST": "tcp://h:1"}).url == "tcp://h:1"
     assert resolve(None, {"DOCKERLAB_ENGINE": "docker", "DOCKER_HOST": "unix:///d.sock"}).address == "/d.sock"
-    assert resolve("docker", {"DOCKERLAB_ENGINE": "practice", **nowhere}).address == usual.USUAL_SOCKET
+    assert resolve("docker", {"DOCKERLAB_ENGINE": "practice", **nowhere}).address == known_sockets.USUAL_SOCKET
 
 
 def test_why_each_way_is_taken_or_not_is_told(nowhere: dict[str, str]) -> None:
-    Path(usual.USUAL_SOCKET).touch()
+    Path(known_sockets.USUAL_SOCKET).touch()
     told = [(way.name, way.said, way.taken) for way in ways(None, {"DOCKER_HOST": "ssh://me@h", **nowhere})]
     assert told[:6] == [
         ("the caller", "nothing", False),
@@ -96,7 +97,7 @@ def test_why_each_way_is_taken_or_not_is_told(nowhere: dict[str, str]) -> None:
         ("DOCKER_HOST", "ssh://me@h", True),
         ("DOCKER_CONTEXT", "not set", False),
         ("current context", "the default one: the usual socket", False),
-        ("usual socket", f"{usual.USUAL_SOCKET} (Docker): nothing listens", False),
+        ("usual socket", f"{known_sockets.USUAL_SOCKET} (Docker): nothing listens", False),
     ]
     assert {said.rpartition(": ")[2] for name, said, _ in told[6:-1]} == {"not there"}
     assert told[-1] == ("practice", "nothing else was found", True)

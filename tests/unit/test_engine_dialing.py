@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 import urllib3
 
-from dockerlab.engine.dialing import words
+from dockerlab.engine.common.network_errors import words
 
 
 def said(url: str) -> str:

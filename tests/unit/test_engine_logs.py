@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from dockerlab.engine import logblocks, logs
-from dockerlab.engine.shim_log import Log
+from dockerlab.engine.containers import log_blocks, logs
+from dockerlab.engine.processes.shim.log import Log
 
 TEXTS = some.one_of(
     some.text(some.characters(codec="utf-8"), max_size=30).map(lambda text: text.replace("\n", "") + "\n"),
@@ -63,12 +63,12 @@ def test_all_that_was_written_is_read(
 
 def test_plain_lines_take_the_quick_way_and_others_do_not() -> None:
     plain = "".join(record("stdout", f"line {number}\n", number) for number in range(3)).encode()[:-1]
-    assert logblocks.quick(plain, ("stdout",), timestamps=False, frames=False) == b"line 0\nline 1\nline 2\n"
-    assert logblocks.quick(plain, ("stderr",), timestamps=False, frames=True) == b""
+    assert log_blocks.quick(plain, ("stdout",), timestamps=False, frames=False) == b"line 0\nline 1\nline 2\n"
+    assert log_blocks.quick(plain, ("stderr",), timestamps=False, frames=True) == b""
     for text in ('"', "\t\n", "no end", "\\n\n"):
         odd = record("stdout", text, 1).encode()
-        assert logblocks.quick(odd + plain, ("stdout",), timestamps=False, frames=True) is None
-    assert logblocks.quick(record("stderr", "x\n", 1).encode() + plain, ("stdout",), False, True) is None
+        assert log_blocks.quick(odd + plain, ("stdout",), timestamps=False, frames=True) is None
+    assert log_blocks.quick(record("stderr", "x\n", 1).encode() + plain, ("stdout",), False, True) is None
 
 
 @pytest.mark.parametrize("files", [1, 2, 4])

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockerlab.engine import names_dns
 from dockerlab.engine.api import HANDLERS, LEFT_OUT
-from dockerlab.engine.attach import detach_keys
+from dockerlab.engine.common.paths import inside
+from dockerlab.engine.containers.attach import detach_keys
 from dockerlab.engine.faults import BadParameter
-from dockerlab.engine.inside import inside
-from dockerlab.operations import NEWEST, OPERATIONS, version_number
+from dockerlab.engine.networks import dns
+from dockerlab.protocol.operations import NEWEST, OPERATIONS, version_number
 
 FAMILIES = ("Swarm", "Node", "Service", "Task", "Secret", "Config", "Plugin", "GetPlugin", "Session", "VolumeUpdate")
 
@@ -35,28 +35,28 @@ def question(name: str, kind: int = 1) -> bytes:
 
 
 def test_a_known_name_has_its_addresses() -> None:
-    told = names_dns.answer(question("Web"), {"web": ["10.0.0.2", "10.0.0.3"]})
+    told = dns.answer(question("Web"), {"web": ["10.0.0.2", "10.0.0.3"]})
     number, flags, _, answers, _, _ = struct.unpack_from(">HHHHHH", told)
     assert (number, flags & 0x8000, flags & 15, answers) == (7, 0x8000, 0, 2)
     assert told.endswith(bytes([10, 0, 0, 3]))
 
 
 def test_an_unknown_name_does_not_exist_and_a_known_one_has_no_ipv6() -> None:
-    flags = struct.unpack_from(">HH", names_dns.answer(question("other"), {"web": ["10.0.0.2"]}))[1]
-    assert flags & 15 == names_dns.NO_SUCH_NAME
-    _, flags, _, answers = struct.unpack_from(">HHHH", names_dns.answer(question("web", 28), {"web": ["10.0.0.2"]}))
+    flags = struct.unpack_from(">HH", dns.answer(question("other"), {"web": ["10.0.0.2"]}))[1]
+    assert flags & 15 == dns.NO_SUCH_NAME
+    _, flags, _, answers = struct.unpack_from(">HHHH", dns.answer(question("web", 28), {"web": ["10.0.0.2"]}))
     assert (flags & 15, answers) == (0, 0)
 
 
 def test_an_address_has_a_name() -> None:
-    told = names_dns.answer(question("2.0.0.10.in-addr.arpa", 12), {"web": ["10.0.0.2"]})
+    told = dns.answer(question("2.0.0.10.in-addr.arpa", 12), {"web": ["10.0.0.2"]})
     assert told.endswith(b"\x03web\0")
 
 
 @given(st.binary(max_size=80))
 def test_rubbish_is_no_question(data: bytes) -> None:
     try:
-        names_dns.answer(data, {"web": ["10.0.0.2"]})
+        dns.answer(data, {"web": ["10.0.0.2"]})
     except (ValueError, IndexError, struct.error):
         return
 

@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from dockerlab.engine.faults import Fault
-from dockerlab.engine.ports import Published
+from dockerlab.engine.networks.published_ports import Published
 
 
 def free() -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dockerlab.engine import trees
+from dockerlab.engine.images import trees
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 import pytest
 
 from dockerlab import errors
-from dockerlab.exchange import Exchange
-from dockerlab.operations import OPERATIONS
+from dockerlab.protocol.exchange import Exchange
+from dockerlab.protocol.operations import OPERATIONS
 
 
 def exchange(operation: str, status: int, body: bytes, reason: str = "") -> Exchange:

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockerlab.encoding import encode
-from dockerlab.exchange import REDACTED, Exchange
-from dockerlab.operations import OPERATIONS
+from dockerlab.protocol.exchange import REDACTED, Exchange
+from dockerlab.protocol.operations import OPERATIONS
+from dockerlab.protocol.request import encode
 
 WAYS = ("raw", "curl", "requests", "helper", "cli")
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from dockerlab.lab import GROUPS
-from dockerlab.operations import OPERATIONS
-from dockerlab.render import HELPERS, WITHOUT_METHOD
+from dockerlab.lab.lab import GROUPS
+from dockerlab.protocol.operations import OPERATIONS
+from dockerlab.protocol.render import HELPERS, WITHOUT_METHOD
 
 
 def kind(group: str) -> Any:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from dockerlab.cli.jupyterlab import FIRST, RECORD, course, prepare, put
+from dockerlab.cli.run_lesson import contents, find, run
 from dockerlab.course.outline import ANALYSES, NOTEBOOKS
 from dockerlab.errors import ArgumentError
-from dockerlab.launch import FIRST, RECORD, course, prepare, put
-from dockerlab.runner import contents, find, run
 
 
 @pytest.fixture

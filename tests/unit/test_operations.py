@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dockerlab.operations import OPERATIONS, find, snake_case, version_number
+from dockerlab.protocol.operations import OPERATIONS, find, snake_case, version_number
 
 SPEC = Path(__file__).parents[1] / "spec"
 OLD: dict[str, Any] = json.loads((SPEC / "v1.41.json").read_text("utf-8"))["operations"]

@@ -13,7 +13,7 @@ from faulty import faulty
 
 import dockerlab
 from dockerlab.errors import NotFound, OperationFailed, StreamBroken
-from dockerlab.groups import progressing
+from dockerlab.groups import progress
 from dockerlab.widgets import Progress, Steps
 
 RECORDED = json.loads((Path(__file__).parents[1] / "recordings/docker-20.10/progress.json").read_text("utf-8"))
@@ -27,7 +27,7 @@ def body(name: str) -> bytes:
 def notebook(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Let this be a notebook; gives what it displays."""
     displayed: list[Any] = []
-    monkeypatch.setattr(progressing, "in_notebook", lambda: True)
+    monkeypatch.setattr(progress, "in_notebook", lambda: True)
     monkeypatch.setattr(IPython.display, "display", displayed.append)
     return displayed
 
@@ -62,7 +62,7 @@ def test_nothing_is_shown_to_who_wants_nothing(name: str, serve: Any, notebook: 
 
 
 def test_outside_of_a_notebook_nothing_is_shown_unless_asked(serve: Any, capfd: Any) -> None:
-    assert not progressing.in_notebook()
+    assert not progress.in_notebook()
     with dockerlab.connect(serve(answer(body("build"))).url) as lab:
         lab.image.build(b"")
         assert capfd.readouterr() == ("", "")
@@ -130,10 +130,10 @@ def test_ipython_in_a_terminal_is_no_notebook(monkeypatch: pytest.MonkeyPatch) -
     import IPython
 
     monkeypatch.setattr(IPython, "get_ipython", object)
-    assert not progressing.in_notebook()
+    assert not progress.in_notebook()
 
     class Kernels:
         kernel = object()
 
     monkeypatch.setattr(IPython, "get_ipython", Kernels)
-    assert progressing.in_notebook()
+    assert progress.in_notebook()

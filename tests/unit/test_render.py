@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockerlab import render
-from dockerlab.encoding import encode
-from dockerlab.exchange import Exchange
-from dockerlab.operations import OPERATIONS, Operation
-from dockerlab.schemas import fields
-from dockerlab.tls import Tls
+from dockerlab.endpoint.tls import Tls
+from dockerlab.protocol import render
+from dockerlab.protocol.exchange import Exchange
+from dockerlab.protocol.operations import OPERATIONS, Operation
+from dockerlab.protocol.request import encode
+from dockerlab.protocol.schemas import fields
 
 USUAL = "unix:///var/run/docker.sock"
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockerlab.operations import OPERATIONS
-from dockerlab.schemas import FIELDS, fault, fields
+from dockerlab.protocol.operations import OPERATIONS
+from dockerlab.protocol.schemas import FIELDS, fault, fields
 
 SPEC = Path(__file__).parents[1] / "spec"
 ANYTHING = st.recursive(

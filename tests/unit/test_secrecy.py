@@ -11,10 +11,10 @@ import pytest
 from bytes_server import answer, serving
 
 import dockerlab
-from dockerlab import secrecy
-from dockerlab.endpoint import Endpoint, parse
+from dockerlab.endpoint.endpoint import Endpoint, parse
 from dockerlab.errors import ArgumentError, EngineError, EngineUnreachable
-from dockerlab.lab import Lab
+from dockerlab.lab.lab import Lab
+from dockerlab.transport import plaintext_guard
 
 AUTH = {"username": "me", "password": "pw"}
 CALLS: list[tuple[str, dict[str, Any]]] = [
@@ -49,7 +49,7 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ],
 )
 def test_where_others_can_read_along(url: str, is_open: bool) -> None:
-    assert secrecy.is_open(parse(url)) is is_open
+    assert plaintext_guard.is_open(parse(url)) is is_open
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dockerlab.errors import StreamBroken
-from dockerlab.streams import frames, json_lines, lines, tar_members, unframed
+from dockerlab.protocol.streams import frames, json_lines, lines, tar_members, unframed
 
 MOMENT = b"2026-11-24T03:22:02.123456789Z "
 KINDS = {"stdin": 0, "stdout": 1, "stderr": 2}

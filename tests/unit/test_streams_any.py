@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockerlab import streams
 from dockerlab.errors import StreamBroken
-from dockerlab.streams import Line, Member, documents, frames, json_lines, lines, tar_members, unframed
+from dockerlab.protocol import streams
+from dockerlab.protocol.streams import Line, Member, documents, frames, json_lines, lines, tar_members, unframed
 
 CUTS = st.lists(st.integers(1, 700), max_size=30)
 MIB = 1 << 20

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from recordings import recorded
 
 from dockerlab.errors import DockerlabError, StreamBroken
-from dockerlab.exchange import Exchange
-from dockerlab.operations import OPERATIONS
-from dockerlab.streams import Member
+from dockerlab.protocol.exchange import Exchange
+from dockerlab.protocol.operations import OPERATIONS
+from dockerlab.protocol.streams import Member
 from dockerlab.tables import build, container, events, image, inspection, network, plugin, stats, swarm, system, volume
 from dockerlab.tables.build import FITTING, Column, array_table, object_table
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from dockerlab.errors import StreamBroken
-from dockerlab.streams import frames, lines
+from dockerlab.protocol.streams import frames, lines
 from dockerlab.tables import log
 from dockerlab.tables.build import moments
 from dockerlab.tables.log import log_table, read_log_table

@@ -17,9 +17,9 @@ from processes import open_files
 from together import at_once, closed_while_read
 
 import dockerlab
-from dockerlab.encoding import encode
 from dockerlab.errors import ConnectionFailed, EngineTimeout, StreamBroken
-from dockerlab.operations import OPERATIONS
+from dockerlab.protocol.operations import OPERATIONS
+from dockerlab.protocol.request import encode
 
 # -- connections
 

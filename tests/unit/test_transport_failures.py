@@ -14,7 +14,6 @@ import pytest
 from bytes_server import answer, ask, serving, transport
 
 import dockerlab
-from dockerlab.encoding import encode
 from dockerlab.errors import (
     ArgumentError,
     ConnectionFailed,
@@ -24,7 +23,8 @@ from dockerlab.errors import (
     PermissionDenied,
     StreamBroken,
 )
-from dockerlab.operations import OPERATIONS
+from dockerlab.protocol.operations import OPERATIONS
+from dockerlab.protocol.request import encode
 
 
 def failing(url: str, kind: type[ConnectionFailed], timeout: float = 5, operation: str = "SystemPing") -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dockerlab.widgets import Progress
-from dockerlab.widgets.live import noted
-from dockerlab.widgets.text import rows
+from dockerlab.widgets.html_table import rows
+from dockerlab.widgets.views import noted
 
 NASTY = "<script>alert(1)</script>"
 

@@ -16,8 +16,8 @@ from polling import polled
 
 from dockerlab.errors import UNPRINTABLE
 from dockerlab.widgets import Steps
-from dockerlab.widgets.steps import SHORTEST_PAUSE, Printed
-from dockerlab.widgets.told import BARS, LINES, LONGEST, Told, size
+from dockerlab.widgets.progress_state import BARS, LINES, LONGEST, Told, size
+from dockerlab.widgets.progress_steps import SHORTEST_PAUSE, Printed
 
 RECORDED = json.loads((Path(__file__).parents[1] / "recordings/docker-20.10/progress.json").read_text("utf-8"))
 NASTY = "<script>alert(1)</script>"

@@ -14,10 +14,11 @@ from certificates import Authority
 from practice import program
 from tls_front import tls_front
 
-from dockerlab import Lab, contexts, usual
-from dockerlab.endpoint import Endpoint, resolve, ways
+from dockerlab import Lab
+from dockerlab.endpoint import contexts, known_sockets
+from dockerlab.endpoint.endpoint import Endpoint, resolve, ways
+from dockerlab.endpoint.tls import Tls
 from dockerlab.errors import ArgumentError
-from dockerlab.tls import Tls
 
 
 @pytest.fixture
@@ -161,7 +162,7 @@ def test_what_docker_context_create_writes_is_read(
 def test_the_order_is_the_docker_commands(
     env: dict[str, str], settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(usual, "candidates", lambda env: iter(()))  # whatever listens on this machine
+    monkeypatch.setattr(known_sockets, "candidates", lambda env: iter(()))  # whatever listens on this machine
     for name in ("one", "two"):
         docker(env, "context", "create", name, "--docker", f"host=unix:///{name}.sock")
     docker(env, "context", "use", "one")

@@ -17,10 +17,10 @@ from small_registry import PASSWORD, USER, small_registry
 from sshd import script
 
 import dockerlab
-from dockerlab.credentials import DOCKER_HUB, for_image, for_registry, registry
-from dockerlab.encoding import encode
+from dockerlab.endpoint.credentials import DOCKER_HUB, for_image, for_registry, registry
 from dockerlab.errors import ArgumentError, DockerlabError
-from dockerlab.operations import OPERATIONS
+from dockerlab.protocol.operations import OPERATIONS
+from dockerlab.protocol.request import encode
 
 #: Speaks the protocol of credential helpers: the server's name comes in, JSON goes out.
 HELPER = """#!/bin/sh
@@ -89,7 +89,7 @@ def test_credentials_in_the_file(config: Any) -> None:
     )
     hub = {"username": "me", "password": "p:w", "serveraddress": DOCKER_HUB}
     assert for_image("busybox") == for_image("docker.io/me/web") == for_registry("docker.io") == hub
-    assert dockerlab.credentials.for_image("registry.example/web") == {
+    assert dockerlab.endpoint.credentials.for_image("registry.example/web") == {
         "username": "you", "identitytoken": "abc", "serveraddress": "registry.example",
     }  # fmt: skip
     assert for_image("old.example/web")["password"] == "url"

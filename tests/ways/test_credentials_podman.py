@@ -15,8 +15,8 @@ import pytest
 from practice import program
 from sshd import script
 
-from dockerlab import credentials
-from dockerlab.credentials import DOCKER_HUB, for_image, for_registry, podman_files
+from dockerlab.endpoint import credentials
+from dockerlab.endpoint.credentials import DOCKER_HUB, for_image, for_registry, podman_files
 from dockerlab.errors import DockerlabError
 
 PODMAN, DOCKER = "Podman 5.4.2", "Docker 28.5.2"

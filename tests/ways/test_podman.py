@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from practice import program
 
-from dockerlab import Lab, usual
-from dockerlab.endpoint import resolve
+from dockerlab import Lab
+from dockerlab.endpoint import known_sockets
+from dockerlab.endpoint.endpoint import resolve
 
 
 @pytest.fixture
@@ -24,8 +25,8 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="pod-") as base:  # short: a socket's path has at most 107 bytes
         socket = Path(base) / "run/podman/podman.sock"
         socket.parent.mkdir(parents=True)
-        monkeypatch.setattr(usual, "USUAL_SOCKET", f"{base}/docker.sock")
-        monkeypatch.setattr(usual, "PODMAN_SOCKET", f"{base}/podman.sock")
+        monkeypatch.setattr(known_sockets, "USUAL_SOCKET", f"{base}/docker.sock")
+        monkeypatch.setattr(known_sockets, "PODMAN_SOCKET", f"{base}/podman.sock")
         own = ["--root", f"{base}/root", "--runroot", f"{base}/runroot", "--storage-driver", "vfs"]
         command = [podman, *own, "system", "service", "--time", "60", f"unix://{socket}"]
         said = Path(base) / "said"
@@ -36,7 +37,7 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             )  # fmt: skip
         try:
             end = time.monotonic() + 20
-            while usual.refusal(str(socket)):
+            while known_sockets.refusal(str(socket)):
                 if running.poll() is not None:
                     pytest.skip(f"podman can't serve here: {said.read_text()[-200:]}")
                 assert time.monotonic() < end

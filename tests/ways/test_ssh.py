@@ -21,7 +21,7 @@ from sshd import Sshd, script
 from together import at_once, closed_while_read
 
 import dockerlab
-from dockerlab import ssh
+from dockerlab.endpoint import ssh
 from dockerlab.errors import ConnectionFailed, EngineTimeout, EngineUnreachable, StreamBroken
 
 

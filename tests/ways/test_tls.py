@@ -21,10 +21,11 @@ from processes import open_files
 from tls_front import tls_front
 from together import closed_while_read
 
-from dockerlab import Lab, tls
-from dockerlab.endpoint import resolve
+from dockerlab import Lab
+from dockerlab.endpoint import tls
+from dockerlab.endpoint.endpoint import resolve
+from dockerlab.endpoint.tls import Tls
 from dockerlab.errors import ConnectionFailed, EngineTimeout, EngineUnreachable
-from dockerlab.tls import Tls
 
 
 @pytest.fixture(scope="module")

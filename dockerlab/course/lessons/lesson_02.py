@@ -6,7 +6,7 @@ from typing import Any
 
 from dockerlab.course.checks import Look, Verdict, failed, passed
 from dockerlab.course.outline import Choice, Exercise, Outline, Question
-from dockerlab.course.service import COMMAND, WEB
+from dockerlab.course.story_programs import COMMAND, WEB
 
 TRIES = 3
 

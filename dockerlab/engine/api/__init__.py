@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dockerlab.engine.api import (
     archive,
+    attach,
     build,
     containers,
     events,
@@ -14,18 +15,17 @@ from dockerlab.engine.api import (
     images,
     networks,
     plugins,
-    registries,
+    registry,
     stats,
-    streams,
     system,
     volumes,
 )
 from dockerlab.engine.faults import Fault, NotServed, Unavailable
 
 if TYPE_CHECKING:
-    from dockerlab.engine.core import Engine
-    from dockerlab.engine.messages import Answer, Request
-    from dockerlab.operations import Operation
+    from dockerlab.engine.engine import Engine
+    from dockerlab.engine.http.messages import Answer, Request
+    from dockerlab.protocol.operations import Operation
 
 __all__ = ["HANDLERS", "LEFT_OUT", "left_out"]
 
@@ -34,7 +34,7 @@ HANDLERS: dict[str, Callable[[Engine, Request], Awaitable[Answer]]] = {
     **events.HANDLERS,
     **images.HANDLERS,
     **containers.HANDLERS,
-    **streams.HANDLERS,
+    **attach.HANDLERS,
     **execs.HANDLERS,
     **archive.HANDLERS,
     **build.HANDLERS,
@@ -42,7 +42,7 @@ HANDLERS: dict[str, Callable[[Engine, Request], Awaitable[Answer]]] = {
     **networks.HANDLERS,
     **volumes.HANDLERS,
     **plugins.HANDLERS,
-    **registries.HANDLERS,
+    **registry.HANDLERS,
 }
 
 SWARM = "a swarm needs managers and workers; a lone engine answers as Docker does on a lone node"

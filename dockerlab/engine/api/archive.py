@@ -6,12 +6,13 @@ import asyncio
 import io
 from typing import TYPE_CHECKING
 
-from dockerlab.engine import changes, copying
 from dockerlab.engine.api.threads import threaded
-from dockerlab.engine.messages import Answer, Request, json_answer
+from dockerlab.engine.containers import copy_files
+from dockerlab.engine.http.messages import Answer, Request, json_answer
+from dockerlab.engine.storage import diff
 
 if TYPE_CHECKING:
-    from dockerlab.engine.core import Engine
+    from dockerlab.engine.engine import Engine
 
 __all__ = ["HANDLERS", "archive_get", "archive_info", "archive_put", "container_changes"]
 
@@ -21,15 +22,15 @@ STAT = "X-Docker-Container-Path-Stat"
 async def archive_info(engine: Engine, request: Request) -> Answer:
     """HEAD /containers/{id}/archive: what the path is, in a header."""
     container = engine.containers.find(request.id)
-    told = await asyncio.to_thread(copying.path_stat, container, request.text("path"), request.id)
+    told = await asyncio.to_thread(copy_files.path_stat, container, request.text("path"), request.id)
     return Answer(200, headers=[(STAT, told)])
 
 
 async def archive_get(engine: Engine, request: Request) -> Answer:
     """GET /containers/{id}/archive: the path as a tar."""
     container, path = engine.containers.find(request.id), request.text("path")
-    told = await asyncio.to_thread(copying.path_stat, container, path, request.id)
-    blocks = copying.pack(container, path, request.id)
+    told = await asyncio.to_thread(copy_files.path_stat, container, path, request.id)
+    blocks = copy_files.pack(container, path, request.id)
     engine.events.tell("archive-path", container)
     return Answer(200, content_type="application/x-tar", chunks=threaded(blocks), headers=[(STAT, told)])
 
@@ -38,7 +39,7 @@ async def archive_put(engine: Engine, request: Request) -> Answer:
     """PUT /containers/{id}/archive: unpack a tar into a directory."""
     container = engine.containers.find(request.id)
     await asyncio.to_thread(
-        copying.unpack_into,
+        copy_files.unpack_into,
         container,
         request.text("path"),
         request.id,
@@ -54,7 +55,7 @@ async def container_changes(engine: Engine, request: Request) -> Answer:
     container = engine.containers.find(request.id)
     before = await asyncio.to_thread(engine.containers.base, container)
     hidden = [point["Destination"] for point in container.record.get("MountPoints", [])]
-    found = await asyncio.to_thread(changes.diff, before, container.root, hidden)
+    found = await asyncio.to_thread(diff.diff, before, container.root, hidden)
     return json_answer([{"Path": change.path, "Kind": change.kind} for change in found] or None)
 
 

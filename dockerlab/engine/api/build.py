@@ -9,16 +9,18 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine import build_remote, checks, dockerfile, references
 from dockerlab.engine.api.images import trouble
-from dockerlab.engine.build_context import Context
-from dockerlab.engine.builder import Builder, Options, StepFailed
+from dockerlab.engine.build import dockerfile, remote
+from dockerlab.engine.build.builder import Builder, Options, StepFailed
+from dockerlab.engine.build.context import Context
+from dockerlab.engine.containers import validation
+from dockerlab.engine.containers.filters import parse
 from dockerlab.engine.faults import BadParameter, Fault, NotServed
-from dockerlab.engine.filters import parse
-from dockerlab.engine.messages import Answer, Request, json_answer, json_lines
+from dockerlab.engine.http.messages import Answer, Request, json_answer, json_lines
+from dockerlab.engine.images import references
 
 if TYPE_CHECKING:
-    from dockerlab.engine.core import Engine
+    from dockerlab.engine.engine import Engine
 
 __all__ = ["HANDLERS", "build", "build_prune"]
 
@@ -30,11 +32,11 @@ async def build(engine: Engine, request: Request) -> Answer:
     """POST /build, as the classic builder does it."""
     if request.text("version") == "2":
         raise NotServed("the practice engine has no BuildKit: build with DOCKER_BUILDKIT=0")
-    checks.platform(request.text("platform"))
+    validation.platform(request.text("platform"))
     options = _options(request)
     name = request.text("dockerfile") or "Dockerfile"
     if request.text("remote"):
-        context, told = await build_remote.context(engine.state, request.text("remote"))
+        context, told = await remote.context(engine.state, request.text("remote"))
     else:
         context, told = await asyncio.to_thread(Context, engine.state, request.upload or io.BytesIO()), []
     try:

@@ -7,16 +7,19 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from dockerlab.engine import checks, logopts, logs, moments, proctable, signals, tarstore, updates, views
-from dockerlab.engine.api.streams import FRAMED, RAW
+from dockerlab.engine.api.attach import FRAMED, RAW
 from dockerlab.engine.api.threads import threaded
+from dockerlab.engine.api.views import container as views
+from dockerlab.engine.common import signals, timestamps
+from dockerlab.engine.containers import log_options, logs, top, update, validation
+from dockerlab.engine.containers.filters import parse
 from dockerlab.engine.faults import BadParameter, Conflict, Fault
-from dockerlab.engine.filters import parse
-from dockerlab.engine.messages import Answer, Request, done, json_answer, stream
+from dockerlab.engine.http.messages import Answer, Request, done, json_answer, stream
+from dockerlab.engine.storage import tar_writer
 
 if TYPE_CHECKING:
-    from dockerlab.engine.container import Container
-    from dockerlab.engine.core import Engine
+    from dockerlab.engine.containers.container import Container
+    from dockerlab.engine.engine import Engine
 
 __all__ = [
     "HANDLERS",
@@ -57,7 +60,7 @@ async def container_list(engine: Engine, request: Request) -> Answer:
 
 async def container_create(engine: Engine, request: Request) -> Answer:
     """POST /containers/create."""
-    checks.platform(request.text("platform"))
+    validation.platform(request.text("platform"))
     container, warnings = await engine.containers.create(request.text("name"), request.json())
     return json_answer({"Id": container.id, "Warnings": warnings}, 201)
 
@@ -78,7 +81,7 @@ async def container_top(engine: Engine, request: Request) -> Answer:
     container = engine.containers.find(request.id)
     if container.running is None:
         raise Conflict(f"container {container.id} is not running")
-    titles, processes = await asyncio.to_thread(proctable.top, container.running.pids(), request.text("ps_args"))
+    titles, processes = await asyncio.to_thread(top.top, container.running.pids(), request.text("ps_args"))
     engine.events.tell("top", container)
     return json_answer({"Processes": processes, "Titles": titles})
 
@@ -92,15 +95,15 @@ async def container_logs(engine: Engine, request: Request) -> Answer:
     wanted = logs.Wanted(
         stdout=request.flag("stdout") or tty,
         stderr=request.flag("stderr"),
-        since=moments.parameter(request.text("since")),
-        until=moments.parameter(request.text("until")),
+        since=timestamps.parameter(request.text("since")),
+        until=timestamps.parameter(request.text("until")),
         timestamps=request.flag("timestamps"),
         details=request.flag("details"),
         tail=_tail(request.text("tail", "all")),
         follow=request.flag("follow"),
         frames=not tty,
     )
-    logopts.readable(container.record)
+    log_options.readable(container.record)
     container.log_path.touch()
     kind = (RAW if tty else FRAMED) if request.version >= (1, 42) else ""
     return stream(logs.read(container.log_path, wanted, lambda: not container.state["Running"]), kind)
@@ -115,7 +118,7 @@ async def container_export(engine: Engine, request: Request) -> Answer:
     """GET /containers/{id}/export."""
     container = engine.containers.find(request.id)
     engine.events.tell("export", container)
-    return stream(threaded(tarstore.export(container.root)), "application/octet-stream")
+    return stream(threaded(tar_writer.export(container.root)), "application/octet-stream")
 
 
 async def container_start(engine: Engine, request: Request) -> Answer:
@@ -204,7 +207,7 @@ async def container_unpause(engine: Engine, request: Request) -> Answer:
 async def container_update(engine: Engine, request: Request) -> Answer:
     """POST /containers/{id}/update."""
     container = engine.containers.find(request.id)
-    return json_answer({"Warnings": updates.update(container, request.json()) or None})
+    return json_answer({"Warnings": update.update(container, request.json()) or None})
 
 
 async def container_prune(engine: Engine, request: Request) -> Answer:

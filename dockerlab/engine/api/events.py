@@ -6,22 +6,23 @@ import json
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from dockerlab.engine import filters, moments
-from dockerlab.engine.events import event_filter
+from dockerlab.engine.common import timestamps
+from dockerlab.engine.common.events import event_filter
+from dockerlab.engine.containers import filters
 from dockerlab.engine.faults import BadParameter
-from dockerlab.engine.messages import Answer, Request, stream
+from dockerlab.engine.http.messages import Answer, Request, stream
 
 if TYPE_CHECKING:
-    from dockerlab.engine.core import Engine
+    from dockerlab.engine.engine import Engine
 
 __all__ = ["HANDLERS", "system_events"]
 
 
 async def system_events(engine: Engine, request: Request) -> Answer:
     """GET /events: one JSON document a line, until `until`, or until the client goes away."""
-    since, until = moments.parameter(request.text("since")), moments.parameter(request.text("until"))
+    since, until = timestamps.parameter(request.text("since")), timestamps.parameter(request.text("until"))
     if until and since > until:
-        first, last = since // moments.SECOND, until // moments.SECOND
+        first, last = since // timestamps.SECOND, until // timestamps.SECOND
         raise BadParameter(f"`since` time ({first}) cannot be after `until` time ({last})")
     found = engine.events.read(since, until, event_filter(filters.parse(request.text("filters"))))
 

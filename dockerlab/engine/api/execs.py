@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dockerlab.engine import attach
-from dockerlab.engine.api.streams import FRAMED, RAW, TELLS_FRAMES, size
+from dockerlab.engine.api.attach import FRAMED, RAW, TELLS_FRAMES, size
+from dockerlab.engine.containers import attach
 from dockerlab.engine.faults import BadParameter
-from dockerlab.engine.messages import Answer, Request, json_answer
-from dockerlab.engine.process import StartFailed
+from dockerlab.engine.http.messages import Answer, Request, json_answer
+from dockerlab.engine.processes.process import StartFailed
 
 if TYPE_CHECKING:
-    from dockerlab.engine.core import Engine
-    from dockerlab.engine.duplex import Duplex
+    from dockerlab.engine.engine import Engine
+    from dockerlab.engine.http.hijacked import Duplex
 
 __all__ = ["HANDLERS", "exec_create", "exec_inspect", "exec_resize", "exec_start"]
 

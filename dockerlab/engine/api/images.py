@@ -9,15 +9,17 @@ import json
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine import archives, commit, image_list, image_removal, image_views, importing, references
 from dockerlab.engine.api.threads import threaded
+from dockerlab.engine.api.views import image as image_views
+from dockerlab.engine.containers.filters import parse
 from dockerlab.engine.faults import BadParameter, Fault, NotFound, NotServed
-from dockerlab.engine.filters import parse
-from dockerlab.engine.instructions import changed
-from dockerlab.engine.messages import Answer, Request, json_answer, json_lines, stream
+from dockerlab.engine.http.messages import Answer, Request, json_answer, json_lines, stream
+from dockerlab.engine.images import archives, commit, import_tar, references, removal
+from dockerlab.engine.images import filters as image_list
+from dockerlab.engine.images.instructions import changed
 
 if TYPE_CHECKING:
-    from dockerlab.engine.core import Engine
+    from dockerlab.engine.engine import Engine
 
 __all__ = [
     "HANDLERS",
@@ -76,7 +78,7 @@ async def image_tag(engine: Engine, request: Request) -> Answer:
 
 async def image_delete(engine: Engine, request: Request) -> Answer:
     """DELETE /images/{name}."""
-    told = image_removal.remove(
+    told = removal.remove(
         engine.images,
         engine.containers,
         request.id,
@@ -88,7 +90,7 @@ async def image_delete(engine: Engine, request: Request) -> Answer:
 
 async def image_prune(engine: Engine, request: Request) -> Answer:
     """POST /images/prune."""
-    told, freed = image_removal.prune(engine.images, engine.containers, parse(request.text("filters")))
+    told, freed = removal.prune(engine.images, engine.containers, parse(request.text("filters")))
     engine.events.record("image", "prune", "", {"reclaimed": str(freed)})
     return json_answer({"ImagesDeleted": told or None, "SpaceReclaimed": freed})
 
@@ -153,7 +155,7 @@ async def image_import(engine: Engine, request: Request) -> Answer:
 
     async def lines() -> AsyncIterator[Record]:
         try:
-            image = await asyncio.to_thread(importing.take, engine.images, upload, config, message, reference)
+            image = await asyncio.to_thread(import_tar.take, engine.images, upload, config, message, reference)
         except Fault as fault:
             yield trouble(str(fault))
         else:

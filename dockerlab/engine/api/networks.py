@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dockerlab.engine import moments, net_views
+from dockerlab.engine.api.views import network as net_views
+from dockerlab.engine.common import timestamps
+from dockerlab.engine.containers.filters import parse, prune_filter
 from dockerlab.engine.faults import BadParameter
-from dockerlab.engine.filters import parse, prune_filter
-from dockerlab.engine.messages import Answer, Request, done, json_answer
+from dockerlab.engine.http.messages import Answer, Request, done, json_answer
 
 if TYPE_CHECKING:
-    from dockerlab.engine.core import Engine
+    from dockerlab.engine.engine import Engine
 
 __all__ = [
     "HANDLERS",
@@ -67,7 +68,7 @@ async def network_disconnect(engine: Engine, request: Request) -> Answer:
 
 async def network_prune(engine: Engine, request: Request) -> Answer:
     """POST /networks/prune."""
-    names = engine.endpoints.prune(prune_filter(parse(request.text("filters"))), moments.nanoseconds)
+    names = engine.endpoints.prune(prune_filter(parse(request.text("filters"))), timestamps.nanoseconds)
     engine.events.record("network", "prune", "", {"reclaimed": "0"})
     return json_answer({"NetworksDeleted": names or None})
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dockerlab.engine import filters
+from dockerlab.engine.containers import filters
 from dockerlab.engine.faults import BadParameter, NotFound
-from dockerlab.engine.messages import Answer, Request, json_answer
+from dockerlab.engine.http.messages import Answer, Request, json_answer
 
 if TYPE_CHECKING:
-    from dockerlab.engine.core import Engine
+    from dockerlab.engine.engine import Engine
 
 __all__ = ["HANDLERS", "plugin_list", "plugin_missing"]
 

@@ -7,11 +7,11 @@ import json
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from dockerlab.engine import figures
-from dockerlab.engine.messages import Answer, Request, json_answer, stream
+from dockerlab.engine.containers import stats
+from dockerlab.engine.http.messages import Answer, Request, json_answer, stream
 
 if TYPE_CHECKING:
-    from dockerlab.engine.core import Engine
+    from dockerlab.engine.engine import Engine
 
 __all__ = ["HANDLERS", "container_stats"]
 
@@ -24,21 +24,21 @@ async def container_stats(engine: Engine, request: Request) -> Answer:
     if request.flag("stream", True):
 
         async def lines() -> AsyncIterator[bytes]:
-            before = figures.NOTHING
+            before = stats.NOTHING
             while not container.gone:
-                fresh = await asyncio.to_thread(figures.sample, container)
-                told = figures.told(container, fresh, before)
+                fresh = await asyncio.to_thread(stats.sample, container)
+                told = stats.told(container, fresh, before)
                 yield json.dumps(told, separators=(",", ":")).encode() + b"\n"
                 before = fresh
                 await asyncio.sleep(SECONDS)
 
         return stream(lines(), "application/json")
-    before = figures.NOTHING
+    before = stats.NOTHING
     if not request.flag("one-shot") and container.running is not None:
-        before = await asyncio.to_thread(figures.sample, container)
+        before = await asyncio.to_thread(stats.sample, container)
         await asyncio.sleep(SECONDS)
-    fresh = await asyncio.to_thread(figures.sample, container)
-    return json_answer(figures.told(container, fresh, before))
+    fresh = await asyncio.to_thread(stats.sample, container)
+    return json_answer(stats.told(container, fresh, before))
 
 
 HANDLERS = {"ContainerStats": container_stats}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from dockerlab.engine import facts, usage
+from dockerlab.engine.api.views import disk_usage, system
 from dockerlab.engine.faults import BadParameter
-from dockerlab.engine.messages import Answer, Request, json_answer
+from dockerlab.engine.http.messages import Answer, Request, json_answer
 
 if TYPE_CHECKING:
-    from dockerlab.engine.core import Engine
+    from dockerlab.engine.engine import Engine
 
 __all__ = ["HANDLERS", "data_usage", "info", "ping", "ping_head", "version"]
 
@@ -30,21 +30,21 @@ async def ping_head(engine: Engine, request: Request) -> Answer:
 
 async def version(engine: Engine, request: Request) -> Answer:
     """GET /version."""
-    return json_answer(facts.version(engine))
+    return json_answer(system.version(engine))
 
 
 async def info(engine: Engine, request: Request) -> Answer:
     """GET /info."""
-    return json_answer(facts.info(engine, request.version))
+    return json_answer(system.info(engine, request.version))
 
 
 async def data_usage(engine: Engine, request: Request) -> Answer:
     """GET /system/df."""
     kinds = request.query.get("type", [])
     for kind in kinds:
-        if kind not in usage.KINDS:
+        if kind not in disk_usage.KINDS:
             raise BadParameter(f"unknown object type: {kind}")
-    return json_answer(await asyncio.to_thread(usage.data_usage, engine, request.version, kinds))
+    return json_answer(await asyncio.to_thread(disk_usage.data_usage, engine, request.version, kinds))
 
 
 HANDLERS = {

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dockerlab.engine.filters import parse
-from dockerlab.engine.messages import Answer, Request, done, json_answer
+from dockerlab.engine.containers.filters import parse
+from dockerlab.engine.http.messages import Answer, Request, done, json_answer
 
 if TYPE_CHECKING:
-    from dockerlab.engine.core import Engine
+    from dockerlab.engine.engine import Engine
 
 __all__ = ["HANDLERS", "volume_create", "volume_delete", "volume_inspect", "volume_list", "volume_prune"]
 

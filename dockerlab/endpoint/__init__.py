@@ -1,0 +1,1 @@
+"""Where an engine is: addresses, docker's contexts, TLS and ssh settings, registry credentials."""

@@ -1,0 +1,1 @@
+"""Responses: how the engine's objects look in JSON."""

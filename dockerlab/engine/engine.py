@@ -1,0 +1,60 @@
+"""The engine: one state directory, its images and containers, and the rung they are kept apart with."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dockerlab.engine.common import json_files
+from dockerlab.engine.common.events import Events
+from dockerlab.engine.common.timestamps import now
+from dockerlab.engine.containers.containers import Containers
+from dockerlab.engine.containers.execs import Execs
+from dockerlab.engine.containers.services import Means
+from dockerlab.engine.images.images import Images
+from dockerlab.engine.networks.endpoints import Endpoints
+from dockerlab.engine.networks.networks import Networks
+from dockerlab.engine.networks.switch_client import Switching
+from dockerlab.engine.processes import cgroups
+from dockerlab.engine.storage.volumes import Volumes
+
+if TYPE_CHECKING:
+    from dockerlab.engine.processes.isolation import Rung
+
+__all__ = ["Engine"]
+
+
+class Engine:
+    """Everything that handlers ask for."""
+
+    def __init__(self, state: Path, rung: Rung) -> None:
+        """Open a state directory, which is then this engine's alone. Raises BlockingIOError if it is in use."""
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.state = state
+        self.rung = rung
+        self._lock = (state / "engine.lock").open("w")
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.set_inheritable(self._lock.fileno(), False)
+        self.started = now()
+        self.identity = self._identity()
+        self.events = Events()
+        self.images = Images(state / "images", self.events)
+        self.volumes = Volumes(state / "volumes", self.events)
+        self.groups = cgroups.hierarchies(self.identity)
+        self.switch = Switching(state, "network" in rung.gives)
+        self.networks = Networks(state / "networks", self.events, self.switch.works)
+        self.endpoints = Endpoints(self.networks, self.switch, lambda: self.containers)
+        means = Means(rung, self.events, self.volumes, self.groups, self.endpoints)
+        self.containers = Containers(state / "containers", self.images, means)
+        self.execs = Execs()
+
+    def _identity(self) -> str:
+        """Give the id that this engine keeps for ever."""
+        known = json_files.read(self.state / "identity.json")
+        if not known:
+            known = {"id": secrets.token_hex(16)}
+            json_files.write(self.state / "identity.json", known)
+        return str(known["id"])

@@ -1,0 +1,1 @@
+"""HTTP for the practice engine: h11 on asyncio."""

@@ -1,0 +1,50 @@
+"""Makes an image of one layer from a file tree that came as a tar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import IO, TYPE_CHECKING, Any
+
+from dockerlab.engine.common.timestamps import now
+from dockerlab.engine.containers.copy_files import decompressed
+from dockerlab.engine.faults import Fault
+from dockerlab.engine.images.base_image import architecture
+from dockerlab.engine.images.images import written
+
+if TYPE_CHECKING:
+    from dockerlab.engine.images.images import Image, Images
+    from dockerlab.engine.images.references import Reference
+
+__all__ = ["take"]
+
+BLOCK = 1 << 20
+
+
+def take(images: Images, file: IO[bytes], config: dict[str, Any], message: str, reference: Reference | None) -> Image:
+    """Keep the tar as a layer, and make the image. Raises LayerFault, Fault."""
+    moment = now()
+    with images.holding() as held:
+        try:
+            layer = images.layers.add(_blocks(file), held)
+        except (OSError, EOFError) as error:
+            raise Fault(str(error)) from None
+        document = {
+            "architecture": architecture(),
+            "comment": message,
+            "config": config,
+            "created": moment,
+            "history": [{"created": moment, "comment": message}],
+            "os": "linux",
+            "rootfs": {"type": "layers", "diff_ids": [layer.diff_id]},
+        }
+        image = images.register(written(document), tags=[])
+    if reference is not None:
+        images.tag(image, reference, quiet=True)
+    images.tell("import", image, str(reference) if reference else image.id)
+    return image
+
+
+def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+    opened = decompressed(file)
+    while block := opened.read(BLOCK):
+        yield block

@@ -1,0 +1,1 @@
+"""Networks: endpoints, published ports, the switch, DNS."""

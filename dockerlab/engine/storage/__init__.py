@@ -1,0 +1,1 @@
+"""Files: root file systems, volumes, changes, tar archives."""

@@ -1,0 +1,209 @@
+"""`lab.container`, its part that listens to containers and talks with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dockerlab.groups.attached import Attached
+from dockerlab.groups.base import Group, as_lists
+from dockerlab.groups.logs import Follow, read_log
+from dockerlab.protocol.operations import version_number
+from dockerlab.protocol.streams import documents
+from dockerlab.tables.build import objects, one_object
+from dockerlab.tables.container import process_table
+from dockerlab.tables.stats import stats_table
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    import pandas as pd
+
+    from dockerlab.groups.following import Following
+
+    Moment = datetime | timedelta | float | str
+    Texts = list[str]
+
+__all__ = ["ContainerTalk"]
+
+#: From this API version on a websocket carries only the streams that were asked for.
+CHOOSING = (1, 42)
+
+
+class ContainerTalk(Group):
+    """Operations that tell what a container does, and let one speak with it."""
+
+    def top(self, id: str, *, ps_args: str | None = None, timeout: float | None = None) -> pd.DataFrame:
+        """GET /containers/{id}/top.
+
+        Returns one row a process and a column for each title of ps, in small letters: `uid`, `pid`, `ppid`, `c`,
+        `stime`, `tty`, `time`, `cmd` without arguments. Numbers such as `pid` are Int64, the others string;
+        `vsz_kib`, `rss_kib`, `cpu_percent`, `memory_percent` carry their units.
+
+        `ps_args` goes to ps on the engine's machine: "aux", "-o pid,comm".
+        Raises NotFound (404), Conflict (409) if it doesn't run, ServerError (500) for bad ps_args.
+        Source: Engine API, Container, ContainerTop.
+        """
+        return process_table(self._asked("ContainerTop", timeout=timeout, id=id, ps_args=ps_args))
+
+    def logs(
+        self,
+        id: str,
+        *,
+        follow: bool | None = None,
+        stdout: bool = True,
+        stderr: bool = True,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        timestamps: bool | None = None,
+        tail: int | str | None = None,
+        tty: bool | None = None,
+        text: bool = True,
+        limit: float | None = None,
+        timeout: float | None = None,
+    ) -> pd.DataFrame | Follow:
+        """GET /containers/{id}/logs.
+
+        Returns one row a line, in the engine's order: `time` (datetime, UTC, with timestamps=True), `stream`
+        (string: stdout or stderr), `message` (string; bytes that aren't UTF-8 as \\xff; bytes with text=False).
+        With follow=True an iterator of lines that ends with the container: close it, or use it in `with`;
+        `limit` ends it after so many seconds; without `timeout` it may be silent for ever.
+
+        `since` and `until` are datetimes, timedeltas (so long ago) or seconds since 1970; `tail` counts lines.
+        Whether the log has frames follows from the container's TTY flag: without `tty` a second request, inspect,
+        asks for it first.
+        Raises BadRequest (400) without a stream, NotFound (404), ServerError (500), StreamBroken.
+        Source: Engine API, Container, ContainerLogs.
+        """
+        if tty is None:
+            tty = self._has_tty(id, timeout)
+        asked = {"id": id, "follow": follow, "stdout": stdout, "stderr": stderr, "since": since, "until": until}
+        asked |= {"timestamps": timestamps, "tail": tail}
+        return read_log(self._lab, "ContainerLogs", asked, tty=tty, text=text, limit=limit, timeout=timeout)
+
+    def stats(
+        self,
+        id: str | Texts,
+        *,
+        stream: bool | None = None,
+        one_shot: bool | None = None,
+        limit: float | None = None,
+        timeout: float | None = None,
+    ) -> pd.DataFrame | Following[dict[str, Any]]:
+        """GET /containers/{id}/stats.
+
+        Returns an iterator of samples, one a second, each a dict as in the JSON, whose `table(n)` makes a DataFrame; it
+        ends with the container, or after `limit` seconds. With stream=False the table of one sample, which takes a
+        second or two, as the engine measures twice; with one_shot=True at once, and no `cpu_percent` in it.
+        A list of names gives the table of one sample of each, asked for all at once, with one_shot=True (Podman has
+        none for one that doesn't run).
+
+        Columns: see dockerlab.tables.stats. Raises BadRequest (400), NotFound (404), ServerError (500).
+        Source: Engine API, Container, ContainerStats.
+        """
+        if not isinstance(id, str):
+            asked = [{"id": one, "stream": False, "one_shot": one_shot is not False} for one in id]
+            found = self._each("ContainerStats", asked, lambda exchange: documents(exchange.body), timeout)
+            # Docker says whose sample it is only where it measures twice
+            return stats_table(
+                [{"name": name, **one} for name, samples in zip(id, found, strict=True) for one in objects(samples)]
+            )
+        if stream is False or one_shot:
+            asked_one = {"id": id, "stream": False, "one_shot": one_shot}
+            return stats_table(documents(self._lab.call("ContainerStats", timeout=timeout, **asked_one).body))
+        return self._documents(
+            "ContainerStats", stats_table, limit=limit, timeout=timeout, id=id, stream=stream, one_shot=one_shot
+        )
+
+    def attach(
+        self,
+        id: str,
+        *,
+        logs: bool | None = None,
+        stream: bool = True,
+        stdin: bool = False,
+        stdout: bool = True,
+        stderr: bool = True,
+        detach_keys: str | None = None,
+        tty: bool | None = None,
+        limit: float | None = None,
+        timeout: float | None = None,
+    ) -> Attached:
+        """POST /containers/{id}/attach.
+
+        Returns an `Attached`: iterate over it for the output, `write` to it with stdin=True if the container was made
+        with open_stdin, `close_stdin` to end its input. `logs` gives first what was said before; with stream=False
+        only that. Closing it lets the container be.
+        Whether there are frames follows from the container's TTY flag: without `tty` a second request, inspect, asks
+        for it first. Raises BadRequest (400), NotFound (404), Conflict (409) if it is paused, ServerError (500).
+        Source: Engine API, Container, ContainerAttach.
+        """
+        tty = self._has_tty(id, timeout) if tty is None else tty
+        asked = {"id": id, "logs": logs, "stream": stream, "stdin": stdin or None, "stdout": stdout, "stderr": stderr}
+        taken = self._lab.hijack("ContainerAttach", timeout=timeout, **asked, detach_keys=detach_keys)
+        return Attached(taken, tty=tty, limit=limit, timeout=timeout)
+
+    def attach_websocket(
+        self,
+        id: str,
+        *,
+        logs: bool | None = None,
+        stream: bool = True,
+        stdin: bool | None = None,
+        stdout: bool | None = None,
+        stderr: bool | None = None,
+        detach_keys: str | None = None,
+        limit: float | None = None,
+        timeout: float | None = None,
+    ) -> Attached:
+        """GET /containers/{id}/attach/ws.
+
+        As attach, over a websocket, as a browser would: both streams come as one, without frames. `stdin`, `stdout`
+        and `stderr` need API 1.42 (without them it is the output); older engines always give all.
+        Raises as attach does. Source: Engine API, Container, ContainerAttachWebsocket.
+        """
+        if stdin is stdout is stderr is None and version_number(self._lab.version) >= CHOOSING:
+            stdout = stderr = True
+        asked = {"id": id, "logs": logs, "stream": stream, "stdin": stdin, "stdout": stdout, "stderr": stderr}
+        taken = self._lab.hijack("ContainerAttachWebsocket", timeout=timeout, **asked, detach_keys=detach_keys)
+        return Attached(taken, tty=True, limit=limit, timeout=timeout)
+
+    def exec(
+        self,
+        id: str,
+        cmd: Texts | str,
+        *,
+        attach_stdin: bool | None = None,
+        attach_stdout: bool = True,
+        attach_stderr: bool = True,
+        tty: bool | None = None,
+        env: Texts | dict[str, str] | None = None,
+        user: str | None = None,
+        working_dir: str | None = None,
+        privileged: bool | None = None,
+        detach_keys: str | None = None,
+        console_size: list[int] | None = None,
+        timeout: float | None = None,
+    ) -> pd.DataFrame:
+        """POST /containers/{id}/exec.
+
+        Makes an exec, a program that is to be run beside the container's own; exec.start runs it. Returns a long
+        table: `field` Id and its `value`. `cmd` is a list of words; a text is one word. `console_size` is
+        [height, width], from API 1.42 on.
+        Raises BadRequest (400), NotFound (404), Conflict (409) if the container is paused or doesn't run,
+        ServerError (500). Source: Engine API, Exec, ContainerExec.
+        """
+        asked = {key: value for key, value in locals().items() if key != "self"}
+        return self._object("ContainerExec", **as_lists(asked))
+
+    def resize(self, id: str, *, h: int, w: int, timeout: float | None = None) -> pd.DataFrame:
+        """POST /containers/{id}/resize.
+
+        Tells its terminal its size in rows and columns. One row: `operation`, `object`, `status`, `changed`.
+        Raises NotFound (404), Conflict (409) if it doesn't run, ServerError (500).
+        Source: Engine API, Container, ContainerResize.
+        """
+        return self._done("ContainerResize", timeout=timeout, id=id, h=h, w=w)
+
+    def _has_tty(self, id: str, timeout: float | None) -> bool:
+        config = one_object(self._asked("ContainerInspect", timeout=timeout, id=id)).get("Config")
+        return bool(one_object(config).get("Tty"))
