@@ -12,11 +12,15 @@ Nothing is loaded before it is used: neither pandas nor ipywidgets, not even an 
 from __future__ import annotations
 
 import importlib
+import sys
+from importlib.machinery import ModuleSpec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from dockerlab.course.lesson import lesson as lesson
-    from dockerlab.endpoint import credentials
+    from dockerlab.endpoint import credentials as credentials
     from dockerlab.errors import ArgumentError as ArgumentError
     from dockerlab.errors import ConnectionFailed as ConnectionFailed
     from dockerlab.errors import DockerlabError as DockerlabError
@@ -55,9 +59,36 @@ __all__ = [
 ]
 
 
+#: Public modules whose documented names are shorter than their places.
+_ALIASES = {
+    "dockerlab.credentials": "dockerlab.endpoint.credentials",
+    "dockerlab.operations": "dockerlab.protocol.operations",
+    "dockerlab.recorder": "dockerlab.lab.recorder",
+}
+
+
+class _Aliases:
+    """Lets `import dockerlab.recorder` load the module from its place: one module under two names, loaded when used."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        return ModuleSpec(name, _Aliases()) if name in _ALIASES else None  # type: ignore[arg-type]
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        module = importlib.import_module(_ALIASES[spec.name])
+        self._spec = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__spec__ = self._spec  # Python has put the alias's own here
+
+
+sys.meta_path.append(_Aliases)
+
+
 def __getattr__(name: str) -> Any:
-    if name == "credentials":  # a module; importing it puts it here
-        return importlib.import_module("dockerlab.endpoint.credentials")
+    if f"dockerlab.{name}" in _ALIASES:
+        return importlib.import_module(f"dockerlab.{name}")
     if name in _WHERE:
         value = getattr(importlib.import_module(_WHERE[name]), name)
         globals()[name] = value

@@ -27,7 +27,7 @@ def exported(tree: ast.Module) -> list[str] | None:
 def undocumented(path: Path) -> list[str]:
     """List what is public in a file and says nothing of itself."""
     tree = ast.parse(path.read_text("utf-8"))
-    silent = [] if ast.get_docstring(tree) else [f"{short(path)}: the module"]
+    silent = [] if ast.get_docstring(tree) or not tree.body else [f"{short(path)}: the module"]
     for node in public(tree.body):
         members = public(node.body) if isinstance(node, ast.ClassDef) else []
         for named in [node, *members]:
