@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dockerlab.errors import OperationFailed
+from dockerlab.protocol.advice import hint
 from dockerlab.protocol.streams import json_lines
 from dockerlab.tables.image import progress_table
 
@@ -55,7 +56,7 @@ def progressing(
         table = progress_table(records)
         failed = table["error"].dropna()
         if len(failed):
-            raise OperationFailed(answer.exchange, str(failed.iloc[-1]), table)
+            raise OperationFailed(answer.exchange, str(failed.iloc[-1]), table, hint(operation))
     except BaseException as error:
         showing.fail(str(error) or type(error).__name__)
         raise

@@ -348,7 +348,7 @@ class Wire:
         """Keep one more."""
         with self._lock:
             if self._kept:
-                last = self._kept[-1] = self._kept[-1].kept(KEPT_BYTES)
+                last = self._kept[-1] = self._kept[-1].shortened(KEPT_BYTES)
                 self._sizes.append(len(last.body) + len(last.request_body))
                 self._bytes += self._sizes[-1]
             self._kept.append(exchange)

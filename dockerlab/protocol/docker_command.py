@@ -1,4 +1,4 @@
-"""The docker command to the same effect as an exchange. Long options, so that they explain themselves."""
+"""Writes an exchange as the docker command with the same effect, with long options because they explain themselves."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from dockerlab.protocol.exchange import Exchange
+from dockerlab.endpoint.known_sockets import USUAL_SOCKET
+from dockerlab.protocol.render import Call, archive_name
 
 __all__ = ["command_line"]
 
-USUAL = "unix:///var/run/docker.sock"
+#: The engine that the docker command reaches without `--host`.
+DEFAULT_HOST = f"unix://{USUAL_SOCKET}"
 Words = list[str]
 
 #: Operations whose command is these words and the object's name.
@@ -32,8 +34,8 @@ SIMPLE = {
     "SystemDataUsage": "system df",
 }
 
-#: The query parameters that a command has options for. With any other the command would not do the same.
-UNDERSTOOD = {
+#: The query parameters for which a command has options. With any other one there is no command with the same effect.
+SUPPORTED = {
     "ContainerCreate": {"name", "platform"},
     "ContainerDelete": {"force", "v", "link"},
     "ContainerInspect": {"size"},
@@ -47,7 +49,7 @@ UNDERSTOOD = {
     "ImageList": {"all", "digests", "filters"},
 }
 
-#: Options of `docker create` that are written as they stand in the body.
+#: Options of `docker create` whose values are copied from the body.
 CREATE_TEXTS = {
     "Hostname": "--hostname",
     "Domainname": "--domainname",
@@ -57,49 +59,48 @@ CREATE_TEXTS = {
     "StopTimeout": "--stop-timeout",
 }
 CREATE_SWITCHES = {"Tty": "--tty", "OpenStdin": "--interactive"}
-#: What the body of ContainerCreate may have for its command line to be the whole truth.
-CREATE_KNOWN = {*CREATE_TEXTS, *CREATE_SWITCHES, "Image", "Cmd", "Entrypoint", "Env", "ExposedPorts", "Labels"}
-CREATE_KNOWN |= {"HostConfig"}
+#: The fields of ContainerCreate that a command can express. With any other one there is no command.
+CREATE_SUPPORTED = {*CREATE_TEXTS, *CREATE_SWITCHES, "Image", "Cmd", "Entrypoint", "Env", "ExposedPorts", "Labels"}
+CREATE_SUPPORTED |= {"HostConfig"}
 NOT_FOUND = 404
 
 
-def command_line(exchange: Exchange, archive: str) -> str:
-    """Write the command for a POSIX shell, or an empty text if docker has none to the same effect."""
-    operation, options = exchange.operation.id, dict(parse_qsl(urlsplit(exchange.target).query))
-    if options.get("condition") == "not-running":  # what docker wait asks for
+def command_line(call: Call) -> str:
+    """Write the command for a POSIX shell, or an empty text if docker has none with the same effect."""
+    operation, options = call.operation.id, dict(parse_qsl(urlsplit(call.target).query))
+    if options.get("condition") == "not-running":  # the condition that `docker wait` waits for anyway
         del options["condition"]
-    name = str(exchange.arguments.get("id") or exchange.arguments.get("name") or "").removeprefix("/")
-    given = {option for option, value in options.items() if value != "0"}
-    if given - UNDERSTOOD.get(operation, set()) or name.startswith("-"):
+    name = str(call.arguments.get("id") or call.arguments.get("name") or "").removeprefix("/")
+    used = {option for option, value in options.items() if value != "0"}
+    if used - SUPPORTED.get(operation, set()) or name.startswith("-"):
         words: Words | None = None
     elif operation in SIMPLE:
         words = [*SIMPLE[operation].split(), *([name] if name else [])]
     elif operation == "ContainerExport":
-        words = ["export", "--output", archive, name]
+        words = ["export", "--output", archive_name(call), name]
     elif operation == "ContainerCreate":
-        words = _create(options, json.loads(exchange.request_body or b"{}"), exchange.status)
+        words = _create(options, json.loads(call.request_body or b"{}"), call.status)
     elif operation in WITH_OPTIONS:
         words = WITH_OPTIONS[operation](options, name)
     else:
         words = None
     if words is None:
         return ""
-    line = shlex.join(["docker", *_engine(exchange), *words])
-    return line + _silenced(operation, options)
+    line = shlex.join(["docker", *_engine_options(call), *words])
+    return line + _redirection(operation, options)
 
 
-def _engine(exchange: Exchange) -> Words:
-    """Name the engine, and the files of its TLS."""
-    host = [] if exchange.docker_host == USUAL else ["--host", exchange.docker_host]
-    if exchange.tls is None:
+def _engine_options(call: Call) -> Words:
+    host = [] if call.docker_host == DEFAULT_HOST else ["--host", call.docker_host]
+    if call.tls is None:
         return host
-    files = {"--tlscacert": exchange.tls.ca, "--tlscert": exchange.tls.certificate, "--tlskey": exchange.tls.key}
-    named = [word for option, path in files.items() if path for word in (option, path)]
-    return [*host, "--tlsverify" if exchange.tls.verify else "--tls", *named]
+    files = {"--tlscacert": call.tls.ca, "--tlscert": call.tls.certificate, "--tlskey": call.tls.key}
+    tls = [word for option, path in files.items() if path for word in (option, path)]
+    return [*host, "--tlsverify" if call.tls.verify else "--tls", *tls]
 
 
-def _silenced(operation: str, options: dict[str, str]) -> str:
-    """`docker logs` always prints both streams; a shell can drop one."""
+def _redirection(operation: str, options: dict[str, str]) -> str:
+    """Return the shell's redirection that drops one stream of `docker logs`, which always prints both."""
     if operation != "ContainerLogs":
         return ""
     if options.get("stdout") != "1":
@@ -116,8 +117,8 @@ def _values(options: dict[str, str], **names: str) -> Words:
 
 
 def _filters(options: dict[str, str]) -> Words:
-    wanted: dict[str, list[str]] = json.loads(options.get("filters", "{}"))
-    return [word for name, values in wanted.items() for value in values for word in ("--filter", f"{name}={value}")]
+    filters: dict[str, list[str]] = json.loads(options.get("filters", "{}"))
+    return [word for name, values in filters.items() for value in values for word in ("--filter", f"{name}={value}")]
 
 
 def _list(options: dict[str, str], name: str) -> Words:
@@ -144,7 +145,11 @@ def _logs(options: dict[str, str], name: str) -> Words:
 
 
 def _stop(options: dict[str, str], name: str) -> Words:
-    return ["stop", *_values(options, signal="--signal", t="-t"), name]  # its long option has two names
+    return [
+        "stop",
+        *_values(options, signal="--signal", t="-t"),
+        name,
+    ]  # the long name of -t differs between versions
 
 
 def _restart(options: dict[str, str], name: str) -> Words:
@@ -179,16 +184,16 @@ WITH_OPTIONS: dict[str, Callable[[dict[str, str], str], Words]] = {
 
 
 def _create(options: dict[str, str], body: dict[str, Any], status: int) -> Words | None:
-    """`docker create`, or None if the body holds something that its options can't say."""
+    """Return `docker create` with its options, or None if no option expresses something in the body."""
     command, host, entrypoint = body.get("Cmd") or [], _host_config(body), body.get("Entrypoint")
     environment = body.get("Env") or []
-    if set(body) - CREATE_KNOWN or host is None or not all("=" in entry for entry in environment):
+    if set(body) - CREATE_SUPPORTED or host is None or not all("=" in entry for entry in environment):
         return None
     if isinstance(entrypoint, list) and len(entrypoint) != 1:
         return None
     words = ["create", *_values(options, name="--name", platform="--platform")]
     if status == NOT_FOUND:
-        words += ["--pull", "never"]  # the command would fetch the image first
+        words += ["--pull", "never"]  # the command would pull the image first, and succeed
     for key, option in CREATE_TEXTS.items():
         if body.get(key) not in (None, ""):
             words += [option, str(body[key])]
@@ -202,7 +207,7 @@ def _create(options: dict[str, str], body: dict[str, Any], status: int) -> Words
 
 
 def _host_config(body: dict[str, Any]) -> Words | None:
-    """`--restart` and `--rm`, or None for a HostConfig with more in it."""
+    """Return `--restart` and `--rm`, or None if HostConfig has anything else."""
     settings = body.get("HostConfig") or {}
     policy = settings.get("RestartPolicy") or {}
     if set(settings) - {"RestartPolicy", "AutoRemove"}:

@@ -1,49 +1,35 @@
-"""One request and its answer, as they went over the wire. Secrets are taken out here, once, when one is made."""
+"""One request and its response, as they went over the wire. Creating one redacts the secrets, so none is ever kept."""
 
 from __future__ import annotations
 
 import copy
+import html
 import json
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
 
 from dockerlab.errors import NotJson, printable
+from dockerlab.protocol import docker_command, redaction, render
 from dockerlab.protocol.operations import Operation
-from dockerlab.protocol.request import SAFE
 
 if TYPE_CHECKING:
     from dockerlab.endpoint.tls import Tls
 
-__all__ = ["REDACTED", "Exchange", "Shown", "hide", "without_secrets"]
+__all__ = ["Exchange", "Shown"]
 
-REDACTED = "(hidden)"
-#: JupyterLab shows a bare <pre> in the font of its text.
+#: JupyterLab would show a bare <pre> in the font of its text.
 CODE = "font-family:var(--jp-code-font-family,monospace)"
-SECRET_HEADERS = {"x-registry-auth", "x-registry-config", "authorization", "proxy-authorization", "cookie"}
-#: Fields that hold a secret, without their separators: the engine reads `PASSWORD` as it reads `password`.
-SECRET_FIELDS = re.compile(r"auth|secret|unlockkey|signingcakey|\w*(password|passwd|passphrase|tokens?)", re.I)
-#: In these operations `Data` is the secret itself.
-SECRET_DATA = {"SecretCreate", "SecretUpdate"}
-#: Secrets inside a text: of a URL, of a mount's options or a variable, of a swarm.
-SECRET_TEXTS = (
-    (re.compile(r"(?<=://)[^/@\s\"']+(?=@)"), REDACTED),
-    (re.compile(r"((?:password|passwd|passphrase|token|secret)=)[^,\s\"']+", re.I), rf"\g<1>{REDACTED}"),
-    (re.compile(r"SWM(TKN|KEY)-[\w-]+"), REDACTED),
-)
+WAYS = ("raw", "curl", "requests", "helper", "cli")
 
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and its answer.
+    """One request and its response.
 
-    `status`, `reason` and `headers` are the answer's; `body` is its bytes, empty for an answer that was streamed;
-    `received` counts them; `tls` names the files of its TLS. `json()` and `text` decode it;
-    `raw`, `curl`, `requests`, `helper` and `cli` write the same call in other ways,
-    and `show()` shows them.
+    `status`, `reason` and `headers` belong to the response; `body` is its bytes, empty if the response was streamed;
+    `received` counts them; `tls` names the files of the TLS connection. `json()` and `text` decode the body.
+    `raw`, `curl`, `requests`, `helper` and `cli` write the same call in other ways, and `show()` shows them.
     """
 
     operation: Operation
@@ -65,35 +51,34 @@ class Exchange:
     tls: Tls | None = None
 
     def __post_init__(self) -> None:
-        """Take the secrets out."""
-        self.target = _redacted_target(self.operation, self.target)
-        self.request_headers = {
-            name: REDACTED if name.lower() in SECRET_HEADERS else value for name, value in self.request_headers.items()
-        }
-        self.request_body = without_secrets(self.operation, self.request_body)
+        self.target = redaction.redacted_target(self.operation, self.target)
+        self.request_headers = redaction.redacted_headers(self.request_headers)
+        self.request_body = redaction.without_secrets(self.operation, self.request_body)
         self.arguments = {
-            name: _redacted_argument(self.operation, name, value) for name, value in self.arguments.items()
+            name: redaction.redacted_argument(self.operation, name, value) for name, value in self.arguments.items()
         }
 
     def __repr__(self) -> str:
-        """Give one line: method, path, status."""
         return f"<Exchange {self.method} {self.target} · {self.status} {self.reason}>"
 
-    def told(self, status: int, reason: str | None, headers: list[tuple[str, str]]) -> None:
-        """Take the head of the answer."""
+    def set_response_head(self, status: int, reason: str | None, headers: list[tuple[str, str]]) -> None:
+        """Store the status line and the headers of the response."""
         self.status, self.reason, self.headers = status, reason or "", headers
 
     def header(self, name: str) -> str:
-        """Give one header of the answer, or an empty text."""
+        """Return one header of the response, or an empty text."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), "")
 
     @property
     def text(self) -> str:
-        """The answer's body as text."""
+        """The response's body as text."""
         return self.body.decode("utf-8", "replace")
 
     def json(self) -> Any:
-        """Give the answer's body as Python. Raises NotJson if it isn't JSON, ValueError if not all of it was kept."""
+        """Return the response's body as Python objects.
+
+        Raises NotJson if it is not JSON, ValueError if the wire log kept only a part of it.
+        """
         if self.cut:
             raise ValueError(f"The wire kept {len(self.body)} of the {self.received} bytes of this body.")
         try:
@@ -101,77 +86,68 @@ class Exchange:
         except (ValueError, RecursionError):
             start = printable(self.body[:200].decode("utf-8", "replace")[:60])
             raise NotJson(
-                f"{self.operation.id}: the answer is not JSON, it begins {start!r}. "
-                f"What answers at {self.docker_host}? dockerlab doctor tells."
+                f"{self.operation.id}: the response is not JSON, it begins with {start!r}. "
+                f"To find out what answers at {self.docker_host}, run: dockerlab doctor"
             ) from None
 
-    def kept(self, most: int) -> Exchange:
-        """Give itself, or a copy whose bodies are cut to so many bytes: for a log that must not grow."""
-        if len(self.body) <= most and len(self.request_body) <= most:
+    def shortened(self, limit: int) -> Exchange:
+        """Return the exchange itself, or a copy if one of its bodies is longer than `limit` bytes and must be cut."""
+        if len(self.body) <= limit and len(self.request_body) <= limit:
             return self
-        cut = copy.copy(self)
-        cut.cut = len(self.body) > most
-        cut.body, cut.request_body = self.body[:most], self.request_body[:most]
-        return cut
+        copied = copy.copy(self)
+        copied.cut = len(self.body) > limit
+        copied.body, copied.request_body = self.body[:limit], self.request_body[:limit]
+        return copied
 
     # -- the same call, written in other ways ------------------------------------------------------------------
 
     @property
     def raw(self) -> str:
-        """The exchange as HTTP: request, then answer."""
-        return self._render("raw")
+        """The exchange as HTTP: the request, then the response."""
+        return render.raw(self)
 
     @property
     def curl(self) -> str:
         """A curl command that makes the same request."""
-        return self._render("curl")
+        return render.curl(self)
 
     @property
     def requests(self) -> str:
         """A line of Python with `lab.session`, a requests session, that makes the same request."""
-        return self._render("requests")
+        return render.requests(self)
 
     @property
     def helper(self) -> str:
         """The line of dockerlab that makes the same request."""
-        return self._render("helper")
+        return render.helper(self)
 
     @property
     def cli(self) -> str:
-        """A docker command to the same effect, or an empty text if there is none."""
-        return self._render("cli")
-
-    def _render(self, way: str) -> str:
-        from dockerlab.protocol import render  # noqa: PLC0415  (render reads exchanges; most exchanges are never shown)
-
-        return str(getattr(render, way)(self))
+        """A docker command with the same effect, or an empty text if there is none."""
+        return docker_command.command_line(self)
 
     def show(self, way: str | None = None) -> Shown:
         """Show one way ("raw", "curl", "requests", "helper", "cli"), or without an argument the last four."""
-        ways = ("raw", "curl", "requests", "helper", "cli")
-        if way and way not in ways:
-            raise ValueError(f"There is no way {way!r}. The ways are {', '.join(ways)}.")
-        return Shown({name: getattr(self, name) for name in ((way,) if way else ways[1:])})
+        if way and way not in WAYS:
+            raise ValueError(f"There is no way {way!r}. The ways are {', '.join(WAYS)}.")
+        return Shown({name: getattr(self, name) for name in ((way,) if way else WAYS[1:])})
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Some ways to write a call: a text in a terminal, escaped HTML in a notebook."""
+    """Some ways to write a call: plain text in a terminal, escaped HTML in a notebook."""
 
     ways: dict[str, str]
 
     def __str__(self) -> str:
-        """Give the texts; with headings if there is more than one."""
         if len(self.ways) == 1:
             return next(iter(self.ways.values()))
         width = max(len(name) for name in self.ways) + 2
-        return "\n\n".join(_headed(name, text, width) for name, text in self.ways.items() if text)
+        return "\n\n".join(_with_heading(name, text, width) for name, text in self.ways.items() if text)
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        import html  # noqa: PLC0415  (only notebooks ask)
-
         parts = []
         for name, text in self.ways.items():
             if not text:
@@ -181,78 +157,6 @@ class Shown:
         return "".join(parts)
 
 
-def _headed(name: str, text: str, width: int) -> str:
+def _with_heading(name: str, text: str, width: int) -> str:
     first, *rest = text.splitlines()
     return "\n".join([f"{name:{width}}{first}", *(" " * width + line for line in rest)])
-
-
-# -- secrets -------------------------------------------------------------------------------------------------
-
-
-def hide(text: str) -> str:
-    """Take out of a text what its form shows to be a secret."""
-    for pattern, instead in SECRET_TEXTS:
-        text = pattern.sub(instead, text)
-    return text
-
-
-def without_secrets(operation: Operation, body: bytes) -> bytes:
-    """Take the secrets out of a body. One that isn't JSON, a tar, stays as it is."""
-    if body.lstrip()[:1] not in (b"{", b"["):
-        return body
-    try:
-        decoded = json.loads(body)
-    except ValueError:
-        return body
-    hidden = _redacted(operation, decoded)
-    return body if hidden == decoded else json.dumps(hidden).encode()
-
-
-def _redacted_target(operation: Operation, target: str) -> str:
-    """Take the secrets out of a query: of URLs, and of the JSON of build arguments."""
-    path, mark, query = target.partition("?")
-    if not mark:
-        return target
-    parts = []
-    for part in query.split("&"):
-        name, _, value = part.partition("=")
-        plain = unquote(value)
-        hidden = hide(without_secrets(operation, plain.encode()).decode())
-        parts.append(part if hidden == plain else f"{name}={quote(hidden, safe=SAFE)}")
-    return f"{path}?{'&'.join(parts)}"
-
-
-def _redacted(operation: Operation, value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {
-            name: _blank(item) if _is_secret(operation, str(name)) else _redacted(operation, item)
-            for name, item in value.items()
-        }
-    if isinstance(value, (list, tuple)):
-        return [_redacted(operation, item) for item in value]
-    return hide(value) if isinstance(value, str) else value
-
-
-def _blank(value: Any) -> Any:
-    """Hide every text of a secret, and keep its form: what is empty or a number tells nothing."""
-    if isinstance(value, Mapping):
-        return {name: _blank(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_blank(item) for item in value]
-    return REDACTED if isinstance(value, (str, bytes)) and value else value
-
-
-def _is_secret(operation: Operation, name: str) -> bool:
-    plain = name.replace("_", "").replace("-", "").lower()
-    return bool(SECRET_FIELDS.fullmatch(plain)) or (plain == "data" and operation.id in SECRET_DATA)
-
-
-def _redacted_argument(operation: Operation, name: str, value: Any) -> Any:
-    parameter = operation.by_argument.get(name)
-    if parameter is not None and parameter.name.lower() in SECRET_HEADERS:
-        return REDACTED
-    if parameter is not None and parameter.place == "path":
-        return value
-    if name == "body" and isinstance(value, bytes):
-        return without_secrets(operation, value)
-    return _blank(value) if _is_secret(operation, name) else _redacted(operation, value)

@@ -1,6 +1,7 @@
-"""Writes an exchange in other ways: raw HTTP, curl, requests, helper. The docker command is in `command_lines`.
+"""Writes an exchange in other ways: as raw HTTP, curl, requests, and the dockerlab helper.
 
-Every line runs as it stands. Secrets are gone already: an exchange has none.
+The docker command is in `docker_command.py`. Every line can be pasted and runs. It has no secrets, since an exchange
+has none.
 """
 
 from __future__ import annotations
@@ -9,61 +10,69 @@ import base64
 import json
 import re
 import shlex
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from dockerlab.endpoint import ssh
 from dockerlab.endpoint.known_sockets import USUAL_SOCKET
+from dockerlab.endpoint.tls import Tls
 from dockerlab.errors import printable
-from dockerlab.protocol.docker_command import command_line
-from dockerlab.protocol.exchange import Exchange, without_secrets
-from dockerlab.protocol.operations import OPERATIONS, Parameter, snake_case
+from dockerlab.protocol.operations import OPERATIONS, Operation, Parameter, snake_case
+from dockerlab.protocol.redaction import without_secrets
 
-__all__ = ["HELPERS", "WITHOUT_METHOD", "archive_name", "cli", "curl", "helper", "raw", "requests"]
+__all__ = ["HELPERS", "WITHOUT_METHOD", "Call", "archive_name", "curl", "helper", "raw", "requests"]
 
-#: A shown body has at most so many lines of so many characters; `lab.last.text` has all of it.
+#: A body is shown up to this many lines, each up to this many characters; `lab.last.text` has all of it.
 LINES, WIDTH = 24, 120
 CUT = "… (cut: lab.last.text has all of it)"
 
-#: Operations whose method is not the rest of their name.
-NAMED = {
+#: Operations whose method is not simply the rest of their name.
+METHOD_NAMES = {
     "BuildPrune": "image.build_prune",
     "ContainerExec": "container.exec",
     "GetPluginPrivileges": "plugin.privileges",
     "PutContainerArchive": "container.put_archive",
 }
-#: Operations whose data is sent as base64, and given to their method as it is.
+#: Operations that send their data as base64, while their method takes it as text.
 BASE64 = {"ConfigCreate", "ConfigUpdate"}
 #: The operations that have no method, each with its reason.
 WITHOUT_METHOD = {
     "Session": 'carries gRPC of BuildKit over HTTP/2, of which nothing is a table; a stream: lab.hijack("Session")',
 }
+GROUPS = (
+    "Container", "Image", "Exec", "Volume", "Network", "System", "Distribution", "Swarm", "Node", "Service", "Task",
+    "Secret", "Config", "Plugin",
+)  # fmt: skip
+
+
+class Call(Protocol):
+    """What the functions of this module read of an exchange."""
+
+    operation: Operation
+    arguments: dict[str, Any]
+    method: str
+    target: str
+    request_headers: dict[str, str]
+    request_body: bytes
+    docker_host: str
+    tls: Tls | None
+    status: int
+    reason: str
+    headers: list[tuple[str, str]]
+    body: bytes
+    streamed: bool
+    received: int
+    cut: bool
 
 
 def _helpers() -> dict[str, str]:
-    """Give each operation's method: `ContainerArchiveInfo` is `container.archive_info`."""
-    groups = [
-        "Container",
-        "Image",
-        "Exec",
-        "Volume",
-        "Network",
-        "System",
-        "Distribution",
-        "Swarm",
-        "Node",
-        "Service",
-        "Task",
-        "Secret",
-        "Config",
-        "Plugin",
-    ]
-    found = {}
+    """Return the method of each operation: `ContainerArchiveInfo` is `container.archive_info`."""
+    helpers = {}
     for name in OPERATIONS:
         if name not in WITHOUT_METHOD:
-            group = next((group for group in groups if name.startswith(group)), "")
-            found[name] = NAMED.get(name) or f"{group.lower()}.{snake_case(name.removeprefix(group))}"
-    return found
+            group = next((group for group in GROUPS if name.startswith(group)), "")
+            helpers[name] = METHOD_NAMES.get(name) or f"{group.lower()}.{snake_case(name.removeprefix(group))}"
+    return helpers
 
 
 #: The method of each operation.
@@ -73,21 +82,21 @@ HELPERS = _helpers()
 # -- raw -----------------------------------------------------------------------------------------------------
 
 
-def raw(exchange: Exchange) -> str:
-    """Write request and answer as HTTP; bodies are made readable and cut."""
-    request = [f"{exchange.method} {exchange.target} HTTP/1.1"]
-    request += [f"{name}: {value}" for name, value in exchange.request_headers.items()]
-    if exchange.request_body:
-        request += ["", *_body(exchange.request_body)]
-    answer = [f"HTTP/1.1 {exchange.status} {exchange.reason}"]
-    answer += [printable(f"{name}: {value}") for name, value in exchange.headers]
-    if exchange.streamed:
-        answer += ["", "(a stream: it was read piece by piece)"]
-    elif exchange.body:
-        answer += ["", *_body(without_secrets(exchange.operation, exchange.body))]
-    if exchange.cut:
-        answer.append(f"(the wire kept {len(exchange.body)} of {exchange.received} bytes)")
-    return "\n".join([*request, "", "", *answer])
+def raw(call: Call) -> str:
+    """Write request and response as HTTP; bodies are indented and cut."""
+    request = [f"{call.method} {call.target} HTTP/1.1"]
+    request += [f"{name}: {value}" for name, value in call.request_headers.items()]
+    if call.request_body:
+        request += ["", *_body(call.request_body)]
+    response = [f"HTTP/1.1 {call.status} {call.reason}"]
+    response += [printable(f"{name}: {value}") for name, value in call.headers]
+    if call.streamed:
+        response += ["", "(a stream: it was read piece by piece)"]
+    elif call.body:
+        response += ["", *_body(without_secrets(call.operation, call.body))]
+    if call.cut:
+        response.append(f"(the wire kept {len(call.body)} of {call.received} bytes)")
+    return "\n".join([*request, "", "", *response])
 
 
 def _body(body: bytes) -> list[str]:
@@ -108,55 +117,55 @@ def _body(body: bytes) -> list[str]:
 # -- curl ----------------------------------------------------------------------------------------------------
 
 
-def curl(exchange: Exchange) -> str:
+def curl(call: Call) -> str:
     """Write a curl command for a POSIX shell."""
     words = ["curl", "--silent", "--show-error"]
-    kind, _, address = exchange.docker_host.partition("://")
-    behind = ssh.parse(address) if kind == "ssh" else None
-    if behind or kind == "unix":
-        words += ["--unix-socket", (behind.path or USUAL_SOCKET) if behind else address]
+    kind, _, address = call.docker_host.partition("://")
+    remote = ssh.parse(address) if kind == "ssh" else None
+    if remote or kind == "unix":
+        words += ["--unix-socket", (remote.path or USUAL_SOCKET) if remote else address]
         base = "http://localhost"
     else:
-        words += _curl_tls(exchange)
-        base = f"{'https' if exchange.tls else 'http'}://{address}"
-    if exchange.method == "HEAD":
+        words += _curl_tls(call)
+        base = f"{'https' if call.tls else 'http'}://{address}"
+    if call.method == "HEAD":
         words.append("--head")
-    elif exchange.method != "GET":
-        words += ["--request", exchange.method]
-    words += _curl_output(exchange)
-    for name, value in exchange.request_headers.items():
+    elif call.method != "GET":
+        words += ["--request", call.method]
+    words += _curl_output(call)
+    for name, value in call.request_headers.items():
         if name.lower() not in ("host", "user-agent", "accept-encoding", "content-length"):
             words += ["--header", f"{name}: {value}"]
-    if exchange.request_body:
-        words += ["--data-binary", _data(exchange.request_body)]
-    elif exchange.operation.body == "tar" and "Content-Type" in exchange.request_headers:
+    if call.request_body:
+        words += ["--data-binary", _data(call.request_body)]
+    elif call.operation.body == "tar" and "Content-Type" in call.request_headers:
         words += ["--data-binary", "@archive.tar"]
-    line = shlex.join([*words, base + exchange.target])
-    return shlex.join(["ssh", *ssh.remote(behind), line]) if behind else line  # curl runs where the socket is
+    line = shlex.join([*words, base + call.target])
+    # over ssh, curl has to run on the machine that has the socket
+    return shlex.join(["ssh", *ssh.remote(remote), line]) if remote else line
 
 
-def _curl_tls(exchange: Exchange) -> list[str]:
-    """Name the files of a TLS connection."""
-    if exchange.tls is None:
+def _curl_tls(call: Call) -> list[str]:
+    if call.tls is None:
         return []
-    files = {"--cacert": exchange.tls.ca, "--cert": exchange.tls.certificate, "--key": exchange.tls.key}
-    named = [word for option, path in files.items() if path for word in (option, path)]
-    return named if exchange.tls.verify else ["--insecure", *named]
+    files = {"--cacert": call.tls.ca, "--cert": call.tls.certificate, "--key": call.tls.key}
+    options = [word for option, path in files.items() if path for word in (option, path)]
+    return options if call.tls.verify else ["--insecure", *options]
 
 
-def _curl_output(exchange: Exchange) -> list[str]:
-    """A tar goes into a file; frames are bytes, which curl asks to be told to print."""
-    if exchange.operation.answer == "tar":
-        return ["--output", archive_name(exchange)]
-    if exchange.operation.answer == "mux":
-        return ["--no-buffer", "--output", "-"] if exchange.arguments.get("follow") else ["--output", "-"]
+def _curl_output(call: Call) -> list[str]:
+    """Write a tar to a file. Frames are binary: curl prints them only with `--output -`."""
+    if call.operation.answer == "tar":
+        return ["--output", archive_name(call)]
+    if call.operation.answer == "mux":
+        return ["--no-buffer", "--output", "-"] if call.arguments.get("follow") else ["--output", "-"]
     return []
 
 
-def archive_name(exchange: Exchange) -> str:
-    """Give the file that a shown command writes a tar to: named after the object."""
-    named = str(exchange.arguments.get("id") or exchange.arguments.get("name") or "images")
-    return re.sub(r"[^\w.-]+", "-", named).lstrip("-.") + ".tar"
+def archive_name(call: Call) -> str:
+    """Return the file name, after the object's name, to which a shown command writes a tar."""
+    name = str(call.arguments.get("id") or call.arguments.get("name") or "images")
+    return re.sub(r"[^\w.-]+", "-", name).lstrip("-.") + ".tar"
 
 
 def _data(body: bytes) -> str:
@@ -170,9 +179,9 @@ def _data(body: bytes) -> str:
 # -- requests ------------------------------------------------------------------------------------------------
 
 
-def requests(exchange: Exchange) -> str:
+def requests(call: Call) -> str:
     """Write a line of Python for `lab.session`, a requests session."""
-    parts = urlsplit(exchange.target)
+    parts = urlsplit(call.target)
     path = re.sub(r"^/v\d+\.\d+", "", parts.path)
     arguments = [f"lab.url({_python(path)})"]
     query: dict[str, Any] = {}
@@ -180,16 +189,16 @@ def requests(exchange: Exchange) -> str:
         query[name] = value if name not in query else [*([query[name]] if isinstance(query[name], str) else []), value]
     if query:
         arguments.append(f"params={_python(query)}")
-    if exchange.request_body.startswith((b"{", b"[")):
-        arguments.append(f"json={_python(json.loads(exchange.request_body))}")
-    elif "Content-Type" in exchange.request_headers:
+    if call.request_body.startswith((b"{", b"[")):
+        arguments.append(f"json={_python(json.loads(call.request_body))}")
+    elif "Content-Type" in call.request_headers:
         arguments.append('data=open("archive.tar", "rb")')
     if query.get("follow") == "1":
         arguments.append("stream=True")
-    extra = {name: value for name, value in exchange.request_headers.items() if name.lower().startswith("x-")}
+    extra = {name: value for name, value in call.request_headers.items() if name.lower().startswith("x-")}
     if extra:
         arguments.append(f"headers={_python(extra)}")
-    return f"lab.session.{exchange.method.lower()}({', '.join(arguments)})"
+    return f"lab.session.{call.method.lower()}({', '.join(arguments)})"
 
 
 def _python(value: Any) -> str:
@@ -202,32 +211,33 @@ def _python(value: Any) -> str:
         return "[" + ", ".join(_python(item) for item in value) + "]"
     if isinstance(value, (set, frozenset)):
         return _python(sorted(value, key=str))
-    return repr(value.item() if hasattr(value, "item") else value)  # a number of numpy's is a plain one here
+    return repr(value.item() if hasattr(value, "item") else value)  # numpy's numbers become Python's
 
 
 # -- helper --------------------------------------------------------------------------------------------------
 
 
-def helper(exchange: Exchange) -> str:
-    """Write the line of dockerlab."""
-    operation = exchange.operation
-    query = dict(parse_qsl(urlsplit(exchange.target).query))
-    own = HELPERS.get(operation.id)
-    words = [] if own else [_python(operation.id)]
+def helper(call: Call) -> str:
+    """Write the line of dockerlab that makes the call."""
+    operation = call.operation
+    query = dict(parse_qsl(urlsplit(call.target).query))
+    method = HELPERS.get(operation.id)
+    words = [] if method else [_python(operation.id)]
     for parameter in operation.parameters:
-        if parameter.argument in exchange.arguments:
-            value = _plain(parameter, exchange.arguments[parameter.argument], query)
-            text = _python(_unpacked(value) if operation.id in BASE64 and parameter.argument == "data" else value)
-            first = own and parameter.place == "path"
-            words.append(text if first else f"{parameter.argument}={text}")
-    if "body" in exchange.arguments:
-        plain = exchange.request_body.startswith((b"{", b"["))
-        words.append(f"body={_python(json.loads(exchange.request_body) if plain else 'archive.tar')}")
-    return f"lab.{own}({', '.join(words)})" if own else f"lab.call({', '.join(words)})"
+        if parameter.argument in call.arguments:
+            value = _plain(parameter, call.arguments[parameter.argument], query)
+            decoded = operation.id in BASE64 and parameter.argument == "data"
+            text = _python(_from_base64(value) if decoded else value)
+            positional = method and parameter.place == "path"
+            words.append(text if positional else f"{parameter.argument}={text}")
+    if "body" in call.arguments:
+        is_json = call.request_body.startswith((b"{", b"["))
+        words.append(f"body={_python(json.loads(call.request_body) if is_json else 'archive.tar')}")
+    return f"lab.{method}({', '.join(words)})" if method else f"lab.call({', '.join(words)})"
 
 
-def _unpacked(data: str) -> str | bytes:
-    """Give what is in a config as its method takes it: text, or bytes that are none."""
+def _from_base64(data: str) -> str | bytes:
+    """Return a config's data as its method takes it: as text, or as bytes if it is not UTF-8."""
     try:
         plain = base64.b64decode(data, validate=True)
         return plain.decode()
@@ -238,15 +248,7 @@ def _unpacked(data: str) -> str | bytes:
 
 
 def _plain(parameter: Parameter, value: Any, query: dict[str, str]) -> Any:
-    """A moment is written as the engine got it, so that the line needs no import."""
+    """Write a time as it was sent to the engine, so that the line needs no import."""
     if parameter.type == "time" and not isinstance(value, (int, float, str)):
         return query.get(parameter.name, str(value))
     return value
-
-
-# -- docker command ------------------------------------------------------------------------------------------
-
-
-def cli(exchange: Exchange) -> str:
-    """Write the docker command, or an empty text if there is none."""
-    return command_line(exchange, archive_name(exchange))

@@ -18,13 +18,12 @@ from urllib.parse import quote
 from dockerlab.errors import ArgumentError
 from dockerlab.protocol import schemas
 from dockerlab.protocol.operations import OPERATIONS, Operation, Parameter, version_number
+from dockerlab.protocol.redaction import SAFE
 
-__all__ = ["SAFE", "Request", "encode", "row"]
+__all__ = ["Request", "encode", "row"]
 
 MOMENT = "a datetime, a timedelta (so long ago), or seconds since 1970"
 JSON = "application/json"
-#: What may stand in a query as it is, so that it can be read.
-SAFE = ",:/@"
 TAR = "application/x-tar"
 
 

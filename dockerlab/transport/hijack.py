@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib3.exceptions import HTTPError
 from urllib3.util import wait_for_read, wait_for_write
 
-from dockerlab.errors import EngineTimeout, StreamBroken, engine_error
+from dockerlab.errors import EngineTimeout, StreamBroken
+from dockerlab.protocol.advice import engine_error
 from dockerlab.transport.failures import BROKEN, ERROR_BYTES, failure, not_asked
 from dockerlab.transport.pools import end_writing
 from dockerlab.transport.transport import seconds_of
@@ -59,7 +60,7 @@ def hijack(transport: Transport, request: Request, timeout: float | None = None)
     try:
         connection.ask(exchange.method, request.target, request.body, transport.headers(request))
         response = connection.answer()
-        exchange.told(response.status, response.reason, response.getheaders())
+        exchange.set_response_head(response.status, response.reason, response.getheaders())
         exchange.seconds = time.perf_counter() - clock
         if response.status != SWITCHED and (unasked := not_asked(exchange)):
             raise unasked

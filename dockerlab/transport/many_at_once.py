@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from dockerlab.errors import EngineTimeout, StreamBroken, engine_error
+from dockerlab.errors import EngineTimeout, StreamBroken
+from dockerlab.protocol.advice import engine_error
 from dockerlab.transport.failures import BROKEN, ERROR_BYTES, failure, not_asked
 from dockerlab.transport.transport import ELSEWHERE, seconds_of
 
@@ -91,7 +92,7 @@ class _Connections:
         """Read an answer that has begun to come, and let its connection go on."""
         connection, number, exchange, clock = cast("_Asked", key.data)
         response = connection.answer()
-        exchange.told(response.status, response.reason, response.getheaders())
+        exchange.set_response_head(response.status, response.reason, response.getheaders())
         wrong = exchange.status >= ERROR or exchange.status in ELSEWHERE
         if unasked := not_asked(exchange):
             raise unasked

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from urllib3.exceptions import HTTPError
 
-from dockerlab.errors import ArgumentError, ConnectionFailed, EngineUnreachable, engine_error
+from dockerlab.errors import ArgumentError, ConnectionFailed, EngineUnreachable
+from dockerlab.protocol.advice import engine_error
 from dockerlab.protocol.exchange import Exchange
 from dockerlab.protocol.request import Request
 from dockerlab.transport.failures import CONNECT_SECONDS, ERROR_BYTES, broken, failure, in_between, not_asked
@@ -71,7 +72,7 @@ class Transport:
         finally:
             if not isinstance(request.body, (bytes, type(None))) and request.body is not request.arguments.get("body"):
                 request.body.close()  # the caller gave a path
-        exchange.told(response.status, response.reason, response.getheaders())
+        exchange.set_response_head(response.status, response.reason, response.getheaders())
         exchange.seconds = time.perf_counter() - clock
         answer = Answer(exchange, response, self, connection, seconds)
         if unasked := not_asked(exchange):

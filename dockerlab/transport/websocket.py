@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.errors import DockerlabError, StreamBroken, engine_error
+from dockerlab.errors import DockerlabError, StreamBroken
+from dockerlab.protocol.advice import engine_error
 from dockerlab.transport.failures import BROKEN, ERROR_BYTES, failure
 from dockerlab.transport.hijack import GOOD, Hijacked
 from dockerlab.transport.transport import seconds_of
@@ -94,7 +95,7 @@ class WebSocket(Hijacked):
     def _told(self, status: int, headers: Any) -> None:
         reason = "Switching Protocols" if status == 101 else ""  # noqa: PLR2004
         known = [(bytes(name).decode("latin-1"), bytes(value).decode("latin-1")) for name, value in headers]
-        self.exchange.told(status, reason, known)
+        self.exchange.set_response_head(status, reason, known)
 
     def _events(self) -> Iterator[Any]:
         """Give what the engine says, until it says no more."""

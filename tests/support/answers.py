@@ -14,8 +14,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from dockerlab.protocol.exchange import without_secrets
 from dockerlab.protocol.operations import OPERATIONS
+from dockerlab.protocol.redaction import without_secrets
 
 __all__ = ["RECORDED", "RECORDINGS", "keep", "recorded"]
 

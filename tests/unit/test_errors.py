@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from dockerlab import errors
+from dockerlab.protocol.advice import engine_error
 from dockerlab.protocol.exchange import Exchange
 from dockerlab.protocol.operations import OPERATIONS
 
@@ -23,7 +24,7 @@ def exchange(operation: str, status: int, body: bytes, reason: str = "") -> Exch
 
 
 def error(operation: str, status: int, message: str = "no") -> errors.EngineError:
-    return errors.engine_error(exchange(operation, status, json.dumps({"message": message}).encode()))
+    return engine_error(exchange(operation, status, json.dumps({"message": message}).encode()))
 
 
 @pytest.mark.parametrize(
@@ -55,8 +56,8 @@ def test_status_chooses_the_kind_and_every_kind_has_advice(status: int, kind: ty
         ("ContainerInspect", 404, "lab.container.list(all=True)"),
         ("ImageInspect", 404, "lab.image.list()"),
         ("ContainerCreate", 404, "lab.image.list()"),
-        ("ImageCreate", 500, "give registry_auth"),
-        ("DistributionInspect", 403, "give registry_auth"),
+        ("ImageCreate", 500, "pass registry_auth"),
+        ("DistributionInspect", 403, "pass registry_auth"),
         ("SystemAuth", 500, "serveraddress"),
         ("PluginDelete", 409, "lab.plugin.disable(name)"),
         ("ContainerCreate", 409, "another name"),
@@ -89,7 +90,7 @@ def test_advice_fits_the_operation(operation: str, status: int, words: str) -> N
     ],
 )
 def test_the_engines_words_are_found(body: bytes, message: str) -> None:
-    assert errors.engine_error(exchange("ContainerInspect", 404, body, "Not Found")).message == message
+    assert engine_error(exchange("ContainerInspect", 404, body, "Not Found")).message == message
 
 
 def test_what_moves_a_terminals_cursor_is_taken_out() -> None:

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockerlab.protocol.exchange import REDACTED, Exchange
+from dockerlab.protocol.exchange import Exchange
 from dockerlab.protocol.operations import OPERATIONS
+from dockerlab.protocol.redaction import REDACTED
 from dockerlab.protocol.request import encode
 
 WAYS = ("raw", "curl", "requests", "helper", "cli")
@@ -136,14 +137,14 @@ def test_text_json_and_headers() -> None:
     assert exchange.header("content-type") == "application/json"
     assert exchange.header("Date") == ""
     assert repr(exchange) == "<Exchange GET /v1.51/version · 200 OK>"
-    with pytest.raises(ValueError, match="the answer is not JSON"):
+    with pytest.raises(ValueError, match="the response is not JSON"):
         asked("SystemPing", b"OK").json()
 
 
 def test_a_copy_for_the_wire_is_cut_and_says_so() -> None:
     exchange = asked("ContainerList", b"[" + b"1," * 500 + b"1]")
-    assert exchange.kept(2000) is exchange
-    kept = exchange.kept(100)
+    assert exchange.shortened(2000) is exchange
+    kept = exchange.shortened(100)
     assert (len(kept.body), len(exchange.body), kept.received) == (100, 1003, 1003)
     assert "(the wire kept 100 of 1003 bytes)" in kept.raw
     with pytest.raises(ValueError, match="kept 100 of the 1003 bytes"):
