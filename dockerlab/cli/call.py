@@ -15,6 +15,7 @@ from dockerlab.cli import call_arguments
 from dockerlab.cli import output as formats
 from dockerlab.errors import ArgumentError, DockerlabError, printable
 from dockerlab.protocol.operations import OPERATIONS, Operation
+from dockerlab.protocol.request import has_no_end
 
 __all__ = ["call", "listing"]
 
@@ -58,7 +59,7 @@ def _refuse(
         raise ArgumentError(
             f"{asked.id} turns its connection into a two-way stream, which can't be shown here. Use the docker command."
         )
-    if call_arguments.endless(asked, given) and limit is None:
+    if has_no_end(asked, given) and limit is None:
         bounded = {"ContainerStats": "stream=false", "SystemEvents": "until=0s"}.get(asked.id, "follow=false")
         raise ArgumentError(f"{asked.id} has no end when asked like this: add --timeout SECONDS, or {bounded}.")
     if asked.answer == "tar" and form is None and output is None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from dockerlab.errors import ArgumentError, EngineTimeout
 from dockerlab.protocol import schemas
 from dockerlab.protocol.operations import OPERATIONS, Operation, Parameter, snake_case
-from dockerlab.protocol.request import row
+from dockerlab.protocol.request import has_no_end, row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dockerlab.lab.lab import Lab
     from dockerlab.transport.transport import Answer
 
-__all__ = ["arguments", "document", "endless", "operation", "save", "table"]
+__all__ = ["arguments", "document", "operation", "save", "table"]
 
 UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -162,15 +162,6 @@ def _body(asked: Operation, text: str) -> Any:
 # -- answers -------------------------------------------------------------------------------------------------
 
 
-def endless(asked: Operation, given: dict[str, Any]) -> bool:
-    """Tell whether this answer would go on for ever."""
-    return (
-        given.get("follow") is True
-        or (asked.id == "SystemEvents" and "until" not in given)
-        or (asked.id == "ContainerStats" and given.get("stream", True) is True)
-    )
-
-
 def document(lab: Lab, asked: Operation, given: dict[str, Any], seconds: float | None) -> Any:
     """Ask, and give the answer's JSON; for an answer that isn't JSON, the records of its table."""
     if asked.answer == "json-lines":
@@ -195,8 +186,8 @@ def table(lab: Lab, asked: Operation, given: dict[str, Any], seconds: float | No
     if asked.answer == "mux":
         return _log(lab, asked, given, seconds)
     if method is not None:
-        found: Any = method(**given, **({"limit": seconds} if endless(asked, given) else {}))
-        return found.table() if endless(asked, given) else found  # type: ignore[no-any-return]
+        found: Any = method(**given, **({"limit": seconds} if has_no_end(asked, given) else {}))
+        return found.table() if has_no_end(asked, given) else found  # type: ignore[no-any-return]
     if asked.answer == "tar":
         from dockerlab.protocol.streams import tar_members  # noqa: PLC0415
         from dockerlab.tables.container import member_table  # noqa: PLC0415
@@ -243,7 +234,7 @@ def _log(lab: Lab, asked: Operation, given: dict[str, Any], seconds: float | Non
         with lab.open(asked.id, timeout=seconds, **given) as answer:
             yield from read(answer, tty=tty, timestamps=stamped)
 
-    found = _until(seconds if endless(asked, given) else None, lines())
+    found = _until(seconds if has_no_end(asked, given) else None, lines())
     return log_table(found, timestamps=stamped, text=True)
 
 
@@ -254,7 +245,7 @@ def _documents(lab: Lab, asked: Operation, given: dict[str, Any], seconds: float
         with lab.open(asked.id, timeout=seconds, **given) as answer:
             yield from json_lines(answer.chunks(CHUNK))
 
-    return _until(seconds if endless(asked, given) else None, documents())
+    return _until(seconds if has_no_end(asked, given) else None, documents())
 
 
 class _Over(BaseException):

@@ -15,7 +15,7 @@ from dockerlab.endpoint import endpoint as endpoints
 from dockerlab.errors import ArgumentError, BadRequest, DockerlabError, EngineUnreachable, printable
 from dockerlab.protocol.exchange import Exchange
 from dockerlab.protocol.operations import NEWEST, OLDEST, OPERATIONS, version_number
-from dockerlab.protocol.request import Request, encode, row
+from dockerlab.protocol.request import Request, encode, has_no_end, row
 from dockerlab.transport.failures import PLAIN_TO_TLS, SET_TLS, in_between
 from dockerlab.transport.requests_session import session
 from dockerlab.transport.transport import Answer, Transport, seconds_of
@@ -317,13 +317,8 @@ def _refuse_hijack(request: Request) -> None:
 def _refuse_endless(request: Request) -> None:
     """Refuse to read what has no end: it would never return."""
     _refuse_hijack(request)
-    operation, query = request.operation.id, dict(request.query)
-    endless = (
-        query.get("follow") == "1"
-        or (operation == "SystemEvents" and "until" not in query)
-        or (operation == "ContainerStats" and query.get("stream") != "0" and query.get("one-shot") != "1")
-    )
-    if endless:
+    operation = request.operation.id
+    if has_no_end(request.operation, request.arguments):
         raise ArgumentError(
             f"{operation} has no end when asked like this: read it piece by piece with lab.open("
             f'"{operation}", …).chunks().'

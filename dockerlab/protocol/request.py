@@ -20,7 +20,7 @@ from dockerlab.protocol import schemas
 from dockerlab.protocol.operations import OPERATIONS, Operation, Parameter, version_number
 from dockerlab.protocol.redaction import SAFE
 
-__all__ = ["Request", "encode", "row"]
+__all__ = ["Request", "encode", "has_no_end", "row"]
 
 MOMENT = "a datetime, a timedelta (so long ago), or seconds since 1970"
 JSON = "application/json"
@@ -81,6 +81,24 @@ def encode(operation: Operation, arguments: Mapping[str, Any], version: str, new
     if whole is not None and whole != {}:  # an empty one says nothing that a line of dockerlab would repeat
         request.arguments["body"] = whole
     return request
+
+
+def has_no_end(operation: Operation, arguments: Mapping[str, Any]) -> bool:
+    """Return whether the response goes on until somebody closes it, so that it can't be read as a whole.
+
+    Stats end only with `stream=False`. `one_shot` alone is no bound: the API allows it with `stream=False` only, and
+    engines that don't reject the combination send one sample after the other.
+    """
+
+    def flag(name: str, default: bool) -> bool:
+        value = arguments.get(name)
+        return default if value is None else _truth(operation, operation.by_argument[name], value)
+
+    if operation.id == "ContainerStats":
+        return flag("stream", True)
+    if operation.id == "SystemEvents":
+        return arguments.get("until") is None
+    return "follow" in operation.by_argument and flag("follow", False)
 
 
 # -- names ---------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dockerlab.cli.call_arguments import arguments, endless, operation
+from dockerlab.cli.call_arguments import arguments, operation
 from dockerlab.cli.main import for_shell
 from dockerlab.errors import ArgumentError
 
@@ -74,15 +74,6 @@ def test_an_operation_is_found_in_whatever_case_and_the_nearest_are_named() -> N
     assert operation("containerlist").id == "ContainerList"
     with pytest.raises(ArgumentError, match="ContainerList"):
         operation("ContainersList")
-
-
-def test_what_has_no_end_is_known() -> None:
-    assert endless(operation("ContainerLogs"), {"follow": True})
-    assert not endless(operation("ContainerLogs"), {})
-    assert endless(operation("SystemEvents"), {"since": "1"})
-    assert not endless(operation("SystemEvents"), {"until": "1"})
-    assert endless(operation("ContainerStats"), {})
-    assert not endless(operation("ContainerStats"), {"stream": False})
 
 
 def test_advice_is_said_in_the_words_of_a_terminal() -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from dockerlab.errors import ArgumentError
 from dockerlab.protocol.operations import OPERATIONS
-from dockerlab.protocol.request import Request, encode, row
+from dockerlab.protocol.request import Request, encode, has_no_end, row
 
 MOMENT = datetime.datetime(2026, 1, 2, 3, 4, 5, 678901, datetime.UTC)
 
@@ -269,3 +269,35 @@ def test_every_operation_can_be_asked_for_with_what_it_requires(operation: str) 
     asked = encode(known, needed, "1.51", "1.55")
     assert asked.target.startswith(f"/v{max('1.51', known.since)}/")
     assert "{" not in asked.target
+
+
+# -- responses without an end
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "expected"),
+    [
+        ("ContainerLogs", {}, False),
+        ("ContainerLogs", {"follow": False}, False),
+        ("ContainerLogs", {"follow": True}, True),
+        ("ContainerLogs", {"follow": "true"}, True),
+        ("ContainerLogs", {"follow": True, "until": 1}, True),
+        ("ServiceLogs", {"follow": 1}, True),
+        ("TaskLogs", {"follow": 0}, False),
+        ("SystemEvents", {}, True),
+        ("SystemEvents", {"since": 1}, True),
+        ("SystemEvents", {"until": None}, True),
+        ("SystemEvents", {"until": 0}, False),
+        ("ContainerStats", {}, True),
+        ("ContainerStats", {"stream": True}, True),
+        ("ContainerStats", {"stream": False}, False),
+        ("ContainerStats", {"stream": False, "one_shot": True}, False),
+        # the API allows one-shot with stream=false only: some engines answer 400, others stream without an end
+        ("ContainerStats", {"one_shot": True}, True),
+        ("ContainerStats", {"stream": True, "one_shot": True}, True),
+        ("ContainerList", {"all": True}, False),
+        ("ImageBuild", {}, False),
+    ],
+)
+def test_responses_without_an_end_are_known(operation: str, arguments: dict[str, Any], expected: bool) -> None:
+    assert has_no_end(OPERATIONS[operation], arguments) is expected
