@@ -134,8 +134,8 @@ def test_a_dockerfile_of_the_web_is_a_whole_build(practice_host: str, web: tuple
         ("{web}/nope", 404, "error downloading remote context {web}/nope: failed to GET {web}/nope with status 404 "),
         ("http://127.0.0.1:1/x", 500, 'error downloading remote context http://127.0.0.1:1/x: Get "http://127.0.0.1'),
         ("zzz", 500, "remoteURL (zzz) could not be recognized as URL"),
-        ("github.com/a/b", 501, "the practice engine clones no repository"),
-        ("https://example.test/a.git#main:dir", 501, "the practice engine clones no repository"),
+        ("github.com/a/b", 501, "the practice engine does not clone repositories"),
+        ("https://example.test/a.git#main:dir", 501, "the practice engine does not clone repositories"),
     ],
 )
 def test_a_context_that_cannot_be_fetched(

@@ -240,7 +240,7 @@ def test_steps_that_fail(practice_host: str, dockerfile: str, words: str) -> Non
         ("RUN x\n", "dockerfile parse error on line 1: no build stage in current context"),
         ("FROM busybox\nCOPY a\n", "COPY requires at least two arguments"),
         ("FROM busybox\nRUN --mount=type=cache x\n", "the --mount option requires BuildKit"),
-        ("FROM busybox\nRUN <<EOF\nx\nEOF\n", "here-documents are BuildKit's"),
+        ("FROM busybox\nRUN <<EOF\nx\nEOF\n", "here-documents require BuildKit"),
         ("FROM busybox AS 1x\n", 'invalid name for build stage: "1x"'),
         ("FROM busybox extra\n", "FROM requires either one or three arguments"),
     ],

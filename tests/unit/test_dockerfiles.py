@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dockerlab.engine.build import dockerfile
-from dockerlab.engine.build.dockerignore import Ignored
+from dockerlab.engine.build.dockerignore import IgnoreRules
 from dockerlab.engine.build.substitution import expand
 from dockerlab.engine.faults import BadParameter
 from dockerlab.engine.images import references
-from dockerlab.engine.images.instructions import changed
+from dockerlab.engine.images.instructions import apply_changes
 
 VALUES = {"A": "1", "B": "two words", "EMPTY": ""}
 
@@ -59,22 +59,22 @@ def test_no_text_breaks_the_reader(text: str) -> None:
 def test_lines_are_joined_and_comments_left_out() -> None:
     read = dockerfile.parse("FROM a\n# no\nRUN one \\\n# no\n\n  two\nCMD x\n")
     [stage] = read.stages
-    assert [(one.word, one.rest, one.line) for one in stage.steps] == [("RUN", "one   two", 3), ("CMD", "x", 7)]
+    assert [(one.keyword, one.body, one.line) for one in stage.steps] == [("RUN", "one   two", 3), ("CMD", "x", 7)]
 
 
 def test_the_escape_can_be_another() -> None:
     read = dockerfile.parse("# escape=`\nFROM a\nRUN one `\n two\\\n")
     assert read.escape == "`"
-    assert read.stages[0].steps[0].rest == "one  two\\"
+    assert read.stages[0].steps[0].body == "one  two\\"
 
 
 def test_stages_by_name_and_number() -> None:
     read = dockerfile.parse("FROM a AS One\nFROM b\nFROM one\n")
     assert [stage.name for stage in read.stages] == ["one", "", ""]
-    assert len(read.until("ONE")) == 1
-    assert len(read.until("1")) == 2
+    assert len(read.stages_until("ONE")) == 1
+    assert len(read.stages_until("1")) == 2
     with pytest.raises(BadParameter, match='target stage "nope" could not be found'):
-        read.until("nope")
+        read.stages_until("nope")
 
 
 @given(st.text(max_size=200))
@@ -107,7 +107,7 @@ def test_any_text_is_a_dockerfile_or_is_refused(text: str) -> None:
     ],
 )
 def test_what_is_ignored(patterns: str, path: str, left_out: bool) -> None:
-    assert Ignored(patterns)(path) is left_out
+    assert IgnoreRules(patterns).excludes(path) is left_out
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_names_that_are_none(text: str) -> None:
 def test_changes_to_a_configuration() -> None:
     before = {"Env": ["A=1"], "Cmd": ["x"], "WorkingDir": "/a"}
     lines = ["ENV A=2 B='b c'", "WORKDIR ../d", "EXPOSE 80 90-91/udp", "HEALTHCHECK --interval=1m30s CMD true"]
-    after = changed(before, [*lines, 'ENTRYPOINT ["e"]', "STOPSIGNAL SIGUSR1"])
+    after = apply_changes(before, [*lines, 'ENTRYPOINT ["e"]', "STOPSIGNAL SIGUSR1"])
     assert after["Env"] == ["A=2", "B=b c"]
     assert after["WorkingDir"] == "/d"
     assert sorted(after["ExposedPorts"]) == ["80/tcp", "90/udp", "91/udp"]
@@ -146,4 +146,4 @@ def test_changes_to_a_configuration() -> None:
 @pytest.mark.parametrize("line", ["RUN x", "EXPOSE x", "STOPSIGNAL NOPE", "ENV", "HEALTHCHECK NOPE", "ONBUILD FROM x"])
 def test_changes_that_cannot_be_made(line: str) -> None:
     with pytest.raises(BadParameter):
-        changed({}, [line])
+        apply_changes({}, [line])

@@ -36,11 +36,11 @@ async def build(engine: Engine, request: Request) -> Answer:
     options = _options(request)
     name = request.text("dockerfile") or "Dockerfile"
     if request.text("remote"):
-        context, told = await remote.context(engine.state, request.text("remote"))
+        context, told = await remote.fetch_context(engine.state, request.text("remote"))
     else:
         context, told = await asyncio.to_thread(Context, engine.state, request.upload or io.BytesIO()), []
     try:
-        file = dockerfile.parse(context.dockerfile(name), name)
+        file = dockerfile.parse(context.read_dockerfile(name), name)
         builder = Builder(engine, file, context, options)
     except BaseException as error:
         context.close()
@@ -117,7 +117,7 @@ def _options(request: Request) -> Options:
         tags=tags,
         arguments=_json(request, "buildargs", "build args", {}),
         labels=_json(request, "labels", "labels", {}),
-        host={name: value for name, value in host.items() if value},
+        host_config={name: value for name, value in host.items() if value},
         target=request.text("target"),
         cache_from=_json(request, "cachefrom", "cachefrom", []),
         cache=not request.flag("nocache"),

@@ -16,7 +16,7 @@ from dockerlab.engine.faults import BadParameter, Fault, NotFound, NotServed
 from dockerlab.engine.http.messages import Answer, Request, json_answer, json_lines, stream
 from dockerlab.engine.images import archives, commit, import_tar, references, removal
 from dockerlab.engine.images import filters as image_list
-from dockerlab.engine.images.instructions import changed
+from dockerlab.engine.images.instructions import apply_changes
 
 if TYPE_CHECKING:
     from dockerlab.engine.engine import Engine
@@ -149,7 +149,7 @@ async def image_import(engine: Engine, request: Request) -> Answer:
     reference = None
     if request.text("repo"):
         reference = references.parse_tag(request.text("repo"), request.text("tag"))
-    config = changed({}, request.query.get("changes", []))
+    config = apply_changes({}, request.query.get("changes", []))
     message = request.text("message") or "Imported from -"
     upload = request.upload or io.BytesIO()
 

@@ -1,23 +1,30 @@
-"""Builds an image from a Dockerfile, as Docker's classic builder does: a container for each RUN, an image a step."""
+"""Builds an image from a Dockerfile as Docker's classic builder does: one image per step, a container for each RUN."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dockerlab.engine.build.arguments import BuildArguments
 from dockerlab.engine.build.copy import Copy, CopyFault
-from dockerlab.engine.build.downloads import Downloads
-from dockerlab.engine.build.fetch import is_url
-from dockerlab.engine.build.step_words import changed_text, output, own_names, quoted_labels, said
-from dockerlab.engine.build.substitution import expand
+from dockerlab.engine.build.fetch import Downloads, is_url
+from dockerlab.engine.build.history_text import history_text
+from dockerlab.engine.build.output import container_output, stream_line
+from dockerlab.engine.build.substitution import expand, quote
 from dockerlab.engine.faults import BadParameter, Fault
 from dockerlab.engine.images import commit, references
 from dockerlab.engine.images.commit import Step
-from dockerlab.engine.images.instructions import CHANGES, Instruction, change, pairs, read
+from dockerlab.engine.images.instructions import (
+    CHANGE_KEYWORDS,
+    Instruction,
+    apply_instruction,
+    name_value_pairs,
+    parse_instruction,
+)
 from dockerlab.engine.storage import layer_diff, rootfs
 
 if TYPE_CHECKING:
@@ -30,31 +37,28 @@ if TYPE_CHECKING:
 
 __all__ = ["Builder", "Options", "StepFailed"]
 
-SHORT = 12
+SHORT_ID = 12
 SHELL = ["/bin/sh", "-c"]
-#: Build arguments that nobody has to declare, and that aren't part of the history.
-PREDEFINED = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 Record = dict[str, Any]
 
 
 class StepFailed(Fault):
-    """A RUN ended with another code than 0."""
+    """A RUN whose command returned a non-zero exit code."""
 
-    def __init__(self, text: str, code: int) -> None:
-        """Take Docker's words and the code."""
-        super().__init__(text)
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
         self.code = code
 
 
 @dataclass(slots=True)
 class Options:
-    """What a client asks of a build."""
+    """The parameters of a build request."""
 
     tags: list[Reference] = field(default_factory=list)
     arguments: dict[str, str | None] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
-    host: Record = field(default_factory=dict)  #: HostConfig of the containers that run the steps
+    host_config: Record = field(default_factory=dict)  #: of the containers that run the steps
     target: str = ""
     cache: bool = True
     cache_from: list[str] = field(default_factory=list)
@@ -65,130 +69,102 @@ class Options:
 class Builder:
     """One build."""
 
-    def __init__(self, engine: Engine, file: Dockerfile, context: Context, options: Options) -> None:
-        """Prepare it. Raises BadParameter for a stage that is not there."""
-        self.engine, self.file, self.context, self.options = engine, file, context, options
-        self.stages = file.until(options.target)
-        self.images: list[Image | None] = []  #: what each stage ended with
-        self.used: set[str] = set()  #: build arguments that somebody wanted
-        self.defaults = self._first_arguments()
+    def __init__(self, engine: Engine, dockerfile: Dockerfile, context: Context, options: Options) -> None:
+        """Prepare the build. Raises BadParameter if the target stage does not exist."""
+        self.engine, self.dockerfile, self.context, self.options = engine, dockerfile, context, options
+        self.stages = dockerfile.stages_until(options.target)
+        self.stage_images: list[Image | None] = []  #: the final image of each finished stage
+        self.build_arguments = BuildArguments(options.arguments, dockerfile.arguments, dockerfile.escape)
         if options.labels:
-            self.stages[-1].steps.append(read(f"LABEL {quoted_labels(options.labels)}"))
-        self.count = len(self.file.arguments) + sum(1 + len(stage.steps) for stage in self.stages)
-        self.number = 0
-        # of the stage that is being built
+            labels = " ".join(f"{quote(name)}={quote(value)}" for name, value in sorted(options.labels.items()))
+            self.stages[-1].steps.append(parse_instruction(f"LABEL {labels}"))
+        self.step_count = len(dockerfile.arguments) + sum(1 + len(stage.steps) for stage in self.stages)
+        self.step_number = 0
+        self.cache_images = self._with_ancestors(options.cache_from)
+        # The rest is the state of the current stage.
         self.image: Image | None = None
         self.config: Record = {}
         self.arguments: dict[str, str] = {}
-        self.hidden_arguments: dict[str, str] = {}
         self.has_command = False
-        self.cache = options.cache
-        self.known = self._chains(options.cache_from)
+        self.use_cache = options.cache
 
-    def _chains(self, names: list[str]) -> set[str]:
-        """Give the images that others, which were named as a cache, are made from."""
-        found: set[str] = set()
+    def _with_ancestors(self, names: Iterable[str]) -> set[str]:
+        """Return the ids of the images with these names, and of the images that they were built from."""
+        ids: set[str] = set()
         for image in filter(None, map(self.engine.images.find, names)):
-            identity = image.id
-            while identity and identity not in found:
-                found.add(identity)
-                parent = self.engine.images.all.get(identity)
-                identity = parent.parent if parent else ""
-        return found
-
-    def _first_arguments(self) -> dict[str, str]:
-        """Read the ARGs before the first FROM: their names are for the FROMs, and defaults for ARGs without one."""
-        found: dict[str, str] = {}
-        for instruction in self.file.arguments:
-            for name, value in self._declared(instruction, found).items():
-                found[name] = value
-        return found
-
-    def _declared(self, instruction: Instruction, values: dict[str, str]) -> dict[str, str]:
-        """Read the names of an ARG, with what was asked for, or else the default."""
-        found = {}
-        for word in instruction.words():
-            name, equals, default = word.partition("=")
-            self.used.add(name)
-            asked = self.options.arguments.get(name)
-            if asked is not None:
-                found[name] = asked
-            elif equals:
-                found[name] = expand(default, {**values, **found}, self.file.escape)
-            elif name in self.file_defaults():
-                found[name] = self.file_defaults()[name]
-        return found
-
-    def file_defaults(self) -> dict[str, str]:
-        """Give the values of the ARGs before the first FROM."""
-        return getattr(self, "defaults", {})
+            image_id = image.id
+            while image_id and image_id not in ids:
+                ids.add(image_id)
+                parent = self.engine.images.all.get(image_id)
+                image_id = parent.parent if parent else ""
+        return ids
 
     async def run(self) -> AsyncIterator[Record]:
-        """Build; give what is told of it, line by line. Raises Fault."""
-        for instruction in self.file.arguments:
-            for line in self._announced(instruction):
+        """Build the image; yield the lines of the response. Raises Fault."""
+        for instruction in self.dockerfile.arguments:
+            for line in self._step_header(instruction):
                 yield line
         for stage in self.stages:
-            async for line in self._stage(stage):
+            async for line in self._run_stage(stage):
                 yield line
-            self.images.append(self.image)
+            self.stage_images.append(self.image)
             if self.image is not None:
                 yield {"aux": {"ID": self.image.id}}
-        left = sorted(set(self.options.arguments) - self.used - own_names(PREDEFINED))
-        if left:
-            yield said(f"[Warning] One or more build-args [{' '.join(left)}] were not consumed\n")
+        if unused := self.build_arguments.unused():
+            yield stream_line(f"[Warning] One or more build-args [{' '.join(unused)}] were not consumed\n")
         if self.image is None:
             raise BadParameter("No image was generated. Is your Dockerfile empty?")
-        yield said(f"Successfully built {self.image.hex[:SHORT]}\n")
+        yield stream_line(f"Successfully built {self.image.hex[:SHORT_ID]}\n")
         for reference in self.options.tags:
             self.engine.images.tag(self.image, reference)
-            yield said(f"Successfully tagged {reference}\n")
+            yield stream_line(f"Successfully tagged {reference}\n")
 
     # -- stages and steps --------------------------------------------------------------------------------------
 
-    async def _stage(self, stage: Stage) -> AsyncIterator[Record]:
-        for line in self._announced(stage.source):
+    async def _run_stage(self, stage: Stage) -> AsyncIterator[Record]:
+        for line in self._step_header(stage.source):
             yield line
-        self._begin(stage)
+        self._start_stage(stage)
         triggers = self.config.pop("OnBuild", None) or []
         if triggers:
-            more = "s" if len(triggers) > 1 else ""
-            yield said(f"# Executing {len(triggers)} build trigger{more}\n")
+            plural = "s" if len(triggers) > 1 else ""
+            yield stream_line(f"# Executing {len(triggers)} build trigger{plural}\n")
             for text in triggers:
-                async for line in self._step(read(text)):
+                async for line in self._run_step(parse_instruction(text)):
                     yield line
-        yield self._arrow()
+        yield self._step_footer()
         for instruction in stage.steps:
-            for line in self._announced(instruction):
+            for line in self._step_header(instruction):
                 yield line
-            async for line in self._step(instruction):
+            async for line in self._run_step(instruction):
                 yield line
-            yield self._arrow()
+            yield self._step_footer()
 
-    def _announced(self, instruction: Instruction) -> list[Record]:
-        self.number += 1
-        return [said(f"Step {self.number}/{self.count} : {instruction.original}"), said("\n")]
+    def _step_header(self, instruction: Instruction) -> list[Record]:
+        self.step_number += 1
+        header = f"Step {self.step_number}/{self.step_count} : {instruction.original}"
+        return [stream_line(header), stream_line("\n")]
 
-    def _arrow(self) -> Record:
-        return said(f" ---> {self.image.hex[:SHORT] if self.image else ''}\n")
+    def _step_footer(self) -> Record:
+        return stream_line(f" ---> {self.image.hex[:SHORT_ID] if self.image else ''}\n")
 
-    def _begin(self, stage: Stage) -> None:
-        """Find what a stage begins with. Raises Fault."""
-        name = expand(stage.base, self.defaults, self.file.escape)
+    def _start_stage(self, stage: Stage) -> None:
+        """Reset the state, and find the image that a stage is based on. Raises Fault."""
+        name = expand(stage.base, self.build_arguments.defaults, self.dockerfile.escape)
         if not name:
             raise BadParameter(f"base name ({stage.base}) should not be blank")
         self.image, self.config, self.has_command = None, {"Env": [PATH]}, False
-        self.arguments, self.hidden_arguments = {}, {}
-        self.cache = self.options.cache
-        for number, earlier in enumerate(self.stages[: len(self.images)]):
+        self.arguments = {}
+        self.use_cache = self.options.cache
+        for number, earlier in enumerate(self.stages[: len(self.stage_images)]):
             if earlier.name and earlier.name == name.lower():
-                self.image = self.images[number]
+                self.image = self.stage_images[number]
         if self.image is None and name != "scratch":
-            self.image = self._base(name)
+            self.image = self._find_image(name)
         if self.image is not None:
             self.config = dict(self.image.config)
 
-    def _base(self, name: str) -> Image:
+    def _find_image(self, name: str) -> Image:
         image = self.engine.images.find(name)
         if image is None:
             reference = references.parse(name)
@@ -198,186 +174,180 @@ class Builder:
             )
         return image
 
-    async def _step(self, instruction: Instruction) -> AsyncIterator[Record]:
-        values = {**self.arguments, **_environment(self.config)}
-        instruction.plain = lambda word: expand(word, values, self.file.escape)
-        if instruction.word == "RUN":
-            async for line in self._run(instruction):
-                yield line
-        elif instruction.word in ("COPY", "ADD"):
-            async for line in self._copy(instruction):
-                yield line
+    async def _run_step(self, instruction: Instruction) -> AsyncIterator[Record]:
+        variables = {**self.arguments, **_environment(self.config)}
+        instruction.expand = lambda word: expand(word, variables, self.dockerfile.escape)
+        if instruction.keyword == "RUN":
+            lines = self._run(instruction)
+        elif instruction.keyword in ("COPY", "ADD"):
+            lines = self._copy(instruction)
         else:
-            text = self._change(instruction)
-            async for line in self._keep(text):
-                yield line
+            lines = self._commit_config(self._change_config(instruction))
+        async for line in lines:
+            yield line
 
-    def _change(self, instruction: Instruction) -> str:
-        """Change the configuration, and give the words for the history."""
-        if instruction.word == "ARG":
-            for name, value in self._declared(instruction, self.arguments).items():
-                self.arguments[name] = value
-            return f"#(nop)  ARG {' '.join(map(instruction.plain, instruction.words()))}"
-        if instruction.word == "MAINTAINER":
-            self.config["Author"] = instruction.rest
-            return f"#(nop)  MAINTAINER {instruction.rest}"
-        if instruction.word not in (*CHANGES, "SHELL"):
-            raise BadParameter(f"{instruction.word} is not known")
+    def _change_config(self, instruction: Instruction) -> str:
+        """Apply an instruction to the configuration, and return its text for the history."""
+        if instruction.keyword == "ARG":
+            self.arguments |= self.build_arguments.declare(instruction, self.arguments)
+            return f"#(nop)  ARG {' '.join(map(instruction.expand, instruction.words()))}"
+        if instruction.keyword == "MAINTAINER":
+            self.config["Author"] = instruction.body
+            return f"#(nop)  MAINTAINER {instruction.body}"
+        if instruction.keyword not in (*CHANGE_KEYWORDS, "SHELL"):
+            raise BadParameter(f"{instruction.keyword} is not known")
         instruction.keeps_command = self.has_command
-        change(self.config, instruction)
-        self.has_command |= instruction.word == "CMD"
-        named = pairs(instruction) if instruction.word in ("ENV", "LABEL") else {}
-        return f"#(nop) {changed_text(instruction, self.config, named)}"
+        apply_instruction(self.config, instruction)
+        self.has_command |= instruction.keyword == "CMD"
+        pairs = name_value_pairs(instruction) if instruction.keyword in ("ENV", "LABEL") else {}
+        return f"#(nop) {history_text(instruction, self.config, pairs)}"
 
-    # -- keeping what a step made ------------------------------------------------------------------------------
+    # -- the image of a step -----------------------------------------------------------------------------------
 
-    def _cached(self, command: list[str]) -> Image | None:
-        """Find an image that this step has made before from the same parent."""
-        if not self.cache:
+    def _find_cached(self, command: list[str]) -> Image | None:
+        """Return the newest image that this step made from the same parent in an earlier build."""
+        if not self.use_cache:
             return None
         parent = self.image.id if self.image else ""
         with self.engine.images.lock:
-            found = [
+            candidates = [
                 image
                 for image in self.engine.images.all.values()
                 if image.parent == parent
-                and (not self.options.cache_from or image.id in self.known)
+                and (not self.options.cache_from or image.id in self.cache_images)
                 and (image.document.get("container_config") or {}).get("Cmd") == command
                 and (parent or not image.history[:-1])
             ]
-        return max(found, key=lambda image: image.created) if found else None
+        return max(candidates, key=lambda image: image.created) if candidates else None
 
-    def _take(self, image: Image) -> None:
+    def _use_image(self, image: Image) -> None:
         self.image = image
         author = self.config.get("Author")
         self.config = {**image.config, **({"Author": author} if author else {})}
 
-    async def _keep(self, text: str) -> AsyncIterator[Record]:
-        """Keep a change of the configuration alone."""
+    def _use_cached(self, command: list[str]) -> bool:
+        """Continue from a cached image, if there is one; the rest of the stage then misses the cache."""
+        image = self._find_cached(command)
+        if image is None:
+            self.use_cache = False
+            return False
+        self._use_image(image)
+        return True
+
+    async def _commit_config(self, text: str) -> AsyncIterator[Record]:
+        """Make an image of a change to the configuration alone."""
         command = [*(self.config.get("Shell") or SHELL), text]
-        if (known := self._cached(command)) is not None:
-            yield said(" ---> Using cache\n")
-            self._take(known)
+        if self._use_cached(command):
+            yield stream_line(" ---> Using cache\n")
             return
-        self.cache = False
-        identity = secrets.token_hex(SHORT // 2)
-        yield said(f" ---> Running in {identity}\n")
+        # Docker creates a container for such a step, too, and shows its id.
+        container_id = secrets.token_hex(SHORT_ID // 2)
+        yield stream_line(f" ---> Running in {container_id}\n")
         await self._commit(None, command)
         if self.options.remove:
-            yield said(f" ---> Removed intermediate container {identity}\n")
+            yield stream_line(f" ---> Removed intermediate container {container_id}\n")
 
-    async def _commit(self, layer: Any, command: list[str], container: str = "") -> None:
+    async def _commit(self, layer: Iterable[bytes] | None, command: list[str], container_id: str = "") -> None:
         config = {key: value for key, value in self.config.items() if key != "Author"}
         step = Step(
             " ".join(command),
             author=self.config.get("Author", ""),
-            container=container,
+            container=container_id,
             container_config={**config, "Cmd": command},
         )
-        made = await asyncio.to_thread(commit.commit, self.engine.images, self.image, layer, config, step)
-        self._take(made)
+        image = await asyncio.to_thread(commit.commit, self.engine.images, self.image, layer, config, step)
+        self._use_image(image)
 
     # -- COPY and ADD ------------------------------------------------------------------------------------------
 
     async def _copy(self, instruction: Instruction) -> AsyncIterator[Record]:
-        words = [instruction.plain(word) for word in instruction.words()]
+        words = [instruction.expand(word) for word in instruction.words()]
         urls = [word for word in words[:-1] if is_url(word)] if "from" not in instruction.flags else []
-        if urls and instruction.word == "COPY":
+        if urls and instruction.keyword == "COPY":
             raise CopyFault("COPY failed: source can't be a URL for COPY")
-        with Downloads(self.context.root.parent) as fetched:
+        with Downloads(self.context.root.parent) as downloads:
             for url in urls:
-                async for line in fetched.get(url):
+                async for line in downloads.fetch(url):
                     yield line
-            copy = await asyncio.to_thread(self._prepared, instruction, words, fetched)
-            async for line in self._copied(instruction, copy):
-                yield line
+            copy = await asyncio.to_thread(self._prepare_copy, instruction, words, downloads)
+            digest = await asyncio.to_thread(copy.digest)
+            shell = self.config.get("Shell") or SHELL
+            command = [*shell, f"#(nop) {instruction.keyword} {digest} in {words[-1]} "]
+            if self._use_cached(command):
+                yield stream_line(" ---> Using cache\n")
+                return
+            await self._commit(copy.layer(), command)
 
-    async def _copied(self, instruction: Instruction, copy: Copy) -> AsyncIterator[Record]:
-        target = instruction.plain(instruction.words()[-1])
-        digest = await asyncio.to_thread(copy.digest)
-        command = [*(self.config.get("Shell") or SHELL), f"#(nop) {instruction.word} {digest} in {target} "]
-        if (known := self._cached(command)) is not None:
-            yield said(" ---> Using cache\n")
-            self._take(known)
-            return
-        self.cache = False
-        await self._commit(copy.layer(), command)
-
-    def _prepared(self, instruction: Instruction, words: list[str], fetched: Downloads) -> Copy:
+    def _prepare_copy(self, instruction: Instruction, words: list[str], downloads: Downloads) -> Copy:
         images = self.engine.images
-        tree = str(images.rootfs(self.image) if self.image else images.trees.get([]))
+        image_root = str(images.rootfs(self.image) if self.image else images.trees.get([]))
         target = words[-1] if words[-1].startswith("/") else f"{self.config.get('WorkingDir') or '/'}/{words[-1]}"
         if words[-1] in (".", "./") or words[-1].endswith(("/.", "/..")):
             target += "/"
-        if self.context.lone and "from" not in instruction.flags and not fetched.files:
-            raise CopyFault(f"{instruction.word} failed: missing build context")
-        copy = Copy(instruction.word, str(self.context.root), target, tree, ignored=self.context.ignored)
+        if self.context.only_dockerfile and "from" not in instruction.flags and not downloads.files:
+            raise CopyFault(f"{instruction.keyword} failed: missing build context")
+        is_ignored = self.context.ignore_rules.excludes
+        copy = Copy(instruction.keyword, str(self.context.root), target, image_root, is_ignored=is_ignored)
         if source := instruction.flags.get("from"):
-            copy.root, copy.ignored = str(images.rootfs(self._source(source))), lambda path: False
+            copy.source_root, copy.is_ignored = str(images.rootfs(self._find_source(source))), lambda path: False
             copy.keeps_owner = True
         if owner := instruction.flags.get("chown"):
             try:
-                copy.owner, copy.keeps_owner = rootfs.user_of(Path(tree), instruction.plain(owner))[0], False
+                copy.owner = rootfs.user_of(Path(image_root), instruction.expand(owner))[0]
             except LookupError as error:
                 raise CopyFault(str(error)) from None
-        copy.find(words[:-1], fetched.files)
+            copy.keeps_owner = False
+        copy.find_sources(words[:-1], downloads.files)
         return copy
 
-    def _source(self, name: str) -> Image:
-        for number, image in enumerate(self.images):
+    def _find_source(self, name: str) -> Image:
+        """Return the image that `COPY --from` names: a stage by name or number, or another image."""
+        for number, image in enumerate(self.stage_images):
             if image is not None and (self.stages[number].name == name.lower() or str(number) == name):
                 return image
         if name.isdigit():
             raise BadParameter(f"invalid from flag value {name}: invalid stage index")
-        return self._base(name)
+        return self._find_image(name)
 
     # -- RUN ---------------------------------------------------------------------------------------------------
 
     async def _run(self, instruction: Instruction) -> AsyncIterator[Record]:
-        shell = self.config.get("Shell") or SHELL
-        program = instruction.listed if instruction.listed is not None else [*shell, *filter(None, [instruction.rest])]
-        known_names = _environment(self.config)
-        given = {name: value for name, value in sorted(self.arguments.items()) if name not in known_names}
-        extra = [f"{name}={value}" for name, value in given.items()]
-        command = [f"|{len(extra)}", *extra, *program] if extra else program
-        if (known := self._cached(command)) is not None:
-            yield said(" ---> Using cache\n")
-            self._take(known)
+        program = instruction.json_words
+        if program is None:
+            program = [*(self.config.get("Shell") or SHELL), *filter(None, [instruction.body])]
+        variables = _environment(self.config)
+        arguments = [f"{name}={value}" for name, value in sorted(self.arguments.items()) if name not in variables]
+        command = [f"|{len(arguments)}", *arguments, *program] if arguments else program
+        if self._use_cached(command):
+            yield stream_line(" ---> Using cache\n")
             return
-        self.cache = False
-        container = await self._container(program, extra)
+        container = await self._start_container(program, arguments)
         try:
-            yield said(f" ---> Running in {container.id[:SHORT]}\n")
-            async for text in output(container):
-                yield said(text)
+            yield stream_line(f" ---> Running in {container.id[:SHORT_ID]}\n")
+            async for text in container_output(container):
+                yield stream_line(text)
             code = (await container.wait("not-running"))["StatusCode"]
             if code:
-                words = " ".join(program)
-                raise StepFailed(f"The command '{words}' returned a non-zero code: {code}", code)
-            hidden = list(self.config.get("Volumes") or {})
+                raise StepFailed(f"The command '{' '.join(program)}' returned a non-zero code: {code}", code)
+            volumes = list(self.config.get("Volumes") or {})
             before = self.engine.images.trees.get(container.record["Layers"])
-            await self._commit(layer_diff.layer(before, container.root, hidden), command, container.id)
+            await self._commit(layer_diff.layer(before, container.root, volumes), command, container.id)
         except BaseException:
             if self.options.always_remove or (not container.gone and container.running is not None):
                 container.tasks.begin(container.remove(force=True, volumes=True))
             raise
         if self.options.remove:
             await container.remove(force=True, volumes=True)
-            yield said(f" ---> Removed intermediate container {container.id[:SHORT]}\n")
+            yield stream_line(f" ---> Removed intermediate container {container.id[:SHORT_ID]}\n")
 
-    async def _container(self, program: list[str], extra: list[str]) -> Container:
-        proxies = [
-            f"{name}={value}"
-            for name, value in self.options.arguments.items()
-            if name.upper() in PREDEFINED and value is not None
-        ]
+    async def _start_container(self, program: list[str], arguments: list[str]) -> Container:
         body = {key: value for key, value in self.config.items() if key not in ("Author", "Cmd", "Entrypoint")}
         body |= {
-            "Env": [*(self.config.get("Env") or []), *proxies, *extra],
+            "Env": [*(self.config.get("Env") or []), *self.build_arguments.proxy_environment(), *arguments],
             "Entrypoint": program,
             "Healthcheck": {"Test": ["NONE"]},
             "Image": self.image.id if self.image else "",
-            "HostConfig": self.options.host,
+            "HostConfig": self.options.host_config,
         }
         container, _ = await self.engine.containers.create("", body)
         try:

@@ -1,4 +1,4 @@
-"""What a build is made from: the files that a client sent, in a directory of their own while the build lasts."""
+"""A build's context: the files that a client sent, in a temporary directory for as long as the build runs."""
 
 from __future__ import annotations
 
@@ -6,44 +6,44 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-from dockerlab.engine.build.dockerignore import Ignored
+from dockerlab.engine.build.dockerignore import IgnoreRules
 from dockerlab.engine.common.paths import inside
 from dockerlab.engine.containers.copy_files import decompressed
 from dockerlab.engine.faults import Fault
 from dockerlab.engine.storage import rootfs, unpack
 
-__all__ = ["Context"]
+__all__ = ["MAX_DOCKERFILE_BYTES", "Context"]
 
-MOST_BYTES = 1 << 20  #: of a Dockerfile
+MAX_DOCKERFILE_BYTES = 1 << 20
 
 
 class Context:
     """The context of one build."""
 
-    def __init__(self, beside: Path, archive: IO[bytes] | None, lone: str = "") -> None:
-        """Unpack an archive into a new directory beside the engine's other ones, or have a Dockerfile alone.
+    def __init__(self, parent: Path, archive: IO[bytes] | None, only_dockerfile: str = "") -> None:
+        """Unpack an archive into a new directory below `parent`, or hold only the text of a Dockerfile.
 
         Raises Fault.
         """
-        self.lone = lone
-        self.root = Path(tempfile.mkdtemp(prefix="build-", dir=beside))
+        self.only_dockerfile = only_dockerfile
+        self.root = Path(tempfile.mkdtemp(prefix="build-", dir=parent))
         try:
             if archive is not None:
                 unpack.apply(decompressed(archive), self.root, whiteouts=False)
         except (Fault, OSError, EOFError) as error:
             self.close()
             raise Fault(f"Error processing tar file: {error}") from None
-        listed = self.root / ".dockerignore"
-        self.ignored = Ignored(listed.read_text("utf-8", "replace") if listed.is_file() else "")
+        ignore_file = self.root / ".dockerignore"
+        self.ignore_rules = IgnoreRules(ignore_file.read_text("utf-8", "replace") if ignore_file.is_file() else "")
 
-    def dockerfile(self, name: str) -> str:
-        """Give the text of the Dockerfile. Raises Fault."""
-        if self.lone:
-            return self.lone
-        place = Path(inside(str(self.root), name))
-        if not place.is_file():
+    def read_dockerfile(self, name: str) -> str:
+        """Return the text of the Dockerfile. Raises Fault."""
+        if self.only_dockerfile:
+            return self.only_dockerfile
+        path = Path(inside(str(self.root), name))
+        if not path.is_file():
             raise Fault(f"Cannot locate specified Dockerfile: {name}")
-        return place.read_bytes()[:MOST_BYTES].decode("utf-8", "replace")
+        return path.read_bytes()[:MAX_DOCKERFILE_BYTES].decode("utf-8", "replace")
 
     def close(self) -> None:
         """Remove the directory."""

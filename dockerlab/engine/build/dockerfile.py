@@ -1,4 +1,4 @@
-"""Reads a Dockerfile: lines become instructions, and instructions become stages."""
+"""Parses a Dockerfile: lines become instructions, and instructions become stages."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ import re
 from dataclasses import dataclass, field
 
 from dockerlab.engine.faults import BadParameter
-from dockerlab.engine.images.instructions import CHANGES, Instruction, change, pairs, read
+from dockerlab.engine.images.instructions import (
+    CHANGE_KEYWORDS,
+    Instruction,
+    apply_instruction,
+    name_value_pairs,
+    parse_instruction,
+)
 
 __all__ = ["Dockerfile", "Stage", "parse"]
 
-WORDS = (*CHANGES, "ADD", "ARG", "COPY", "FROM", "MAINTAINER", "RUN", "SHELL")
+KEYWORDS = (*CHANGE_KEYWORDS, "ADD", "ARG", "COPY", "FROM", "MAINTAINER", "RUN", "SHELL")
 DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*")
 HEREDOC = re.compile(r"<<-?\s*['\"]?[A-Za-z_]\w*")
-STAGE = re.compile(r"[a-z][a-z0-9-_.]*")
-NEAR = 3
+STAGE_NAME = re.compile(r"[a-z][a-z0-9-_.]*")
+SUGGESTION_DISTANCE = 3  #: a keyword is suggested for an unknown one if fewer letters than this differ
 FLAGS = {
     "ADD": {"chown", "chmod", "link", "keep-git-dir", "checksum", "exclude"},
     "COPY": {"from", "chown", "chmod", "link", "parents", "exclude"},
@@ -22,17 +28,17 @@ FLAGS = {
     "HEALTHCHECK": {"interval", "timeout", "start-period", "start-interval", "retries"},
     "RUN": {"mount", "network", "security"},
 }
-#: What only BuildKit can do.
-KITS = {"chmod", "link", "keep-git-dir", "checksum", "exclude", "parents", "mount", "network", "security"}
+#: The flags that only BuildKit implements.
+BUILDKIT_FLAGS = {"chmod", "link", "keep-git-dir", "checksum", "exclude", "parents", "mount", "network", "security"}
 
 
 @dataclass(slots=True)
 class Stage:
-    """One FROM, with what follows."""
+    """One FROM and the instructions that follow it."""
 
     base: str
     name: str
-    source: Instruction
+    source: Instruction  #: the FROM itself
     steps: list[Instruction] = field(default_factory=list)
 
 
@@ -44,8 +50,8 @@ class Dockerfile:
     stages: list[Stage]
     escape: str
 
-    def until(self, target: str) -> list[Stage]:
-        """Give the stages up to the one that is wanted. Raises BadParameter."""
+    def stages_until(self, target: str) -> list[Stage]:
+        """Return the stages up to the target stage, or all without a target. Raises BadParameter."""
         if not target:
             return self.stages
         for number, stage in enumerate(self.stages):
@@ -55,128 +61,132 @@ class Dockerfile:
 
 
 def parse(text: str, name: str = "Dockerfile") -> Dockerfile:
-    """Read the text of a Dockerfile. Raises BadParameter in Docker's words."""
-    escape, lines = _directives(text.removeprefix("\ufeff"))
-    made = Dockerfile([], [], escape)
-    for number, line in _joined(lines, escape):
-        instruction = read(line, number)
+    """Parse the text of a Dockerfile. Raises BadParameter with Docker's message."""
+    text = text.removeprefix("\ufeff")
+    escape = _escape_character(text.splitlines())
+    dockerfile = Dockerfile([], [], escape)
+    for number, line in _join_lines(text.splitlines(), escape):
+        instruction = parse_instruction(line, number)
         _check(instruction)
-        if instruction.word == "FROM":
-            made.stages.append(_stage(instruction))
-        elif made.stages:
-            made.stages[-1].steps.append(instruction)
-        elif instruction.word == "ARG":
-            made.arguments.append(instruction)
+        if instruction.keyword == "FROM":
+            dockerfile.stages.append(_stage(instruction))
+        elif dockerfile.stages:
+            dockerfile.stages[-1].steps.append(instruction)
+        elif instruction.keyword == "ARG":
+            dockerfile.arguments.append(instruction)
         else:
-            raise _error(number, f"no build stage in current context ({instruction.word})".partition(" (")[0])
-    if not made.stages and not made.arguments:
+            raise _parse_error(number, "no build stage in current context")
+    if not dockerfile.stages and not dockerfile.arguments:
         raise BadParameter(f"the Dockerfile ({name}) cannot be empty")
-    if not made.stages:
+    if not dockerfile.stages:
         raise BadParameter("no build stage in current context")
-    return made
+    return dockerfile
 
 
-def _error(line: int, words: str) -> BadParameter:
-    return BadParameter(f"dockerfile parse error on line {line}: {words}")
+def _parse_error(line: int, message: str) -> BadParameter:
+    return BadParameter(f"dockerfile parse error on line {line}: {message}")
 
 
-def _directives(text: str) -> tuple[str, list[str]]:
-    """Read the comments at the beginning that say how to read the rest."""
-    escape, lines = "\\", text.splitlines()
+def _escape_character(lines: list[str]) -> str:
+    """Return the escape character that the directives in the first comments set. Raises BadParameter."""
+    escape = "\\"
     for line in lines:
-        found = DIRECTIVE.fullmatch(line.strip())
-        if not found:
+        directive = DIRECTIVE.fullmatch(line.strip())
+        if not directive:
             break
-        if found[1].lower() == "escape":
-            if found[2] not in ("\\", "`"):
-                raise BadParameter(f"invalid escape token '{found[2]}' does not match ` or \\")
-            escape = found[2]
-    return escape, lines
+        if directive[1].lower() == "escape":
+            if directive[2] not in ("\\", "`"):
+                raise BadParameter(f"invalid escape token '{directive[2]}' does not match ` or \\")
+            escape = directive[2]
+    return escape
 
 
-def _joined(lines: list[str], escape: str) -> list[tuple[int, str]]:
-    """Join what goes on in the next line; comments and empty lines in between don't end it."""
-    found: list[tuple[int, str]] = []
-    whole, begin = "", 0
+def _join_lines(lines: list[str], escape: str) -> list[tuple[int, str]]:
+    """Join continuation lines; return each instruction with its first line number.
+
+    Comments and empty lines between continuation lines don't end an instruction.
+    """
+    instructions: list[tuple[int, str]] = []
+    joined, first_line = "", 0
     for number, line in enumerate(lines, 1):
         if line.lstrip().startswith("#") or not line.strip():
             continue
-        if not whole:
-            begin = number
-        text = line.rstrip() if line.rstrip().endswith(escape) else line
-        whole = whole or ""
-        if text.endswith(escape):
-            whole += text[:-1]
-            continue
-        found.append((begin, (whole + text).strip()))
-        whole = ""
-    if whole.strip():
-        found.append((begin, whole.strip()))
-    return found
+        if not joined:
+            first_line = number
+        if line.rstrip().endswith(escape):
+            joined += line.rstrip()[:-1]
+        else:
+            instructions.append((first_line, (joined + line).strip()))
+            joined = ""
+    if joined.strip():
+        instructions.append((first_line, joined.strip()))
+    return instructions
 
 
 def _check(instruction: Instruction) -> None:
-    word, line = instruction.word, instruction.line
-    if word not in WORDS:
-        near = min(WORDS, key=lambda known: _distance(word, known))
-        shown = near if instruction.typed.isupper() else near.lower()
-        more = f" (did you mean {shown}?)" if _distance(word, near) < NEAR else ""
-        raise _error(line, f"unknown instruction: {instruction.typed}{more}")
+    keyword, line = instruction.keyword, instruction.line
+    if keyword not in KEYWORDS:
+        nearest = min(KEYWORDS, key=lambda candidate: _edit_distance(keyword, candidate))
+        suggestion = nearest if instruction.keyword_as_written.isupper() else nearest.lower()
+        is_near = _edit_distance(keyword, nearest) < SUGGESTION_DISTANCE
+        hint = f" (did you mean {suggestion}?)" if is_near else ""
+        raise _parse_error(line, f"unknown instruction: {instruction.keyword_as_written}{hint}")
     for flag in instruction.flags:
-        if flag not in FLAGS.get(word, ()):
-            raise _error(line, f"unknown flag: --{flag}")
-        if flag in KITS:
+        if flag not in FLAGS.get(keyword, ()):
+            raise _parse_error(line, f"unknown flag: --{flag}")
+        if flag in BUILDKIT_FLAGS:
             raise BadParameter(
                 f"the --{flag} option requires BuildKit. Refer to https://docs.docker.com/go/buildkit/ to learn how to "
                 "build images with BuildKit enabled"
             )
-    if word in ("RUN", "COPY", "ADD") and instruction.listed is None and HEREDOC.search(instruction.rest):
-        raise _error(line, "here-documents are BuildKit's; the classic builder does not know them")
+    if keyword in ("RUN", "COPY", "ADD") and instruction.json_words is None and HEREDOC.search(instruction.body):
+        raise _parse_error(line, "here-documents require BuildKit, which the practice engine does not have")
     _check_arguments(instruction)
 
 
 def _check_arguments(instruction: Instruction) -> None:
-    word, line = instruction.word, instruction.line
-    if word in ("COPY", "ADD") and len(instruction.words()) < 2:  # noqa: PLR2004  (source and destination)
-        raise _error(
+    keyword, line = instruction.keyword, instruction.line
+    if keyword in ("COPY", "ADD") and len(instruction.words()) < 2:  # noqa: PLR2004  (source and destination)
+        raise _parse_error(
             line,
-            f"{word} requires at least two arguments, but only one was provided. Destination could not be determined",
+            f"{keyword} requires at least two arguments, but only one was provided. "
+            "Destination could not be determined",
         )
-    if not instruction.rest and word not in ("CMD", "ENTRYPOINT", "FROM", "RUN"):
-        count = "exactly" if word in ("MAINTAINER", "STOPSIGNAL", "USER", "WORKDIR") else "at least"
-        raise _error(line, f"{word} requires {count} one argument")
+    if not instruction.body and keyword not in ("CMD", "ENTRYPOINT", "FROM", "RUN"):
+        count = "exactly" if keyword in ("MAINTAINER", "STOPSIGNAL", "USER", "WORKDIR") else "at least"
+        raise _parse_error(line, f"{keyword} requires {count} one argument")
     try:
-        if word in ("ENV", "LABEL"):
-            pairs(instruction)
+        if keyword in ("ENV", "LABEL"):
+            name_value_pairs(instruction)
     except BadParameter as fault:
         raise BadParameter(f"failed to parse Dockerfile: {fault}") from None
     try:
-        if word in ("HEALTHCHECK", "ONBUILD"):
-            change({}, instruction)
+        if keyword in ("HEALTHCHECK", "ONBUILD"):
+            apply_instruction({}, instruction)
     except BadParameter as fault:
-        raise _error(line, str(fault)) from None
+        raise _parse_error(line, str(fault)) from None
 
 
 def _stage(instruction: Instruction) -> Stage:
-    words = instruction.rest.split()
+    words = instruction.body.split()
     if len(words) == 1:
         return Stage(words[0], "", instruction)
     if len(words) == 3 and words[1].lower() == "as":  # noqa: PLR2004  (FROM base AS name)
         name = words[2].lower()
-        if not STAGE.fullmatch(name):
-            raise _error(
+        if not STAGE_NAME.fullmatch(name):
+            raise _parse_error(
                 instruction.line,
                 f'invalid name for build stage: "{words[2]}", name can\'t start with a number or contain symbols',
             )
         return Stage(words[0], name, instruction)
-    raise _error(instruction.line, "FROM requires either one or three arguments")
+    raise _parse_error(instruction.line, "FROM requires either one or three arguments")
 
 
-def _distance(one: str, other: str) -> int:
-    """Count the letters to change, add or take away from one word to the other."""
+def _edit_distance(one: str, other: str) -> int:
+    """Return the Levenshtein distance between two words."""
     row = list(range(len(other) + 1))
     for i, letter in enumerate(one, 1):
-        before, row[0] = row[0], i
-        for j, there in enumerate(other, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (letter != there))
+        diagonal, row[0] = row[0], i
+        for j, other_letter in enumerate(other, 1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (letter != other_letter))
     return row[-1]

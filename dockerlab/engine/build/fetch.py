@@ -1,96 +1,157 @@
-"""Fetches what a build names by its URL: a file for ADD, or a whole context."""
+"""Downloads what a build names by URL: a file for ADD, or a whole context."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import os
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from email.message import Message
 from email.utils import parsedate_to_datetime
-from typing import IO, TYPE_CHECKING
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from dockerlab.engine.common.network_errors import words
 from dockerlab.engine.faults import BadParameter, Fault, Forbidden, NotFound, Unauthorized
+from dockerlab.engine.images.progress import progress_line
+from dockerlab.engine.storage import rootfs
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
-__all__ = ["Fetch", "is_url"]
+__all__ = ["NAMELESS", "Download", "Downloads", "is_url", "save"]
 
-CONNECT_SECONDS, READ_SECONDS, PAUSE = 15, 60, 0.1
-REDIRECTS, BLOCK, MOST_WORDS = 10, 1 << 18, 1 << 16
-GOOD, SERVERS = 400, 500
-KINDS = {401: Unauthorized, 403: Forbidden, 404: NotFound}
+#: The name of a file if neither its URL nor the response has one; the space can't be a name from the web.
+NAMELESS = " "
+CONNECT_SECONDS, READ_SECONDS = 15, 60
+PROGRESS_SECONDS = 0.1
+MAX_REDIRECTS = 10
+BLOCK_BYTES = 1 << 18
+MAX_ERROR_BYTES = 1 << 16
+CLIENT_ERROR, SERVER_ERROR = 400, 500
+FAULTS = {401: Unauthorized, 403: Forbidden, 404: NotFound}
+Record = dict[str, Any]
 
 
 def is_url(word: str) -> bool:
-    """Is it fetched over HTTP?"""
+    """Return whether a source of ADD or a context is fetched over HTTP."""
     return word.startswith(("http://", "https://"))
 
 
-class Fetch:
-    """One file of the web, being fetched. Blocks, so it is for threads."""
+class Download:
+    """The response to a GET request for one file. All methods block, so call them in a thread."""
 
     def __init__(self, url: str) -> None:
-        """Ask for it. Raises Fault."""
-        import urllib3  # noqa: PLC0415  (few builds fetch anything)
+        """Send the request and read the head of the response. Raises Fault."""
+        import urllib3  # noqa: PLC0415  (it would slow down the start of every engine, and few builds download)
 
-        self.url, self._wrong = url, (urllib3.exceptions.HTTPError, OSError)
-        retries = urllib3.Retry(total=REDIRECTS, connect=0, read=0, status=0, other=0, redirect=REDIRECTS)
+        self.url = url
+        self._errors = (urllib3.exceptions.HTTPError, OSError)
+        retries = urllib3.Retry(total=MAX_REDIRECTS, connect=0, read=0, status=0, other=0, redirect=MAX_REDIRECTS)
         timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
         self._pool = urllib3.PoolManager(timeout=timeout, retries=retries)
-        self._answer = self._asked()
-        if self._answer.status >= GOOD:
-            self._refuse()
-        length = self._answer.headers.get("Content-Length") or ""
+        self._response = self._request()
+        if self._response.status >= CLIENT_ERROR:
+            self._raise_fault()
+        length = self._response.headers.get("Content-Length") or ""
         self.length = int(length) if length.isdigit() else 0
-        self.text = (self._answer.headers.get("Content-Type") or "").startswith("text/plain")
+        self.is_text = (self._response.headers.get("Content-Type") or "").startswith("text/plain")
 
-    def _asked(self) -> BaseHTTPResponse:
+    def _request(self) -> BaseHTTPResponse:
         try:
             return self._pool.request("GET", self.url, preload_content=False)
-        except self._wrong as error:
+        except self._errors as error:
             raise Fault(f'Get "{self.url}": {words(error, self.url)}') from None
 
-    def _refuse(self) -> None:
-        answer = self._answer
-        with contextlib.closing(self), contextlib.suppress(*self._wrong):
-            told = answer.read(MOST_WORDS).decode("utf-8", "replace").strip()
-        usual = BadParameter if answer.status < SERVERS else Fault
-        kind = KINDS.get(answer.status, usual)
-        raise kind(f"failed to GET {self.url} with status {answer.status} {answer.reason}: {told}")
+    def _raise_fault(self) -> None:
+        response, body = self._response, ""
+        with contextlib.closing(self), contextlib.suppress(*self._errors):
+            body = response.read(MAX_ERROR_BYTES).decode("utf-8", "replace").strip()
+        fault = FAULTS.get(response.status, BadParameter if response.status < SERVER_ERROR else Fault)
+        raise fault(f"failed to GET {self.url} with status {response.status} {response.reason}: {body}")
 
     @property
     def name(self) -> str:
-        """Its name, as the URL or the answer tells it, or ""."""
-        told = Message()
-        told["Content-Disposition"] = self._answer.headers.get("Content-Disposition") or ""
-        name = urlsplit(self.url).path.rpartition("/")[2] or told.get_filename("").rpartition("/")[2]
+        """The file's name from the URL or the response; empty if neither has one."""
+        header = Message()
+        header["Content-Disposition"] = self._response.headers.get("Content-Disposition") or ""
+        name = urlsplit(self.url).path.rpartition("/")[2] or header.get_filename("").rpartition("/")[2]
         return "" if name in (".", "..") else name
 
     @property
     def modified(self) -> float:
-        """When it was changed last, in seconds since 1970; 0 if that isn't told."""
+        """When the file was last modified, in seconds since 1970; 0 if the response doesn't say."""
         with contextlib.suppress(ValueError):
-            return parsedate_to_datetime(self._answer.headers.get("Last-Modified") or "").timestamp()
+            return parsedate_to_datetime(self._response.headers.get("Last-Modified") or "").timestamp()
         return 0.0
 
-    def into(self, file: IO[bytes]) -> Iterator[int]:
-        """Write it into a file; give how many bytes there are, now and then and at the end. Raises Fault."""
-        got, told = 0, time.monotonic()
+    def write_to(self, file: IO[bytes]) -> Iterator[int]:
+        """Write the content to a file; yield the number of bytes now and then, and at the end. Raises Fault."""
+        written, reported_at = 0, time.monotonic()
         try:
-            while block := self._answer.read(BLOCK):
+            while block := self._response.read(BLOCK_BYTES):
                 file.write(block)
-                got += len(block)
-                if time.monotonic() - told > PAUSE:
-                    told = time.monotonic()
-                    yield got
-        except self._wrong as error:
+                written += len(block)
+                if time.monotonic() - reported_at > PROGRESS_SECONDS:
+                    reported_at = time.monotonic()
+                    yield written
+        except self._errors as error:
             raise Fault(f"{self.url}: {words(error, self.url)}") from None
-        yield got
+        yield written
 
     def close(self) -> None:
-        """End the connection."""
-        self._answer.close()
+        """Close the connection."""
+        self._response.close()
         self._pool.clear()
+
+
+async def save(download: Download, file: IO[bytes]) -> AsyncIterator[int]:
+    """Write a download to a file in a thread; yield the number of bytes as `write_to` does. Raises Fault."""
+    counts = download.write_to(file)
+    while (count := await asyncio.to_thread(next, counts, None)) is not None:
+        yield count
+
+
+class Downloads:
+    """The files that one ADD downloads, in a temporary directory that is removed at the end of the `with` block."""
+
+    def __init__(self, parent: Path) -> None:
+        self.parent = parent
+        self.root: Path | None = None  #: created with the first file
+        self.files: dict[str, Path] = {}  #: by URL
+
+    def __enter__(self) -> Downloads:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self.root is not None:
+            rootfs.remove(self.root)
+
+    async def fetch(self, url: str) -> AsyncIterator[Record]:
+        """Download a file; yield progress lines for the client. Raises Fault."""
+        try:
+            download = await asyncio.to_thread(Download, url)
+        except Fault as fault:
+            raise Fault(f"ADD failed: {fault}") from None
+        with contextlib.closing(download):
+            path = self._new_path(download)
+            with open(path, "xb", opener=_open_private) as file:
+                async for count in save(download, file):
+                    yield progress_line("Downloading", "", count, download.length)
+            os.utime(path, (download.modified, download.modified))
+            self.files[url] = path
+        yield {"stream": "\n"}
+
+    def _new_path(self, download: Download) -> Path:
+        """Return a path in a directory of its own, because two downloads may have the same name."""
+        if self.root is None:
+            self.root = Path(tempfile.mkdtemp(prefix="build-", dir=self.parent))
+        return Path(tempfile.mkdtemp(dir=self.root)) / (download.name or NAMELESS)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

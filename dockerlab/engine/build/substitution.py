@@ -1,79 +1,86 @@
-"""Variables and quotes in a Dockerfile's words: `$NAME`, `${NAME:-default}`, `${NAME:+other}`."""
+"""Variables and quotes in the words of a Dockerfile: `$NAME`, `${NAME:-default}`, `${NAME:+other}`."""
 
 from __future__ import annotations
 
 from dockerlab.engine.faults import BadParameter
 
-__all__ = ["expand"]
+__all__ = ["expand", "quote"]
 
 LETTERS = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 DIGITS = set("0123456789")
 
 
 def expand(text: str, values: dict[str, str], escape: str = "\\") -> str:
-    """Give what a word means: without its quotes, and with the values of its variables. Raises BadParameter."""
-    reader = _Reader(text, values, escape)
-    return reader.until("")
+    """Return a word without its quotes, and with the values of its variables. Raises BadParameter."""
+    return _Reader(text, values, escape).read_until("")
+
+
+def quote(text: str) -> str:
+    """Return a word in quotes, so that `expand` returns it unchanged."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("\n", "\\\n")
+    return f'"{escaped}"'
 
 
 class _Reader:
+    """Reads a text from left to right. `place` is the index of the next character."""
+
     def __init__(self, text: str, values: dict[str, str], escape: str) -> None:
         self.text, self.values, self.escape, self.place = text, values, escape, 0
 
-    def next(self) -> str:
+    def _next(self) -> str:
         character = self.text[self.place : self.place + 1]
         self.place += 1
         return character
 
-    def until(self, end: str) -> str:
-        """Read to a character, or to the end of the text."""
-        out = ""
-        while character := self.next():
+    def read_until(self, end: str) -> str:
+        """Read up to a character, or to the end of the text if `end` is empty."""
+        result = ""
+        while character := self._next():
             if character == end:
-                return out
+                return result
             if character == "'":
-                out += self._single()
+                result += self._single_quoted()
             elif character == '"':
-                out += self._double()
+                result += self._double_quoted()
             elif character == "$":
-                out += self._variable()
+                result += self._variable()
             elif character == self.escape:
-                out += self.next()
+                result += self._next()
             else:
-                out += character
+                result += character
         if end:
             raise BadParameter(f"syntax error: missing '{end}'")
-        return out
+        return result
 
-    def _single(self) -> str:
+    def _single_quoted(self) -> str:
         end = self.text.find("'", self.place)
         if end < 0:
             raise BadParameter("unexpected end of statement while looking for matching single-quote")
-        out, self.place = self.text[self.place : end], end + 1
-        return out
+        result, self.place = self.text[self.place : end], end + 1
+        return result
 
-    def _double(self) -> str:
-        out = ""
-        while character := self.next():
+    def _double_quoted(self) -> str:
+        result = ""
+        while character := self._next():
             if character == '"':
-                return out
+                return result
             if character == "$":
-                out += self._variable()
+                result += self._variable()
             elif character == self.escape:
-                after = self.next()
-                out += after if after in ('"', "$", self.escape) else character + after
+                escaped = self._next()
+                result += escaped if escaped in ('"', "$", self.escape) else character + escaped
             else:
-                out += character
+                result += character
         raise BadParameter("unexpected end of statement while looking for matching double-quote")
 
     def _name(self) -> str:
-        begin, text = self.place, self.text
-        if text[begin : begin + 1] in DIGITS:
+        start, text = self.place, self.text
+        if text[start : start + 1] in DIGITS:  # a positional parameter has one digit only
             self.place += 1
-            return text[begin]
-        while self.text[self.place : self.place + 1] and self.text[self.place] in LETTERS | DIGITS:
+            return text[start]
+        while text[self.place : self.place + 1] and text[self.place] in LETTERS | DIGITS:
             self.place += 1
-        return text[begin : self.place]
+        return text[start : self.place]
 
     def _variable(self) -> str:
         if self.text[self.place : self.place + 1] != "{":
@@ -81,21 +88,21 @@ class _Reader:
             return self.values.get(name, "") if name else "$"
         self.place += 1
         name = self._name()
-        sign = self.next()
-        if not name or not sign:
-            raise BadParameter("syntax error: missing '}'" if not sign else "bad substitution")
-        if sign == "}":
+        operator = self._next()
+        if not name or not operator:
+            raise BadParameter("syntax error: missing '}'" if not operator else "bad substitution")
+        if operator == "}":
             return self.values.get(name, "")
-        colon = sign == ":"
-        sign = self.next() if colon else sign
-        word = self.until("}")
-        there = bool(self.values.get(name)) if colon else name in self.values
-        if sign == "+":
-            return word if there else ""
-        if sign == "-":
-            return self.values[name] if there else word
-        if sign == "?":
-            if there:
+        empty_is_unset = operator == ":"
+        operator = self._next() if empty_is_unset else operator
+        word = self.read_until("}")
+        is_set = bool(self.values.get(name)) if empty_is_unset else name in self.values
+        if operator == "+":
+            return word if is_set else ""
+        if operator == "-":
+            return self.values[name] if is_set else word
+        if operator == "?":
+            if is_set:
                 return self.values[name]
             raise BadParameter(f"{name}: {word or 'not allowed to be unset'}")
-        raise BadParameter(f"unsupported modifier ({sign}) in substitution")
+        raise BadParameter(f"unsupported modifier ({operator}) in substitution")

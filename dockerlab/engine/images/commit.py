@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dockerlab.engine.common.timestamps import now
 from dockerlab.engine.images.base_image import architecture
 from dockerlab.engine.images.images import written
-from dockerlab.engine.images.instructions import changed
+from dockerlab.engine.images.instructions import apply_changes
 from dockerlab.engine.storage import layer_diff
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def config_of(container: Container, asked: Record, changes: list[str]) -> Record
         if key not in config or value in (None, "", [], {}, False):
             continue
         config[key] = {**(config[key] or {}), **value} if isinstance(value, dict) else value
-    return changed(config, changes)
+    return apply_changes(config, changes)
 
 
 def of_container(images: Images, container: Container, config: Record, *, author: str, comment: str) -> Image:

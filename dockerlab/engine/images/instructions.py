@@ -1,6 +1,6 @@
-"""Dockerfile instructions: how a line is read, and what those that only change an image's configuration do to it.
+"""Dockerfile instructions: how a line is parsed, and how instructions change an image's configuration.
 
-Commit and import take them as `changes`; the builder takes all of them.
+Commit and import accept these instructions as `changes`; the builder uses all of them.
 """
 
 from __future__ import annotations
@@ -15,21 +15,37 @@ from typing import Any
 from dockerlab.engine.common import signals
 from dockerlab.engine.faults import BadParameter
 
-__all__ = ["CHANGES", "Instruction", "change", "changed", "duration", "pairs", "read", "unquoted"]
+__all__ = [
+    "CHANGE_KEYWORDS",
+    "Instruction",
+    "apply_changes",
+    "apply_instruction",
+    "name_value_pairs",
+    "parse_instruction",
+    "unquote",
+]
 
-CHANGES = (
+#: The instructions that commit and import accept as `changes`.
+CHANGE_KEYWORDS = (
     *("CMD", "ENTRYPOINT", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL"),
     *("ONBUILD", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"),
 )
 FLAG = re.compile(r"--([a-zA-Z][a-zA-Z0-9-]*)(?:=(\S*))?(?:\s+|$)")
+KEYWORDS_WITH_FLAGS = ("ADD", "COPY", "FROM", "HEALTHCHECK", "RUN")
 PORT = re.compile(r"(\d+)(?:-(\d+))?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
-UNITS = {"h": 3600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "µs": 10**3, "ns": 1}
 HIGHEST_PORT = 65535
+NANOSECONDS = {"h": 3600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "µs": 10**3, "ns": 1}
+HEALTH_CHECK_TIMES = {
+    "interval": "Interval",
+    "timeout": "Timeout",
+    "start-period": "StartPeriod",
+    "start-interval": "StartInterval",
+}
 Record = dict[str, Any]
 
 
-def unquoted(word: str) -> str:
-    """Take the quotes away from a word, as a shell does."""
+def unquote(word: str) -> str:
+    """Remove the quotes and backslashes from a word, as a shell does. Raises BadParameter."""
     try:
         return "".join(shlex.split(word, posix=True)) if any(c in word for c in "'\"\\") else word
     except ValueError:
@@ -38,55 +54,57 @@ def unquoted(word: str) -> str:
 
 @dataclass(slots=True)
 class Instruction:
-    """One instruction: its word, its flags, and the rest of the line, with the list in it if that is JSON.
+    """One instruction of a Dockerfile, split into keyword, flags and body."""
 
-    `plain` gives what a word means: without quotes, and in a build with the values of variables.
-    """
-
-    word: str
-    rest: str
+    keyword: str  #: in capital letters
+    body: str  #: everything after the keyword and the flags
     flags: dict[str, str] = field(default_factory=dict)
-    listed: list[str] | None = None
+    json_words: list[str] | None = None  #: the body, if it is a JSON array of strings
     line: int = 0
-    plain: Callable[[str], str] = unquoted
-    typed: str = ""  #: the word as it was written
-    keeps_command: bool = False  #: an ENTRYPOINT after a CMD of the same stage
+    expand: Callable[[str], str] = unquote  #: removes quotes; during a build it also substitutes variables
+    keyword_as_written: str = ""
+    keeps_command: bool = False  #: an ENTRYPOINT normally resets CMD, but not after a CMD of the same stage
 
     @property
     def original(self) -> str:
         """The instruction as it was written."""
         flags = "".join(f"--{name}={value} " for name, value in self.flags.items())
-        return f"{self.typed or self.word} {flags}{self.rest}".rstrip()
+        return f"{self.keyword_as_written or self.keyword} {flags}{self.body}".rstrip()
 
     def words(self) -> list[str]:
-        """Give the arguments: those of the list, or those between spaces."""
-        return self.listed if self.listed is not None else _split(self.rest)
+        """Return the arguments: the items of the JSON array, or the words between spaces."""
+        return self.json_words if self.json_words is not None else _split(self.body)
 
 
-def read(text: str, line: int = 0) -> Instruction:
-    """Read one whole instruction. Raises BadParameter."""
-    word, _, rest = text.strip().partition(" ")
-    if "\t" in word:
-        word, _, more = word.partition("\t")
-        rest = f"{more} {rest}"
-    made, rest = Instruction(word.upper(), "", line=line, typed=word), rest.strip()
-    if made.word in ("ADD", "COPY", "FROM", "HEALTHCHECK", "RUN"):
-        while found := FLAG.match(rest):
-            made.flags[found[1]] = found[2] if found[2] is not None else "true"
-            rest = rest[found.end() :]
-    made.rest = rest
-    if rest.startswith("["):
-        try:
-            listed = json.loads(rest)
-        except ValueError:
-            listed = None
-        if isinstance(listed, list) and all(isinstance(one, str) for one in listed):
-            made.listed = listed
-    return made
+def parse_instruction(text: str, line: int = 0) -> Instruction:
+    """Parse one instruction whose continuation lines are already joined."""
+    keyword, _, body = text.strip().partition(" ")
+    if "\t" in keyword:
+        keyword, _, after_tab = keyword.partition("\t")
+        body = f"{after_tab} {body}"
+    body = body.strip()
+    instruction = Instruction(keyword.upper(), "", line=line, keyword_as_written=keyword)
+    if instruction.keyword in KEYWORDS_WITH_FLAGS:
+        while flag := FLAG.match(body):
+            instruction.flags[flag[1]] = flag[2] if flag[2] is not None else "true"
+            body = body[flag.end() :]
+    instruction.body = body
+    instruction.json_words = _json_words(body)
+    return instruction
+
+
+def _json_words(body: str) -> list[str] | None:
+    if not body.startswith("["):
+        return None
+    try:
+        words = json.loads(body)
+    except ValueError:
+        return None
+    return words if isinstance(words, list) and all(isinstance(word, str) for word in words) else None
 
 
 def _split(text: str) -> list[str]:
-    """Take apart at spaces; quotes keep words together, and stay as they are for whoever looks at them later."""
+    """Split at spaces outside quotes; the words keep their quotes, because substitution still needs them."""
     words, word, quote, escaped = [], "", "", False
     for character in text:
         if escaped:
@@ -106,44 +124,44 @@ def _split(text: str) -> list[str]:
     return [*words, word] if word else words
 
 
-def pairs(instruction: Instruction) -> dict[str, str]:
-    """Read `NAME=value NAME=value`, or the older `NAME value`. Raises BadParameter."""
-    words = _split(instruction.rest)
+def name_value_pairs(instruction: Instruction) -> dict[str, str]:
+    """Parse `NAME=value NAME=value`, or the older form `NAME value`. Raises BadParameter."""
+    words = _split(instruction.body)
     if not words:
-        raise BadParameter(f"{instruction.word} requires at least one argument")
+        raise BadParameter(f"{instruction.keyword} requires at least one argument")
     if "=" not in words[0]:
         if len(words) == 1:
-            raise BadParameter(f"{instruction.word} must have two arguments")
-        return {instruction.plain(words[0]): instruction.plain(instruction.rest.split(None, 1)[1])}
-    made = {}
+            raise BadParameter(f"{instruction.keyword} must have two arguments")
+        return {instruction.expand(words[0]): instruction.expand(instruction.body.split(None, 1)[1])}
+    pairs = {}
     for word in words:
         name, equals, value = word.partition("=")
         if not equals:
             raise BadParameter(f'Syntax error - can\'t find = in "{word}". Must be of the form: name=value')
         if not name:
-            raise BadParameter(f"{instruction.word} names can not be blank")
-        made[instruction.plain(name)] = instruction.plain(value)
-    return made
+            raise BadParameter(f"{instruction.keyword} names can not be blank")
+        pairs[instruction.expand(name)] = instruction.expand(value)
+    return pairs
 
 
-def changed(config: Record, lines: list[str]) -> Record:
-    """Give a configuration with some `changes` made to it. Raises BadParameter."""
-    made = json.loads(json.dumps(config))
-    for text in (line for lines_ in lines for line in lines_.splitlines()):
-        if not text.strip():
+def apply_changes(config: Record, changes: list[str]) -> Record:
+    """Return a copy of a configuration with all instructions in `changes` applied. Raises BadParameter."""
+    new_config: Record = json.loads(json.dumps(config))
+    for line in (line for change in changes for line in change.splitlines()):
+        if not line.strip():
             continue
-        instruction = read(text)
-        if instruction.word not in CHANGES:
-            raise BadParameter(f"{instruction.word} is not a valid change command")
-        change(made, instruction)
-    return made  # type: ignore[no-any-return]
+        instruction = parse_instruction(line)
+        if instruction.keyword not in CHANGE_KEYWORDS:
+            raise BadParameter(f"{instruction.keyword} is not a valid change command")
+        apply_instruction(new_config, instruction)
+    return new_config
 
 
-def change(config: Record, instruction: Instruction) -> None:
-    """Make one change to a configuration. Raises BadParameter."""
-    if not instruction.rest and instruction.word not in ("CMD", "ENTRYPOINT"):
-        raise BadParameter(f"{instruction.word} requires at least one argument")
-    DOES[instruction.word](config, instruction)
+def apply_instruction(config: Record, instruction: Instruction) -> None:
+    """Change a configuration in place as one instruction says. Raises BadParameter."""
+    if not instruction.body and instruction.keyword not in ("CMD", "ENTRYPOINT"):
+        raise BadParameter(f"{instruction.keyword} requires at least one argument")
+    APPLY[instruction.keyword](config, instruction)
 
 
 def _command(config: Record, instruction: Instruction) -> None:
@@ -157,47 +175,47 @@ def _entrypoint(config: Record, instruction: Instruction) -> None:
 
 
 def _program(config: Record, instruction: Instruction) -> list[str]:
-    if instruction.listed is not None:
-        return instruction.listed
-    return [*(config.get("Shell") or ["/bin/sh", "-c"]), instruction.rest] if instruction.rest else []
+    if instruction.json_words is not None:
+        return instruction.json_words
+    return [*(config.get("Shell") or ["/bin/sh", "-c"]), instruction.body] if instruction.body else []
 
 
 def _environment(config: Record, instruction: Instruction) -> None:
-    for name, value in pairs(instruction).items():
-        kept = list(config.get("Env") or [])
-        places = [number for number, entry in enumerate(kept) if entry.partition("=")[0] == name]
+    for name, value in name_value_pairs(instruction).items():
+        entries = list(config.get("Env") or [])
+        places = [number for number, entry in enumerate(entries) if entry.partition("=")[0] == name]
         if places:
-            kept[places[0]] = f"{name}={value}"
+            entries[places[0]] = f"{name}={value}"
         else:
-            kept.append(f"{name}={value}")
-        config["Env"] = kept
+            entries.append(f"{name}={value}")
+        config["Env"] = entries
 
 
 def _label(config: Record, instruction: Instruction) -> None:
-    config["Labels"] = {**(config.get("Labels") or {}), **pairs(instruction)}
+    config["Labels"] = {**(config.get("Labels") or {}), **name_value_pairs(instruction)}
 
 
 def _expose(config: Record, instruction: Instruction) -> None:
     ports = dict(config.get("ExposedPorts") or {})
-    for word in map(instruction.plain, instruction.words()):
-        found = PORT.fullmatch(word)
-        if not found or int(found[2] or found[1]) > HIGHEST_PORT:
+    for word in map(instruction.expand, instruction.words()):
+        match = PORT.fullmatch(word)
+        if not match or int(match[2] or match[1]) > HIGHEST_PORT:
             raise BadParameter(f"Invalid containerPort: {word}")
-        for number in range(int(found[1]), int(found[2] or found[1]) + 1):
-            ports[f"{number}/{(found[3] or 'tcp').lower()}"] = {}
+        for number in range(int(match[1]), int(match[2] or match[1]) + 1):
+            ports[f"{number}/{(match[3] or 'tcp').lower()}"] = {}
     config["ExposedPorts"] = ports
 
 
 def _user(config: Record, instruction: Instruction) -> None:
-    config["User"] = instruction.plain(instruction.rest)
+    config["User"] = instruction.expand(instruction.body)
 
 
 def _working_directory(config: Record, instruction: Instruction) -> None:
-    place = instruction.plain(instruction.rest)
-    before = config.get("WorkingDir") or "/"
-    whole = place if place.startswith("/") else f"{before}/{place}"
+    path = instruction.expand(instruction.body)
+    if not path.startswith("/"):
+        path = f"{config.get('WorkingDir') or '/'}/{path}"
     parts: list[str] = []
-    for part in whole.split("/"):
+    for part in path.split("/"):
         if part == "..":
             del parts[-1:]
         elif part not in ("", "."):
@@ -210,65 +228,63 @@ def _volume(config: Record, instruction: Instruction) -> None:
     for word in instruction.words():
         if not word.strip():
             raise BadParameter("VOLUME specified can not be an empty string")
-        volumes[instruction.plain(word)] = {}
+        volumes[instruction.expand(word)] = {}
     config["Volumes"] = volumes
 
 
 def _stop_signal(config: Record, instruction: Instruction) -> None:
-    signal = instruction.plain(instruction.rest)
+    signal = instruction.expand(instruction.body)
     if not signals.usable(signal):
         raise BadParameter(f"invalid signal: {signal}")
     config["StopSignal"] = signal
 
 
 def _on_build(config: Record, instruction: Instruction) -> None:
-    word = instruction.rest.split(None, 1)[0].upper()
-    if word == "ONBUILD":
+    keyword = instruction.body.split(None, 1)[0].upper()
+    if keyword == "ONBUILD":
         raise BadParameter("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed")
-    if word in ("MAINTAINER", "FROM"):
-        raise BadParameter(f"{word} isn't allowed as an ONBUILD trigger")
-    config["OnBuild"] = [*(config.get("OnBuild") or []), instruction.rest]
+    if keyword in ("MAINTAINER", "FROM"):
+        raise BadParameter(f"{keyword} isn't allowed as an ONBUILD trigger")
+    config["OnBuild"] = [*(config.get("OnBuild") or []), instruction.body]
 
 
 def _shell(config: Record, instruction: Instruction) -> None:
-    if instruction.listed is None:
+    if instruction.json_words is None:
         raise BadParameter("SHELL requires the arguments to be in JSON form")
-    config["Shell"] = instruction.listed
-
-
-def duration(text: str) -> int:
-    """Read `1m30s` as nanoseconds. Raises BadParameter."""
-    parts = re.findall(r"(\d+(?:\.\d+)?)(h|ms|m|us|µs|ns|s)", text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise BadParameter(f'time: invalid duration "{text}"')
-    return sum(int(float(number) * UNITS[unit]) for number, unit in parts)
+    config["Shell"] = instruction.json_words
 
 
 def _health_check(config: Record, instruction: Instruction) -> None:
-    kind, _, _ = instruction.rest.partition(" ")
+    kind, _, _ = instruction.body.partition(" ")
     if kind.upper() == "NONE":
         config["Healthcheck"] = {"Test": ["NONE"]}
         return
     if kind.upper() != "CMD":
         raise BadParameter(f'Unknown type "{kind.upper()}" in HEALTHCHECK (try CMD)')
-    command = read(instruction.rest)
-    if not command.rest:
+    command = parse_instruction(instruction.body)
+    if not command.body:
         raise BadParameter("Missing command after HEALTHCHECK CMD")
-    listed = command.listed
-    made: Record = {"Test": ["CMD-SHELL", command.rest] if listed is None else ["CMD", *listed]}
-    names = {"interval": "Interval", "timeout": "Timeout", "start-period": "StartPeriod"}
-    names["start-interval"] = "StartInterval"
+    words = command.json_words
+    check: Record = {"Test": ["CMD-SHELL", command.body] if words is None else ["CMD", *words]}
     for flag, value in instruction.flags.items():
         if flag == "retries":
-            made["Retries"] = int(value)
-        elif flag in names:
-            made[names[flag]] = duration(value)
+            check["Retries"] = int(value)
+        elif flag in HEALTH_CHECK_TIMES:
+            check[HEALTH_CHECK_TIMES[flag]] = _parse_duration(value)
         else:
             raise BadParameter(f"Unknown flag: {flag}")
-    config["Healthcheck"] = made
+    config["Healthcheck"] = check
 
 
-DOES: dict[str, Callable[[Record, Instruction], None]] = {
+def _parse_duration(text: str) -> int:
+    """Return the nanoseconds in a duration such as `1m30s`. Raises BadParameter."""
+    parts = re.findall(r"(\d+(?:\.\d+)?)(h|ms|m|us|µs|ns|s)", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise BadParameter(f'time: invalid duration "{text}"')
+    return sum(int(float(number) * NANOSECONDS[unit]) for number, unit in parts)
+
+
+APPLY: dict[str, Callable[[Record, Instruction], None]] = {
     "CMD": _command,
     "ENTRYPOINT": _entrypoint,
     "ENV": _environment,

@@ -1,32 +1,33 @@
-"""How Docker tells the progress of what takes time: a bar, and the same in numbers."""
+"""Progress lines as Docker writes them: a bar, and the same in numbers."""
 
 from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["detail", "size"]
+__all__ = ["progress_line"]
 
-BAR = 50
+BAR_WIDTH = 50
 UNITS = ("B", "kB", "MB", "GB", "TB")
 Record = dict[str, Any]
 
 
-def detail(status: str, identity: str = "", current: int = 0, total: int = 0) -> Record:
-    """Give one line of progress; without a total there is no bar, without either no number."""
-    made: Record = {"status": status, "progressDetail": {}}
+def progress_line(status: str, identity: str = "", current: int = 0, total: int = 0) -> Record:
+    """Return one line of progress. It has a bar only if the total is known, and numbers only if there are any."""
+    line: Record = {"status": status, "progressDetail": {}}
     if total:
-        done = min(BAR, current * BAR // total)
-        made["progressDetail"] = {"current": current, "total": total}
-        made["progress"] = f"[{'=' * done}>{' ' * (BAR - done)}] {size(current):>8}/{size(total)}"
+        filled = min(BAR_WIDTH, current * BAR_WIDTH // total)
+        bar = f"[{'=' * filled}>{' ' * (BAR_WIDTH - filled)}]"
+        line["progressDetail"] = {"current": current, "total": total}
+        line["progress"] = f"{bar} {_human_size(current):>8}/{_human_size(total)}"
     elif current:
-        made |= {"progressDetail": {"current": current}, "progress": f"{size(current):>8}"}
-    return {**made, "id": identity} if identity else made
+        line |= {"progressDetail": {"current": current}, "progress": f"{_human_size(current):>8}"}
+    return {**line, "id": identity} if identity else line
 
 
-def size(number: float) -> str:
-    """Write a number of bytes as Docker does: four digits at most."""
+def _human_size(number: float) -> str:
+    """Return a number of bytes as Docker writes it, with four digits at most."""
     unit = UNITS[0]
-    for unit in UNITS:  # noqa: B007  (the last one is for all that is more)
+    for unit in UNITS:  # noqa: B007  (the largest unit remains for everything above it)
         if number < 1000:  # noqa: PLR2004
             break
         number /= 1000

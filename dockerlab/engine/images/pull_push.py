@@ -13,7 +13,7 @@ from dockerlab.engine.containers.copy_files import decompressed
 from dockerlab.engine.faults import Fault, NotFound
 from dockerlab.engine.images.base_image import architecture
 from dockerlab.engine.images.images import written
-from dockerlab.engine.images.progress import detail
+from dockerlab.engine.images.progress import progress_line
 from dockerlab.engine.images.registry import DOCKER, DOCKER_LIST, OCI, OCI_INDEX, Manifest
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def pull(images: Images, registry: Registry, found: Manifest, platform: str) -> 
     if len(diff_ids) != len(layers):
         raise Fault("layers in manifest don't match layers in configuration")
     for layer in layers:
-        yield detail("Pulling fs layer", layer["digest"][7 : 7 + SHORT])
+        yield progress_line("Pulling fs layer", layer["digest"][7 : 7 + SHORT])
     with images.holding() as held:
         for layer, diff_id in zip(layers, diff_ids, strict=True):
             yield from _layer(images, registry, layer, diff_id, held)
@@ -81,23 +81,23 @@ def _layer(images: Images, registry: Registry, layer: Record, diff_id: str, held
     short, total, done, told = layer["digest"][7 : 7 + SHORT], int(layer.get("size") or 0), 0, 0
     held.add(diff_id)
     if images.layers.has(diff_id):
-        yield detail("Already exists", short)
+        yield progress_line("Already exists", short)
         return
     with tempfile.TemporaryFile(dir=images.root) as file:
         for block in registry.blob(layer["digest"]):
             file.write(block)
             done += len(block)
             if done - told >= STEP:
-                yield detail("Downloading", short, done, total)
+                yield progress_line("Downloading", short, done, total)
                 told = done
-        yield detail("Verifying Checksum", short)
-        yield detail("Download complete", short)
+        yield progress_line("Verifying Checksum", short)
+        yield progress_line("Download complete", short)
         file.seek(0)
-        yield detail("Extracting", short, total, total)
+        yield progress_line("Extracting", short, total, total)
         found = images.layers.add(_blocks(file), held).diff_id
     if found != diff_id:
         raise Fault(f"layer {layer['digest']} holds {found}, and not {diff_id}")
-    yield detail("Pull complete", short)
+    yield progress_line("Pull complete", short)
 
 
 def _blocks(file: IO[bytes]) -> Iterator[bytes]:
@@ -114,7 +114,7 @@ def push(images: Images, registry: Registry, tagged: list[tuple[str, Image]]) ->
     for tag, image in tagged:
         shorts = [layer[7 : 7 + SHORT] for layer in image.layers]
         for short in reversed(shorts):
-            yield detail("Preparing", short)
+            yield progress_line("Preparing", short)
         entries: list[Record] = []
         for layer, short in zip(image.layers, shorts, strict=True):
             entry: Record = {}
@@ -153,8 +153,8 @@ def _send_layer(images: Images, registry: Registry, layer: str, short: str, entr
         file.seek(0)
         entry |= {"mediaType": LAYER, "size": total, "digest": f"sha256:{whole.hexdigest()}"}
         if registry.has_blob(entry["digest"]):
-            yield detail("Layer already exists", short)
+            yield progress_line("Layer already exists", short)
             return
-        yield detail("Pushing", short, total, total)
+        yield progress_line("Pushing", short, total, total)
         registry.put_blob(entry["digest"], file, total)
-    yield detail("Pushed", short)
+    yield progress_line("Pushed", short)
