@@ -102,7 +102,7 @@ test-crashes: $(VENV)/.test  ## kill the practice engine TIMES (200) times while
 
 test-states: $(VENV)/.test  ## random requests on an engine and on a model of Docker (HOST=unix://… EXAMPLES=100 ISOLATION=…)
 	@DOCKERLAB_STATES_HOST=$(HOST) DOCKERLAB_STATES_EXAMPLES=$(EXAMPLES) DOCKERLAB_ISOLATION=$(ISOLATION) \
-	  $(BIN)/python -m pytest tests/engine/test_states.py
+	  $(BIN)/python -m pytest tests/engine/containers/test_state_model.py
 
 soak: $(VENV)/.test  ## mixed traffic on the practice engine for MINUTES (10); what it holds must stay flat
 	@$(BIN)/python tests/endurance/soak.py --minutes $(MINUTES) $(if $(ISOLATION),--isolation $(ISOLATION))

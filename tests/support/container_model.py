@@ -1,7 +1,7 @@
 """What Docker says to each request about a container, as a model: the statement that engines are held against.
 
 Each method is one request: it changes the model as the request changes a container, and gives the status of the answer.
-Proved on Docker 28.5 and 20.10 by the machine that drives it (tests/engine/test_states.py).
+Proved on Docker 28.5 and 20.10 by the machine that drives it (tests/engine/containers/test_state_model.py).
 """
 
 from __future__ import annotations

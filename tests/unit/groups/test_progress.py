@@ -16,7 +16,7 @@ from dockerlab.errors import NotFound, OperationFailed, StreamBroken
 from dockerlab.groups import progress
 from dockerlab.widgets import Progress, Steps
 
-RECORDED = json.loads((Path(__file__).parents[1] / "recordings/docker-20.10/progress.json").read_text("utf-8"))
+RECORDED = json.loads((Path(__file__).parents[2] / "recordings/docker-20.10/progress.json").read_text("utf-8"))
 
 
 def body(name: str) -> bytes:

@@ -12,7 +12,7 @@ import pytest
 
 from dockerlab.protocol.operations import OPERATIONS, find, snake_case, version_number
 
-SPEC = Path(__file__).parents[1] / "spec"
+SPEC = Path(__file__).parents[2] / "spec"
 OLD: dict[str, Any] = json.loads((SPEC / "v1.41.json").read_text("utf-8"))["operations"]
 
 

@@ -27,7 +27,8 @@ def _end(lines: list[str]) -> int:
 
 def sentences() -> str:
     """Give every text that the client's modules hold, each f-string as its parts."""
-    trees = [ast.parse(path.read_text("utf-8")) for path in modules() if not path.is_relative_to(PACKAGE / "engine")]
+    client = [path for path in modules() if not path.is_relative_to(PACKAGE / "engine")]
+    trees = [ast.parse(path.read_text("utf-8")) for path in client]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     return "\n".join(node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
 

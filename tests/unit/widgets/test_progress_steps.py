@@ -19,7 +19,7 @@ from dockerlab.widgets import Steps
 from dockerlab.widgets.progress_state import BARS, LINES, LONGEST, Told, size
 from dockerlab.widgets.progress_steps import SHORTEST_PAUSE, Printed
 
-RECORDED = json.loads((Path(__file__).parents[1] / "recordings/docker-20.10/progress.json").read_text("utf-8"))
+RECORDED = json.loads((Path(__file__).parents[2] / "recordings/docker-20.10/progress.json").read_text("utf-8"))
 NASTY = "<script>alert(1)</script>"
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
@@ -115,7 +115,7 @@ def test_a_build_that_pulls_and_fails() -> None:
 
 
 def test_podmans_steps_are_counted_too() -> None:
-    file = Path(__file__).parents[1] / "recordings/podman-5.4/ImageBuild.jsonl"
+    file = Path(__file__).parents[2] / "recordings/podman-5.4/ImageBuild.jsonl"
     seen = Told()
     for record in json.loads(file.read_text("utf-8").splitlines()[0]):
         seen.take(record)

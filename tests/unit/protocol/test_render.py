@@ -1,4 +1,4 @@
-"""The same call in other ways: what the lines say. That they run as shown is tests/contract/test_core_lines.py."""
+"""The same call in other ways: what the lines say. That they run as shown is tests/contract/test_notebook_lines.py."""
 
 from __future__ import annotations
 

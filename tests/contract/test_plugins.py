@@ -1,7 +1,7 @@
 """Plugins, on a real engine: made from a tar, set, run and used, sent to a registry, pulled, upgraded, taken away.
 
 The plugin is a driver of volumes (tests/support/plugin_files.py). It runs with the Python of the engine's machine, and
-goes through the registry of test_groups_registry.py: one of these tests' own, or DOCKERLAB_TEST_REGISTRY=host:port.
+goes through the registry of test_registry.py: one of these tests' own, or DOCKERLAB_TEST_REGISTRY=host:port.
 """
 
 from __future__ import annotations

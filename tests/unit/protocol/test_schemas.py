@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from dockerlab.protocol.operations import OPERATIONS
 from dockerlab.protocol.schemas import FIELDS, fault, fields
 
-SPEC = Path(__file__).parents[1] / "spec"
+SPEC = Path(__file__).parents[2] / "spec"
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
