@@ -1,4 +1,4 @@
-"""What `dockerlab call` does: finds the operation, asks, and puts the answer where it belongs."""
+"""`dockerlab call`: find the operation, send the request, and write the response where it belongs."""
 
 from __future__ import annotations
 
@@ -11,146 +11,162 @@ from typing import Any
 
 import click
 
-from dockerlab.cli import call_arguments
-from dockerlab.cli import output as formats
+from dockerlab.cli import call_response, output
+from dockerlab.cli.call_arguments import find_operation, parse_arguments
 from dockerlab.errors import ArgumentError, DockerlabError, printable
-from dockerlab.protocol.operations import OPERATIONS, Operation
+from dockerlab.lab.lab import Lab, connect
+from dockerlab.protocol.operations import OLDEST, OPERATIONS, Operation
 from dockerlab.protocol.request import has_no_end
 
-__all__ = ["call", "listing"]
+__all__ = ["call_operation", "show_operations"]
 
-TIMEOUT = 60.0
+TIMEOUT_SECONDS = 60.0
+#: The argument that gives an endless response an end; for all other operations it is `follow=false`.
+BOUNDS = {"ContainerStats": "stream=false", "SystemEvents": "until=0s"}
 
 
-def call(  # noqa: PLR0913  (what the command line can say)
+def call_operation(  # noqa: PLR0913  (one parameter per option of the command line)
     name: str,
     words: Iterable[str],
     *,
     form: str | None,
-    output: Path | None,
+    output_file: Path | None,
     columns: str | None,
     host: str | None,
     timeout: float | None,
 ) -> int:
-    """Ask, and write the answer. Gives the exit code: 1 if a stream of messages ended with an error."""
-    asked = call_arguments.operation(name)
-    given = call_arguments.arguments(asked, words)
-    _refuse(asked, given, form, output, timeout)
-    import dockerlab  # noqa: PLC0415
+    """Send the request, write the response, and return the exit code.
 
-    with dockerlab.connect(host, timeout=timeout or TIMEOUT) as lab:
-        if asked.answer == "tar" and form is None and output is not None:
-            return _save(lab, asked, given, output)
+    Raises DockerlabError if a stream of messages ends with an error.
+    """
+    operation = find_operation(name)
+    arguments = parse_arguments(operation, words)
+    _refuse_unsuitable(operation, arguments, form, output_file, timeout)
+    with connect(host, timeout=timeout or TIMEOUT_SECONDS) as lab:
+        if operation.answer == "tar" and form is None and output_file is not None:
+            return _save(lab, operation, arguments, output_file)
         if form == "json" and not columns:
-            document = call_arguments.document(lab, asked, given, timeout)
-            _write((formats.json_text(document) + "\n").encode(), output)
-            return _said_no(document)
-        frame = call_arguments.table(lab, asked, given, timeout)
-    frame = formats.choose_columns(frame, columns) if columns else frame
-    _write_frame(frame, form or "table", output)
-    return _said_no(frame.to_dict("records") if asked.answer == "json-lines" else None)
-
-
-def _refuse(
-    asked: Operation, given: dict[str, Any], form: str | None, output: Path | None, limit: float | None
-) -> None:
-    """Say now what could only end badly."""
-    if asked.answer in ("hijack", "websocket"):
-        raise ArgumentError(
-            f"{asked.id} turns its connection into a two-way stream, which can't be shown here. Use the docker command."
-        )
-    if has_no_end(asked, given) and limit is None:
-        bounded = {"ContainerStats": "stream=false", "SystemEvents": "until=0s"}.get(asked.id, "follow=false")
-        raise ArgumentError(f"{asked.id} has no end when asked like this: add --timeout SECONDS, or {bounded}.")
-    if asked.answer == "tar" and form is None and output is None:
-        raise ArgumentError(f"{asked.id} answers with a tar: -o FILE writes it, --format table lists what is in it.")
-    if form == "parquet" and output is None and sys.stdout.isatty():
-        raise ArgumentError("Parquet is not for the eye: add -o FILE.")
-
-
-def _save(lab: Any, asked: Operation, given: dict[str, Any], output: Path) -> int:
-    size = call_arguments.save(lab.open(asked.id, **given), output)
-    click.echo(f"{output}: {size} bytes")
+            document = call_response.document(lab, operation, arguments, timeout)
+            _write((output.json_text(document) + "\n").encode(), output_file)
+            _raise_streamed_error(document)
+            return 0
+        frame = call_response.table(lab, operation, arguments, timeout)
+    frame = output.choose_columns(frame, columns) if columns else frame
+    _write_frame(frame, form or "table", output_file)
+    if operation.answer == "json-lines":
+        _raise_streamed_error(frame.to_dict("records"))
     return 0
 
 
-def _said_no(documents: Any) -> int:
-    """Look for an error inside of a stream of messages: its status was 200 long before."""
+def _refuse_unsuitable(
+    operation: Operation, arguments: dict[str, Any], form: str | None, output_file: Path | None, timeout: float | None
+) -> None:
+    """Raise ArgumentError for a request whose response could not be shown, before it is sent."""
+    if operation.answer in ("hijack", "websocket"):
+        raise ArgumentError(
+            f"{operation.id} opens a two-way stream, which `dockerlab call` can't show. Use the docker command instead."
+        )
+    if has_no_end(operation, arguments) and timeout is None:
+        bound = BOUNDS.get(operation.id, "follow=false")
+        raise ArgumentError(
+            f"The response of {operation.id} with these arguments has no end: add --timeout SECONDS, or {bound}."
+        )
+    if operation.answer == "tar" and form is None and output_file is None:
+        raise ArgumentError(
+            f"The response of {operation.id} is a tar archive: write it to a file with -o FILE, "
+            "or list its contents with --format table."
+        )
+    if form == "parquet" and output_file is None and sys.stdout.isatty():
+        raise ArgumentError("Parquet is a binary format: write it to a file with -o FILE.")
+
+
+def _save(lab: Lab, operation: Operation, arguments: dict[str, Any], path: Path) -> int:
+    size = call_response.save(lab.open(operation.id, **arguments), path)
+    click.echo(f"{path}: {size} bytes")
+    return 0
+
+
+def _raise_streamed_error(documents: Any) -> None:
+    """Raise the error that ends a stream of messages: such a response began with status 200 long before."""
     last = documents[-1] if isinstance(documents, list) and documents else None
     if isinstance(last, dict) and isinstance(last.get("error"), str):
         raise DockerlabError(printable(last["error"]))
-    return 0
 
 
 # -- writing -------------------------------------------------------------------------------------------------
 
 
-def _write(content: bytes, output: Path | None) -> None:
-    if output is None:
+def _write(content: bytes, path: Path | None) -> None:
+    if path is None:
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
         return
     try:
-        output.write_bytes(content)
+        path.write_bytes(content)
     except OSError as error:
-        raise ArgumentError(f"{output} can't be written: {error.strerror}.") from None
+        raise ArgumentError(f"{path} can't be written: {error.strerror}.") from None
 
 
-def _write_frame(frame: Any, form: str, output: Path | None) -> None:
+def _write_frame(frame: Any, form: str, path: Path | None) -> None:
+    on_terminal = path is None and sys.stdout.isatty()
     if form == "parquet":
-        _write(formats.parquet(frame), output)
+        _write(output.parquet(frame), path)
     elif form == "csv":
-        text = formats.csv_text(frame)
-        _write((printable(text) if output is None and sys.stdout.isatty() else text).encode(), output)
+        text = output.csv_text(frame)
+        _write((printable(text) if on_terminal else text).encode(), path)
     elif form == "json":
-        _write(frame.to_json(orient="records", date_format="iso", indent=2).encode() + b"\n", output)
+        _write(frame.to_json(orient="records", date_format="iso", indent=2).encode() + b"\n", path)
     else:
-        width = shutil.get_terminal_size().columns if output is None and sys.stdout.isatty() else None
-        lines, left_out = formats.table_text(frame, width)
-        _write(("\n".join(lines) + "\n").encode(), output)
-        if left_out:
+        width = shutil.get_terminal_size().columns if on_terminal else None
+        lines, hidden = output.table_text(frame, width)
+        _write(("\n".join(lines) + "\n").encode(), path)
+        if hidden:
             with contextlib.suppress(BrokenPipeError):
-                click.echo(f"({len(left_out)} more: {', '.join(left_out)}; choose with --columns)", err=True)
+                click.echo(f"({len(hidden)} more: {', '.join(hidden)}; choose with --columns)", err=True)
 
 
-# -- listing -------------------------------------------------------------------------------------------------
+# -- the list of operations ----------------------------------------------------------------------------------
 
 
-def listing(word: str) -> None:
-    """List operations whose name has a word in it; the exact name of one tells all about it."""
+def show_operations(word: str) -> None:
+    """List the operations whose name contains a word, or describe the one that has exactly this name."""
     with contextlib.suppress(DockerlabError):
-        _tell(call_arguments.operation(word))
+        _describe(find_operation(word))
         return
-    found = [one for one in OPERATIONS.values() if word.lower() in one.id.lower()]
-    if not found:
-        call_arguments.operation(word)  # raises, with the nearest ones
-    columns = [[one.id for one in found], [one.method for one in found], [one.path for one in found], _arguments(found)]
+    matches = [operation for operation in OPERATIONS.values() if word.lower() in operation.id.lower()]
+    if not matches:
+        find_operation(word)  # raises, with the nearest names
+    columns = [
+        [operation.id for operation in matches],
+        [operation.method for operation in matches],
+        [operation.path for operation in matches],
+        [_arguments(operation) for operation in matches],
+    ]
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    click.echo("\n".join(formats.lines(columns, [False] * 4, width)))
+    click.echo("\n".join(output.lines(columns, [False] * 4, width)))
 
 
-def _arguments(found: list[Operation]) -> list[str]:
-    return [" ".join(f"{one.argument}{'*' if one.required else ''}" for one in row.parameters) for row in found]
+def _arguments(operation: Operation) -> str:
+    parameters = operation.parameters
+    return " ".join(f"{parameter.argument}{'*' if parameter.required else ''}" for parameter in parameters)
 
 
-def _tell(asked: Operation) -> None:
-    """Describe one operation: where each argument goes, its type, and since when it is there."""
-    click.echo(f"{asked.id}  {asked.method} {asked.path}  answers: {asked.answer}")
-    if not asked.parameters and not asked.body:
+def _describe(operation: Operation) -> None:
+    """Print where each argument of an operation goes, its type, and the API version that introduced it."""
+    click.echo(f"{operation.id}  {operation.method} {operation.path}  response: {operation.answer}")
+    if not operation.parameters and not operation.body:
         click.echo("It takes no arguments.")
         return
     rows = [
         (one.argument, one.type, one.place, "required" if one.required else "", _since(one.since))
-        for one in asked.parameters
+        for one in operation.parameters
     ]
-    if asked.body in ("tar", "list"):
-        rows.append(("body", asked.body, "body", "required" if asked.body_required else "", ""))
+    if operation.body in ("tar", "list"):
+        rows.append(("body", operation.body, "body", "required" if operation.body_required else "", ""))
     heads = ("argument", "type", "in", "", "")
     columns = [list(column) for column in zip(heads, *rows, strict=True)]
-    click.echo("\n".join(formats.lines(columns, [False] * len(heads), None)))
+    click.echo("\n".join(output.lines(columns, [False] * len(heads), None)))
 
 
 def _since(version: str) -> str:
-    from dockerlab.protocol.operations import OLDEST  # noqa: PLC0415
-
     return "" if version == OLDEST else f"since API {version}"

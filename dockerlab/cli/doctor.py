@@ -33,7 +33,7 @@ from dockerlab.endpoint import endpoint
 from dockerlab.errors import DockerlabError, printable
 from dockerlab.lab.lab import Lab
 
-__all__ = ["SAFETY", "Check", "as_json", "as_text", "chosen", "examine", "well"]
+__all__ = ["SAFETY", "Check", "as_json", "as_text", "chosen", "is_healthy", "run_checks"]
 
 OK, NOTE, BROKEN = "ok", "note", "broken"
 OLDEST = (3, 11)
@@ -53,7 +53,7 @@ class Check:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def examine(*, trial: bool = False) -> list[Check]:
+def run_checks(*, trial: bool = False) -> list[Check]:
     """Look at everything. Starts nothing, but for `trial`, which leaves the practice engine as it was."""
     told = _report()
     checks = [_python(), _packages(), _jupyterlab(), _course()]
@@ -64,7 +64,7 @@ def examine(*, trial: bool = False) -> list[Check]:
     return [*checks, Check("safety", OK, SAFETY)]
 
 
-def well(checks: list[Check]) -> bool:
+def is_healthy(checks: list[Check]) -> bool:
     """Tell whether nothing is broken."""
     return all(check.status != BROKEN for check in checks)
 
@@ -78,7 +78,7 @@ def as_json(checks: list[Check]) -> str:
     """Write the checks for programs; the form is at the top of this module."""
     report = {
         "dockerlab": __version__,
-        "ok": well(checks),
+        "ok": is_healthy(checks),
         "engine": chosen(),
         "checks": [asdict(one) for one in checks],
     }

@@ -1,4 +1,4 @@
-"""The `dockerlab` command. Each verb is a few lines over the room that does its work, loaded when it is used."""
+"""The `dockerlab` command line. Each command loads the module that does its work only when it runs."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ __all__ = [
 
 INTERRUPTED = 130
 EPILOG = """\b
-Exit codes: 0 it went well · 1 the engine, or a check, says no · 2 a wrong command line or argument ·
+Exit codes: 0 success · 1 the engine or a check reports an error · 2 a wrong command line or argument ·
             3 no engine answers · 130 Ctrl-C
-Settings:   DOCKERLAB_ENGINE (practice, docker, context:NAME, or an address) · DOCKER_HOST ·
+Variables:  DOCKERLAB_ENGINE (practice, docker, context:NAME, or an address) · DOCKER_HOST ·
             DOCKER_CONTEXT · DOCKERLAB_INSECURE · DOCKERLAB_STATE · DOCKERLAB_SOCKET ·
             DOCKERLAB_ISOLATION · NO_COLOR
 """
 
 
 class _InOrder(click.Group):
-    """Lists commands in the order in which a newcomer meets them."""
+    """Lists commands in the order of this file, which is the order in which a newcomer needs them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -55,9 +55,9 @@ def cli() -> None:
 
     \b
     dockerlab lab                       open the course in JupyterLab
-    dockerlab run 01                    or go through a lesson here, in the terminal
-    dockerlab doctor                    something is wrong? what is here, and what to do
-    dockerlab call ContainerList        any operation of the API, as a table
+    dockerlab run 01                    go through a lesson in the terminal
+    dockerlab doctor                    find out what works here, and how to fix the rest
+    dockerlab call ContainerList        call any operation of the API and show a table
     """
 
 
@@ -67,12 +67,12 @@ def cli() -> None:
 @cli.command(context_settings={"ignore_unknown_options": False})
 @click.argument("directory", required=False, type=click.Path(path_type=Path, file_okay=False), metavar="[DIR]")
 @click.argument("jupyter", nargs=-1, type=click.UNPROCESSED, metavar="[-- JUPYTERLAB OPTIONS]")
-@click.option("--engine", metavar="practice|docker|URL", help="The engine of the lessons  [practice]")
-@click.option("--port", type=click.IntRange(0, 65535), help="JupyterLab's port  [8888, or the next that is free]")
-@click.option("--no-browser", is_flag=True, help="Only print the address.")
-@click.option("--here", is_flag=True, help="Use the notebooks in DIR as they are; copy nothing.")
-@click.option("--fresh", is_flag=True, help="New copies; those that you changed move into a directory beside.")
-def lab(  # noqa: PLR0913, PLR0917  (a command has as many options as it has)
+@click.option("--engine", metavar="practice|docker|URL", help="The engine that the lessons use  [practice]")
+@click.option("--port", type=click.IntRange(0, 65535), help="JupyterLab's port  [8888, or the next free port]")
+@click.option("--no-browser", is_flag=True, help="Print the address, but open no browser.")
+@click.option("--here", is_flag=True, help="Use the notebooks that are in DIR; copy nothing.")
+@click.option("--fresh", is_flag=True, help="Make new copies. Notebooks that you changed move to a backup directory.")
+def lab(  # noqa: PLR0913, PLR0917  (one parameter per option)
     directory: Path | None,
     jupyter: tuple[str, ...],
     engine: str | None,
@@ -83,12 +83,13 @@ def lab(  # noqa: PLR0913, PLR0917  (a command has as many options as it has)
 ) -> int:
     """Open the course in JupyterLab.
 
-    A copy of the notebooks goes into DIR (./dockerlab-course). What you have changed there is never overwritten.
+    Copies the notebooks to DIR (by default ./dockerlab-course). Notebooks that you have changed there are never
+    overwritten.
 
     \b
-    dockerlab lab                       the course in ./dockerlab-course
-    dockerlab lab ~/course --fresh      begin anew; your own copies are kept beside
-    dockerlab lab --engine docker       the lessons use this machine's Docker
+    dockerlab lab                       open the course in ./dockerlab-course
+    dockerlab lab ~/course --fresh      start again; the notebooks that you changed are kept
+    dockerlab lab --engine docker       run the lessons on this machine's Docker
     dockerlab lab --port 9000 --no-browser -- --ServerApp.ip=0.0.0.0
     """
     from dockerlab.cli import jupyterlab  # noqa: PLC0415
@@ -100,20 +101,21 @@ def lab(  # noqa: PLR0913, PLR0917  (a command has as many options as it has)
 
 @cli.command()
 @click.argument("lesson", required=False)
-@click.option("--yes", "-y", is_flag=True, help="Run through without waiting for Enter.")
-@click.option("--engine", metavar="practice|docker|URL", help="The lesson's engine  [practice]")
+@click.option("--yes", "-y", is_flag=True, help="Run all cells without waiting for Enter.")
+@click.option("--engine", metavar="practice|docker|URL", help="The engine that the lesson uses  [practice]")
 def run(lesson: str | None, yes: bool, engine: str | None) -> int:
     """Go through a lesson or an analysis in the terminal, step by step.
 
-    LESSON is a number or a name; without it all are listed: lessons 00 to 10, analyses A1 to A5. Enter runs a cell; a
-    line of Python is run beforehand; q leaves. The lesson's containers are removed at the end, however it ends.
+    LESSON is a number or a name: lessons are 00 to 10, analyses A1 to A5. Without it, all of them are listed.
+    At each cell, press Enter to run it, type a line of Python to try something first, or type q to leave.
+    The lesson's containers are always removed at the end.
 
     \b
-    dockerlab run                       what there is to run
+    dockerlab run                       list the lessons and analyses
     dockerlab run 01
     dockerlab run logs --engine docker
-    dockerlab run 05 --yes              all of it at once
-    dockerlab run A1                    an analysis: it reads what was recorded, and asks no engine
+    dockerlab run 05 --yes              run all cells at once
+    dockerlab run A1                    an analysis reads recorded data and uses no engine
     """
     from dockerlab.cli import run_lesson  # noqa: PLC0415
 
@@ -128,30 +130,31 @@ def run(lesson: str | None, yes: bool, engine: str | None) -> int:
 
 @cli.command()
 @click.option("--try", "trial", is_flag=True, help="Also start the practice engine and run a container in it.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: {dockerlab, ok, checks: [{name, status, …}]}.")
-def doctor(trial: bool, as_json: bool) -> int:
-    """Say what is here, what works, and what to do about the rest.
+@click.option("--json", "print_json", is_flag=True, help="Print JSON: {dockerlab, ok, checks: [{name, status, …}]}.")
+def doctor(trial: bool, print_json: bool) -> int:
+    """Check what works on this machine, and say how to fix the rest.
 
-    Looks at Python, packages, JupyterLab, the engines and the practice engine's isolation. Changes nothing; --try
-    leaves the practice engine as it was. The exit code is 1 if something is broken that the course needs.
+    Checks Python, packages, JupyterLab, all engines, and the practice engine's isolation. Changes nothing: if --try has
+    to start the practice engine, it stops it again. The exit code is 1 if something is broken that the course needs.
 
     \b
     dockerlab doctor
     dockerlab doctor --try
     dockerlab doctor --json
     """
-    from dockerlab.cli import doctor as room  # noqa: PLC0415
+    from dockerlab.cli.doctor import as_json, as_text, is_healthy, run_checks  # noqa: PLC0415
 
-    checks = room.examine(trial=trial)
-    click.echo(room.as_json(checks) if as_json else room.as_text(checks))
-    return 0 if room.well(checks) else 1
+    checks = run_checks(trial=trial)
+    click.echo(as_json(checks) if print_json else as_text(checks))
+    return 0 if is_healthy(checks) else 1
 
 
 @cli.group(cls=_InOrder)
 def engine() -> None:
-    """Start, stop and look at the practice engine.
+    """Start, stop and inspect the practice engine.
 
-    It starts by itself when it is needed, and runs on until you stop it or it has nothing to do for half a day.
+    It starts by itself when it is needed. It keeps running until you stop it, or until it has had nothing to do for
+    half a day.
 
     \b
     dockerlab engine start
@@ -159,86 +162,89 @@ def engine() -> None:
     """
 
 
-def _places(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the two options that say which practice engine is meant."""
-    command = click.option("--state", type=click.Path(), metavar="DIR", help="Its directory of images and containers.")(
-        command
-    )
-    return click.option("--host", metavar="unix:///PATH", help="Its socket.")(command)
+def _with_engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the two options that select a practice engine."""
+    state_help = "The engine's directory for images and containers."
+    command = click.option("--state", type=click.Path(), metavar="DIR", help=state_help)(command)
+    return click.option("--host", metavar="unix:///PATH", help="The engine's socket.")(command)
 
 
-def _engine(verb: str, **options: str | None) -> subprocess.CompletedProcess[str]:
-    """Ask the practice engine's own command; its words on stderr go to the terminal."""
+def _run_engine_command(verb: str, **options: str | None) -> int:
+    """Run the practice engine's own command and return its exit code. Its stderr goes to the terminal."""
     words = [word for name, value in options.items() if value for word in (f"--{name}", value)]
     command = [sys.executable, "-m", "dockerlab.engine", verb, *words]
-    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603  (our own module)
-
-
-def _passed_on(verb: str, **options: str | None) -> int:
-    ran = _engine(verb, **options)
-    click.echo(ran.stdout, nl=False)
-    return ran.returncode
+    process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603  (our own module)
+    click.echo(process.stdout, nl=False)
+    return process.returncode
 
 
 @engine.command()
-@_places
-@click.option("--isolation", metavar="RUNG", help="namespaces, userns, proot or plain  [the best that works]")
+@_with_engine_options
+@click.option("--isolation", metavar="RUNG", help="namespaces, userns, proot or plain  [the strongest that works]")
 def start(host: str | None, state: str | None, isolation: str | None) -> int:
-    """Start it, or find that it runs. The last line is DOCKER_HOST=unix://…
+    """Start the practice engine, unless it is running.
+
+    The last line of the output is DOCKER_HOST=unix://…, for the docker command and other clients.
 
     \b
     dockerlab engine start
     dockerlab engine start --isolation plain
     dockerlab engine start --host unix:///tmp/two.sock --state /tmp/two
     """
-    return _passed_on("start", host=host, state=state, isolation=isolation)
+    return _run_engine_command("start", host=host, state=state, isolation=isolation)
 
 
 @engine.command()
-@_places
+@_with_engine_options
 def stop(host: str | None, state: str | None) -> int:
-    """Stop it. Its containers run on, and it finds them again when it starts.
+    """Stop the practice engine.
+
+    Its containers keep running, and it manages them again after its next start.
 
     \b
     dockerlab engine stop
     """
-    return _passed_on("stop", host=host, state=state)
+    return _run_engine_command("stop", host=host, state=state)
 
 
 @engine.command()
-@_places
+@_with_engine_options
 def status(host: str | None, state: str | None) -> int:
-    """Say whether it runs, with which isolation; the exit code is 1 if it doesn't.
+    """Show whether the practice engine is running, and how.
+
+    Shows its version, isolation and address. The exit code is 1 if it isn't running.
 
     \b
     dockerlab engine status
     """
-    return _passed_on("status", host=host, state=state)
+    return _run_engine_command("status", host=host, state=state)
 
 
 @engine.command()
-@_places
+@_with_engine_options
 def logs(host: str | None, state: str | None) -> int:
-    """Print the last lines of its log.
+    """Print the last lines of the practice engine's log.
 
     \b
     dockerlab engine logs
     """
-    return _passed_on("logs", host=host, state=state)
+    return _run_engine_command("logs", host=host, state=state)
 
 
 @engine.command()
-@_places
-@click.option("--yes", "-y", is_flag=True, help="Don't ask.")
+@_with_engine_options
+@click.option("--yes", "-y", is_flag=True, help="Don't ask for confirmation.")
 def reset(host: str | None, state: str | None, yes: bool) -> int:
-    """Stop it, end its containers, and remove all that it keeps. Your notebooks stay.
+    """Stop the practice engine and remove all its data.
+
+    This removes its containers, images, volumes and networks. Your notebooks stay.
 
     \b
     dockerlab engine reset
     """
     if not yes and sys.stdin.isatty():
         click.confirm("Remove all containers and images of the practice engine?", abort=True)
-    return _passed_on("reset", host=host, state=state)
+    return _run_engine_command("reset", host=host, state=state)
 
 
 # -- any operation -------------------------------------------------------------------------------------------
@@ -247,19 +253,23 @@ def reset(host: str | None, state: str | None, yes: bool) -> int:
 @cli.command()
 @click.argument("operation", required=False)
 @click.argument("arguments", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--format", "form", type=click.Choice(["table", "json", "csv", "parquet"]), help="[table]")
-@click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Write into a file.")
-@click.option("--columns", metavar="A,B", help="These columns of the table, in this order.")
-@click.option("--host", metavar="practice|docker|URL", help="The engine  [what `dockerlab doctor` says]")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json", "csv", "parquet"]), help="The output format  [table]"
+)
+@click.option("--output", "-o", "output_file", type=click.Path(path_type=Path, dir_okay=False),
+              help="Write to this file.")  # fmt: skip
+@click.option("--columns", metavar="A,B", help="Show these columns of the table, in this order.")
+@click.option("--host", metavar="practice|docker|URL", help="The engine  [the one that `dockerlab doctor` shows]")
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
-              help="Longest wait for the engine  [60]; for what has no end: how long to read.")  # fmt: skip
-@click.option("--list", "listed", is_flag=True, help="List the operations, or those with OPERATION in their name.")
-def call(operation: str | None, arguments: tuple[str, ...], listed: bool, **options: Any) -> int:
-    """Make any request of the Engine API, and show its answer.
+              help="How long to wait for the engine  [60], or to read a response that has no end.")  # fmt: skip
+@click.option("--list", "show_list", is_flag=True,
+              help="List all operations, or those with OPERATION in their name.")  # fmt: skip
+def call(operation: str | None, arguments: tuple[str, ...], show_list: bool, **options: Any) -> int:
+    """Send any request of the Engine API, and show the response.
 
-    Arguments are key=value, typed by the operation: all=true, t=5, filters='{"status":["exited"]}'. The same
-    filter is also filters.status=exited; a list is JSON or repeated: cmd=sleep cmd=60. A word without = is the
-    name or id. Times are 10m (so long ago), a date, or seconds.
+    Arguments are key=value, and the operation knows their types: all=true, t=5, filters='{"status":["exited"]}'.
+    You can also write one filter as filters.status=exited, and a list as JSON or as repeated arguments: cmd=sleep
+    cmd=60. A word without = is the name or id. A time is 10m (10 minutes ago), a date, or seconds since 1970.
 
     \b
     dockerlab call --list Container
@@ -273,30 +283,26 @@ def call(operation: str | None, arguments: tuple[str, ...], listed: bool, **opti
     dockerlab call ContainerExport web -o web.tar
     dockerlab call ImageList --format parquet -o images.parquet
     """
-    from dockerlab.cli import call as asking  # noqa: PLC0415
+    from dockerlab.cli.call import call_operation, show_operations  # noqa: PLC0415
 
-    if listed or operation is None:
-        asking.listing(operation or "")
+    if show_list or operation is None:
+        show_operations(operation or "")
         return 0
-    return asking.call(operation, arguments, **options)
+    return call_operation(operation, arguments, **options)
 
 
-# -- beginning and end ---------------------------------------------------------------------------------------
-
-
-def _complain(text: str) -> None:
-    click.echo(f"dockerlab: {for_shell(text)}", err=True)
+# -- running the command -------------------------------------------------------------------------------------
 
 
 def for_shell(text: str) -> str:
-    """Say in a terminal's words what an error advises in Python's."""
+    """Rewrite the advice of an error from Python calls to `dockerlab call` command lines."""
 
-    def command(found: re.Match[str]) -> str:
-        from dockerlab.protocol.render import HELPERS  # noqa: PLC0415  (only for an error)
+    def command(match: re.Match[str]) -> str:
+        from dockerlab.protocol.render import HELPERS  # noqa: PLC0415
 
-        names = {helper: operation for operation, helper in HELPERS.items()}
-        words = found[2].replace("True", "true").replace(",", "").replace("name", "NAME").replace("id", "ID")
-        return f"dockerlab call {names.get(found[1], found[1])} {words}".strip()
+        operations = {helper: operation for operation, helper in HELPERS.items()}
+        words = match[2].replace("True", "true").replace(",", "").replace("name", "NAME").replace("id", "ID")
+        return f"dockerlab call {operations.get(match[1], match[1])} {words}".strip()
 
     text = text.replace('dockerlab.connect("practice")', "--host practice").replace("force=True", "force=true")
     text = text.replace("timeout=…, in connect() for all calls or in one call", "--timeout SECONDS")
@@ -304,9 +310,10 @@ def for_shell(text: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command, and give its exit code: no error of ours ends in a traceback."""
+    """Run the command and return its exit code. An error of the package is printed without a traceback."""
     for stream in (sys.stdout, sys.stderr):
-        getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")  # a terminal that can't say it
+        # the terminal's encoding may lack a character
+        getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
     try:
         code = int(cli.main(arguments, prog_name="dockerlab", standalone_mode=False) or 0)
         sys.stdout.flush()
@@ -316,11 +323,11 @@ def main(arguments: list[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except DockerlabError as error:
-        _complain(str(error))
+        click.echo(f"dockerlab: {for_shell(str(error))}", err=True)
         return 2 if isinstance(error, ArgumentError) else 3 if isinstance(error, ConnectionFailed) else 1
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # who reads has read enough; and Python must not write to it again at its end
+    except BrokenPipeError:  # the reader of a pipe has ended; Python must not flush into it again on exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return code

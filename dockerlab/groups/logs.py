@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dockerlab.lab.lab import Lab
     from dockerlab.transport.transport import Answer
 
-__all__ = ["Follow", "read", "read_log"]
+__all__ = ["Follow", "read_log"]
 
 #: So many bytes are read at once, if they are there.
 BLOCK = 1 << 20
@@ -57,11 +57,6 @@ def _unhurried(chunks: Iterable[bytes]) -> Iterator[bytes]:
         have += len(chunk)
         if have > LONG and len(chunk) < SMALL:
             time.sleep(MOMENT_SECONDS)
-
-
-def read(answer: Answer, *, tty: bool, timestamps: bool) -> Iterator[Line]:
-    """Read the lines of a log; a container with a TTY sends them without frames."""
-    return _read(answer.chunks(BLOCK), tty=tty, timestamps=timestamps)
 
 
 def _read(chunks: Iterable[bytes], *, tty: bool, timestamps: bool) -> Iterator[Line]:

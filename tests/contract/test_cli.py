@@ -83,7 +83,7 @@ def test_logs_end_when_they_are_told_to(call: Command, box: str) -> None:
     assert {"stdout,one", "stderr,two"} <= set(followed.splitlines())
     assert time.monotonic() - clock < 20
     refused = call("ContainerLogs", box, "follow=true", code=2)
-    assert "has no end when asked like this: add --timeout SECONDS, or follow=false" in refused.stderr
+    assert "has no end: add --timeout SECONDS, or follow=false" in refused.stderr
 
 
 def test_an_export_goes_into_a_file(call: Command, box: str, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_an_export_goes_into_a_file(call: Command, box: str, tmp_path: Path) -> 
     assert said == f"{tmp_path}/box.tar: {(tmp_path / 'box.tar').stat().st_size} bytes\n"
     with tarfile.open(tmp_path / "box.tar") as archive:
         assert "bin" in {name.removeprefix("./").partition("/")[0] for name in archive.getnames()}
-    assert "answers with a tar: -o FILE writes it" in call("ContainerExport", box, code=2).stderr
+    assert "is a tar archive: write it to a file with -o FILE" in call("ContainerExport", box, code=2).stderr
 
 
 def test_a_change_is_one_row(call: Command, box: str) -> None:
@@ -119,7 +119,7 @@ def test_what_can_be_called_is_listed() -> None:
     assert "GET     /containers/json" in listed
     assert "ImageList" not in listed
     told = command("call", "ContainerLogs", "--list").stdout
-    assert "ContainerLogs  GET /containers/{id}/logs  answers: mux" in told
+    assert "ContainerLogs  GET /containers/{id}/logs  response: mux" in told
 
 
 def test_each_verb_has_help_with_examples() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dockerlab.cli.call_arguments import arguments, operation
+from dockerlab.cli.call_arguments import find_operation, parse_arguments
 from dockerlab.cli.main import for_shell
 from dockerlab.errors import ArgumentError
 
@@ -41,39 +41,39 @@ from dockerlab.errors import ArgumentError
     ],
 )  # fmt: skip
 def test_words_become_arguments(name: str, words: list[str], read: dict[str, Any]) -> None:
-    assert arguments(operation(name), words) == read
+    assert parse_arguments(find_operation(name), words) == read
 
 
 @pytest.mark.parametrize(
     ("name", "words", "said"),
     [
-        ("ContainerList", ["all=perhaps"], "`all` is true or false, not 'perhaps'"),
-        ("ContainerStop", ["web", "t=soon"], "`t` is a whole number, not 'soon'"),
-        ("ContainerList", ["filters={status"], "`filters` is JSON, such as"),
-        ("ContainerList", ["web"], "'web' says nothing to ContainerList: write arguments as key=value"),
+        ("ContainerList", ["all=perhaps"], "`all` must be true or false, not 'perhaps'"),
+        ("ContainerStop", ["web", "t=soon"], "`t` must be a whole number, not 'soon'"),
+        ("ContainerList", ["filters={status"], "`filters` must be JSON, such as"),
+        ("ContainerList", ["web"], "ContainerList can't use the word 'web': write arguments as key=value"),
         ("ContainerLogs", ["web", "since=yesterday"], "'yesterday' is not a time: write 10m"),
-        ("ContainerCreate", ["body={"], "`body` is JSON"),
+        ("ContainerCreate", ["body={"], "`body` must be JSON"),
         ("ContainerCreate", ["host_config=@/no/such/file"], "/no/such/file can't be read: No such file"),
         ("ContainerCreate", ["host_config=[]", "host_config.Init=true"], "either whole or by its fields"),
-        ("ImageLoad", ["body=/no/such.tar"], "`body` is the name of a tar file, and /no/such.tar is none"),
+        ("ImageLoad", ["body=/no/such.tar"], "`body` must be the path of a tar file, and /no/such.tar is not a file"),
     ],
 )
 def test_what_can_not_be_read_names_the_mend(name: str, words: list[str], said: str) -> None:
     with pytest.raises(ArgumentError) as caught:
-        arguments(operation(name), words)
+        parse_arguments(find_operation(name), words)
     assert said in str(caught.value)
 
 
 def test_json_may_be_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "h.json").write_text('{"Init": true}')
-    read = arguments(operation("ContainerCreate"), [f"host_config=@{tmp_path}/h.json"])
+    read = parse_arguments(find_operation("ContainerCreate"), [f"host_config=@{tmp_path}/h.json"])
     assert read == {"host_config": {"Init": True}}
 
 
 def test_an_operation_is_found_in_whatever_case_and_the_nearest_are_named() -> None:
-    assert operation("containerlist").id == "ContainerList"
+    assert find_operation("containerlist").id == "ContainerList"
     with pytest.raises(ArgumentError, match="ContainerList"):
-        operation("ContainersList")
+        find_operation("ContainersList")
 
 
 def test_advice_is_said_in_the_words_of_a_terminal() -> None:
