@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dockerlab.engine.common import json_files
-from dockerlab.engine.common.proc import same
+from dockerlab.engine.common.proc import is_same_process
 
 __all__ = ["EngineTrouble", "Place", "answers", "ensure", "logs", "place", "reset", "start", "status", "stop"]
 
@@ -97,7 +97,7 @@ def status(where: Place) -> dict[str, object] | None:
 
 def _alive(told: dict[str, object]) -> bool:
     """Is it still that process, and not a later one with its number?"""
-    return same(told.get("pid"), told.get("ticks"))
+    return is_same_process(told.get("pid"), told.get("ticks"))
 
 
 @contextlib.contextmanager
@@ -195,7 +195,7 @@ def reset(where: Place) -> int:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(one.pid, signal.SIGKILL)
         deadline = time.monotonic() + STOP_SECONDS
-        while any(same(one.shim, one.shim_ticks) for one in running) and time.monotonic() < deadline:
+        while any(is_same_process(one.shim, one.shim_ticks) for one in running) and time.monotonic() < deadline:
             time.sleep(0.01)
         switch_client.end(where.state)
         user_namespace.end(where.state)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dockerlab.engine.api import HANDLERS, left_out
 from dockerlab.engine.common import json_files
-from dockerlab.engine.common.proc import ticks
+from dockerlab.engine.common.proc import start_ticks
 from dockerlab.engine.common.timestamps import now
 from dockerlab.engine.control import EngineTrouble, Place
 from dockerlab.engine.engine import Engine
@@ -66,7 +66,7 @@ async def _run(engine: Engine, where: Place, idle: float) -> None:
     where.socket.chmod(0o600)
     facts = {
         "pid": os.getpid(),
-        "ticks": ticks(os.getpid()),
+        "ticks": start_ticks(os.getpid()),
         "isolation": engine.rung.name,
         "started": now(),
         "host": where.host,

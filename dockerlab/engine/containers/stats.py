@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dockerlab.engine.common import proc
 from dockerlab.engine.common.timestamps import NEVER, now
 from dockerlab.engine.processes.cgroups import read_table
 
@@ -174,9 +175,9 @@ def _cpu_first(place: Path, throttled: dict[str, int]) -> Record:
 
 
 def _stat(pid: int) -> list[str]:
-    """Give the fields of a process after its name."""
+    """Return the fields of a process behind its name; none if it has ended meanwhile."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return proc.stat(pid)[1]
     except OSError:
         return []
 

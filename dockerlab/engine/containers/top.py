@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from dockerlab.engine.common import proc
 from dockerlab.engine.faults import BadParameter, Fault
 
 __all__ = ["PsFailed", "top"]
@@ -106,13 +107,11 @@ def _own_ps(words: list[str], pids: list[int]) -> list[str]:
 
 def _facts(pid: int) -> dict[str, str] | None:
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        comm, fields = proc.stat(pid)
         args = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").replace(b"\0", b" ").decode("utf-8", "replace")
         uid = os.stat(f"/proc/{pid}").st_uid  # noqa: PTH116
     except OSError:
         return None
-    comm, _, rest = stat.partition("(")[2].rpartition(")")
-    fields = rest.split()
     boot = time.time() - float(Path("/proc/uptime").read_text().split()[0])
     return {
         "pid": str(pid),

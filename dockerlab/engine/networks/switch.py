@@ -19,6 +19,7 @@ import struct
 import sys
 from typing import Any
 
+from dockerlab.engine.common import proc
 from dockerlab.engine.networks import dns as names
 from dockerlab.engine.networks import netlink
 from dockerlab.engine.processes import linux
@@ -219,9 +220,7 @@ def main(directory: str) -> None:
     listening = socket.socket(socket.AF_UNIX)
     listening.bind("switch.sock")
     listening.listen(16)
-    with open(f"/proc/{os.getpid()}/stat") as file:  # noqa: PTH123
-        ticks = int(file.read().rpartition(")")[2].split()[19])
-    save("switch.json", {"pid": os.getpid(), "ticks": ticks})
+    save("switch.json", {"pid": os.getpid(), "ticks": proc.start_ticks(os.getpid())})
     print("ready", flush=True)  # noqa: T201
     silence = os.open("/dev/null", os.O_RDWR)
     for handle in (0, 1, 2):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dockerlab.engine.common import json_files
-from dockerlab.engine.common.proc import same
+from dockerlab.engine.common.proc import is_same_process
 from dockerlab.engine.faults import Fault
 from dockerlab.engine.processes.isolation import SHIM, SHIM_ENVIRONMENT
 
@@ -37,7 +37,7 @@ class Switching:
     def pid(self) -> int:
         """The pid of the switch; 0 if there is none."""
         told = json_files.read(self.state / "switch.json")
-        return int(told["pid"]) if told and same(told["pid"], told["ticks"]) else 0
+        return int(told["pid"]) if told and is_same_process(told["pid"], told["ticks"]) else 0
 
     def ask(self, verb: str, **more: Any) -> Record:
         """Ask for something. Raises Fault."""
@@ -135,7 +135,7 @@ class Port:
 def end(state: Path) -> None:
     """End a switch, and with it all of its networks."""
     told = json_files.read(state / "switch.json")
-    if told and same(told["pid"], told["ticks"]):
+    if told and is_same_process(told["pid"], told["ticks"]):
         with contextlib.suppress(ProcessLookupError):
             os.kill(told["pid"], signal.SIGKILL)
     for name in ("switch.sock", "switch.json"):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dockerlab.engine.common import json_files
-from dockerlab.engine.common.proc import same
+from dockerlab.engine.common.proc import is_same_process, parent
 from dockerlab.engine.common.timestamps import now
 from dockerlab.engine.processes.shim_connection import Link
 from dockerlab.engine.processes.spawner_client import SPAWNING, Spawned
@@ -104,12 +104,12 @@ class Running:
 
     async def wait(self) -> Exit:
         """Wait until it has ended. Without a word from the shim (it was killed) the code is 137."""
-        if same(self.shim, self.shim_ticks):
+        if is_same_process(self.shim, self.shim_ticks):
             await _ended(self.shim)
         self.release()
         told = json_files.read(self.directory / "exit.json")
         if told is None:
-            if same(self.pid, self.ticks):
+            if is_same_process(self.pid, self.ticks):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(self.pid, signals.SIGKILL)
             return Exit(LOST, now())
@@ -117,7 +117,7 @@ class Running:
 
     def signal(self, number: int) -> None:
         """Send a signal to the first process, which is protected as in a pid namespace, on every rung."""
-        if not same(self.pid, self.ticks):
+        if not is_same_process(self.pid, self.ticks):
             return
         if not self.apart and number not in NEVER_IGNORED and not _handles(self.pid, number):
             return  # a kernel drops it for the first process of a namespace; here we do
@@ -130,16 +130,16 @@ class Running:
         if not self.tracer:
             return family
         tracers = {pid for pid in family if _is(pid, self.tracer[0])}
-        return [pid for pid in family if pid not in tracers and _parent(pid) not in tracers]
+        return [pid for pid in family if pid not in tracers and parent(pid) not in tracers]
 
     def _family(self) -> list[int]:
         execs = filter(None, map(json_files.read, self.directory.glob("execs/*/pid.json")))
         found = []
-        todo = [self.shim, *(told["shim"] for told in execs if same(told["shim"], told["shim_ticks"]))]
+        todo = [self.shim, *(told["shim"] for told in execs if is_same_process(told["shim"], told["shim_ticks"]))]
         children: dict[int, list[int]] = {}
         for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and (parent := _parent(int(entry.name))) is not None:
-                children.setdefault(parent, []).append(int(entry.name))
+            if entry.name.isdigit() and (parent_pid := parent(int(entry.name))) is not None:
+                children.setdefault(parent_pid, []).append(int(entry.name))
         while todo:
             for child in children.get(todo.pop(), []):
                 found.append(child)
@@ -210,10 +210,10 @@ def adopt(directory: Path) -> Running | Exit | None:
         return Exit(int(told["code"]), str(told["finished"]))
     if begun is None:
         return None
-    if same(begun["shim"], begun["shim_ticks"]):
+    if is_same_process(begun["shim"], begun["shim_ticks"]):
         spec = json_files.read(directory / "spec.json") or {}
         return Running(directory, bool(spec.get("namespaces")), tracer=spec.get("tracer") or [], **begun)
-    if same(begun["pid"], begun["ticks"]):
+    if is_same_process(begun["pid"], begun["ticks"]):
         os.kill(begun["pid"], signals.SIGKILL)
     return Exit(LOST, now())
 
@@ -238,13 +238,6 @@ def _is(pid: int, program: str) -> bool:
         return os.readlink(f"/proc/{pid}/exe") == os.path.realpath(program)  # noqa: PTH115
     except OSError:
         return False
-
-
-def _parent(pid: int) -> int | None:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except (OSError, ValueError):
-        return None
 
 
 def _handles(pid: int, number: int) -> bool:

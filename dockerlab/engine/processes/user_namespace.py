@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 from dockerlab.engine.common import json_files
-from dockerlab.engine.common.proc import same, ticks
+from dockerlab.engine.common.proc import is_same_process, start_ticks
 from dockerlab.engine.processes import linux
 
 __all__ = ["end", "enter", "many"]
@@ -66,7 +66,7 @@ def end(state: Path) -> None:
 def _kept(state: Path) -> int:
     """Give the pid of the keeper; 0 if there is none."""
     told = json_files.read(state / FILE)
-    return int(told["pid"]) if told and same(told["pid"], told["ticks"]) else 0
+    return int(told["pid"]) if told and is_same_process(told["pid"], told["ticks"]) else 0
 
 
 def _keep(state: Path) -> int:
@@ -82,7 +82,7 @@ def _keep(state: Path) -> int:
         if reason:
             raise OSError(int(reason), f"no user namespace can be made: {os.strerror(int(reason))}")
         _map(pid)
-        json_files.write(state / FILE, {"pid": pid, "ticks": ticks(pid)})
+        json_files.write(state / FILE, {"pid": pid, "ticks": start_ticks(pid)})
     except BaseException:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)

@@ -17,6 +17,7 @@ import socket
 import sys
 from typing import Any
 
+from dockerlab.engine.common.proc import start_ticks
 from dockerlab.engine.processes import linux
 from dockerlab.engine.processes.shim import proot
 from dockerlab.engine.processes.shim import terminal as shim_terminal
@@ -76,12 +77,6 @@ def _stdio(spec: dict[str, Any]) -> tuple[Streams, tuple[int, ...]]:
     return Streams([out, err], stdin, False), (silence, out_in, err_in)
 
 
-def ticks(pid: int) -> int:
-    """Give the moment a process began, in the kernel's ticks: a pid alone may be somebody else's later."""
-    with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123
-        return int(file.read().rpartition(")")[2].split()[19])
-
-
 def main(directory: str) -> None:
     """Run one container."""
     with open(f"{directory}/spec.json") as file:  # noqa: PTH123
@@ -96,7 +91,8 @@ def main(directory: str) -> None:
         _say({"error": str(error), "code": getattr(error, "code", NOT_RUNNABLE)})
         return
     seen = proot.program(pid) if spec["tracer"] else pid
-    begun = {"pid": seen, "ticks": ticks(seen), "shim": os.getpid(), "shim_ticks": ticks(os.getpid()), "started": now()}
+    shim = os.getpid()
+    begun = {"pid": seen, "ticks": start_ticks(seen), "shim": shim, "shim_ticks": start_ticks(shim), "started": now()}
     save(f"{directory}/pid.json", begun)
     _say(begun)
     _until_told(pid)

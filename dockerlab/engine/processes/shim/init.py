@@ -7,6 +7,7 @@ import ctypes
 import os
 import signal
 
+from dockerlab.engine.common import proc
 from dockerlab.engine.processes import linux
 
 #: What `top` and `ps` show it as, as they do in Docker.
@@ -74,8 +75,7 @@ def _show_as(words: list[str]) -> None:
     """Write over the place where the kernel reads this process's command line."""
     with open("/proc/self/comm", "w") as file:  # noqa: PTH123
         file.write(os.path.basename(words[0]))  # noqa: PTH119
-    with open("/proc/self/stat") as file:  # noqa: PTH123
-        fields = file.read().rpartition(")")[2].split()
+    _, fields = proc.stat()
     start, room = int(fields[ARG_START]), int(fields[ARG_START + 1]) - int(fields[ARG_START])
     if start > 0 and room > 0:
         text = "\0".join(words).encode()[: room - 1]
