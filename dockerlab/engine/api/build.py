@@ -100,7 +100,7 @@ def _options(request: Request) -> Options:
     for name in request.query.get("t", []):
         if name:
             try:
-                tags.append(references.parse(name).tagged())
+                tags.append(references.parse(name).with_default_tag())
             except BadParameter as fault:
                 raise Fault(str(fault)) from None
     host: Record = {

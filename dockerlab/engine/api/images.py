@@ -72,7 +72,7 @@ async def image_tag(engine: Engine, request: Request) -> Answer:
     image = engine.images.need(request.id)
     if not request.text("repo"):
         return Answer(200)
-    engine.images.tag(image, references.parse_tag(request.text("repo"), request.text("tag")))
+    engine.images.tag(image, references.parse_with_tag(request.text("repo"), request.text("tag")))
     return Answer(201)
 
 
@@ -148,7 +148,7 @@ async def image_import(engine: Engine, request: Request) -> Answer:
         raise NotServed("the practice engine imports what is sent to it (fromSrc=-), and fetches nothing by itself")
     reference = None
     if request.text("repo"):
-        reference = references.parse_tag(request.text("repo"), request.text("tag"))
+        reference = references.parse_with_tag(request.text("repo"), request.text("tag"))
     config = apply_changes({}, request.query.get("changes", []))
     message = request.text("message") or "Imported from -"
     upload = request.upload or io.BytesIO()
@@ -172,7 +172,7 @@ async def image_commit(engine: Engine, request: Request) -> Answer:
     container = engine.containers.find(name)
     reference = None
     if request.text("repo"):
-        reference = references.parse_tag(request.text("repo"), request.text("tag"))
+        reference = references.parse_with_tag(request.text("repo"), request.text("tag"))
     asked = json.loads(request.body) if request.body.strip() else {}
     config = commit.config_of(container, asked if isinstance(asked, dict) else {}, request.query.get("changes", []))
     pause = request.flag("pause", True) and container.state["Status"] == "running"

@@ -13,7 +13,7 @@ from dockerlab.engine.faults import BadParameter, Fault
 from dockerlab.engine.http.messages import Answer, Request, json_answer, json_lines
 from dockerlab.engine.images import pull_push, references
 from dockerlab.engine.images.references import Reference
-from dockerlab.engine.images.registry import DOCKER_LIST, OCI_INDEX, Credentials, Registry, credentials
+from dockerlab.engine.images.registry import DOCKER_LIST, OCI_INDEX, Credentials, Registry, parse_auth_header
 
 if TYPE_CHECKING:
     from dockerlab.engine.engine import Engine
@@ -27,7 +27,7 @@ async def image_create(engine: Engine, request: Request) -> Answer:
     """POST /images/create: pull, or import what is sent."""
     if not request.text("fromImage"):
         return await image_import(engine, request)
-    who = credentials(request.headers.get("x-registry-auth", ""))
+    who = parse_auth_header(request.headers.get("x-registry-auth", ""))
     validation.platform(request.text("platform"))
     name, tag, platform = request.text("fromImage"), request.text("tag"), request.text("platform")
     if tag.startswith("sha256:"):
@@ -35,7 +35,7 @@ async def image_create(engine: Engine, request: Request) -> Answer:
     else:
         reference = references.parse(name)
         if tag:
-            reference = references.parse_tag(name, tag)
+            reference = references.parse_with_tag(name, tag)
     if not reference.tag and not reference.digest:
         tags = await asyncio.to_thread(Registry(reference, who).tags)
         return json_lines(_threaded(_all_tags(engine, reference, who, platform, tags)))
@@ -65,10 +65,10 @@ async def _threaded(lines: Iterator[Record]) -> AsyncIterator[Record]:
 
 async def image_push(engine: Engine, request: Request) -> Answer:
     """POST /images/{name}/push."""
-    who = credentials(request.headers.get("x-registry-auth", ""))
+    who = parse_auth_header(request.headers.get("x-registry-auth", ""))
     reference = references.parse(request.id)
     if request.text("tag"):
-        reference = references.parse_tag(request.id, request.text("tag"))
+        reference = references.parse_with_tag(request.id, request.text("tag"))
     registry = Registry(reference, who, "pull,push")
     here = []
     for image in list(engine.images.all.values()):
@@ -101,20 +101,20 @@ async def system_auth(engine: Engine, request: Request) -> Answer:
     server = str(asked.get("serveraddress") or "").removeprefix("https://").removeprefix("http://").partition("/")[0]
     domain = server if server and "docker.io" not in server else "docker.io"
     who = Credentials(asked.get("username") or "", asked.get("password") or "")
-    await asyncio.to_thread(Registry(Reference(domain, "login"), who).check)
+    await asyncio.to_thread(Registry(Reference(domain, "login"), who).check_credentials)
     return json_answer({"Status": "Login Succeeded", "IdentityToken": ""})
 
 
 async def distribution_inspect(engine: Engine, request: Request) -> Answer:
     """GET /distribution/{name}/json."""
-    who = credentials(request.headers.get("x-registry-auth", ""))
-    registry = Registry(references.parse(request.id).tagged(), who)
+    who = parse_auth_header(request.headers.get("x-registry-auth", ""))
+    registry = Registry(references.parse(request.id).with_default_tag(), who)
     reference = registry.reference
 
     def look() -> Record:
         found = registry.manifest(reference.digest or reference.tag)
-        descriptor = {"mediaType": found.kind, "digest": found.digest, "size": len(found.data)}
-        if found.kind in (DOCKER_LIST, OCI_INDEX):
+        descriptor = {"mediaType": found.media_type, "digest": found.digest, "size": len(found.content)}
+        if found.media_type in (DOCKER_LIST, OCI_INDEX):
             platforms = [entry.get("platform") or {} for entry in found.document.get("manifests") or []]
         else:
             config = json.loads(b"".join(registry.blob(found.document["config"]["digest"])))

@@ -19,7 +19,7 @@ from dockerlab.engine.containers.container import Container
 from dockerlab.engine.containers.filters import container_filter, missing, prune_filter
 from dockerlab.engine.containers.services import Home, Means
 from dockerlab.engine.faults import BadParameter, Conflict, Fault, NotFound
-from dockerlab.engine.images.images import normal
+from dockerlab.engine.images.references import familiar_unchecked
 from dockerlab.engine.networks import endpoints
 from dockerlab.engine.processes import capabilities
 from dockerlab.engine.storage import mount_points, rootfs
@@ -143,7 +143,7 @@ class Containers:
         reference = body.get("Image") or ""
         image = self.images.find(reference) if reference else None
         if reference and image is None:
-            raise NotFound(f"No such image: {normal(reference)}")
+            raise NotFound(f"No such image: {familiar_unchecked(reference)}")
         identity = secrets.token_hex(32)
         config = defaults.config(body, image.config if image else {}, reference, identity[:12])
         words = [*(config["Entrypoint"] or []), *(config["Cmd"] or [])]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.common import timestamps
 from dockerlab.engine.faults import BadParameter, NotFound
-from dockerlab.engine.images.images import normal
+from dockerlab.engine.images.references import familiar_unchecked
 
 if TYPE_CHECKING:
     from dockerlab.engine.containers.container import Container
@@ -132,7 +132,9 @@ def _matches(pattern: str, text: str) -> bool:
 def _ancestor(one: Container, item: str) -> bool:
     digits = item.removeprefix("sha256:")
     image = str(one.record["Image"])
-    return image.removeprefix("sha256:").startswith(digits) or normal(one.record["Config"]["Image"]) == normal(item)
+    return image.removeprefix("sha256:").startswith(digits) or (
+        familiar_unchecked(one.record["Config"]["Image"]) == familiar_unchecked(item)
+    )
 
 
 def _ports(name: str, item: str) -> tuple[range, str]:

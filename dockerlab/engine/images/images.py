@@ -17,13 +17,13 @@ from dockerlab.engine.common.timestamps import NEVER, now
 from dockerlab.engine.faults import BadParameter, NotFound
 from dockerlab.engine.images import base_image, migration, references
 from dockerlab.engine.images.layers import Layers, chains
-from dockerlab.engine.images.references import Reference, normal
+from dockerlab.engine.images.references import Reference, familiar_unchecked
 from dockerlab.engine.images.trees import Trees
 
 if TYPE_CHECKING:
     from dockerlab.engine.common.events import Events
 
-__all__ = ["Image", "Images", "missing", "normal", "written"]
+__all__ = ["Image", "Images", "missing", "written"]
 
 TAGS = ("busybox:latest", "alpine:latest")
 DIGITS = set("0123456789abcdef")
@@ -137,7 +137,7 @@ class Images:
         if len(digits) == WHOLE_ID and set(digits) <= DIGITS:
             return self.all.get(f"sha256:{digits}")
         try:
-            wanted = references.parse(name).tagged()
+            wanted = references.parse(name).with_default_tag()
         except BadParameter:
             wanted = None
         with self.lock:
@@ -193,7 +193,7 @@ class Images:
     def tag(self, image: Image, reference: str | Reference, *, quiet: bool = False) -> None:
         """Give an image a name, which another one then has no longer. Raises BadParameter."""
         wanted = reference if isinstance(reference, Reference) else references.parse(reference)
-        name = str(wanted.tagged())
+        name = str(wanted.with_default_tag())
         with self.lock:
             for other in self.all.values():
                 if name in other.tags and other is not image:
@@ -305,7 +305,7 @@ class Images:
 
 def missing(name: str) -> NotFound:
     """Give Docker's words for an image that isn't there."""
-    return NotFound(f"No such image: {normal(name)}")
+    return NotFound(f"No such image: {familiar_unchecked(name)}")
 
 
 def written(document: Record) -> bytes:

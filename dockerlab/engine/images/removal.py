@@ -26,7 +26,7 @@ def remove(images: Images, containers: Containers, name: str, *, force: bool, ke
     by_id = image.id.removeprefix("sha256:").startswith(name.removeprefix("sha256:"))
     if not by_id:
         _check_last_name(containers, image, name, force)
-        reference = references.parse(name).tagged()
+        reference = references.parse(name).with_default_tag()
         _untag(images, image, str(reference), told)
         if image.tags or [one for one in image.digests if not one.startswith(f"{reference.repository}@")]:
             return told

@@ -122,7 +122,7 @@ def test_what_is_ignored(patterns: str, path: str, left_out: bool) -> None:
     ],
 )
 def test_names_as_a_person_writes_them(text: str, familiar: str) -> None:
-    assert str(references.parse(text).tagged()) == familiar
+    assert str(references.parse(text).with_default_tag()) == familiar
 
 
 @pytest.mark.parametrize("text", ["", "UPPER", "a//b", "a:", ":b", "a b", "a@sha256:12", "0" * 64, "-a", "a" * 300])
