@@ -17,7 +17,7 @@ from dockerlab.engine.containers.services import Means
 from dockerlab.engine.images.images import Images
 from dockerlab.engine.networks.endpoints import Endpoints
 from dockerlab.engine.networks.networks import Networks
-from dockerlab.engine.networks.switch_client import Switching
+from dockerlab.engine.networks.switch_client import SwitchClient
 from dockerlab.engine.processes import cgroups
 from dockerlab.engine.storage.volumes import Volumes
 
@@ -44,7 +44,7 @@ class Engine:
         self.images = Images(state / "images", self.events)
         self.volumes = Volumes(state / "volumes", self.events)
         self.groups = cgroups.hierarchies(self.identity)
-        self.switch = Switching(state, "network" in rung.gives)
+        self.switch = SwitchClient(state, "network" in rung.gives)
         self.networks = Networks(state / "networks", self.events, self.switch.works)
         self.endpoints = Endpoints(self.networks, self.switch, lambda: self.containers)
         means = Means(rung, self.events, self.volumes, self.groups, self.endpoints)

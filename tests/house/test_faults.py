@@ -6,13 +6,15 @@ import ast
 
 from tree import PACKAGE, short
 
-ANSWERS = {"Answer", "json_answer", "text_answer", "error_answer"}
+RESPONSES = {"Response", "json_response", "text_response", "error_response"}
 BAD = 400
 
 
 def chosen(tree: ast.AST) -> list[int]:
     """Give the lines in which an answer is made with the status of an error."""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ANSWERS]
+    calls = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") in RESPONSES
+    ]
     return [
         call.lineno
         for call in calls
@@ -31,5 +33,5 @@ def test_no_status_is_chosen_outside_of_the_table() -> None:
 
 
 def test_the_search_finds_one_that_is() -> None:
-    assert chosen(ast.parse("x = 1\nreturn_ = Answer(404, b'no')")) == [2]
-    assert chosen(ast.parse("Answer(204)")) == []
+    assert chosen(ast.parse("x = 1\nreturn_ = Response(404, b'no')")) == [2]
+    assert chosen(ast.parse("Response(204)")) == []

@@ -24,12 +24,12 @@ from dockerlab.engine.faults import Fault, NotServed, Unavailable
 
 if TYPE_CHECKING:
     from dockerlab.engine.engine import Engine
-    from dockerlab.engine.http.messages import Answer, Request
+    from dockerlab.engine.http.messages import Request, Response
     from dockerlab.protocol.operations import Operation
 
 __all__ = ["HANDLERS", "LEFT_OUT", "left_out"]
 
-HANDLERS: dict[str, Callable[[Engine, Request], Awaitable[Answer]]] = {
+HANDLERS: dict[str, Callable[[Engine, Request], Awaitable[Response]]] = {
     **system.HANDLERS,
     **events.HANDLERS,
     **images.HANDLERS,

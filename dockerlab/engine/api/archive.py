@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dockerlab.engine.api.threads import threaded
 from dockerlab.engine.containers import copy_files
-from dockerlab.engine.http.messages import Answer, Request, json_answer
+from dockerlab.engine.http.messages import Request, Response, json_response
 from dockerlab.engine.storage import diff
 
 if TYPE_CHECKING:
@@ -19,23 +19,23 @@ __all__ = ["HANDLERS", "archive_get", "archive_info", "archive_put", "container_
 STAT = "X-Docker-Container-Path-Stat"
 
 
-async def archive_info(engine: Engine, request: Request) -> Answer:
+async def archive_info(engine: Engine, request: Request) -> Response:
     """HEAD /containers/{id}/archive: what the path is, in a header."""
     container = engine.containers.find(request.id)
     told = await asyncio.to_thread(copy_files.path_stat, container, request.text("path"), request.id)
-    return Answer(200, headers=[(STAT, told)])
+    return Response(200, headers=[(STAT, told)])
 
 
-async def archive_get(engine: Engine, request: Request) -> Answer:
+async def archive_get(engine: Engine, request: Request) -> Response:
     """GET /containers/{id}/archive: the path as a tar."""
     container, path = engine.containers.find(request.id), request.text("path")
     told = await asyncio.to_thread(copy_files.path_stat, container, path, request.id)
     blocks = copy_files.pack(container, path, request.id)
     engine.events.tell("archive-path", container)
-    return Answer(200, content_type="application/x-tar", chunks=threaded(blocks), headers=[(STAT, told)])
+    return Response(200, content_type="application/x-tar", chunks=threaded(blocks), headers=[(STAT, told)])
 
 
-async def archive_put(engine: Engine, request: Request) -> Answer:
+async def archive_put(engine: Engine, request: Request) -> Response:
     """PUT /containers/{id}/archive: unpack a tar into a directory."""
     container = engine.containers.find(request.id)
     await asyncio.to_thread(
@@ -47,16 +47,16 @@ async def archive_put(engine: Engine, request: Request) -> Answer:
         request.flag("noOverwriteDirNonDir"),
     )
     engine.events.tell("extract-to-dir", container)
-    return Answer(200)
+    return Response(200)
 
 
-async def container_changes(engine: Engine, request: Request) -> Answer:
+async def container_changes(engine: Engine, request: Request) -> Response:
     """GET /containers/{id}/changes."""
     container = engine.containers.find(request.id)
     before = await asyncio.to_thread(engine.containers.base, container)
     hidden = [point["Destination"] for point in container.record.get("MountPoints", [])]
     found = await asyncio.to_thread(diff.diff, before, container.root, hidden)
-    return json_answer([{"Path": change.path, "Kind": change.kind} for change in found] or None)
+    return json_response([{"Path": change.path, "Kind": change.kind} for change in found] or None)
 
 
 HANDLERS = {

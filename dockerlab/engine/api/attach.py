@@ -1,4 +1,4 @@
-"""Handlers of the operations that join a client with a container's input and output: attach, websocket, resize."""
+"""Handlers that connect a client with a container's input and output: attach, attach by websocket, resize."""
 
 from __future__ import annotations
 
@@ -8,59 +8,71 @@ from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.containers import attach, logs
 from dockerlab.engine.faults import BadParameter, Conflict, Fault, status_of
-from dockerlab.engine.http.messages import Answer, Request
-from dockerlab.engine.http.websocket import WebSocket, accepted
+from dockerlab.engine.http.messages import Request, Response
 
 if TYPE_CHECKING:
     from dockerlab.engine.containers.container import Container
     from dockerlab.engine.engine import Engine
-    from dockerlab.engine.http.hijacked import Duplex
+    from dockerlab.engine.http.hijacked import HijackedConnection
     from dockerlab.engine.processes.shim_connection import Link
 
-__all__ = ["FRAMED", "HANDLERS", "RAW", "container_attach", "container_attach_websocket", "container_resize", "size"]
+__all__ = [
+    "CONTENT_TYPE_TELLS_FRAMES",
+    "HANDLERS",
+    "container_attach",
+    "container_attach_websocket",
+    "container_resize",
+    "stream_content_type",
+    "terminal_size",
+]
 
 FRAMED, RAW = "application/vnd.docker.multiplexed-stream", "application/vnd.docker.raw-stream"
-#: From here on a stream's content type says whether it has frames.
-TELLS_FRAMES = (1, 42)
+#: Since this version, the content type says whether the stream has frames.
+CONTENT_TYPE_TELLS_FRAMES = (1, 42)
 
 
-async def container_attach(engine: Engine, request: Request) -> Answer:
-    """POST /containers/{id}/attach. What is refused is told as the stream would be, not in JSON."""
+def stream_content_type(request: Request, frames: bool) -> str:
+    """Return the content type of a container's output as one stream."""
+    return FRAMED if frames and request.version >= CONTENT_TYPE_TELLS_FRAMES else RAW
+
+
+async def container_attach(engine: Engine, request: Request) -> Response:
+    """POST /containers/{id}/attach. An error is plain text with the stream's content type, not JSON, as on Docker."""
     try:
         container = engine.containers.find(request.id)
-        wanted = _wanted(container, request)
-        future = await container.attach() if request.flag("stream") else None
+        options = _options(container, request)
+        link = await container.attach() if request.flag("stream") else None
     except Fault as fault:
-        return Answer(status_of(fault), f"{fault}\n".encode(), RAW)
-    tty = bool(container.record["Config"]["Tty"])
-    kind = RAW if tty or request.version < TELLS_FRAMES else FRAMED
+        return Response(status_of(fault), f"{fault}\n".encode(), RAW)
+    session = _AttachSession(engine, container, options, request.flag("logs"), link)
 
-    attached = _Attached(engine, container, wanted, request.flag("logs"), future)
-
-    async def joined(client: Duplex) -> None:
-        await attached.serve(client)
+    async def hijack(client: HijackedConnection) -> None:
+        await session.serve(client)
         client.end()
 
-    return Answer(200, content_type=kind, hijack=joined)
+    content_type = stream_content_type(request, frames=not container.record["Config"]["Tty"])
+    return Response(200, content_type=content_type, hijack=hijack)
 
 
-async def container_attach_websocket(engine: Engine, request: Request) -> Answer:
-    """GET /containers/{id}/attach/ws: the same in messages of a websocket, and always without frames."""
-    headers = accepted(request.headers)
+async def container_attach_websocket(engine: Engine, request: Request) -> Response:
+    """GET /containers/{id}/attach/ws: the same in websocket messages, and always without frames."""
+    # wsproto takes longer to import than all handlers together, and few clients ever ask for a websocket.
+    from dockerlab.engine.http.websocket import WebSocket, handshake_headers  # noqa: PLC0415
+
+    headers = handshake_headers(request.headers)
     container = engine.containers.find(request.id)
-    wanted = _wanted(container, request, raw=True)
-    future = await container.attach() if request.flag("stream") else None
+    options = _options(container, request, raw=True)
+    link = await container.attach() if request.flag("stream") else None
+    session = _AttachSession(engine, container, options, request.flag("logs"), link)
 
-    attached = _Attached(engine, container, wanted, request.flag("logs"), future)
+    async def hijack(client: HijackedConnection) -> None:
+        async with WebSocket(client) as websocket:
+            await session.serve(websocket)
 
-    async def joined(client: Duplex) -> None:
-        async with WebSocket(client) as messages:
-            await attached.serve(messages)
-
-    return Answer(101, hijack=joined, headers=headers)
+    return Response(101, hijack=hijack, headers=headers)
 
 
-def _wanted(container: Container, request: Request, raw: bool = False) -> attach.Wanted:
+def _options(container: Container, request: Request, raw: bool = False) -> attach.Wanted:
     config = container.record["Config"]
     return attach.Wanted(
         stdin=request.flag("stdin") and bool(config["OpenStdin"]),
@@ -74,58 +86,58 @@ def _wanted(container: Container, request: Request, raw: bool = False) -> attach
 
 
 @dataclass(frozen=True, slots=True)
-class _Attached:
-    """One client of a container's streams; `connection` comes when the container is started."""
+class _AttachSession:
+    """One client attached to a container. The future `link` is resolved when the container's process starts."""
 
     engine: Engine
     container: Container
-    wanted: attach.Wanted
+    options: attach.Wanted
     logs: bool
-    connection: asyncio.Future[Link] | None
+    link: asyncio.Future[Link] | None
 
     async def serve(self, client: attach.Client) -> None:
-        """Tell what was logged, if that is asked for, then join the two until one of them ends."""
+        """Send the logs if the request includes them, then join the two until one of them ends."""
         if self.logs:
-            wanted = self.wanted
-            past = logs.Wanted(stdout=wanted.stdout, stderr=wanted.stderr, frames=wanted.frames)
+            options = logs.Wanted(stdout=self.options.stdout, stderr=self.options.stderr, frames=self.options.frames)
             self.container.log_path.touch()
-            async for data in logs.read(self.container.log_path, past, lambda: True):
+            async for data in logs.read(self.container.log_path, options, lambda: True):
                 await client.write(data)
-        if self.connection is None:
+        if self.link is None:
             return
         self.engine.events.tell("attach", self.container)
         gone = asyncio.create_task(client.gone())
         try:
-            first: set[asyncio.Future[Any]] = {self.connection, gone}
-            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
-            started = self.connection.done() and not self.connection.exception()
-            if started and await attach.join(self.connection.result(), client, self.wanted):
+            waiting: set[asyncio.Future[Any]] = {self.link, gone}
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            started = self.link.done() and not self.link.exception()
+            if started and await attach.join(self.link.result(), client, self.options):
                 self.engine.events.tell("detach", self.container)
         finally:
             gone.cancel()
-            self.connection.cancel()
+            self.link.cancel()
 
 
-async def container_resize(engine: Engine, request: Request) -> Answer:
+async def container_resize(engine: Engine, request: Request) -> Response:
     """POST /containers/{id}/resize."""
     container = engine.containers.find(request.id)
-    height, width = size(request)
+    height, width = terminal_size(request)
     if container.running is None:
         raise Conflict(f"container {container.id} is not running")
     await attach.resize(await container.running.connect(), height, width)
     engine.events.tell("resize", container, height=str(height), width=str(width))
-    return Answer(200)
+    return Response(200)
 
 
-def size(request: Request) -> tuple[int, int]:
-    """Read a terminal's size. Raises BadParameter."""
-    found = []
-    for name, word in (("h", "height"), ("w", "width")):
-        text = request.text(name)
-        if not text.isdigit():
-            raise BadParameter(f'invalid resize {word} "{text}": invalid syntax')
-        found.append(min(int(text), 65535))
-    return found[0], found[1]
+def terminal_size(request: Request) -> tuple[int, int]:
+    """Return the height and width that a resize request names. Raises BadParameter."""
+    return _terminal_length(request, "h", "height"), _terminal_length(request, "w", "width")
+
+
+def _terminal_length(request: Request, parameter: str, word: str) -> int:
+    text = request.text(parameter)
+    if not text.isdigit():
+        raise BadParameter(f'invalid resize {word} "{text}": invalid syntax')
+    return min(int(text), 65535)
 
 
 HANDLERS = {

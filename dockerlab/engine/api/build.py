@@ -16,7 +16,7 @@ from dockerlab.engine.build.context import Context
 from dockerlab.engine.containers import validation
 from dockerlab.engine.containers.filters import parse
 from dockerlab.engine.faults import BadParameter, Fault, NotServed
-from dockerlab.engine.http.messages import Answer, Request, json_answer, json_lines
+from dockerlab.engine.http.messages import Request, Response, json_lines_response, json_response
 from dockerlab.engine.images import references
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ PRUNE_FILTERS = {"until", "id", "parent", "type", "description", "inuse", "share
 Record = dict[str, Any]
 
 
-async def build(engine: Engine, request: Request) -> Answer:
+async def build(engine: Engine, request: Request) -> Response:
     """POST /build, as the classic builder does it."""
     if request.text("version") == "2":
         raise NotServed("the practice engine has no BuildKit: build with DOCKER_BUILDKIT=0")
@@ -45,9 +45,9 @@ async def build(engine: Engine, request: Request) -> Answer:
     except BaseException as error:
         context.close()
         if told and isinstance(error, Fault):
-            return json_lines(_lines([*told, trouble(str(error))]))
+            return json_lines_response(_lines([*told, trouble(str(error))]))
         raise
-    return json_lines(_told(builder, told, request.flag("q")))
+    return json_lines_response(_told(builder, told, request.flag("q")))
 
 
 async def _lines(lines: list[Record]) -> AsyncIterator[Record]:
@@ -126,12 +126,12 @@ def _options(request: Request) -> Options:
     )
 
 
-async def build_prune(engine: Engine, request: Request) -> Answer:
+async def build_prune(engine: Engine, request: Request) -> Response:
     """POST /build/prune: the classic builder's cache are images, so there is nothing else to remove."""
     for name in parse(request.text("filters")):
         if name not in PRUNE_FILTERS:
             raise BadParameter(f"invalid filter '{name}'")
-    return json_answer({"CachesDeleted": None, "SpaceReclaimed": 0})
+    return json_response({"CachesDeleted": None, "SpaceReclaimed": 0})
 
 
 HANDLERS = {"ImageBuild": build, "BuildPrune": build_prune}

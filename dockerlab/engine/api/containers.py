@@ -7,14 +7,21 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from dockerlab.engine.api.attach import FRAMED, RAW
+from dockerlab.engine.api.attach import CONTENT_TYPE_TELLS_FRAMES, stream_content_type
 from dockerlab.engine.api.threads import threaded
-from dockerlab.engine.api.views import container as views
+from dockerlab.engine.api.views import container as container_view
 from dockerlab.engine.common import signals, timestamps
 from dockerlab.engine.containers import log_options, logs, top, update, validation
 from dockerlab.engine.containers.filters import parse
 from dockerlab.engine.faults import BadParameter, Conflict, Fault
-from dockerlab.engine.http.messages import Answer, Request, done, json_answer, stream
+from dockerlab.engine.http.messages import (
+    Request,
+    Response,
+    json_response,
+    no_content,
+    not_modified_unless,
+    stream_response,
+)
 from dockerlab.engine.storage import tar_writer
 
 if TYPE_CHECKING:
@@ -46,7 +53,7 @@ NOTHING = 7  #: bytes of a body that says nothing, such as `null` with line ends
 CONDITIONS = ("not-running", "next-exit", "removed")
 
 
-async def container_list(engine: Engine, request: Request) -> Answer:
+async def container_list(engine: Engine, request: Request) -> Response:
     """GET /containers/json."""
     found = engine.containers.list(
         everything=request.flag("all"), limit=request.number("limit") or 0, filters=parse(request.text("filters"))
@@ -54,39 +61,39 @@ async def container_list(engine: Engine, request: Request) -> Answer:
     made = []
     for container in found:
         sized = await _sizes(engine, container) if request.flag("size") else None
-        made.append(views.summary(container, request.version, sized))
-    return json_answer(made)
+        made.append(container_view.summary(container, request.version, sized))
+    return json_response(made)
 
 
-async def container_create(engine: Engine, request: Request) -> Answer:
+async def container_create(engine: Engine, request: Request) -> Response:
     """POST /containers/create."""
     validation.platform(request.text("platform"))
     container, warnings = await engine.containers.create(request.text("name"), request.json())
-    return json_answer({"Id": container.id, "Warnings": warnings}, 201)
+    return json_response({"Id": container.id, "Warnings": warnings}, 201)
 
 
-async def container_inspect(engine: Engine, request: Request) -> Answer:
+async def container_inspect(engine: Engine, request: Request) -> Response:
     """GET /containers/{id}/json."""
     container = engine.containers.find(request.id)
     sized = await _sizes(engine, container) if request.flag("size") else None
-    return json_answer(views.inspect(container, request.version, sized))
+    return json_response(container_view.inspect(container, request.version, sized))
 
 
 async def _sizes(engine: Engine, container: Container) -> tuple[int, int]:
-    return await asyncio.to_thread(views.sizes, container, engine.containers.base(container))
+    return await asyncio.to_thread(container_view.sizes, container, engine.containers.base(container))
 
 
-async def container_top(engine: Engine, request: Request) -> Answer:
+async def container_top(engine: Engine, request: Request) -> Response:
     """GET /containers/{id}/top."""
     container = engine.containers.find(request.id)
     if container.running is None:
         raise Conflict(f"container {container.id} is not running")
     titles, processes = await asyncio.to_thread(top.top, container.running.pids(), request.text("ps_args"))
     engine.events.tell("top", container)
-    return json_answer({"Processes": processes, "Titles": titles})
+    return json_response({"Processes": processes, "Titles": titles})
 
 
-async def container_logs(engine: Engine, request: Request) -> Answer:
+async def container_logs(engine: Engine, request: Request) -> Response:
     """GET /containers/{id}/logs."""
     container = engine.containers.find(request.id)
     if not (request.flag("stdout") or request.flag("stderr")):
@@ -105,8 +112,9 @@ async def container_logs(engine: Engine, request: Request) -> Answer:
     )
     log_options.readable(container.record)
     container.log_path.touch()
-    kind = (RAW if tty else FRAMED) if request.version >= (1, 42) else ""
-    return stream(logs.read(container.log_path, wanted, lambda: not container.state["Running"]), kind)
+    # Docker sent logs without a content type before the type began to tell about frames.
+    content_type = stream_content_type(request, frames=not tty) if request.version >= CONTENT_TYPE_TELLS_FRAMES else ""
+    return stream_response(logs.read(container.log_path, wanted, lambda: not container.state["Running"]), content_type)
 
 
 def _tail(text: str) -> int | None:
@@ -114,42 +122,42 @@ def _tail(text: str) -> int | None:
     return int(text) if text.isdigit() else None
 
 
-async def container_export(engine: Engine, request: Request) -> Answer:
+async def container_export(engine: Engine, request: Request) -> Response:
     """GET /containers/{id}/export."""
     container = engine.containers.find(request.id)
     engine.events.tell("export", container)
-    return stream(threaded(tar_writer.export(container.root)), "application/octet-stream")
+    return stream_response(threaded(tar_writer.export(container.root)), "application/octet-stream")
 
 
-async def container_start(engine: Engine, request: Request) -> Answer:
+async def container_start(engine: Engine, request: Request) -> Response:
     """POST /containers/{id}/start."""
     if len(request.body) > NOTHING:
         words = "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24"
         raise BadParameter(words)
-    return done(await engine.containers.find(request.id).start())
+    return not_modified_unless(await engine.containers.find(request.id).start())
 
 
-async def container_stop(engine: Engine, request: Request) -> Answer:
+async def container_stop(engine: Engine, request: Request) -> Response:
     """POST /containers/{id}/stop."""
     container = engine.containers.find(request.id)
     with _saying(f"cannot stop container: {request.id}"):
-        return done(await container.stop(request.number("t"), request.text("signal") or None))
+        return not_modified_unless(await container.stop(request.number("t"), request.text("signal") or None))
 
 
-async def container_restart(engine: Engine, request: Request) -> Answer:
+async def container_restart(engine: Engine, request: Request) -> Response:
     """POST /containers/{id}/restart."""
     container = engine.containers.find(request.id)
     with _saying(f"Cannot restart container {request.id}"):
         await container.restart(request.number("t"), request.text("signal") or None)
-    return done()
+    return no_content()
 
 
-async def container_kill(engine: Engine, request: Request) -> Answer:
+async def container_kill(engine: Engine, request: Request) -> Response:
     """POST /containers/{id}/kill."""
     with _saying(f"cannot kill container: {request.id}"):
         number = signals.number(request.text("signal") or "SIGKILL")  # looked at before the container is
         await engine.containers.find(request.id).kill(number)
-    return done()
+    return no_content()
 
 
 @contextmanager
@@ -161,13 +169,13 @@ def _saying(words: str) -> Iterator[None]:
         raise type(fault)(f"{words}: {fault}") from None
 
 
-async def container_rename(engine: Engine, request: Request) -> Answer:
+async def container_rename(engine: Engine, request: Request) -> Response:
     """POST /containers/{id}/rename."""
     engine.containers.rename(engine.containers.find(request.id), request.text("name"))
-    return done()
+    return no_content()
 
 
-async def container_wait(engine: Engine, request: Request) -> Answer:
+async def container_wait(engine: Engine, request: Request) -> Response:
     """POST /containers/{id}/wait: the headers go out at once, the body when it is over."""
     container = engine.containers.find(request.id)
     condition = request.text("condition") or "not-running"
@@ -178,42 +186,42 @@ async def container_wait(engine: Engine, request: Request) -> Answer:
     future = container.wait(condition)
 
     async def later() -> AsyncIterator[bytes]:
-        yield json_answer(views.waited(await future, request.version)).body
+        yield json_response(container_view.waited(await future, request.version)).body
 
-    return stream(later(), "application/json")
+    return stream_response(later(), "application/json")
 
 
-async def container_delete(engine: Engine, request: Request) -> Answer:
+async def container_delete(engine: Engine, request: Request) -> Response:
     """DELETE /containers/{id}."""
     if request.flag("link"):
         engine.containers.unlink(request.id)
-        return done()
+        return no_content()
     await engine.containers.find(request.id).remove(force=request.flag("force"), volumes=request.flag("v"))
-    return done()
+    return no_content()
 
 
-async def container_pause(engine: Engine, request: Request) -> Answer:
+async def container_pause(engine: Engine, request: Request) -> Response:
     """POST /containers/{id}/pause."""
     await engine.containers.find(request.id).pause()
-    return done()
+    return no_content()
 
 
-async def container_unpause(engine: Engine, request: Request) -> Answer:
+async def container_unpause(engine: Engine, request: Request) -> Response:
     """POST /containers/{id}/unpause."""
     await engine.containers.find(request.id).unpause()
-    return done()
+    return no_content()
 
 
-async def container_update(engine: Engine, request: Request) -> Answer:
+async def container_update(engine: Engine, request: Request) -> Response:
     """POST /containers/{id}/update."""
     container = engine.containers.find(request.id)
-    return json_answer({"Warnings": update.update(container, request.json()) or None})
+    return json_response({"Warnings": update.update(container, request.json()) or None})
 
 
-async def container_prune(engine: Engine, request: Request) -> Answer:
+async def container_prune(engine: Engine, request: Request) -> Response:
     """POST /containers/prune."""
     names, freed = await engine.containers.prune(parse(request.text("filters")))
-    return json_answer({"ContainersDeleted": names or None, "SpaceReclaimed": freed})
+    return json_response({"ContainersDeleted": names or None, "SpaceReclaimed": freed})
 
 
 HANDLERS = {

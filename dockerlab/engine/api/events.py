@@ -10,7 +10,7 @@ from dockerlab.engine.common import timestamps
 from dockerlab.engine.common.events import event_filter
 from dockerlab.engine.containers import filters
 from dockerlab.engine.faults import BadParameter
-from dockerlab.engine.http.messages import Answer, Request, stream
+from dockerlab.engine.http.messages import Request, Response, stream_response
 
 if TYPE_CHECKING:
     from dockerlab.engine.engine import Engine
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["HANDLERS", "system_events"]
 
 
-async def system_events(engine: Engine, request: Request) -> Answer:
+async def system_events(engine: Engine, request: Request) -> Response:
     """GET /events: one JSON document a line, until `until`, or until the client goes away."""
     since, until = timestamps.parameter(request.text("since")), timestamps.parameter(request.text("until"))
     if until and since > until:
@@ -30,7 +30,7 @@ async def system_events(engine: Engine, request: Request) -> Answer:
         async for event in found:
             yield json.dumps(event, separators=(",", ":")).encode() + b"\n"
 
-    return stream(lines(), "application/json")
+    return stream_response(lines(), "application/json")
 
 
 HANDLERS = {"SystemEvents": system_events}

@@ -4,60 +4,59 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dockerlab.engine.api.attach import FRAMED, RAW, TELLS_FRAMES, size
+from dockerlab.engine.api.attach import stream_content_type, terminal_size
 from dockerlab.engine.containers import attach
 from dockerlab.engine.faults import BadParameter
-from dockerlab.engine.http.messages import Answer, Request, json_answer
+from dockerlab.engine.http.messages import Request, Response, json_response
 from dockerlab.engine.processes.process import StartFailed
 
 if TYPE_CHECKING:
     from dockerlab.engine.engine import Engine
-    from dockerlab.engine.http.hijacked import Duplex
+    from dockerlab.engine.http.hijacked import HijackedConnection
 
 __all__ = ["HANDLERS", "exec_create", "exec_inspect", "exec_resize", "exec_start"]
 
 
-async def exec_create(engine: Engine, request: Request) -> Answer:
+async def exec_create(engine: Engine, request: Request) -> Response:
     """POST /containers/{id}/exec."""
-    made = engine.execs.create(engine.containers.find(request.id), request.json())
-    return json_answer({"Id": made.id}, 201)
+    execution = engine.execs.create(engine.containers.find(request.id), request.json())
+    return json_response({"Id": execution.id}, 201)
 
 
-async def exec_start(engine: Engine, request: Request) -> Answer:
-    """POST /exec/{id}/start: joined with the client's connection, or, detached, answered when it has begun."""
+async def exec_start(engine: Engine, request: Request) -> Response:
+    """POST /exec/{id}/start: hijack the client's connection or, if detached, respond once the process has started."""
     body = request.json() if request.body.strip() else {}
-    made, console = engine.execs.find(request.id), list(body.get("ConsoleSize") or [])
-    made.must_be_new()
+    execution, console_size = engine.execs.find(request.id), list(body.get("ConsoleSize") or [])
+    execution.must_be_new()
     tty = bool(body.get("Tty"))
-    if console and not tty:
+    if console_size and not tty:
         raise BadParameter("console size is only supported when TTY is enabled")
     if body.get("Detach"):
         try:
-            (await made.start(console)).release()
+            (await execution.start(console_size)).release()
         except StartFailed as error:
             raise BadParameter(str(error)) from None
-        return Answer(200)
-    made.reserve()
+        return Response(200)
+    execution.reserve()
 
-    async def joined(client: Duplex) -> None:
-        await made.attend(client, not tty, console)
+    async def hijack(client: HijackedConnection) -> None:
+        await execution.attend(client, not tty, console_size)
 
-    kind = RAW if tty or request.version < TELLS_FRAMES else FRAMED
-    return Answer(200, content_type=kind, hijack=joined)
+    return Response(200, content_type=stream_content_type(request, frames=not tty), hijack=hijack)
 
 
-async def exec_resize(engine: Engine, request: Request) -> Answer:
+async def exec_resize(engine: Engine, request: Request) -> Response:
     """POST /exec/{id}/resize."""
-    made = engine.execs.find(request.id)
-    height, width = size(request)
-    running = await made.must_run()
+    execution = engine.execs.find(request.id)
+    height, width = terminal_size(request)
+    running = await execution.must_run()
     await attach.resize(await running.connect(), height, width)
-    return Answer(200)
+    return Response(200)
 
 
-async def exec_inspect(engine: Engine, request: Request) -> Answer:
+async def exec_inspect(engine: Engine, request: Request) -> Response:
     """GET /exec/{id}/json."""
-    return json_answer(engine.execs.find(request.id).inspect())
+    return json_response(engine.execs.find(request.id).inspect())
 
 
 HANDLERS = {

@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.api.threads import threaded
-from dockerlab.engine.api.views import image as image_views
+from dockerlab.engine.api.views import image as image_view
 from dockerlab.engine.containers.filters import parse
 from dockerlab.engine.faults import BadParameter, Fault, NotFound, NotServed
-from dockerlab.engine.http.messages import Answer, Request, json_answer, json_lines, stream
+from dockerlab.engine.http.messages import Request, Response, json_lines_response, json_response, stream_response
 from dockerlab.engine.images import archives, commit, import_tar, references, removal
-from dockerlab.engine.images import filters as image_list
+from dockerlab.engine.images import filters as image_filters
 from dockerlab.engine.images.instructions import apply_changes
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ __all__ = [
     "image_history",
     "image_import",
     "image_inspect",
-    "image_list_",
+    "image_list",
     "image_load",
     "image_prune",
     "image_search",
@@ -42,41 +42,41 @@ SHARED_SIZE = (1, 42)
 Record = dict[str, Any]
 
 
-async def image_list_(engine: Engine, request: Request) -> Answer:
+async def image_list(engine: Engine, request: Request) -> Response:
     """GET /images/json."""
     filters = parse(request.text("filters"))
-    found = image_list.listed(engine.images, filters, request.flag("all"))
+    found = image_filters.listed(engine.images, filters, request.flag("all"))
     sized = request.flag("shared-size") and request.version >= SHARED_SIZE
     made = []
     for image in found:
-        shared = image_views.shared(image, engine.images) if sized else -1
-        told = image_views.summary(image, request.version, engine.containers.using(image), shared)
-        made.append(image_list.shown(told, filters))
-    return json_answer(made)
+        shared = image_view.shared(image, engine.images) if sized else -1
+        told = image_view.summary(image, request.version, engine.containers.using(image), shared)
+        made.append(image_filters.shown(told, filters))
+    return json_response(made)
 
 
-async def image_inspect(engine: Engine, request: Request) -> Answer:
+async def image_inspect(engine: Engine, request: Request) -> Response:
     """GET /images/{name}/json."""
     image = engine.images.need(request.id)
     directory = await asyncio.to_thread(engine.images.rootfs, image)
-    return json_answer(image_views.inspect(image, request.version, str(directory)))
+    return json_response(image_view.inspect(image, request.version, str(directory)))
 
 
-async def image_history(engine: Engine, request: Request) -> Answer:
+async def image_history(engine: Engine, request: Request) -> Response:
     """GET /images/{name}/history."""
-    return json_answer(image_views.history(engine.images.need(request.id), engine.images))
+    return json_response(image_view.history(engine.images.need(request.id), engine.images))
 
 
-async def image_tag(engine: Engine, request: Request) -> Answer:
+async def image_tag(engine: Engine, request: Request) -> Response:
     """POST /images/{name}/tag."""
     image = engine.images.need(request.id)
     if not request.text("repo"):
-        return Answer(200)
+        return Response(200)
     engine.images.tag(image, references.parse_with_tag(request.text("repo"), request.text("tag")))
-    return Answer(201)
+    return Response(201)
 
 
-async def image_delete(engine: Engine, request: Request) -> Answer:
+async def image_delete(engine: Engine, request: Request) -> Response:
     """DELETE /images/{name}."""
     told = removal.remove(
         engine.images,
@@ -85,22 +85,22 @@ async def image_delete(engine: Engine, request: Request) -> Answer:
         force=request.flag("force"),
         keep_parents=request.flag("noprune"),
     )
-    return json_answer(told)
+    return json_response(told)
 
 
-async def image_prune(engine: Engine, request: Request) -> Answer:
+async def image_prune(engine: Engine, request: Request) -> Response:
     """POST /images/prune."""
     told, freed = removal.prune(engine.images, engine.containers, parse(request.text("filters")))
     engine.events.record("image", "prune", "", {"reclaimed": str(freed)})
-    return json_answer({"ImagesDeleted": told or None, "SpaceReclaimed": freed})
+    return json_response({"ImagesDeleted": told or None, "SpaceReclaimed": freed})
 
 
-async def image_get(engine: Engine, request: Request) -> Answer:
+async def image_get(engine: Engine, request: Request) -> Response:
     """GET /images/{name}/get."""
     return _saved(engine, [request.id], f"No such image: {request.id}")
 
 
-async def image_get_all(engine: Engine, request: Request) -> Answer:
+async def image_get_all(engine: Engine, request: Request) -> Response:
     """GET /images/get."""
     return _saved(
         engine,
@@ -109,7 +109,7 @@ async def image_get_all(engine: Engine, request: Request) -> Answer:
     )
 
 
-def _saved(engine: Engine, names: list[str], refusal: str) -> Answer:
+def _saved(engine: Engine, names: list[str], refusal: str) -> Response:
     wanted: dict[str, list[str]] = {}
     for name in names:
         image = engine.images.find(name)
@@ -120,10 +120,10 @@ def _saved(engine: Engine, names: list[str], refusal: str) -> Answer:
     chosen = [(engine.images.all[identity], tags) for identity, tags in wanted.items()]
     for image, _ in chosen:
         engine.images.tell("save", image, image.id)
-    return stream(threaded(archives.save(engine.images, chosen)), "application/x-tar")
+    return stream_response(threaded(archives.save(engine.images, chosen)), "application/x-tar")
 
 
-async def image_load(engine: Engine, request: Request) -> Answer:
+async def image_load(engine: Engine, request: Request) -> Response:
     """POST /images/load: a line for each image."""
     upload = request.upload or io.BytesIO()
 
@@ -134,7 +134,7 @@ async def image_load(engine: Engine, request: Request) -> Answer:
         except Fault as fault:
             yield trouble(str(fault))
 
-    return json_lines(lines())
+    return json_lines_response(lines())
 
 
 def trouble(text: str) -> Record:
@@ -142,7 +142,7 @@ def trouble(text: str) -> Record:
     return {"errorDetail": {"message": text}, "error": text}
 
 
-async def image_import(engine: Engine, request: Request) -> Answer:
+async def image_import(engine: Engine, request: Request) -> Response:
     """POST /images/create with `fromSrc`: a file tree, as a tar, becomes an image."""
     if request.text("fromSrc") != "-":
         raise NotServed("the practice engine imports what is sent to it (fromSrc=-), and fetches nothing by itself")
@@ -161,10 +161,10 @@ async def image_import(engine: Engine, request: Request) -> Answer:
         else:
             yield {"status": image.id}
 
-    return json_lines(lines())
+    return json_lines_response(lines())
 
 
-async def image_commit(engine: Engine, request: Request) -> Answer:
+async def image_commit(engine: Engine, request: Request) -> Response:
     """POST /commit: a container's files and configuration become an image."""
     name = request.text("container")
     if not name:
@@ -194,16 +194,16 @@ async def image_commit(engine: Engine, request: Request) -> Answer:
     if reference is not None:
         engine.images.tag(image, reference)
     engine.events.tell("commit", container, comment=request.text("comment"), imageID=image.id)
-    return json_answer({"Id": image.id}, 201)
+    return json_response({"Id": image.id}, 201)
 
 
-async def image_search(engine: Engine, request: Request) -> Answer:
+async def image_search(engine: Engine, request: Request) -> Response:
     """GET /images/search."""
     raise NotServed("the practice engine knows no index to search: Docker asks Docker Hub for this")
 
 
 HANDLERS = {
-    "ImageList": image_list_,
+    "ImageList": image_list,
     "ImageInspect": image_inspect,
     "ImageHistory": image_history,
     "ImageTag": image_tag,

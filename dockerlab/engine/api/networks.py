@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dockerlab.engine.api.views import network as net_views
+from dockerlab.engine.api.views import network as network_view
 from dockerlab.engine.common import timestamps
 from dockerlab.engine.containers.filters import parse, prune_filter
 from dockerlab.engine.faults import BadParameter
-from dockerlab.engine.http.messages import Answer, Request, done, json_answer
+from dockerlab.engine.http.messages import Request, Response, json_response, no_content
 
 if TYPE_CHECKING:
     from dockerlab.engine.engine import Engine
@@ -25,52 +25,52 @@ __all__ = [
 ]
 
 
-async def network_list(engine: Engine, request: Request) -> Answer:
+async def network_list(engine: Engine, request: Request) -> Response:
     """GET /networks."""
     found = engine.networks.listed(parse(request.text("filters")), engine.endpoints.used())
-    return json_answer([net_views.network(record, None, request.version) for record in found])
+    return json_response([network_view.network(record, None, request.version) for record in found])
 
 
-async def network_inspect(engine: Engine, request: Request) -> Answer:
+async def network_inspect(engine: Engine, request: Request) -> Response:
     """GET /networks/{id}."""
     record = engine.networks.find(request.id)
     if request.text("scope") not in ("", record["Scope"]):
         raise BadParameter(f"network {request.id} not found")
-    return json_answer(net_views.network(record, engine.endpoints, request.version))
+    return json_response(network_view.network(record, engine.endpoints, request.version))
 
 
-async def network_create(engine: Engine, request: Request) -> Answer:
+async def network_create(engine: Engine, request: Request) -> Response:
     """POST /networks/create."""
     made = engine.networks.create(request.json())
-    return json_answer({"Id": made["Id"], "Warning": ""}, 201)
+    return json_response({"Id": made["Id"], "Warning": ""}, 201)
 
 
-async def network_delete(engine: Engine, request: Request) -> Answer:
+async def network_delete(engine: Engine, request: Request) -> Response:
     """DELETE /networks/{id}."""
     engine.endpoints.remove(engine.networks.find(request.id))
-    return done()
+    return no_content()
 
 
-async def network_connect(engine: Engine, request: Request) -> Answer:
+async def network_connect(engine: Engine, request: Request) -> Response:
     """POST /networks/{id}/connect."""
     body = request.json()
     container = engine.containers.find(body.get("Container") or "")
     engine.endpoints.connect(request.id, container, body.get("EndpointConfig") or {})
-    return Answer(200)
+    return Response(200)
 
 
-async def network_disconnect(engine: Engine, request: Request) -> Answer:
+async def network_disconnect(engine: Engine, request: Request) -> Response:
     """POST /networks/{id}/disconnect."""
     body, network = request.json(), engine.networks.find(request.id)
     engine.endpoints.disconnect(network, engine.containers.find(body.get("Container") or ""))
-    return Answer(200)
+    return Response(200)
 
 
-async def network_prune(engine: Engine, request: Request) -> Answer:
+async def network_prune(engine: Engine, request: Request) -> Response:
     """POST /networks/prune."""
     names = engine.endpoints.prune(prune_filter(parse(request.text("filters"))), timestamps.nanoseconds)
     engine.events.record("network", "prune", "", {"reclaimed": "0"})
-    return json_answer({"NetworksDeleted": names or None})
+    return json_response({"NetworksDeleted": names or None})
 
 
 HANDLERS = {

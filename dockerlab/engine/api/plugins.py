@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dockerlab.engine.containers import filters
 from dockerlab.engine.faults import BadParameter, NotFound
-from dockerlab.engine.http.messages import Answer, Request, json_answer
+from dockerlab.engine.http.messages import Request, Response, json_response
 
 if TYPE_CHECKING:
     from dockerlab.engine.engine import Engine
@@ -16,15 +16,15 @@ __all__ = ["HANDLERS", "plugin_list", "plugin_missing"]
 FILTERS = {"capability", "enabled"}
 
 
-async def plugin_list(engine: Engine, request: Request) -> Answer:
+async def plugin_list(engine: Engine, request: Request) -> Response:
     """GET /plugins."""
     for name in filters.parse(request.text("filters")):
         if name not in FILTERS:
             raise BadParameter(f"invalid filter '{name}'")
-    return json_answer([])
+    return json_response([])
 
 
-async def plugin_missing(engine: Engine, request: Request) -> Answer:
+async def plugin_missing(engine: Engine, request: Request) -> Response:
     """Every operation on one plugin."""
     raise NotFound(f'plugin "{request.id}" not found')
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dockerlab.engine.api.images import image_import, trouble
 from dockerlab.engine.containers import validation
 from dockerlab.engine.faults import BadParameter, Fault
-from dockerlab.engine.http.messages import Answer, Request, json_answer, json_lines
+from dockerlab.engine.http.messages import Request, Response, json_lines_response, json_response
 from dockerlab.engine.images import pull_push, references
 from dockerlab.engine.images.references import Reference
 from dockerlab.engine.images.registry import DOCKER_LIST, OCI_INDEX, Credentials, Registry, parse_auth_header
@@ -23,7 +23,7 @@ __all__ = ["HANDLERS", "distribution_inspect", "image_create", "image_push", "sy
 Record = dict[str, Any]
 
 
-async def image_create(engine: Engine, request: Request) -> Answer:
+async def image_create(engine: Engine, request: Request) -> Response:
     """POST /images/create: pull, or import what is sent."""
     if not request.text("fromImage"):
         return await image_import(engine, request)
@@ -38,10 +38,10 @@ async def image_create(engine: Engine, request: Request) -> Answer:
             reference = references.parse_with_tag(name, tag)
     if not reference.tag and not reference.digest:
         tags = await asyncio.to_thread(Registry(reference, who).tags)
-        return json_lines(_threaded(_all_tags(engine, reference, who, platform, tags)))
+        return json_lines_response(_threaded(_all_tags(engine, reference, who, platform, tags)))
     registry = Registry(reference, who)
     found = await asyncio.to_thread(registry.manifest, reference.digest or reference.tag)
-    return json_lines(_threaded(pull_push.pull(engine.images, registry, found, platform)))
+    return json_lines_response(_threaded(pull_push.pull(engine.images, registry, found, platform)))
 
 
 def _all_tags(
@@ -63,7 +63,7 @@ async def _threaded(lines: Iterator[Record]) -> AsyncIterator[Record]:
         yield trouble(str(fault))
 
 
-async def image_push(engine: Engine, request: Request) -> Answer:
+async def image_push(engine: Engine, request: Request) -> Response:
     """POST /images/{name}/push."""
     who = parse_auth_header(request.headers.get("x-registry-auth", ""))
     reference = references.parse(request.id)
@@ -86,10 +86,10 @@ async def image_push(engine: Engine, request: Request) -> Answer:
             raise Fault(f"tag does not exist: {reference.repository}:{reference.tag}")
         yield from pull_push.push(engine.images, registry, wanted)
 
-    return json_lines(_threaded(lines()))
+    return json_lines_response(_threaded(lines()))
 
 
-async def system_auth(engine: Engine, request: Request) -> Answer:
+async def system_auth(engine: Engine, request: Request) -> Response:
     """POST /auth: show credentials to a registry. They are kept by the client alone."""
     try:
         asked = json.loads(request.body or b"null") or {}
@@ -102,10 +102,10 @@ async def system_auth(engine: Engine, request: Request) -> Answer:
     domain = server if server and "docker.io" not in server else "docker.io"
     who = Credentials(asked.get("username") or "", asked.get("password") or "")
     await asyncio.to_thread(Registry(Reference(domain, "login"), who).check_credentials)
-    return json_answer({"Status": "Login Succeeded", "IdentityToken": ""})
+    return json_response({"Status": "Login Succeeded", "IdentityToken": ""})
 
 
-async def distribution_inspect(engine: Engine, request: Request) -> Answer:
+async def distribution_inspect(engine: Engine, request: Request) -> Response:
     """GET /distribution/{name}/json."""
     who = parse_auth_header(request.headers.get("x-registry-auth", ""))
     registry = Registry(references.parse(request.id).with_default_tag(), who)
@@ -121,7 +121,7 @@ async def distribution_inspect(engine: Engine, request: Request) -> Answer:
             platforms = [{key: config[key] for key in ("architecture", "os", "variant") if config.get(key)}]
         return {"Descriptor": descriptor, "Platforms": platforms}
 
-    return json_answer(await asyncio.to_thread(look))
+    return json_response(await asyncio.to_thread(look))
 
 
 HANDLERS = {

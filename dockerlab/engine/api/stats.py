@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from dockerlab.engine.containers import stats
-from dockerlab.engine.http.messages import Answer, Request, json_answer, stream
+from dockerlab.engine.http.messages import Request, Response, json_response, stream_response
 
 if TYPE_CHECKING:
     from dockerlab.engine.engine import Engine
@@ -18,7 +18,7 @@ __all__ = ["HANDLERS", "container_stats"]
 SECONDS = 1.0
 
 
-async def container_stats(engine: Engine, request: Request) -> Answer:
+async def container_stats(engine: Engine, request: Request) -> Response:
     """GET /containers/{id}/stats: one document a second; or one, from two samples or from a single one."""
     container = engine.containers.find(request.id)
     if request.flag("stream", True):
@@ -32,13 +32,13 @@ async def container_stats(engine: Engine, request: Request) -> Answer:
                 before = fresh
                 await asyncio.sleep(SECONDS)
 
-        return stream(lines(), "application/json")
+        return stream_response(lines(), "application/json")
     before = stats.NOTHING
     if not request.flag("one-shot") and container.running is not None:
         before = await asyncio.to_thread(stats.sample, container)
         await asyncio.sleep(SECONDS)
     fresh = await asyncio.to_thread(stats.sample, container)
-    return json_answer(stats.told(container, fresh, before))
+    return json_response(stats.told(container, fresh, before))
 
 
 HANDLERS = {"ContainerStats": container_stats}

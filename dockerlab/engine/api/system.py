@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dockerlab.engine.api.views import disk_usage, system
 from dockerlab.engine.faults import BadParameter
-from dockerlab.engine.http.messages import Answer, Request, json_answer
+from dockerlab.engine.http.messages import Request, Response, json_response
 
 if TYPE_CHECKING:
     from dockerlab.engine.engine import Engine
@@ -18,33 +18,33 @@ UNCACHED = [("Cache-Control", "no-cache, no-store, must-revalidate"), ("Pragma",
 PING = [("Builder-Version", "1"), ("Swarm", "inactive"), *UNCACHED]
 
 
-async def ping(engine: Engine, request: Request) -> Answer:
+async def ping(engine: Engine, request: Request) -> Response:
     """GET /_ping."""
-    return Answer(200, b"OK", "text/plain; charset=utf-8", headers=list(PING))
+    return Response(200, b"OK", "text/plain; charset=utf-8", headers=list(PING))
 
 
-async def ping_head(engine: Engine, request: Request) -> Answer:
+async def ping_head(engine: Engine, request: Request) -> Response:
     """HEAD /_ping."""
-    return Answer(200, b"", "text/plain; charset=utf-8", headers=list(PING))
+    return Response(200, b"", "text/plain; charset=utf-8", headers=list(PING))
 
 
-async def version(engine: Engine, request: Request) -> Answer:
+async def version(engine: Engine, request: Request) -> Response:
     """GET /version."""
-    return json_answer(system.version(engine))
+    return json_response(system.version(engine))
 
 
-async def info(engine: Engine, request: Request) -> Answer:
+async def info(engine: Engine, request: Request) -> Response:
     """GET /info."""
-    return json_answer(system.info(engine, request.version))
+    return json_response(system.info(engine, request.version))
 
 
-async def data_usage(engine: Engine, request: Request) -> Answer:
+async def data_usage(engine: Engine, request: Request) -> Response:
     """GET /system/df."""
     kinds = request.query.get("type", [])
     for kind in kinds:
         if kind not in disk_usage.KINDS:
             raise BadParameter(f"unknown object type: {kind}")
-    return json_answer(await asyncio.to_thread(disk_usage.data_usage, engine, request.version, kinds))
+    return json_response(await asyncio.to_thread(disk_usage.data_usage, engine, request.version, kinds))
 
 
 HANDLERS = {

@@ -17,7 +17,7 @@ from dockerlab.engine.storage.rootfs import user_of
 
 if TYPE_CHECKING:
     from dockerlab.engine.containers.container import Container
-    from dockerlab.engine.http.hijacked import Duplex
+    from dockerlab.engine.http.hijacked import HijackedConnection
     from dockerlab.engine.processes.process import Running
 
 __all__ = ["Exec", "Execs"]
@@ -100,7 +100,7 @@ class Exec:
         self.started.set()
         self.ended.set()
 
-    async def attend(self, client: Duplex, frames: bool, size: list[int]) -> None:
+    async def attend(self, client: HijackedConnection, frames: bool, size: list[int]) -> None:
         """Start it on a client's connection, and join the two. A refusal is written into the stream, as Docker does.
 
         With `frames` each piece of output has a header: the client says so at the start, terminal or not.

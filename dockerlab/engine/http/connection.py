@@ -16,8 +16,8 @@ from urllib.parse import parse_qs, unquote
 import h11
 
 from dockerlab.engine.faults import BadParameter, Fault, NotFound, TooOld, status_of, words_of
-from dockerlab.engine.http.hijacked import Duplex
-from dockerlab.engine.http.messages import Answer, Request, json_answer, text_answer
+from dockerlab.engine.http.hijacked import HijackedConnection
+from dockerlab.engine.http.messages import Request, Response, json_response, text_response
 from dockerlab.protocol.operations import NEWEST, Operation, find, version_number
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ NEWEST_NUMBER = version_number(NEWEST)
 UPLOADS = {"ImageCreate"}
 #: A body: a document in memory, or an upload in a file that is gone when the answer is over.
 Body = bytes | IO[bytes]
-Handle = Callable[["Engine", Request], Awaitable[Answer]]
+Handle = Callable[["Engine", Request], Awaitable[Response]]
 log = logging.getLogger("dockerlab.engine")
 
 
@@ -73,7 +73,7 @@ class Server:
             with contextlib.suppress(ConnectionError, TimeoutError):
                 await asyncio.wait_for(connection.writer.wait_closed(), 1)
 
-    async def answer(self, method: str, target: str, headers: dict[str, str], body: Body) -> Answer:
+    async def answer(self, method: str, target: str, headers: dict[str, str], body: Body) -> Response:
         """Find the handler and call it; whatever it raises becomes a status here, and nowhere else."""
         self.last_active = time.monotonic()
         try:
@@ -83,12 +83,12 @@ class Server:
                 raise self.left_out(request.operation)
             return await handler(self.engine, request)
         except TooOld as fault:
-            return text_answer(str(fault), status_of(fault))
+            return text_response(str(fault), status_of(fault))
         except Fault as fault:
-            return json_answer({"message": str(fault)}, status_of(fault))
+            return json_response({"message": str(fault)}, status_of(fault))
         except Exception as error:
             log.exception("%s %s", method, target)
-            return json_answer({"message": words_of(error)}, status_of(error))
+            return json_response({"message": words_of(error)}, status_of(error))
 
     def _request(self, method: str, target: str, headers: dict[str, str], body: Body) -> Request:
         raw, _, query = target.partition("?")
@@ -142,7 +142,7 @@ class Connection:
         self.h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=HEADER_BYTES)
 
     async def serve(self) -> None:
-        """Answer requests until one side wants no more."""
+        """Response requests until one side wants no more."""
         while True:
             try:
                 request = await self._next(IDLE_SECONDS)
@@ -154,7 +154,7 @@ class Connection:
                 await self._refuse(error)
                 return
             except Fault as fault:
-                await self._send(json_answer({"message": str(fault)}, status_of(fault)), method, close=True)
+                await self._send(json_response({"message": str(fault)}, status_of(fault)), method, close=True)
                 return
             headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
             try:
@@ -213,7 +213,7 @@ class Connection:
             raise
         return file
 
-    async def _hijack(self, answer: Answer, headers: dict[str, str]) -> None:
+    async def _hijack(self, answer: Response, headers: dict[str, str]) -> None:
         """Hand the connection over: after these headers it carries bytes both ways, as Docker does it."""
         asked = {name.strip().lower() for name in headers.get("connection", "").split(",")}
         switched = answer.status == SWITCHED or ("upgrade" in asked and bool(headers.get("upgrade")))
@@ -225,15 +225,15 @@ class Connection:
         self.writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
         early, _ = self.h11.trailing_data  # sent in the same packet as the request
         assert answer.hijack is not None  # noqa: S101  (asked by the caller)
-        await answer.hijack(Duplex(self.reader, self.writer, early))
+        await answer.hijack(HijackedConnection(self.reader, self.writer, early))
 
     async def _refuse(self, error: h11.RemoteProtocolError) -> None:
-        """Answer what isn't HTTP, and close."""
+        """Response what isn't HTTP, and close."""
         if self.h11.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            answer = json_answer({"message": f"malformed request: {error}"}, error.error_status_hint or 400)
+            answer = json_response({"message": f"malformed request: {error}"}, error.error_status_hint or 400)
             await self._send(answer, "GET", close=True)
 
-    async def _send(self, answer: Answer, method: str, close: bool = False) -> None:
+    async def _send(self, answer: Response, method: str, close: bool = False) -> None:
         reason = REASONS.get(answer.status, "")
         response = h11.Response(status_code=answer.status, headers=_headers(answer, close), reason=reason)
         self.writer.write(self.h11.send(response) or b"")
@@ -246,7 +246,7 @@ class Connection:
         self.writer.write(self.h11.send(h11.EndOfMessage()) or b"")
         await self.writer.drain()
 
-    async def _pump(self, answer: Answer) -> None:
+    async def _pump(self, answer: Response) -> None:
         """Send chunks as they come, and notice when the client goes away meanwhile."""
         sending = asyncio.ensure_future(self._chunks(answer))
         watching = asyncio.ensure_future(self.reader.read(BLOCK))
@@ -266,7 +266,7 @@ class Connection:
             if close is not None:
                 await close()
 
-    async def _chunks(self, answer: Answer) -> None:
+    async def _chunks(self, answer: Response) -> None:
         assert answer.chunks is not None  # noqa: S101  (asked by the caller)
         async for chunk in answer.chunks:
             if chunk:
@@ -285,7 +285,7 @@ def _written(file: IO[bytes], data: bytes, end: bool = False) -> str:
     return ""
 
 
-def _headers(answer: Answer, close: bool) -> list[tuple[str, str]]:
+def _headers(answer: Response, close: bool) -> list[tuple[str, str]]:
     """Give the headers in Docker's order."""
     headers = [("Api-Version", NEWEST)]
     if answer.content_type:

@@ -1,4 +1,4 @@
-"""A connection that was hijacked: bytes both ways, and each side may end its own half first."""
+"""A hijacked connection: bytes flow both ways, and each side may end its own direction first."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ import asyncio
 import contextlib
 import select
 
-__all__ = ["Duplex"]
+__all__ = ["HijackedConnection"]
 
 BLOCK = 1 << 16
-LOOK_SECONDS = 0.5
+POLL_SECONDS = 0.5
 
 
-class Duplex:
-    """Reads what a client sends, beginning with what came together with its request, and writes to it."""
+class HijackedConnection:
+    """Reads what a client sends and writes to it. `early` holds bytes that arrived together with the request."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, early: bytes = b"") -> None:
-        """Take over a connection."""
         self._reader = reader
         self._writer = writer
         self._early = early
 
     async def read(self) -> bytes:
-        """Give some bytes; none when the client has ended its half."""
+        """Return some bytes; an empty result means that the client has ended its direction."""
         if self._early:
             early, self._early = self._early, b""
             return early
@@ -31,26 +30,21 @@ class Duplex:
         except ConnectionError:
             return b""
 
-    async def exactly(self, count: int) -> bytes:
-        """Give so many bytes. Raises asyncio.IncompleteReadError if the client ends before."""
-        have, self._early = self._early[:count], self._early[count:]
-        return have + (await self._reader.readexactly(count - len(have)) if len(have) < count else b"")
-
     async def write(self, data: bytes) -> None:
-        """Send bytes, and wait while the client is behind. Raises ConnectionError if it is gone."""
+        """Send bytes, and wait while the client is behind. Raises ConnectionError if the client is gone."""
         self._writer.write(data)
         await self._writer.drain()
 
     async def gone(self) -> None:
-        """Return when the client has closed both halves; one that has only ended its own may still be reading."""
-        handle = self._writer.get_extra_info("socket")
+        """Return when the client has closed both directions; after closing only its own it may still be reading."""
+        connected = self._writer.get_extra_info("socket")
         poller = select.poll()
-        poller.register(handle.fileno(), 0)
+        poller.register(connected.fileno(), 0)  # without events, poll reports only POLLHUP and errors
         while not poller.poll(0):
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
     def end(self) -> None:
-        """End our half: the client reads the end, and may still send."""
+        """End the engine's direction: the client reads the end, and may still send."""
         with contextlib.suppress(OSError, NotImplementedError):
             if self._writer.can_write_eof():
                 self._writer.write_eof()

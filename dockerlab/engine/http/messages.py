@@ -1,4 +1,4 @@
-"""A request as a handler sees it, and the answers that it may give."""
+"""The request as a handler sees it, and the responses that a handler may return."""
 
 from __future__ import annotations
 
@@ -11,17 +11,26 @@ from dockerlab.engine.faults import Fault
 from dockerlab.engine.http import bodies
 
 if TYPE_CHECKING:
-    from dockerlab.engine.http.hijacked import Duplex
+    from dockerlab.engine.http.hijacked import HijackedConnection
     from dockerlab.protocol.operations import Operation
 
-__all__ = ["Answer", "Request", "done", "json_answer", "json_lines", "stream", "text_answer"]
+__all__ = [
+    "Request",
+    "Response",
+    "json_lines_response",
+    "json_response",
+    "no_content",
+    "not_modified_unless",
+    "stream_response",
+    "text_response",
+]
 
-FALSE = {"", "0", "no", "false", "none"}
+FALSE_WORDS = {"", "0", "no", "false", "none"}
 
 
 @dataclass(slots=True)
 class Request:
-    """One request: its operation, and its parameters by the names of the API."""
+    """One request: its operation, and its parameters under the names of the API."""
 
     operation: Operation
     version: tuple[int, ...]
@@ -29,23 +38,23 @@ class Request:
     query: dict[str, list[str]]
     headers: dict[str, str]
     body: bytes = b""
-    upload: IO[bytes] | None = None  #: the body of an operation that takes a tar, as a file at its beginning
+    upload: IO[bytes] | None = None  #: the body of an operation that takes a tar: a file, positioned at its beginning
 
     @property
     def id(self) -> str:
-        """The object that it is about: `{id}` or `{name}` of the path."""
+        """The id or name of the object: `{id}` or `{name}` in the path."""
         return next(iter(self.path.values()))
 
     def text(self, name: str, default: str = "") -> str:
-        """Give a query parameter as text; of several the first, as Go does."""
+        """Return a query parameter as text. If it is repeated, the first value counts, as in Go."""
         return self.query.get(name, [default])[0]
 
     def flag(self, name: str, default: bool = False) -> bool:
-        """Give a query parameter as yes or no; Docker takes every word but a few for yes."""
-        return self.text(name).strip().lower() not in FALSE if name in self.query else default
+        """Return a query parameter as a boolean. Docker takes every word but a few for true."""
+        return self.text(name).strip().lower() not in FALSE_WORDS if name in self.query else default
 
     def number(self, name: str) -> int | None:
-        """Give a query parameter as a whole number. Raises Fault in Go's words: Docker answers 500 here."""
+        """Return a query parameter as an integer. Raises Fault in Go's words: Docker answers 500 here."""
         text = self.text(name)
         if not text:
             return None
@@ -55,13 +64,13 @@ class Request:
             raise Fault(f'strconv.Atoi: parsing "{text}": invalid syntax') from None
 
     def json(self) -> dict[str, Any]:
-        """Give the JSON body. Raises BadParameter."""
+        """Return the JSON object in the body. Raises BadParameter."""
         return bodies.read(self.operation, self.headers.get("content-type", ""), self.body)
 
 
 @dataclass(slots=True)
-class Answer:
-    """One answer: a status with a whole body, with chunks that are sent as they come, or a connection taken over.
+class Response:
+    """A status with one of three bodies: a complete one, chunks that are sent as they come, or a hijacked connection.
 
     `hijack` gets the connection after the headers; when it returns, the connection is closed.
     """
@@ -70,38 +79,43 @@ class Answer:
     body: bytes = b""
     content_type: str = ""
     chunks: AsyncIterator[bytes] | None = None
-    hijack: Callable[[Duplex], Awaitable[None]] | None = None
+    hijack: Callable[[HijackedConnection], Awaitable[None]] | None = None
     headers: list[tuple[str, str]] = field(default_factory=list)
 
 
-def json_answer(value: Any, status: int = 200) -> Answer:
-    """Answer with JSON. The content type is this word alone: the docker CLI compares it as a whole."""
+def json_response(value: Any, status: int = 200) -> Response:
+    """Return a JSON response. Its content type has no charset, because the docker CLI compares the whole header."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    return Answer(status, text.encode("utf-8", "replace") + b"\n", "application/json")
+    return Response(status, text.encode("utf-8", "replace") + b"\n", "application/json")
 
 
-def text_answer(text: str, status: int) -> Answer:
-    """Answer with plain text, as Go's HTTP server does by itself."""
-    return Answer(
+def text_response(text: str, status: int) -> Response:
+    """Return a plain text response, as Go's HTTP server writes it."""
+    return Response(
         status, f"{text}\n".encode(), "text/plain; charset=utf-8", headers=[("X-Content-Type-Options", "nosniff")]
     )
 
 
-def done(changed: bool = True) -> Answer:
-    """Answer 204, or 304 if nothing had to be changed."""
-    return Answer(204 if changed else 304)
+def no_content() -> Response:
+    """Return 204 No Content."""
+    return Response(204)
 
 
-def stream(chunks: AsyncIterator[bytes], content_type: str) -> Answer:
-    """Answer with chunks."""
-    return Answer(200, content_type=content_type, chunks=chunks)
+def not_modified_unless(changed: bool) -> Response:
+    """Return 204 No Content if the request changed something, and 304 Not Modified otherwise."""
+    return Response(204 if changed else 304)
 
 
-async def _lines(documents: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+def stream_response(chunks: AsyncIterator[bytes], content_type: str) -> Response:
+    """Return a response whose chunks are sent as they come."""
+    return Response(200, content_type=content_type, chunks=chunks)
+
+
+def json_lines_response(documents: AsyncIterator[Any]) -> Response:
+    """Return a response with one JSON document per line, sent as they come: the progress of pull, push, load, build."""
+    return stream_response(_json_lines(documents), "application/json")
+
+
+async def _json_lines(documents: AsyncIterator[Any]) -> AsyncIterator[bytes]:
     async for document in documents:
         yield json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace") + b"\r\n"
-
-
-def json_lines(documents: AsyncIterator[Any]) -> Answer:
-    """Answer with one JSON document a line, as they come: how pull, push, load and build tell their progress."""
-    return stream(_lines(documents), "application/json")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from dockerlab.engine.faults import BadParameter, Conflict, Fault, Forbidden, NotFound
 from dockerlab.engine.networks import hosts_files
 from dockerlab.engine.networks import networks as nets
-from dockerlab.engine.networks.published_ports import Connect, Published, wanted
-from dockerlab.engine.networks.switch_client import Port, Switching
+from dockerlab.engine.networks.published_ports import Connect, PublishedPorts, wanted
+from dockerlab.engine.networks.switch_client import Port, SwitchClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -55,12 +55,12 @@ def _endpoint(config: Record) -> Record:
 class Endpoints:
     """Connects the containers of one engine."""
 
-    def __init__(self, networks: Networks, switch: Switching, containers: Callable[[], Iterable[Container]]) -> None:
+    def __init__(self, networks: Networks, switch: SwitchClient, containers: Callable[[], Iterable[Container]]) -> None:
         """Use the switch, where there is one."""
         self.networks = networks
         self.switch = switch
         self.containers = containers
-        self.published: dict[str, Published] = {}
+        self.published: dict[str, PublishedPorts] = {}
         self.held: set[str] = set()  #: containers whose namespaces the switch holds
 
     # -- who is where ------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ class Endpoints:
         ports = wanted(container.record["Config"], container.record["HostConfig"])
         if ports and mode != "host" and not mode.startswith("container:"):
             connect = self._connector(container) if self.switch.works else None
-            published = Published(connect)
+            published = PublishedPorts(connect)
             try:
                 published.open(ports)
             except Fault as fault:

@@ -10,7 +10,7 @@ from typing import Any
 
 from dockerlab.engine.faults import Fault
 
-__all__ = ["Connect", "Published", "wanted"]
+__all__ = ["Connect", "PublishedPorts", "wanted"]
 
 BLOCK = 1 << 16
 LONGEST, QUIET_SECONDS = 1 << 16, 90
@@ -44,7 +44,7 @@ def wanted(config: Record, host: Record) -> dict[str, list[Record]]:
     return found
 
 
-class Published:
+class PublishedPorts:
     """The published ports of one container that runs."""
 
     def __init__(self, connect: Connect | None) -> None:

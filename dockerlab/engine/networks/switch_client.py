@@ -17,14 +17,14 @@ from dockerlab.engine.common.proc import is_same_process
 from dockerlab.engine.faults import Fault
 from dockerlab.engine.processes.isolation import SHIM, SHIM_ENVIRONMENT
 
-__all__ = ["Port", "Switching", "end"]
+__all__ = ["Port", "SwitchClient", "end"]
 
 SECONDS, CONNECT_SECONDS, LONGEST = 10, 10, 1 << 16
 PORTS_LETTERS = 11
 Record = dict[str, Any]
 
 
-class Switching:
+class SwitchClient:
     """One engine's switch. Asked from the event loop: each answer takes well under a millisecond."""
 
     def __init__(self, state: Path, works: bool) -> None:

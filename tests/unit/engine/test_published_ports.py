@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from dockerlab.engine.faults import Fault
-from dockerlab.engine.networks.published_ports import Published
+from dockerlab.engine.networks.published_ports import PublishedPorts
 
 
 def free() -> int:
@@ -47,7 +47,7 @@ async def there_and_back() -> None:
         inside.bind(("127.0.0.1", 0))
         inside.setblocking(False)
         answering = asyncio.get_running_loop().create_task(echo(inside))
-        outside, port = free(), Published(None)
+        outside, port = free(), PublishedPorts(None)
         port.open({f"{inside.getsockname()[1]}/udp": [{"HostPort": str(outside)}]})
         assert [*port.shown.values()] == [[{"HostIp": "127.0.0.1", "HostPort": str(outside)}]]
         first, second = await asked(outside, [b"a", b"b"]), await asked(outside, [b"c"])
@@ -55,7 +55,7 @@ async def there_and_back() -> None:
         senders = [answer.split()[1] for answer in first + second]
         assert senders[0] == senders[1] != senders[2], "one socket inside for each client"
         with pytest.raises(Fault, match="port is already allocated"):
-            Published(None).open({f"{inside.getsockname()[1]}/udp": [{"HostPort": str(outside)}]})
+            PublishedPorts(None).open({f"{inside.getsockname()[1]}/udp": [{"HostPort": str(outside)}]})
         port.close()
         answering.cancel()
     with socket.socket(type=socket.SOCK_DGRAM) as again:
@@ -69,7 +69,7 @@ def test_whoever_gets_a_closed_ports_number_is_not_forgotten() -> None:
 
 async def number_again() -> None:
     loop, heard = asyncio.get_running_loop(), asyncio.Event()
-    port = Published(None)
+    port = PublishedPorts(None)
     port.open({"1/tcp": [{"HostPort": "20000-29999"}]})  # the first that is free, also while other tests run
     number = port._heard[0].fileno()
     await asyncio.sleep(0.01)  # it waits for clients now

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine.api.views import container as views
-from dockerlab.engine.api.views import image as image_views
+from dockerlab.engine.api.views import container as container_view
+from dockerlab.engine.api.views import image as image_view
 
 if TYPE_CHECKING:
     from dockerlab.engine.engine import Engine
@@ -27,7 +27,7 @@ def data_usage(engine: Engine, version: tuple[int, ...], kinds: list[str]) -> Re
         made["LayersSize"] = 0
     if "container" in wanted:
         made["Containers"] = [
-            views.summary(one, version, views.sizes(one, engine.containers.base(one)))
+            container_view.summary(one, version, container_view.sizes(one, engine.containers.base(one)))
             for one in list(engine.containers)
         ]
     if "volume" in wanted:
@@ -47,6 +47,6 @@ def _images(engine: Engine, version: tuple[int, ...]) -> list[Record]:
     containers, made = list(engine.containers), []
     for image in list(engine.images.all.values()):
         users = sum(container.record["Image"] == image.id for container in containers)
-        shared = image_views.shared(image, engine.images)
-        made.append(image_views.summary(image, version, users, shared) | {"Containers": users})
+        shared = image_view.shared(image, engine.images)
+        made.append(image_view.summary(image, version, users, shared) | {"Containers": users})
     return made
