@@ -1,18 +1,16 @@
-"""The Lab: what `connect()` returns. It holds the groups, the last exchange and the wire log."""
+"""The Lab: what `connect()` returns. It sends requests, and holds the groups, the wire log and the last exchange."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import importlib
-import threading
-from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from dockerlab.endpoint import endpoint as endpoints
 from dockerlab.errors import ArgumentError, BadRequest, DockerlabError, EngineUnreachable, printable
+from dockerlab.lab.wire import Wire
 from dockerlab.protocol.exchange import Exchange
 from dockerlab.protocol.operations import NEWEST, OLDEST, OPERATIONS, version_number
 from dockerlab.protocol.request import Request, encode, has_no_end, row
@@ -23,7 +21,6 @@ from dockerlab.transport.transport import Answer, Transport, seconds_of
 if TYPE_CHECKING:
     import os
 
-    import pandas
     import requests
 
     from dockerlab.endpoint.endpoint import Endpoint
@@ -44,12 +41,10 @@ if TYPE_CHECKING:
     from dockerlab.lab.recorder import Recording
     from dockerlab.transport.hijack import Hijacked
 
-__all__ = ["Lab", "Wire", "connect"]
+__all__ = ["Lab", "connect"]
 
-#: How many exchanges are kept, how many bytes of each body, and how many of all.
-KEPT, KEPT_BYTES, ALL_BYTES = 500, 1 << 20, 64 << 20
 TIMEOUT = 60.0
-#: Each is a module of `dockerlab.groups`, loaded when it is used.
+#: The names of the groups: each is an attribute of a Lab, and a module of `dockerlab.groups`.
 GROUPS = (
     "container", "image", "exec", "volume", "network", "system", "distribution", "swarm", "node", "service", "task",
     "secret", "config", "plugin",
@@ -57,43 +52,29 @@ GROUPS = (
 
 
 def connect(url: str | None = None, *, timeout: float = TIMEOUT, insecure: bool = False) -> Lab:
-    """Connect to an engine, and agree on an API version with it.
+    """Connect to an engine, and negotiate an API version with it.
 
     `url` is "practice", "docker", context:NAME, or an address such as unix:///var/run/docker.sock, ssh://me@host or
-    tcp://127.0.0.1:2375. Without it: DOCKERLAB_ENGINE, DOCKER_HOST, DOCKER_CONTEXT, docker's current context, a usual
-    socket, the practice engine, whichever comes first. `timeout` is in seconds, for connecting and for each wait for
-    bytes. Credentials go over plain TCP to another machine only with `insecure` (or DOCKERLAB_INSECURE=1).
+    tcp://127.0.0.1:2375. Without `url`, the first of these that is set or present is used: DOCKERLAB_ENGINE,
+    DOCKER_HOST, DOCKER_CONTEXT, docker's current context, a well-known socket, the practice engine.
+    `timeout` is in seconds; it limits connecting and each wait for bytes. Credentials are sent over plain TCP to
+    another machine only with `insecure` (or DOCKERLAB_INSECURE=1).
 
-    Raises EngineUnreachable, PermissionDenied or EngineTimeout if no engine answers, ArgumentError for a bad url.
+    Raises EngineUnreachable, PermissionDenied or EngineTimeout if no engine responds, ArgumentError for a bad url.
     """
     timeout = seconds_of(timeout)
     return Lab(endpoints.resolve(url, insecure=insecure), timeout=timeout)
 
 
 class Lab:
-    """One engine. Close it with `close()` or use it in `with`; it is also closed when Python ends.
+    """A connection to one engine. Close it with `close()` or use it in `with`; Python also closes it at exit.
 
-    Its groups (`container`, `image`, `exec`, `volume`, `network`, `system`, …) hold a method for each operation. `call`
-    makes any's request. `last` is the latest exchange, `wire` the latest 500. Several threads may use one Lab.
+    Its groups (`container`, `image`, `exec`, `volume`, `network`, `system`, …) have one method per operation; `call`
+    sends the request of any operation. `last` is the latest exchange, `wire` the latest 500. Threads may share a Lab.
     """
 
-    container: ContainerGroup
-    image: ImageGroup
-    exec: ExecGroup
-    volume: VolumeGroup
-    network: NetworkGroup
-    system: SystemGroup
-    distribution: DistributionGroup
-    swarm: SwarmGroup
-    node: NodeGroup
-    service: ServiceGroup
-    task: TaskGroup
-    secret: SecretGroup
-    config: ConfigGroup
-    plugin: PluginGroup
-
     def __init__(self, endpoint: Endpoint, *, timeout: float = TIMEOUT) -> None:
-        """Ask the engine for its version. Raises ConnectionFailed if it does not answer."""
+        """Negotiate the API version with the engine. Raises ConnectionFailed if it does not respond."""
         self.endpoint = endpoint
         self.timeout = timeout
         self.wire = Wire()
@@ -106,119 +87,205 @@ class Lab:
             raise
 
     def __enter__(self) -> Lab:
-        """Give itself."""
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Close it."""
         self.close()
 
     def __repr__(self) -> str:
-        """Give one line: engine with its version, API, endpoint."""
         try:
             engine = self.engine
-        except DockerlabError:  # a repr must not fail where the object is fine
+        except DockerlabError:  # the repr of a valid object must not raise
             engine = "engine that does not answer"
         return f"<Lab {engine} · API {self.version} · {self.endpoint.url}>"
 
     def close(self) -> None:
-        """Close every connection. May be called more than once."""
+        """Close every connection. Calling it again has no effect."""
         self._transport.close()
         if "session" in self.__dict__:
             self.session.close()
 
     # -- groups ------------------------------------------------------------------------------------------------
 
-    def __getattr__(self, name: str) -> Any:
-        """Load a group when it is first used: `lab.container` and the others."""
-        if name not in GROUPS:
-            raise AttributeError(f"A Lab has no {name!r}. Its groups are {', '.join(GROUPS)}.")
-        module = importlib.import_module(f"dockerlab.groups.{name}")
-        made = getattr(module, f"{name.title()}Group")(self)
-        setattr(self, name, made)
-        return made
+    @functools.cached_property
+    def container(self) -> ContainerGroup:
+        """Operations on containers."""
+        from dockerlab.groups.container import ContainerGroup
 
-    def __dir__(self) -> list[str]:
-        """Name the groups, too."""
-        return [*super().__dir__(), *GROUPS]
+        return ContainerGroup(self)
+
+    @functools.cached_property
+    def image(self) -> ImageGroup:
+        """Operations on images."""
+        from dockerlab.groups.image import ImageGroup
+
+        return ImageGroup(self)
+
+    @functools.cached_property
+    def exec(self) -> ExecGroup:
+        """Operations on execs: programs started in a running container."""
+        from dockerlab.groups.exec import ExecGroup
+
+        return ExecGroup(self)
+
+    @functools.cached_property
+    def volume(self) -> VolumeGroup:
+        """Operations on volumes."""
+        from dockerlab.groups.volume import VolumeGroup
+
+        return VolumeGroup(self)
+
+    @functools.cached_property
+    def network(self) -> NetworkGroup:
+        """Operations on networks."""
+        from dockerlab.groups.network import NetworkGroup
+
+        return NetworkGroup(self)
+
+    @functools.cached_property
+    def system(self) -> SystemGroup:
+        """Operations on the engine itself."""
+        from dockerlab.groups.system import SystemGroup
+
+        return SystemGroup(self)
+
+    @functools.cached_property
+    def distribution(self) -> DistributionGroup:
+        """Questions to a registry about an image."""
+        from dockerlab.groups.distribution import DistributionGroup
+
+        return DistributionGroup(self)
+
+    @functools.cached_property
+    def swarm(self) -> SwarmGroup:
+        """Operations on the engine's swarm."""
+        from dockerlab.groups.swarm import SwarmGroup
+
+        return SwarmGroup(self)
+
+    @functools.cached_property
+    def node(self) -> NodeGroup:
+        """Operations on the nodes of a swarm."""
+        from dockerlab.groups.node import NodeGroup
+
+        return NodeGroup(self)
+
+    @functools.cached_property
+    def service(self) -> ServiceGroup:
+        """Operations on the services of a swarm."""
+        from dockerlab.groups.service import ServiceGroup
+
+        return ServiceGroup(self)
+
+    @functools.cached_property
+    def task(self) -> TaskGroup:
+        """Operations on the tasks of a swarm's services."""
+        from dockerlab.groups.task import TaskGroup
+
+        return TaskGroup(self)
+
+    @functools.cached_property
+    def secret(self) -> SecretGroup:
+        """Operations on the secrets of a swarm."""
+        from dockerlab.groups.secret import SecretGroup
+
+        return SecretGroup(self)
+
+    @functools.cached_property
+    def config(self) -> ConfigGroup:
+        """Operations on the configs of a swarm."""
+        from dockerlab.groups.config import ConfigGroup
+
+        return ConfigGroup(self)
+
+    @functools.cached_property
+    def plugin(self) -> PluginGroup:
+        """Operations on plugins."""
+        from dockerlab.groups.plugin import PluginGroup
+
+        return PluginGroup(self)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"A Lab has no {name!r}. Its groups are {', '.join(GROUPS)}.")
 
     # -- requests ----------------------------------------------------------------------------------------------
 
     def call(self, operation: str, /, *, timeout: float | None = None, **arguments: Any) -> Exchange:
-        """Make one request and read the whole answer: `lab.call("ImageHistory", name="busybox")`.
+        """Send one request and read the whole response: `lab.call("ImageHistory", name="busybox")`.
 
-        Arguments are those of the operation's row in `dockerlab.protocol.operations`, in snake_case.
-        Raises ArgumentError for a wrong one, EngineError for a status of 400 or more, ConnectionFailed.
+        `arguments` are the parameters of the operation, in snake_case, as listed in `dockerlab.operations`.
+        Raises ArgumentError for a wrong argument, EngineError for a status of 400 or more, ConnectionFailed.
         """
         request = self._request(operation, arguments)
         _refuse_endless(request)
-        with self._open(request, timeout) as answer:
-            answer.read()
-        return answer.exchange
+        with self._open(request, timeout) as response:
+            response.read()
+        return response.exchange
 
     def open(self, operation: str, /, *, timeout: float | None = None, **arguments: Any) -> Answer:
-        """Make one request and read the headers of its answer; `chunks()` of what comes back reads the body.
+        """Send one request and read the headers of its response; `chunks()` of the result reads the body.
 
-        Use it in `with`: it holds a connection until it is closed. Raises as `call` does.
+        Use the result in `with`: it occupies a connection until it is closed. Raises the errors of `call`.
         """
         request = self._request(operation, arguments)
         _refuse_hijack(request)
         return self._open(request, timeout)
 
     def gather(self, operation: str, asked: list[dict[str, Any]], *, timeout: float | None = None) -> list[Exchange]:
-        """Make one and the same operation's request several times at once, with other arguments each time.
+        """Send many requests of one operation concurrently, one per dict of arguments.
 
-        For operations without a body. Gives the exchanges in the order of what was asked; raises as `call` does.
+        Only for operations without a request body. Returns the exchanges in the order of the arguments; raises the
+        errors of `call`.
         """
         return list(self.gathering(operation, asked, timeout=timeout))
 
     def gathering(
         self, operation: str, asked: list[dict[str, Any]], *, timeout: float | None = None
     ) -> Generator[Exchange]:
-        """As `gather`, but give each exchange when it and those before it are here: the engine goes on meanwhile.
+        """Do the same as `gather`, but yield each exchange as soon as it and those before it are complete.
 
-        Read it to its end, or close it: until then it holds connections.
+        Exhaust the generator or close it: until then it occupies connections.
         """
-        from dockerlab.transport.many_at_once import gather  # noqa: PLC0415  (only who asks many at once)
+        from dockerlab.transport.many_at_once import gather
 
         requests = [self._request(operation, arguments) for arguments in asked]
         for request in requests:
             _refuse_endless(request)
-        with self._keeping_errors():
+        with self._failed_exchanges_logged():
             for exchange in gather(self._transport, requests, timeout):
                 self.wire.append(exchange)
                 yield exchange
 
     def hijack(self, operation: str, /, *, timeout: float | None = None, **arguments: Any) -> Hijacked:
-        """Make the request of an operation whose connection then carries bytes both ways: attach, exec start.
+        """Send the request of an operation whose connection then carries bytes in both directions: attach, exec start.
 
-        Use what comes back in `with`. Raises as `call` does.
+        Use the result in `with`. Raises the errors of `call`.
         """
         request = self._request(operation, arguments)
-        with self._keeping_errors():
+        with self._failed_exchanges_logged():
             if request.operation.answer == "websocket":
-                from dockerlab.transport.websocket import websocket  # noqa: PLC0415  (only who asks for one)
+                from dockerlab.transport.websocket import websocket
 
-                taken: Hijacked = websocket(self._transport, request, timeout)
+                connection: Hijacked = websocket(self._transport, request, timeout)
             else:
-                from dockerlab.transport.hijack import hijack  # noqa: PLC0415
+                from dockerlab.transport.hijack import hijack
 
-                taken = hijack(self._transport, request, timeout)
-        self.wire.append(taken.exchange)
-        return taken
+                connection = hijack(self._transport, request, timeout)
+        self.wire.append(connection.exchange)
+        return connection
 
     def _request(self, operation: str, arguments: dict[str, Any]) -> Request:
         return encode(row(operation), arguments, self.version, self._newest)
 
     def _open(self, request: Request, timeout: float | None) -> Answer:
-        with self._keeping_errors():
-            answer = self._transport.open(request, timeout)
-        self.wire.append(answer.exchange)
-        return answer
+        with self._failed_exchanges_logged():
+            response = self._transport.open(request, timeout)
+        self.wire.append(response.exchange)
+        return response
 
     @contextlib.contextmanager
-    def _keeping_errors(self) -> Iterator[None]:
-        """Keep the exchange of an answer that is an error."""
+    def _failed_exchanges_logged(self) -> Iterator[None]:
+        """Add the exchange of an error response to the wire log before the error propagates."""
         try:
             yield
         except DockerlabError as error:
@@ -231,7 +298,7 @@ class Lab:
     def last(self) -> Exchange:
         """The latest exchange. Raises DockerlabError if there is none yet."""
         if not self.wire:
-            raise DockerlabError("Nothing was asked yet. Call something first, for example lab.system.ping().")
+            raise DockerlabError("No request has been sent yet. Send one first, for example lab.system.ping().")
         return self.wire[-1]
 
     def record(
@@ -242,15 +309,15 @@ class Lab:
         interval: float = 1.0,
         containers: Sequence[str] | dict[str, Any] | None = None,
     ) -> Recording:
-        """Record stats and events of many containers into Parquet, for so many seconds; `dockerlab.replay` reads it.
+        """Record stats and events of containers into Parquet files for `seconds`; `dockerlab.replay` reads them.
 
-        See dockerlab.lab.recorder.record, which this is, for what comes back and what goes wrong.
+        Same as `dockerlab.recorder.record`: see there for the result and the errors.
         """
-        from dockerlab.lab.recorder import record  # noqa: PLC0415  (only who records)
+        from dockerlab.lab.recorder import record
 
         return record(self, to, seconds=seconds, interval=interval, containers=containers)
 
-    # -- requests, the library ---------------------------------------------------------------------------------
+    # -- the requests library ----------------------------------------------------------------------------------
 
     @functools.cached_property
     def session(self) -> requests.Session:
@@ -258,7 +325,7 @@ class Lab:
         return session(self.endpoint, self.timeout)
 
     def url(self, path: str, **query: Any) -> str:
-        """Give the URL of a path of the API, for `session`: `lab.url("/containers/json", all=1)`."""
+        """Return the URL of an API path, for use with `session`: `lab.url("/containers/json", all=1)`."""
         text = f"{self.endpoint.http}/v{self.version}/{path.lstrip('/')}"
         return f"{text}?{urlencode(query)}" if query else text
 
@@ -266,19 +333,19 @@ class Lab:
 
     @functools.cached_property
     def engine(self) -> str:
-        """The engine's name and version, as it tells them: `Docker 20.10.24`, `Podman 5.4.2`."""
-        known = self._transport.send(encode(OPERATIONS["SystemVersion"], {}, self.version)).json()
-        known = known if isinstance(known, dict) else {}
-        parts = known.get("Components")
-        told = [known.get("Platform"), *(parts[:1] if isinstance(parts, list) else [])]
-        names = [str(part["Name"]) for part in told if isinstance(part, dict) and part.get("Name")]
-        # Podman's platform is where it runs, such as linux/amd64/debian-12; what it is, its first component says
+        """The engine's name and version, as the engine reports them: `Docker 20.10.24`, `Podman 5.4.2`."""
+        version = self._transport.send(encode(OPERATIONS["SystemVersion"], {}, self.version)).json()
+        version = version if isinstance(version, dict) else {}
+        components = version.get("Components")
+        candidates = [version.get("Platform"), *(components[:1] if isinstance(components, list) else [])]
+        names = [str(part["Name"]) for part in candidates if isinstance(part, dict) and part.get("Name")]
+        # Podman's platform names the machine, such as linux/amd64/debian-12; its first component names the engine.
         name = next((name for name in names if "/" not in name), "engine")
         name = "Docker" if name == "Engine" or name.startswith("Docker Engine") else name.removesuffix(" Engine")
-        return printable(f"{name} {known.get('Version', '')}".strip())
+        return printable(f"{name} {version.get('Version', '')}".strip())
 
     def _negotiate(self) -> str:
-        """Ask for the engine's newest API version, and settle on one that both speak."""
+        """Return the newest API version that both the engine and dockerlab support."""
         request = encode(OPERATIONS["SystemPing"], {}, OLDEST)
         request.target = "/_ping"
         exchange = None
@@ -287,8 +354,8 @@ class Lab:
             newest = exchange.header("Api-Version")
             number = version_number(newest)
         except (BadRequest, ValueError) as error:
-            stranger = in_between(exchange) if exchange else ""
-            raise EngineUnreachable(f"{self.endpoint.url} answers, but {stranger or _not_an_engine(error)}") from None
+            proxy = in_between(exchange) if exchange else ""
+            raise EngineUnreachable(f"{self.endpoint.url} answers, but {proxy or _not_an_engine(error)}") from None
         if number < version_number(OLDEST):
             raise EngineUnreachable(
                 f"The engine speaks API {newest}, and dockerlab needs {OLDEST} or newer: "
@@ -299,14 +366,14 @@ class Lab:
 
 
 def _not_an_engine(error: Exception) -> str:
-    """Say what answered in an engine's place."""
+    """Return the end of a sentence that says why the server at this address is no engine we can use."""
     if isinstance(error, BadRequest) and PLAIN_TO_TLS.search(error.message):
-        return f"it speaks TLS, and was asked in plain HTTP. {SET_TLS}"
-    return "not as a Docker engine: it names no API version. Check DOCKER_HOST."
+        return f"it speaks TLS, but the request was plain HTTP. {SET_TLS}"
+    return "it is not a Docker engine: its response has no API version. Check DOCKER_HOST."
 
 
 def _refuse_hijack(request: Request) -> None:
-    """Refuse what a request and its answer can't do."""
+    """Raise ArgumentError for an operation whose connection becomes a stream."""
     if request.operation.answer in ("hijack", "websocket"):
         raise ArgumentError(
             f"{request.operation.id} turns its connection into a stream: use its method, "
@@ -315,76 +382,11 @@ def _refuse_hijack(request: Request) -> None:
 
 
 def _refuse_endless(request: Request) -> None:
-    """Refuse to read what has no end: it would never return."""
+    """Raise ArgumentError for a request whose response has no end: reading all of it would never return."""
     _refuse_hijack(request)
     operation = request.operation.id
     if has_no_end(request.operation, request.arguments):
         raise ArgumentError(
-            f"{operation} has no end when asked like this: read it piece by piece with lab.open("
+            f"The response of {operation} has no end with these arguments: read it piece by piece with lab.open("
             f'"{operation}", …).chunks().'
         )
-
-
-class Wire:
-    """The latest exchanges, the oldest first.
-
-    It stays small: 500 exchanges, and fewer if they are long. Of a body over 1 MiB the first MiB is kept, from the
-    next exchange on; whoever holds the exchange itself keeps all of it.
-    """
-
-    def __init__(self) -> None:
-        """Begin with none."""
-        self._kept: deque[Exchange] = deque()
-        self._sizes: deque[int] = deque()  # of all but the last, whose answer may still come
-        self._bytes = 0
-        self._lock = threading.Lock()
-
-    def append(self, exchange: Exchange) -> None:
-        """Keep one more."""
-        with self._lock:
-            if self._kept:
-                last = self._kept[-1] = self._kept[-1].shortened(KEPT_BYTES)
-                self._sizes.append(len(last.body) + len(last.request_body))
-                self._bytes += self._sizes[-1]
-            self._kept.append(exchange)
-            while len(self._kept) > KEPT or (self._bytes > ALL_BYTES and len(self._kept) > 1):
-                self._kept.popleft()
-                self._bytes -= self._sizes.popleft()
-
-    def __len__(self) -> int:
-        """Count them."""
-        return len(self._kept)
-
-    def __iter__(self) -> Iterator[Exchange]:
-        """Give them, the oldest first."""
-        return iter(list(self._kept))
-
-    @overload
-    def __getitem__(self, index: int) -> Exchange: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Exchange]: ...
-    def __getitem__(self, index: int | slice) -> Exchange | list[Exchange]:
-        """Give one by its place, or several by a slice."""
-        return list(self._kept)[index] if isinstance(index, slice) else self._kept[index]
-
-    def __repr__(self) -> str:
-        """Give one line."""
-        return f"<Wire {len(self)} exchanges>"
-
-    def table(self) -> pandas.DataFrame:
-        """Give one row an exchange.
-
-        Columns: `started` (datetime, UTC), `operation`, `method`, `path` (str), `status` (Int64),
-        `duration_seconds` (float), `request_bytes`, `response_bytes` (Int64).
-        """
-        import pandas as pd  # noqa: PLC0415  (the wire itself needs no pandas)
-
-        rows = [
-            (e.started, e.operation.id, e.method, e.target, e.status, e.seconds, len(e.request_body), e.received)
-            for e in self._kept
-        ]
-        names = ["started", "operation", "method", "path", "status", "duration_seconds"]
-        table = pd.DataFrame(rows, columns=[*names, "request_bytes", "response_bytes"])
-        table["started"] = pd.to_datetime(table["started"], utc=True)
-        whole = dict.fromkeys(("status", "request_bytes", "response_bytes"), "Int64")
-        return table.astype({**whole, "duration_seconds": "float64"})

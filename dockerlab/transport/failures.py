@@ -156,7 +156,7 @@ def not_asked(exchange: Exchange) -> StreamBroken | None:
 def _not_http(cause: BaseException, endpoint: Endpoint) -> str:
     where = endpoint.url
     if PLAIN_TO_TLS.search(str(cause)):
-        return f"{where} speaks TLS, and was asked in plain HTTP. {SET_TLS}"
+        return f"{where} speaks TLS, but the request was plain HTTP. {SET_TLS}"
     if endpoint.kind == "ssh":
         return (
             f"What comes back through {where} is not an engine's answer: {printable(str(cause)[:80])!r}. "

@@ -205,13 +205,13 @@ def test_what_does_not_speak_http_is_said(serve: Any, said: bytes) -> None:
 
 def test_an_http_server_that_is_no_engine(serve: Any) -> None:
     for said in (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", answer(version="next")):
-        with pytest.raises(EngineUnreachable, match="names no API version"):
+        with pytest.raises(EngineUnreachable, match="its response has no API version"):
             dockerlab.connect(serve(said).url)
     with pytest.raises(EngineError, match="404 SystemPing"):
         dockerlab.connect(serve(answer(b"not here", status="404 Not Found")).url)
     for status in ("301 Moved Permanently", "307 Temporary Redirect"):
         moved = serve(answer(b"", "Location: /x", status=status)).url
-        with pytest.raises(EngineUnreachable, match="not as a Docker engine"):
+        with pytest.raises(EngineUnreachable, match="it is not a Docker engine"):
             dockerlab.connect(moved)
         with pytest.raises(EngineError, match="sends its callers elsewhere"):
             ask(transport(moved), "ContainerList")
@@ -221,7 +221,7 @@ def test_a_port_that_wants_tls(serve: Any) -> None:
     said = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
     for words in (said, b"\x15\x03\x01\x00\x02\x02"):
         with pytest.raises(
-            EngineUnreachable, match=r"speaks TLS, and was asked in plain HTTP\. Set DOCKER_TLS_VERIFY=1"
+            EngineUnreachable, match=r"speaks TLS, but the request was plain HTTP\. Set DOCKER_TLS_VERIFY=1"
         ):
             dockerlab.connect(serve(words, then_hang_up=True).url)
 
