@@ -144,7 +144,7 @@ def _worst(row: Sequence[float], side: float, scale: float) -> float:
 
 def treemap(layered: pd.DataFrame) -> Picture:
     """Draw the layers of `by_layer` as boxes of their size: blue is shared by images, orange is one image's alone."""
-    from dockerlab.analyze.pictures import COLORS, Picture, label  # noqa: PLC0415  (matplotlib is loaded only here)
+    from dockerlab.analyze.pictures import COLORS, Picture, label
 
     known = layered[(layered["size_bytes"] > 0).fillna(False)].sort_values("size_bytes", ascending=False, kind="stable")
     sizes = [float(size) for size in known["size_bytes"]]
@@ -166,6 +166,6 @@ def treemap(layered: pd.DataFrame) -> Picture:
 
 
 def _rectangle(x: float, y: float, width: float, height: float, color: str) -> Any:
-    from matplotlib.patches import Rectangle  # noqa: PLC0415
+    from matplotlib.patches import Rectangle
 
     return Rectangle((x, y), width, height, facecolor=color, edgecolor="white", linewidth=1.5)

@@ -81,7 +81,7 @@ def gantt(lived: pd.DataFrame, *, until: Any = None) -> Picture:
 
     `until` is where bars end that have no end; without it, the last moment in the table.
     """
-    from dockerlab.analyze.pictures import COLORS, Picture, label  # noqa: PLC0415  (matplotlib is loaded only here)
+    from dockerlab.analyze.pictures import COLORS, Picture, label
 
     runs = lived[lived["started"].notna()]
     moments = [moment for name in ("started", "died", "destroyed") for moment in runs[name].dropna()]

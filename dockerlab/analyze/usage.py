@@ -103,7 +103,7 @@ def chart(rated: pd.DataFrame, column: str = "cpu_percent") -> Picture:
 
     Raises ArgumentError for a column that has no numbers.
     """
-    from dockerlab.analyze.pictures import COLORS, Picture, label  # noqa: PLC0415  (matplotlib is loaded only here)
+    from dockerlab.analyze.pictures import COLORS, Picture, label
 
     if column not in rated.columns or not pd.api.types.is_numeric_dtype(rated[column].dtype):
         numbers = [name for name in rated.columns if pd.api.types.is_numeric_dtype(rated[name].dtype)]

@@ -60,8 +60,8 @@ def table(lab: Lab, operation: Operation, arguments: dict[str, Any], seconds: fl
 def _table_without_method(
     lab: Lab, operation: Operation, arguments: dict[str, Any], seconds: float | None
 ) -> pd.DataFrame:
-    from dockerlab.tables import build  # noqa: PLC0415  (pandas)
-    from dockerlab.tables.container import member_table  # noqa: PLC0415  (pandas)
+    from dockerlab.tables import build
+    from dockerlab.tables.container import member_table
 
     if operation.answer == "tar":
         with lab.open(operation.id, **arguments) as response:
@@ -79,7 +79,7 @@ def _table_without_method(
 
 def save(response: Answer, path: Path) -> int:
     """Write a tar to a file, which gets its name once it is complete, and return its size in bytes."""
-    from dockerlab.groups.save_tar import save as save_tar  # noqa: PLC0415  (pandas)
+    from dockerlab.groups.save_tar import save as save_tar
 
     return int(save_tar(response, path, None).loc[0, "size_bytes"])  # type: ignore[arg-type]
 
@@ -94,7 +94,7 @@ def _method(lab: Lab, operation: Operation, arguments: dict[str, Any]) -> Callab
 
 
 def _log(lab: Lab, operation: Operation, arguments: dict[str, Any], seconds: float | None) -> pd.DataFrame:
-    from dockerlab.tables.log import log_table  # noqa: PLC0415  (pandas)
+    from dockerlab.tables.log import log_table
 
     if not {"stdout", "stderr"} & set(arguments):
         arguments = {**arguments, "stdout": True, "stderr": True}
@@ -136,7 +136,7 @@ def _records_until_limit(follow: Callable[[], Following[T]]) -> list[T]:
 
 def _table_of_records(records: list[Any]) -> pd.DataFrame:
     """Return a table with one column per key, in the engine's order."""
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     rows = [record if isinstance(record, dict) else {"value": record} for record in records]
     names = list(dict.fromkeys(name for row in rows for name in row))

@@ -238,7 +238,7 @@ def serve(  # noqa: PLR0913  (what the command line can say)
 
 def _wait_for_address(process: subprocess.Popen[bytes], log: Path) -> str:
     """Wait until the server answers, and give the address of the first page, with the token."""
-    from jupyter_core.paths import jupyter_runtime_dir  # noqa: PLC0415  (only `lab` needs Jupyter)
+    from jupyter_core.paths import jupyter_runtime_dir
 
     noted = Path(jupyter_runtime_dir()) / f"jpserver-{process.pid}.json"
     end = time.monotonic() + START_SECONDS

@@ -92,7 +92,7 @@ def lab(  # noqa: PLR0913, PLR0917  (one parameter per option)
     dockerlab lab --engine docker       run the lessons on this machine's Docker
     dockerlab lab --port 9000 --no-browser -- --ServerApp.ip=0.0.0.0
     """
-    from dockerlab.cli import jupyterlab  # noqa: PLC0415
+    from dockerlab.cli import jupyterlab
 
     folder = jupyterlab.prepare(directory, here=here, fresh=fresh, say=click.echo)
     chosen = jupyterlab.engine(engine, say=click.echo)
@@ -117,7 +117,7 @@ def run(lesson: str | None, yes: bool, engine: str | None) -> int:
     dockerlab run 05 --yes              run all cells at once
     dockerlab run A1                    an analysis reads recorded data and uses no engine
     """
-    from dockerlab.cli import run_lesson  # noqa: PLC0415
+    from dockerlab.cli import run_lesson
 
     if lesson is None:
         run_lesson.contents()
@@ -142,7 +142,7 @@ def doctor(trial: bool, print_json: bool) -> int:
     dockerlab doctor --try
     dockerlab doctor --json
     """
-    from dockerlab.cli.doctor import as_json, as_text, is_healthy, run_checks  # noqa: PLC0415
+    from dockerlab.cli.doctor import as_json, as_text, is_healthy, run_checks
 
     checks = run_checks(trial=trial)
     click.echo(as_json(checks) if print_json else as_text(checks))
@@ -283,7 +283,7 @@ def call(operation: str | None, arguments: tuple[str, ...], show_list: bool, **o
     dockerlab call ContainerExport web -o web.tar
     dockerlab call ImageList --format parquet -o images.parquet
     """
-    from dockerlab.cli.call import call_operation, show_operations  # noqa: PLC0415
+    from dockerlab.cli.call import call_operation, show_operations
 
     if show_list or operation is None:
         show_operations(operation or "")
@@ -298,7 +298,7 @@ def for_shell(text: str) -> str:
     """Rewrite the advice of an error from Python calls to `dockerlab call` command lines."""
 
     def command(match: re.Match[str]) -> str:
-        from dockerlab.protocol.render import HELPERS  # noqa: PLC0415
+        from dockerlab.protocol.render import HELPERS
 
         operations = {helper: operation for operation, helper in HELPERS.items()}
         words = match[2].replace("True", "true").replace(",", "").replace("name", "NAME").replace("id", "ID")

@@ -44,7 +44,7 @@ def csv_text(frame: pd.DataFrame) -> str:
 def parquet(frame: pd.DataFrame) -> bytes:
     """Write Parquet. Raises DockerlabError without pyarrow, naming the mend."""
     try:
-        import pyarrow  # noqa: F401, PLC0415  (an extra)
+        import pyarrow  # noqa: F401  (an extra)
     except ImportError:
         raise DockerlabError(
             "Parquet needs pyarrow, which is not installed: pip install 'dockerlab[parquet]'"
@@ -54,7 +54,7 @@ def parquet(frame: pd.DataFrame) -> bytes:
 
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:
     """Write objects as JSON text: neither CSV nor a Parquet column holds things of many kinds."""
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     made = frame.copy()
     for name in made.columns:
@@ -92,7 +92,7 @@ def lines(columns: Sequence[list[str]], right: Sequence[bool], width: int | None
 
 
 def _widths(columns: Sequence[list[str]], width: int | None) -> list[int]:
-    from rich.cells import cell_len  # noqa: PLC0415
+    from rich.cells import cell_len
 
     natural = [max(cell_len(cell) for cell in column) for column in columns]
     if width is None or not natural:
@@ -116,32 +116,32 @@ def _left_out(columns: Sequence[list[str]], width: int | None) -> list[str]:
 
 
 def _fold(cell: str, wide: int, width: int | None) -> list[str]:
-    from rich.cells import chop_cells  # noqa: PLC0415
+    from rich.cells import chop_cells
 
     return (chop_cells(cell, wide) or [""]) if width is not None else [cell]
 
 
 def _cut(cell: str, wide: int) -> list[str]:
-    from rich.cells import cell_len, set_cell_size  # noqa: PLC0415
+    from rich.cells import cell_len, set_cell_size
 
     return [cell if cell_len(cell) <= wide else set_cell_size(cell, wide - 1) + "…"]
 
 
 def _pad(part: str, wide: int, to_right: bool) -> str:
-    from rich.cells import cell_len  # noqa: PLC0415
+    from rich.cells import cell_len
 
     room = " " * (wide - cell_len(part))
     return room + part if to_right else part + room
 
 
 def _is_number(column: pd.Series[Any]) -> bool:
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype  # noqa: PLC0415
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
     return bool(is_numeric_dtype(column.dtype) and not is_bool_dtype(column.dtype))
 
 
 def _missing(value: Any) -> bool:
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
 

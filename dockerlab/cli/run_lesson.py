@@ -184,7 +184,7 @@ class Runner:
         """Remove what the lesson has made, if its last cell did not: from here, for the kernel may be stuck."""
         if self.finished or not self.begun or number in outlines.ANALYSES:
             return
-        import dockerlab  # noqa: PLC0415
+        import dockerlab
 
         with contextlib.suppress(DockerlabError):  # what went wrong was said already
             card = dockerlab.lesson(number, engine).finish()

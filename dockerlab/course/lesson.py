@@ -191,7 +191,7 @@ class Lesson:
 
     def quiz(self, number: int = 1) -> Quiz:
         """Ask a question: buttons in a notebook, a text elsewhere. `.answer("b")` answers it."""
-        from dockerlab.course.quiz import Quiz  # noqa: PLC0415  (loads ipywidgets)
+        from dockerlab.course.quiz import Quiz
 
         questions = self.outline.questions
         if not 1 <= number <= len(questions):
@@ -213,7 +213,7 @@ class Lesson:
 
         Columns: `operation`, `object`, `status`, `changed`. The index counts from 1.
         """
-        from dockerlab.course.story import story  # noqa: PLC0415  (loads pandas)
+        from dockerlab.course.story import story
 
         return story(self.lab.wire)
 

@@ -23,7 +23,7 @@ def story(wire: Iterable[Exchange]) -> pandas.DataFrame:
     Columns: `operation` (text), `object` (the name it was about), `status` (Int64), `changed` (boolean: False for
     304 and for every refusal). The index counts from 1. Ids are written as the names that they belong to.
     """
-    import pandas as pd  # noqa: PLC0415  (a lesson without a story needs no pandas)
+    import pandas as pd
 
     names: dict[str, str] = {}
     rows = []

@@ -12,6 +12,7 @@ import base64
 import json
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -221,8 +222,6 @@ def _ask(program: str, key: str, env: Mapping[str, str], timeout: float) -> str 
 
 def _end(pid: int) -> None:
     """End a helper and what it started, which may hold its pipes open."""
-    import signal  # noqa: PLC0415  (only for a helper that hangs)
-
     try:
         os.killpg(pid, signal.SIGKILL)
     except OSError:

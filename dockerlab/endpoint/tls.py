@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dockerlab.endpoint import docker_config
 from dockerlab.errors import EngineUnreachable
-
-if TYPE_CHECKING:
-    import ssl
 
 __all__ = ["Tls", "context", "from_environment", "in_folder"]
 
@@ -58,8 +55,6 @@ def in_folder(at: Path, *, verify: bool, needs_ca: bool = False) -> Tls:
 
 def context(tls: Tls) -> ssl.SSLContext:
     """Make the ssl context. Raises EngineUnreachable, naming the file that is missing or wrong."""
-    import ssl  # noqa: PLC0415  (most engines are behind a socket)
-
     # not ssl.create_default_context: from Python 3.13 on that one refuses the plain authorities that people make
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if not tls.verify:

@@ -75,6 +75,6 @@ def _pieces(tty: bool, chunks: Iterable[bytes]) -> Iterator[Piece]:
 
 
 def _lines(tty: bool, pieces: list[Piece]) -> pd.DataFrame:
-    from dockerlab.tables.log import log_table  # noqa: PLC0415  (pandas: only who asks for a table)
+    from dockerlab.tables.log import log_table
 
     return log_table(lines(pieces, tty=tty), timestamps=False)

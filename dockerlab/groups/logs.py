@@ -36,7 +36,7 @@ def read_log(
     timeout: float | None,
 ) -> pd.DataFrame | Follow:
     """Ask for a log, of a container, a service or a task: its table, or with `follow` an iterator of its lines."""
-    from dockerlab.tables.log import read_log_table  # noqa: PLC0415  (pandas: only who asks for a table)
+    from dockerlab.tables.log import read_log_table
 
     answer = lab.open(operation, timeout=timeout, **asked)
     timestamps = bool(asked.get("timestamps"))
@@ -87,6 +87,6 @@ class Follow(Following[Line]):
 
 
 def _log_table(timestamps: bool, found: list[Line]) -> pd.DataFrame:
-    from dockerlab.tables.log import log_table  # noqa: PLC0415  (pandas: only who asks for a table)
+    from dockerlab.tables.log import log_table
 
     return log_table(found, timestamps=timestamps)

@@ -74,7 +74,7 @@ def progress_bar(progress: bool | Callable[[int], Any] | None, title: str) -> Ca
     """Give what to call with the bytes so far: `True` shows the bar of dockerlab.widgets in a notebook."""
     if progress is not True:
         return progress or None
-    import importlib  # noqa: PLC0415  (widgets are a room above this one, and used on request only)
+    import importlib
 
     bar = importlib.import_module("dockerlab.widgets").Progress(title)
     importlib.import_module("IPython.display").display(bar)

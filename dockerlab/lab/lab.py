@@ -10,13 +10,17 @@ from urllib.parse import urlencode
 
 from dockerlab.endpoint import endpoint as endpoints
 from dockerlab.errors import ArgumentError, BadRequest, DockerlabError, EngineUnreachable, printable
+from dockerlab.lab.recorder import Recording, record
 from dockerlab.lab.wire import Wire
 from dockerlab.protocol.exchange import Exchange
 from dockerlab.protocol.operations import NEWEST, OLDEST, OPERATIONS, version_number
 from dockerlab.protocol.request import Request, encode, has_no_end, row
 from dockerlab.transport.failures import PLAIN_TO_TLS, SET_TLS, in_between
+from dockerlab.transport.hijack import Hijacked, hijack
+from dockerlab.transport.many_at_once import gather
 from dockerlab.transport.requests_session import session
 from dockerlab.transport.transport import Answer, Transport, seconds_of
+from dockerlab.transport.websocket import websocket
 
 if TYPE_CHECKING:
     import os
@@ -38,8 +42,6 @@ if TYPE_CHECKING:
     from dockerlab.groups.system import SystemGroup
     from dockerlab.groups.task import TaskGroup
     from dockerlab.groups.volume import VolumeGroup
-    from dockerlab.lab.recorder import Recording
-    from dockerlab.transport.hijack import Hijacked
 
 __all__ = ["Lab", "connect"]
 
@@ -246,8 +248,6 @@ class Lab:
 
         Exhaust the generator or close it: until then it occupies connections.
         """
-        from dockerlab.transport.many_at_once import gather
-
         requests = [self._request(operation, arguments) for arguments in asked]
         for request in requests:
             _refuse_endless(request)
@@ -264,12 +264,8 @@ class Lab:
         request = self._request(operation, arguments)
         with self._failed_exchanges_logged():
             if request.operation.answer == "websocket":
-                from dockerlab.transport.websocket import websocket
-
                 connection: Hijacked = websocket(self._transport, request, timeout)
             else:
-                from dockerlab.transport.hijack import hijack
-
                 connection = hijack(self._transport, request, timeout)
         self.wire.append(connection.exchange)
         return connection
@@ -313,7 +309,6 @@ class Lab:
 
         Same as `dockerlab.recorder.record`: see there for the result and the errors.
         """
-        from dockerlab.lab.recorder import record
 
         return record(self, to, seconds=seconds, interval=interval, containers=containers)
 

@@ -223,7 +223,7 @@ class _Taken:
 
     def _write(self) -> None:
         """Make tables of the new documents, which are larger, and write all."""
-        import pandas as pd  # noqa: PLC0415
+        import pandas as pd
 
         with self._lock:
             new, self._documents = self._documents, {part: [] for part in PARTS}
@@ -244,7 +244,7 @@ class _Taken:
 
 def _tables() -> dict[str, tuple[tuple[Column, ...], Any]]:
     """Give the columns and the maker of each part's table."""
-    from dockerlab.tables import events, inspection, stats  # noqa: PLC0415  (pandas is loaded when it is needed)
+    from dockerlab.tables import events, inspection, stats
 
     return {
         "stats": (stats.STATS, stats.stats_table),
@@ -255,7 +255,7 @@ def _tables() -> dict[str, tuple[tuple[Column, ...], Any]]:
 
 def _store(table: pd.DataFrame, path: Path) -> None:
     """Write a table beside its place, and move it there in one step."""
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     flat = table.copy()
     for name in flat.columns:
@@ -278,10 +278,10 @@ def replay(path: str | os.PathLike[str]) -> Recording:
 
 
 def _load(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
-    import pandas as pd  # noqa: PLC0415
-    import pyarrow  # noqa: PLC0415
+    import pandas as pd
+    import pyarrow
 
-    from dockerlab.tables.build import PLAIN, frame  # noqa: PLC0415
+    from dockerlab.tables.build import PLAIN, frame
 
     try:
         flat = pd.read_parquet(path, engine="pyarrow")
@@ -302,7 +302,7 @@ def _load(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
 
 def _need_pyarrow() -> None:
     try:
-        import pyarrow  # noqa: F401, PLC0415  (an extra)
+        import pyarrow  # noqa: F401  (an extra)
     except ImportError:
         raise DockerlabError(
             "A recording needs pyarrow, which is not installed. Install it with: pip install 'dockerlab[parquet]'"

@@ -67,7 +67,7 @@ class Wire:
         Columns: `started` (datetime, UTC), `operation`, `method`, `path` (str), `status` (Int64),
         `duration_seconds` (float), `request_bytes`, `response_bytes` (Int64).
         """
-        import pandas as pd  # noqa: PLC0415  (connecting to an engine must not load pandas)
+        import pandas as pd
 
         rows = [
             (e.started, e.operation.id, e.method, e.target, e.status, e.seconds, len(e.request_body), e.received)

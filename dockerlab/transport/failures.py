@@ -79,8 +79,8 @@ def failure(error: Exception, endpoint: Endpoint, seconds: float) -> ConnectionF
 
 def _not_allowed(endpoint: Endpoint) -> str:
     """Say whose socket it is, and how to become one of them."""
-    import grp  # noqa: PLC0415  (only where there are sockets)
-    import pwd  # noqa: PLC0415
+    import grp  # noqa: PLC0415  (Unix only)
+    import pwd  # noqa: PLC0415  (Unix only)
 
     text, group = f"This user may not use {endpoint.url}", "docker"
     with contextlib.suppress(OSError, KeyError):

@@ -1,57 +1,59 @@
-"""A requests session on an engine, for those who want requests themselves."""
+"""A requests session to an engine, for those who want to use requests themselves."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import requests
+from requests.adapters import HTTPAdapter
+
 from dockerlab.transport.plaintext_guard import refuse
 from dockerlab.transport.pools import pool
 
 if TYPE_CHECKING:
-    import requests
-
     from dockerlab.endpoint.endpoint import Endpoint
 
 __all__ = ["session"]
 
 
 def session(endpoint: Endpoint, timeout: float) -> requests.Session:
-    """Make a requests session for an engine: one pool, no proxies or settings from the environment.
+    """Return a requests session for one engine, without proxies or settings from the environment.
 
-    It reaches this engine and nothing else, also where an answer sends its caller elsewhere.
+    It reaches this engine and nothing else, even if a response redirects to another host.
     """
-    import requests  # noqa: PLC0415  (only those who want requests pay for it)
-    from requests.adapters import HTTPAdapter  # noqa: PLC0415
+    session = requests.Session()
+    session.trust_env = False
+    session.adapters.clear()
+    session.mount(f"{endpoint.http.lower()}/", _EngineAdapter(endpoint, timeout))
+    return session
 
-    class OnePool(HTTPAdapter):
-        """requests keeps pools by URL, and has no timeout of its own; this one has the engine's."""
 
-        def get_connection(self, url: Any, proxies: Any = None) -> Any:
-            return one
+class _EngineAdapter(HTTPAdapter):
+    """Sends every request to one engine. requests itself would keep a pool per URL, and has no default timeout."""
 
-        def get_connection_with_tls_context(
-            self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
-        ) -> Any:
-            return one
+    def __init__(self, endpoint: Endpoint, timeout: float) -> None:
+        self._endpoint = endpoint
+        self._timeout = timeout
+        self._pool = pool(endpoint)
+        super().__init__()
 
-        def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-            """Leave TLS as it is: requests would add the public authorities to the engine's own."""
+    def get_connection(self, url: Any, proxies: Any = None) -> Any:
+        return self._pool
 
-        def request_url(self, request: Any, proxies: Any) -> str:
-            return str(request.path_url)
+    def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
+        return self._pool
 
-        def send(self, request: Any, *arguments: Any, **options: Any) -> Any:
-            refuse(endpoint, str(request.method), request.path_url, request.headers)
-            options["timeout"] = options.get("timeout") or timeout
-            return super().send(request, *arguments, **options)
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Leave TLS as it is: requests would add the public authorities to the engine's own."""
 
-        def close(self) -> None:
-            one.close()
-            super().close()
+    def request_url(self, request: Any, proxies: Any) -> str:
+        return str(request.path_url)
 
-    one = pool(endpoint)
-    made = requests.Session()
-    made.trust_env = False
-    made.adapters.clear()
-    made.mount(f"{endpoint.http.lower()}/", OnePool())
-    return made
+    def send(self, request: Any, *arguments: Any, **options: Any) -> Any:
+        refuse(self._endpoint, str(request.method), request.path_url, request.headers)
+        options["timeout"] = options.get("timeout") or self._timeout
+        return super().send(request, *arguments, **options)
+
+    def close(self) -> None:
+        self._pool.close()
+        super().close()

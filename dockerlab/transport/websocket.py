@@ -61,7 +61,7 @@ class WebSocket(Hijacked):
 
     def __init__(self, exchange: Any, held: socket.socket, owner: Any, seconds: float) -> None:
         """Take a connection on which nothing was said yet."""
-        from wsproto import ConnectionType, WSConnection  # noqa: PLC0415  (only who asks for one)
+        from wsproto import ConnectionType, WSConnection
 
         super().__init__(exchange, held, None, owner, seconds)
         self._frames: WSConnection = WSConnection(ConnectionType.CLIENT)
@@ -70,7 +70,7 @@ class WebSocket(Hijacked):
 
     def shake_hands(self, host: str, target: str) -> None:
         """Ask for the websocket. Raises EngineError if the engine refuses, StreamBroken, OSError."""
-        from wsproto import events  # noqa: PLC0415
+        from wsproto import events
 
         self._send(self._frames.send(events.Request(host=host, target=target)), self._seconds)
         for event in self._events():
@@ -99,7 +99,7 @@ class WebSocket(Hijacked):
 
     def _events(self) -> Iterator[Any]:
         """Give what the engine says, until it says no more."""
-        from wsproto.utilities import RemoteProtocolError  # noqa: PLC0415
+        from wsproto.utilities import RemoteProtocolError
 
         while not self._closed:
             yield from self._frames.events()
@@ -116,7 +116,7 @@ class WebSocket(Hijacked):
 
         Raises EngineTimeout, and StreamBroken if what comes is no websocket's, or the other side says that it failed.
         """
-        from wsproto import events  # noqa: PLC0415
+        from wsproto import events
 
         try:
             for event in self._events():
@@ -164,14 +164,14 @@ class WebSocket(Hijacked):
 
     def write(self, data: bytes, timeout: float | None = None) -> None:
         """Send a message. Raises as for a connection that was taken over."""
-        from wsproto import events  # noqa: PLC0415
+        from wsproto import events
 
         super().write(self._frames.send(events.BytesMessage(data=data)), timeout)
 
     def close_write(self) -> None:
         """Say goodbye: a websocket has no other end of what is sent."""
-        from wsproto import events  # noqa: PLC0415
-        from wsproto.utilities import LocalProtocolError  # noqa: PLC0415
+        from wsproto import events
+        from wsproto.utilities import LocalProtocolError
 
         with contextlib.suppress(LocalProtocolError, StreamBroken):
             super().write(self._frames.send(events.CloseConnection(code=1000)))

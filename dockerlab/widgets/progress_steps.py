@@ -185,7 +185,7 @@ class Printed:
 
 def shown(title: str) -> Steps:
     """Show a live view in a notebook's cell."""
-    from IPython.display import display  # noqa: PLC0415  (who asks for one in a notebook has it loaded)
+    from IPython.display import display
 
     steps = Steps(title)
     display(steps)  # type: ignore[no-untyped-call]

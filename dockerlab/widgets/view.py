@@ -127,7 +127,7 @@ class View(Box):
 
     def _connection(self) -> Lab:
         if self._own is None:
-            import dockerlab  # noqa: PLC0415  (widgets are loaded from inside the package)
+            import dockerlab
 
             self._own = dockerlab.connect(self._where)
         return self._own

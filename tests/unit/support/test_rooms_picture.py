@@ -1,4 +1,4 @@
-"""The picture of the rooms shows every room of the import contracts, with its sentence, as CONTRIBUTING has them now."""
+"""The picture of the rooms shows every room of the import contracts, with its sentence, as CONTRIBUTING has them."""
 
 from __future__ import annotations
 

@@ -213,7 +213,7 @@ def test_an_http_server_that_is_no_engine(serve: Any) -> None:
         moved = serve(answer(b"", "Location: /x", status=status)).url
         with pytest.raises(EngineUnreachable, match="it is not a Docker engine"):
             dockerlab.connect(moved)
-        with pytest.raises(EngineError, match="sends its callers elsewhere"):
+        with pytest.raises(EngineError, match="redirects its clients"):
             ask(transport(moved), "ContainerList")
 
 
