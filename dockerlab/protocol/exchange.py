@@ -87,7 +87,7 @@ class Exchange:
             start = printable(self.body[:200].decode("utf-8", "replace")[:60])
             raise NotJson(
                 f"{self.operation.id}: the response is not JSON, it begins with {start!r}. "
-                f"To find out what answers at {self.docker_host}, run: dockerlab doctor"
+                f"Run dockerlab doctor to find out what answers at {self.docker_host}."
             ) from None
 
     def shortened(self, limit: int) -> Exchange:

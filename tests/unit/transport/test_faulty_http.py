@@ -242,7 +242,7 @@ def test_a_body_that_is_not_json(name: str, body: str) -> None:
 def test_json_of_an_exchange_is_json_or_an_error(body: str) -> None:
     with faulty(OK + b"Content-Length: %d\r\n\r\n" % len(BODIES[body]) + BODIES[body], "keep") as (lab, _):
         found = lab.call("SystemInfo")
-        with pytest.raises(NotJson, match=r"SystemInfo: the response is not JSON.*run: dockerlab doctor"):
+        with pytest.raises(NotJson, match=r"SystemInfo: the response is not JSON.*Run dockerlab doctor"):
             found.json()
         with pytest.raises(ValueError, match="not JSON"):
             lab.last.json()
