@@ -65,7 +65,7 @@ def _load(host: str, kind: str, name: str) -> tuple[int, object]:
     """Import a tree, made here, as an image."""
     with tempfile.TemporaryDirectory(prefix="peers-") as place, tempfile.TemporaryFile() as file:
         root = Path(place, "root")
-        base_image.plant(host_programs.find(), root)
+        base_image.write_tree(host_programs.find(), root)
         if kind == "python":
             _python(root)
         elif kind == "alpine":

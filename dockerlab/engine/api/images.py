@@ -57,19 +57,19 @@ async def image_list(engine: Engine, request: Request) -> Response:
 
 async def image_inspect(engine: Engine, request: Request) -> Response:
     """GET /images/{name}/json."""
-    image = engine.images.need(request.id)
+    image = engine.images.require(request.id)
     directory = await asyncio.to_thread(engine.images.rootfs, image)
     return json_response(image_view.inspect(image, request.version, str(directory)))
 
 
 async def image_history(engine: Engine, request: Request) -> Response:
     """GET /images/{name}/history."""
-    return json_response(image_view.history(engine.images.need(request.id), engine.images))
+    return json_response(image_view.history(engine.images.require(request.id), engine.images))
 
 
 async def image_tag(engine: Engine, request: Request) -> Response:
     """POST /images/{name}/tag."""
-    image = engine.images.need(request.id)
+    image = engine.images.require(request.id)
     if not request.text("repo"):
         return Response(200)
     engine.images.tag(image, references.parse_with_tag(request.text("repo"), request.text("tag")))
@@ -119,7 +119,7 @@ def _saved(engine: Engine, names: list[str], refusal: str) -> Response:
         wanted.setdefault(image.id, []).extend([tag] if tag in image.tags else [])
     chosen = [(engine.images.all[identity], tags) for identity, tags in wanted.items()]
     for image, _ in chosen:
-        engine.images.tell("save", image, image.id)
+        engine.images.record_event("save", image, image.id)
     return stream_response(threaded(archives.save(engine.images, chosen)), "application/x-tar")
 
 

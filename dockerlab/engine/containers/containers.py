@@ -48,7 +48,7 @@ class Containers:
         self.volumes = means.volumes
         self._home = Home(means, self.find, self._forget)
         self._all: dict[str, Container] = {}
-        images.in_use = lambda: [self._layers(container) for container in self._all.values()]
+        images.container_layers = lambda: [self._layers(container) for container in self._all.values()]
         self._names: dict[str, str] = {}
         root.mkdir(parents=True, exist_ok=True)
 
@@ -68,7 +68,7 @@ class Containers:
             container.adopt()
         self.means.endpoints.adopt(list(self._all.values()))
         self.means.groups.sweep({container.id for container in self._all.values() if container.running})
-        self.images.sweep()
+        self.images.remove_unused_layers()
 
     def __iter__(self) -> Iterator[Container]:
         """Give them, the newest first."""

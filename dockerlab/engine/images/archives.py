@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 from dockerlab.engine.common.timestamps import nanoseconds
 from dockerlab.engine.containers.copy_files import decompressed
 from dockerlab.engine.faults import BadParameter, Fault
-from dockerlab.engine.images.images import written
+from dockerlab.engine.images.images import canonical_json
 from dockerlab.engine.images.references import familiar
 from dockerlab.engine.storage.unpack import LayerFault, guarded, members
 
@@ -66,7 +66,7 @@ def save(images: Images, wanted: list[tuple[Image, list[str]]]) -> Iterator[byte
         yield from images.layers.read(layer)
         yield b"\0" * (-length % tarfile.BLOCKSIZE)
     index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
-    yield from _file("index.json", written(index), moment)
+    yield from _file("index.json", canonical_json(index), moment)
     yield from _file("manifest.json", json.dumps(manifests, separators=(",", ":")).encode(), moment)
     yield from _file("oci-layout", b'{"imageLayoutVersion": "1.0.0"}', moment)
     yield b"\0" * tarfile.BLOCKSIZE * 2
@@ -74,7 +74,7 @@ def save(images: Images, wanted: list[tuple[Image, list[str]]]) -> Iterator[byte
 
 def _manifest(images: Images, image: Image, config: bytes) -> bytes:
     sizes = [images.layers.length(layer) for layer in image.layers]
-    return written(
+    return canonical_json(
         {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
@@ -252,7 +252,7 @@ def _take(images: Images, archive: _Archive, config: str, layers: list[str], tag
         raise BadParameter(f"invalid archive: {config} is no configuration of an image") from None
     if len(wanted) != len(layers):
         raise BadParameter(f"invalid manifest, layers length mismatch: expected {len(layers)}, got {len(wanted)}")
-    with images.holding() as held:
+    with images.hold_layers() as held:
         for number, (name, diff_id) in enumerate(zip(layers, wanted, strict=True)):
             held.add(diff_id)
             if not images.layers.has(diff_id):
@@ -261,7 +261,7 @@ def _take(images: Images, archive: _Archive, config: str, layers: list[str], tag
                     raise BadParameter(f'invalid diffID for layer {number}: expected "{diff_id}", got "{found}"')
         names = [familiar(tag) for tag in tags]
         image = images.register(data, tags=names)
-    images.tell("load", image, image.id)
+    images.record_event("load", image, image.id)
     for name in names:
         yield f"Loaded image: {name}\n"
     if not names:

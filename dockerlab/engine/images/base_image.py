@@ -1,6 +1,6 @@
-"""Makes the one image there is, on this machine: `busybox` around the machine's own static busybox.
+"""Creates the base image on this machine: `busybox`, from the machine's own static busybox.
 
-Times, owners and order are fixed, so that one binary gives one image id, wherever it is made.
+Times, owners and order are fixed, so the same binary gives the same image id on every machine.
 """
 
 from __future__ import annotations
@@ -17,32 +17,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dockerlab.engine.images import host_image
-from dockerlab.engine.images.layers import chain
+from dockerlab.engine.images.layers import chain_id
 from dockerlab.engine.storage import tar_writer
 
 if TYPE_CHECKING:
     from dockerlab.engine.images.layers import Layers
     from dockerlab.engine.images.trees import Trees
 
-__all__ = ["architecture", "make", "plant"]
+__all__ = ["architecture", "create", "write_tree"]
 
 CREATED, MTIME = "2024-01-01T00:00:00Z", 1704067200
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
-PRIVATE, OPEN, STICKY, PLAIN = 0o700, 0o755, 0o1777, 0o644
+#: The names of architectures in images, by the name that uname uses.
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
+PRIVATE, EXECUTABLE, STICKY, READABLE, SECRET = 0o700, 0o755, 0o1777, 0o644, 0o640
 
 DIRECTORIES = {
-    "bin": OPEN,
-    "dev": OPEN,
-    "etc": OPEN,
-    "home": OPEN,
+    "bin": EXECUTABLE,
+    "dev": EXECUTABLE,
+    "etc": EXECUTABLE,
+    "home": EXECUTABLE,
     "root": PRIVATE,
     "tmp": STICKY,
-    "usr": OPEN,
-    "usr/bin": OPEN,
-    "usr/sbin": OPEN,
-    "var": OPEN,
-    "var/www": OPEN,
+    "usr": EXECUTABLE,
+    "usr/bin": EXECUTABLE,
+    "usr/sbin": EXECUTABLE,
+    "var": EXECUTABLE,
+    "var/www": EXECUTABLE,
 }
 FILES = {
     "etc/passwd": (
@@ -57,52 +58,56 @@ FILES = {
 
 
 def architecture() -> str:
-    """Give this machine's kind as images name it."""
+    """Return this machine's architecture by the name that images use."""
     machine = platform.machine()
-    return MACHINES.get(machine, machine)
+    return ARCHITECTURES.get(machine, machine)
 
 
-def make(busybox: str, layers: Layers, trees: Trees) -> bytes:
-    """Make the image's layer and tree, and give its configuration.
+def create(busybox: str, layers: Layers, trees: Trees) -> bytes:
+    """Add the image's layer and tree, and return its configuration.
 
-    Without a busybox it is made from this machine's own programs.
+    Without the path of a busybox, the image consists of this machine's own programs.
     """
     if busybox:
-        layer = layers.add([_archive(_members(Path(busybox).read_bytes(), _applets(busybox)))])
+        layer = layers.add([_busybox_tar(busybox)])
         return _config(layer.diff_id, "busybox-static")
-    beside = trees.root / f"new.{os.getpid()}"
-    shutil.rmtree(beside, ignore_errors=True)
-    _unpack(_archive(_members(b"", [])), beside)
-    host_image.build(beside)
-    layer = layers.add(tar_writer.export(beside))
-    trees.adopt(beside, chain([layer.diff_id]))
+    tree = trees.root / f"new.{os.getpid()}"
+    shutil.rmtree(tree, ignore_errors=True)
+    write_tree("", tree)
+    layer = layers.add(tar_writer.export(tree))
+    trees.adopt(tree, chain_id([layer.diff_id]))
     return _config(layer.diff_id, "this machine's programs")
 
 
-def plant(busybox: str, target: Path) -> None:
-    """Make the image's tree in a directory that isn't there yet: what others are made from."""
-    _unpack(
-        _archive(_members(Path(busybox).read_bytes() if busybox else b"", _applets(busybox) if busybox else [])), target
-    )
+def write_tree(busybox: str, target: Path) -> None:
+    """Write the image's file tree into a new directory."""
+    _unpack(_busybox_tar(busybox), target)
     if not busybox:
-        host_image.build(target)
+        host_image.add_programs(target)
+
+
+def _busybox_tar(busybox: str) -> bytes:
+    """Return the image's files as a tar; without the path of a busybox only the directories and FILES."""
+    if not busybox:
+        return _tar(_members(b"", []))
+    return _tar(_members(Path(busybox).read_bytes(), _applets(busybox)))
 
 
 def _applets(busybox: str) -> list[str]:
-    ran = subprocess.run([busybox, "--list"], check=True, capture_output=True, text=True, timeout=10)  # noqa: S603
-    return [name for name in ran.stdout.split() if name != "busybox" and "/" not in name]
+    listing = subprocess.run([busybox, "--list"], check=True, capture_output=True, text=True, timeout=10)  # noqa: S603
+    return [name for name in listing.stdout.split() if name != "busybox" and "/" not in name]
 
 
-def _members(data: bytes, applets: list[str]) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
-    """Directories before what lies in them, the binary before its links."""
+def _members(busybox: bytes, applets: list[str]) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
+    """Yield the members of the tar: directories before their content, and the binary before the links to it."""
     entries = {name: (_info(name, tarfile.DIRTYPE, mode), b"") for name, mode in DIRECTORIES.items()}
     for name, text in FILES.items():
-        mode = 0o640 if name.endswith("shadow") else PLAIN
+        mode = SECRET if name.endswith("shadow") else READABLE
         entries[name] = _info(name, tarfile.REGTYPE, mode, len(text)), text.encode()
-    if data:
-        entries["bin/busybox"] = _info("bin/busybox", tarfile.REGTYPE, OPEN, len(data)), data
+    if busybox:
+        entries["bin/busybox"] = _info("bin/busybox", tarfile.REGTYPE, EXECUTABLE, len(busybox)), busybox
     for applet in applets:
-        entries[f"bin/{applet}"] = _info(f"bin/{applet}", tarfile.LNKTYPE, OPEN, target="bin/busybox"), b""
+        entries[f"bin/{applet}"] = _info(f"bin/{applet}", tarfile.LNKTYPE, EXECUTABLE, target="bin/busybox"), b""
     for name in sorted(entries, key=lambda name: (name not in DIRECTORIES, name != "bin/busybox", name)):
         yield entries[name]
 
@@ -113,19 +118,19 @@ def _info(name: str, kind: bytes, mode: int, size: int = 0, target: str = "") ->
     return info
 
 
-def _archive(members: Iterator[tuple[tarfile.TarInfo, bytes]]) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for info, data in members:
-            tar.addfile(info, io.BytesIO(data))
-    return out.getvalue()
+def _tar(members: Iterator[tuple[tarfile.TarInfo, bytes]]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for info, content in members:
+            tar.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
 
 
-def _unpack(layer: bytes, target: Path) -> None:
-    """Unpack a layer that we have just made ourselves."""
+def _unpack(data: bytes, target: Path) -> None:
+    """Unpack a tar from `_tar`, whose members need no checks, into a new directory."""
     target.mkdir(parents=True)
     directories = []
-    with tarfile.open(fileobj=io.BytesIO(layer)) as tar:
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         for info in tar:
             path = target / info.name
             if info.isdir():
@@ -138,18 +143,19 @@ def _unpack(layer: bytes, target: Path) -> None:
                 path.write_bytes(content.read() if content else b"")
                 path.chmod(info.mode)
                 os.utime(path, (MTIME, MTIME))
+    # Directories get their mode and time last, because writing into them changes their time.
     for path, mode in reversed(directories):
         path.chmod(mode)
         os.utime(path, (MTIME, MTIME))
 
 
-def _config(digest: str, source: str) -> bytes:
+def _config(diff_id: str, source: str) -> bytes:
     document = {
         "architecture": architecture(),
         "os": "linux",
         "created": CREATED,
         "config": {"Env": [PATH], "Cmd": ["sh"]},
-        "rootfs": {"type": "layers", "diff_ids": [digest]},
+        "rootfs": {"type": "layers", "diff_ids": [diff_id]},
         "history": [
             {"created": CREATED, "created_by": f"ADD {source} / "},
             {"created": CREATED, "created_by": 'CMD ["sh"]', "empty_layer": True},

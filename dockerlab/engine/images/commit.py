@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.common.timestamps import now
 from dockerlab.engine.images.base_image import architecture
-from dockerlab.engine.images.images import written
+from dockerlab.engine.images.images import canonical_json
 from dockerlab.engine.images.instructions import apply_changes
 from dockerlab.engine.storage import layer_diff
 
@@ -54,7 +54,7 @@ def commit(images: Images, parent: Image | None, layer: Iterable[bytes] | None, 
     """
     moment, layers = now(), parent.layers if parent is not None else []
     empty = True
-    with images.holding() as held:
+    with images.hold_layers() as held:
         held.update(layers)
         if layer is not None:
             made = images.layers.add(layer, held)
@@ -63,7 +63,7 @@ def commit(images: Images, parent: Image | None, layer: Iterable[bytes] | None, 
         document = _document(parent, config, step, moment)
         document["history"] = [*(parent.history if parent is not None else []), _history(step, moment, empty)]
         document["rootfs"] = {"type": "layers", "diff_ids": layers}
-        return images.register(written(document), tags=[], parent=parent.id if parent is not None else "")
+        return images.register(canonical_json(document), tags=[], parent=parent.id if parent is not None else "")
 
 
 def config_of(container: Container, asked: Record, changes: list[str]) -> Record:

@@ -46,7 +46,7 @@ def listed(images: Images, filters: Filters, everything: bool) -> list[Image]:
     tests: list[Keep] = [lambda image: fits_labels(image.config.get("Labels") or {}, filters)]
     for name in ("before", "since"):
         for word in filters.get(name, [])[-1:]:
-            tests.append(_placed(nanoseconds(images.need(word).created), name == "before"))
+            tests.append(_placed(nanoseconds(images.require(word).created), name == "before"))
     for word in filters.get("until", [])[-1:]:
         tests.append(_placed(timestamps.filtered(word), True))
     patterns = filters.get("reference", [])

@@ -1,4 +1,4 @@
-"""The image store: every image with its names. What it is made of lies in `layers` and `trees`."""
+"""The image store: every image with its names. The content of images is in `layers` and `trees`."""
 
 from __future__ import annotations
 
@@ -16,76 +16,85 @@ from dockerlab.engine.common import host_programs, json_files
 from dockerlab.engine.common.timestamps import NEVER, now
 from dockerlab.engine.faults import BadParameter, NotFound
 from dockerlab.engine.images import base_image, migration, references
-from dockerlab.engine.images.layers import Layers, chains
+from dockerlab.engine.images.layers import Layers, chain_ids
 from dockerlab.engine.images.references import Reference, familiar_unchecked
 from dockerlab.engine.images.trees import Trees
 
 if TYPE_CHECKING:
     from dockerlab.engine.common.events import Events
 
-__all__ = ["Image", "Images", "missing", "written"]
+__all__ = ["Image", "Images", "canonical_json"]
 
-TAGS = ("busybox:latest", "alpine:latest")
-DIGITS = set("0123456789abcdef")
-WHOLE_ID = 64
+BASE_IMAGE_TAGS = ("busybox:latest", "alpine:latest")
+HEX_DIGITS = set("0123456789abcdef")
+ID_DIGITS, SHORT_ID_DIGITS = 64, 12
 Record = dict[str, Any]
 
 
 @dataclass(slots=True, eq=False)
 class Image:
-    """One image. `document` is its configuration as it is on disk, under the digest that is its id."""
+    """One image.
+
+    `document` is the configuration as it is on disk, in a file of its own; the id is the digest of that file. All
+    other attributes are stored under these names, so they can't be renamed.
+    """
 
     id: str
     document: Record
     sizes: list[int]  #: of each layer
     tags: list[str] = field(default_factory=list)
     digests: list[str] = field(default_factory=list)
-    parent: str = ""
-    tagged: str = NEVER
+    parent: str = ""  #: the id of the image that this one was built or committed from
+    tagged: str = NEVER  #: when it got its last tag
 
     @property
     def hex(self) -> str:
-        """Its id without the algorithm: the name of its files."""
+        """The id without its algorithm, which is also the name of the image's files."""
         return self.id.removeprefix("sha256:")
 
     @property
+    def short_id(self) -> str:
+        """The first digits of the id, as `docker images` shows them."""
+        return self.hex[:SHORT_ID_DIGITS]
+
+    @property
     def config(self) -> Record:
-        """What a container of it begins with: `Cmd`, `Env`, `Labels` and so on."""
+        """The default configuration of a container: `Cmd`, `Env`, `Labels` and so on."""
         return self.document.get("config") or {}
 
     @property
     def layers(self) -> list[str]:
-        """The digests of its layers, the lowest first."""
+        """The digests of the layers, the lowest first."""
         return list((self.document.get("rootfs") or {}).get("diff_ids") or [])
 
     @property
     def history(self) -> list[Record]:
-        """Its steps, the oldest first."""
+        """The build steps, the oldest first."""
         return self.document.get("history") or []
 
     @property
     def size(self) -> int:
-        """What the files in all layers hold."""
+        """The size of the files in all layers."""
         return sum(self.sizes)
 
     @property
     def created(self) -> str:
-        """When it was made."""
+        """When the image was created."""
         return str(self.document.get("created") or NEVER)
 
     @property
     def architecture(self) -> str:
-        """The machine that it is for."""
+        """The architecture that the image's programs are for."""
         return str(self.document.get("architecture") or "")
 
     @property
     def names(self) -> list[str]:
-        """All that refers to it: tags and digests."""
+        """All references to the image: tags and digests."""
         return [*self.tags, *self.digests]
 
 
-class _Held(set[str]):
-    """Layers that stay. Whoever removes some decides with the same lock."""
+class _HeldLayers(set[str]):
+    """Layers that must not be removed. Removal decides with the same lock that guards changes to the set."""
 
     def __init__(self, lock: threading.RLock) -> None:
         super().__init__()
@@ -101,26 +110,28 @@ class _Held(set[str]):
 
 
 class Images:
-    """All images under one directory."""
+    """All images below one directory."""
 
     def __init__(self, root: Path, events: Events | None = None) -> None:
-        """Read what is there, and make the base image if there is none."""
+        """Read the stored images, and create the base image if there are none."""
         self.root = root
         self.events = events
-        self.loop: asyncio.AbstractEventLoop | None = None  #: where events are told, when a thread has news
+        self.loop: asyncio.AbstractEventLoop | None = None  #: where events of other threads are recorded
         self.lock = threading.RLock()
         self.layers = Layers(root / "layers")
         self.trees = Trees(root / "trees", self.layers)
         self.all: dict[str, Image] = {}
-        self.in_use: Callable[[], list[list[str]]] = list  #: layers of containers, whose image may be gone
+        #: returns the layers of each container, because a container may outlive its image
+        self.container_layers: Callable[[], list[list[str]]] = list
         self._held: list[set[str]] = []
         for path in sorted(root.glob("*.json")):
             self._read(path)
-        for image, config in migration.images(root, self.layers, self.trees):
-            self.register(config, tags=image["tags"], known_as=image["id"])
-            migration.forget(root, image)
+        for record, config in migration.migrate(root, self.layers, self.trees):
+            self.register(config, tags=record["tags"], image_id=record["id"])
+            migration.remove_old_tree(root, record)
         if not self.all:
-            self.register(base_image.make(host_programs.find(), self.layers, self.trees), tags=list(TAGS))
+            config = base_image.create(host_programs.find(), self.layers, self.trees)
+            self.register(config, tags=list(BASE_IMAGE_TAGS))
 
     def _read(self, path: Path) -> None:
         record, config = json_files.read(path), json_files.read(path.with_suffix(".config"))
@@ -130,70 +141,66 @@ class Images:
     # -- finding -----------------------------------------------------------------------------------------------
 
     def find(self, name: str) -> Image | None:
-        """Find an image by name, id, or the beginning of its id."""
+        """Return the image with a name, an id, or a unique prefix of an id."""
         if name in self.all:
             return self.all[name]
         digits = name.removeprefix("sha256:")
-        if len(digits) == WHOLE_ID and set(digits) <= DIGITS:
+        if len(digits) == ID_DIGITS and set(digits) <= HEX_DIGITS:
             return self.all.get(f"sha256:{digits}")
         try:
-            wanted = references.parse(name).with_default_tag()
+            reference = references.parse(name).with_default_tag()
         except BadParameter:
-            wanted = None
+            reference = None
         with self.lock:
-            if wanted is not None and (image := self.named(wanted)) is not None:
+            if reference is not None and (image := self.find_reference(reference)) is not None:
                 return image
-            if digits and set(digits) <= DIGITS:
-                found = [image for image in self.all.values() if image.hex.startswith(digits)]
-                return found[0] if len(found) == 1 else None
+            if digits and set(digits) <= HEX_DIGITS:
+                matches = [image for image in self.all.values() if image.hex.startswith(digits)]
+                return matches[0] if len(matches) == 1 else None
         return None
 
-    def named(self, reference: Reference) -> Image | None:
-        """Find the image that has exactly this name; a digest counts more than a tag."""
+    def find_reference(self, reference: Reference) -> Image | None:
+        """Return the image with exactly this reference; if it has a digest, its tag is ignored."""
         digest = f"{reference.repository}@{reference.digest}"
         for image in self.all.values():
             if digest in image.digests if reference.digest else str(reference) in image.tags:
                 return image
-        if reference.digest in self.all and any(
-            references.parse(tag).name == reference.name for tag in self.all[reference.digest].names
-        ):
-            return self.all[reference.digest]
-        return None
+        # The digest may also be an image's id, if the image has a name in the same repository.
+        image_by_id = self.all.get(reference.digest)
+        names = image_by_id.names if image_by_id is not None else []
+        return image_by_id if any(references.parse(name).name == reference.name for name in names) else None
 
-    def need(self, name: str) -> Image:
-        """Find an image. Raises NotFound, or BadParameter for what can't be a name."""
+    def require(self, name: str) -> Image:
+        """Return the image with a name or id. Raises NotFound, or BadParameter if it is not a valid name."""
         image = self.find(name)
         if image is None:
-            references.parse(name.removeprefix("sha256:")[: WHOLE_ID - 1])
-            raise missing(name)
+            references.parse(name.removeprefix("sha256:")[: ID_DIGITS - 1])
+            raise NotFound(f"No such image: {familiar_unchecked(name)}")
         return image
 
     def rootfs(self, image: Image) -> Path:
-        """Give the directory with an image's tree, which nobody may write into."""
+        """Return the directory with an image's file tree, which must not be changed."""
         return self.trees.get(image.layers)
 
-    def config(self, image: Image) -> Record:
-        """Give what a container of it begins with."""
-        return image.config
-
     def config_bytes(self, image: Image) -> bytes:
-        """Give its configuration as it is on disk, byte by byte."""
-        return (self.root / f"{image.hex}.config").read_bytes()
+        """Return an image's configuration exactly as it is on disk."""
+        return self._config_path(image).read_bytes()
 
     def children(self, image: Image) -> list[Image]:
-        """Give the images that were made from it."""
-        return [one for one in self.all.values() if one.parent == image.id]
+        """Return the images that were built or committed from an image."""
+        return [other for other in self.all.values() if other.parent == image.id]
 
-    def known_layers(self) -> set[str]:
-        """Give the layers of all images."""
+    def all_layers(self) -> set[str]:
+        """Return the layers of all images."""
         return {layer for image in self.all.values() for layer in image.layers}
 
     # -- names -------------------------------------------------------------------------------------------------
 
     def tag(self, image: Image, reference: str | Reference, *, quiet: bool = False) -> None:
-        """Give an image a name, which another one then has no longer. Raises BadParameter."""
-        wanted = reference if isinstance(reference, Reference) else references.parse(reference)
-        name = str(wanted.with_default_tag())
+        """Give an image a name, and take the name from any other image. Raises BadParameter."""
+        if not isinstance(reference, Reference):
+            reference = references.parse(reference)
+        name = str(reference.with_default_tag())
         with self.lock:
             for other in self.all.values():
                 if name in other.tags and other is not image:
@@ -204,10 +211,10 @@ class Images:
             image.tagged = now()
             self._save(image)
         if not quiet:
-            self.tell("tag", image, name)
+            self.record_event("tag", image, name)
 
-    def know_digest(self, image: Image, repository: str, digest: str) -> None:
-        """Remember under which digest a registry has an image."""
+    def add_digest(self, image: Image, repository: str, digest: str) -> None:
+        """Store the digest under which a registry has an image."""
         name = f"{repository}@{digest}"
         with self.lock:
             for other in self.all.values():
@@ -219,95 +226,99 @@ class Images:
                 self._save(image)
 
     def untag(self, image: Image, name: str) -> None:
-        """Take a tag or digest away."""
+        """Remove a tag or digest from an image."""
         with self.lock:
             image.tags = [tag for tag in image.tags if tag != name]
             image.digests = [digest for digest in image.digests if digest != name]
             self._save(image)
 
-    # -- coming and going --------------------------------------------------------------------------------------
+    # -- adding and removing -----------------------------------------------------------------------------------
 
-    def register(self, config: bytes, *, tags: list[str], parent: str = "", known_as: str = "") -> Image:
-        """Take an image whose layers are here, and make its tree; one that is known already is given as it is."""
-        identity = known_as or f"sha256:{hashlib.sha256(config).hexdigest()}"
+    def register(self, config: bytes, *, tags: list[str], parent: str = "", image_id: str = "") -> Image:
+        """Add an image whose layers are stored already, and create its tree; return the image if it exists."""
+        image_id = image_id or f"sha256:{hashlib.sha256(config).hexdigest()}"
         document = json.loads(config)
         diff_ids = list(document["rootfs"].get("diff_ids") or [])
         self.trees.get(diff_ids)
         sizes = [self.layers.get(diff_id).size for diff_id in diff_ids]
         with self.lock:
-            image = self.all.get(identity)
+            image = self.all.get(image_id)
             if image is None:
-                image = Image(identity, document, sizes, parent=parent)
-                (self.root / f"{image.hex}.config").write_bytes(config)
+                image = Image(image_id, document, sizes, parent=parent)
+                self._config_path(image).write_bytes(config)
             self._save(image)
-            self.all[identity] = image
+            self.all[image_id] = image
             for tag in tags:
                 self.tag(image, tag, quiet=True)
         return image
 
     @contextmanager
-    def holding(self) -> Iterator[set[str]]:
-        """Give a set; the layers in it stay, although no image has them yet."""
-        held = _Held(self.lock)
+    def hold_layers(self) -> Iterator[set[str]]:
+        """Yield a set; the layers in it are not removed, although they don't belong to an image yet."""
+        held = _HeldLayers(self.lock)
         with self.lock:
             self._held.append(held)
         try:
             yield held
         finally:
-            with self.lock:  # the one that is equal may be somebody else's
-                self._held = [one for one in self._held if one is not held]
+            with self.lock:  # compare by identity: an equal set may belong to another thread
+                self._held = [other for other in self._held if other is not held]
 
     def remove(self, image: Image) -> list[str]:
-        """Remove an image; give the chains of the layers that went with it, the newest first."""
+        """Remove an image; return the chain ids of the layers that were removed with it, the newest first."""
         with self.lock:
             del self.all[image.id]
-            for suffix in ("json", "config"):
-                (self.root / f"{image.hex}.{suffix}").unlink(missing_ok=True)
-            for other in self.children(image):
-                other.parent = ""
-                self._save(other)
-            kept = [*(other.layers for other in self.all.values()), *self.in_use()]
-            left = {name for layers in kept for name in chains(layers)}
-            gone = [name for name in reversed(chains(image.layers)) if name not in left]
+            self._record_path(image).unlink(missing_ok=True)
+            self._config_path(image).unlink(missing_ok=True)
+            for child in self.children(image):
+                child.parent = ""
+                self._save(child)
+            stacks = self._used_stacks()
+            used_chains = {chain for layers in stacks for chain in chain_ids(layers)}
+            removed_chains = [chain for chain in reversed(chain_ids(image.layers)) if chain not in used_chains]
             held = set().union(*self._held)
-            used = {diff_id for layers in kept for diff_id in layers} | held
+            used_layers = {diff_id for layers in stacks for diff_id in layers} | held
             if not held.intersection(image.layers):
-                self.trees.remove(gone)
-            for diff_id in set(image.layers) - used:
+                self.trees.remove(removed_chains)
+            for diff_id in set(image.layers) - used_layers:
                 self.layers.remove(diff_id)
-        return gone
+        return removed_chains
 
-    def sweep(self) -> None:
-        """Remove what no image has, nor any container: what a crash has left. For a moment when nobody works."""
-        kept = [*(image.layers for image in self.all.values()), *self.in_use()]
-        self.trees.keep_only({name for layers in kept for name in chains(layers)})
-        self.layers.keep_only({diff_id for layers in kept for diff_id in layers})
+    def remove_unused_layers(self) -> None:
+        """Remove the layers and trees that a crash left behind. Only safe while nothing else uses the store."""
+        stacks = self._used_stacks()
+        self.trees.keep_only({chain for layers in stacks for chain in chain_ids(layers)})
+        self.layers.keep_only({diff_id for layers in stacks for diff_id in layers})
+
+    def _used_stacks(self) -> list[list[str]]:
+        return [*(image.layers for image in self.all.values()), *self.container_layers()]
+
+    def _record_path(self, image: Image) -> Path:
+        return self.root / f"{image.hex}.json"
+
+    def _config_path(self, image: Image) -> Path:
+        return self.root / f"{image.hex}.config"
 
     def _save(self, image: Image) -> None:
-        kept = {name: getattr(image, name) for name in image.__slots__ if name != "document"}
-        json_files.write(self.root / f"{image.hex}.json", kept)
+        record = {name: getattr(image, name) for name in image.__slots__ if name != "document"}
+        json_files.write(self._record_path(image), record)
 
-    def tell(self, action: str, image: Image | str, name: str) -> None:
-        """Tell an event of an image, from any thread."""
+    def record_event(self, action: str, image: Image | str, name: str) -> None:
+        """Record an event of an image from any thread; a pull or push names a reference in place of an image."""
         if self.events is None:
             return
-        identity = image if isinstance(image, str) else image.id
+        actor_id = image if isinstance(image, str) else image.id
         labels = {} if isinstance(image, str) else image.config.get("Labels") or {}
-        about = ("image", action, identity, {**labels, "name": name})
+        event = ("image", action, actor_id, {**labels, "name": name})
         try:
             asyncio.get_running_loop()
         except RuntimeError:
             if self.loop is not None:
-                self.loop.call_soon_threadsafe(self.events.record, *about)
+                self.loop.call_soon_threadsafe(self.events.record, *event)
             return
-        self.events.record(*about)
+        self.events.record(*event)
 
 
-def missing(name: str) -> NotFound:
-    """Give Docker's words for an image that isn't there."""
-    return NotFound(f"No such image: {familiar_unchecked(name)}")
-
-
-def written(document: Record) -> bytes:
-    """Write a configuration as Docker does: sorted, without spaces."""
+def canonical_json(document: Record) -> bytes:
+    """Return a configuration or manifest as Docker writes it: with sorted keys and without spaces."""
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")

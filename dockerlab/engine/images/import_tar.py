@@ -9,7 +9,7 @@ from dockerlab.engine.common.timestamps import now
 from dockerlab.engine.containers.copy_files import decompressed
 from dockerlab.engine.faults import Fault
 from dockerlab.engine.images.base_image import architecture
-from dockerlab.engine.images.images import written
+from dockerlab.engine.images.images import canonical_json
 
 if TYPE_CHECKING:
     from dockerlab.engine.images.images import Image, Images
@@ -23,7 +23,7 @@ BLOCK = 1 << 20
 def take(images: Images, file: IO[bytes], config: dict[str, Any], message: str, reference: Reference | None) -> Image:
     """Keep the tar as a layer, and make the image. Raises LayerFault, Fault."""
     moment = now()
-    with images.holding() as held:
+    with images.hold_layers() as held:
         try:
             layer = images.layers.add(_blocks(file), held)
         except (OSError, EOFError) as error:
@@ -37,10 +37,10 @@ def take(images: Images, file: IO[bytes], config: dict[str, Any], message: str, 
             "os": "linux",
             "rootfs": {"type": "layers", "diff_ids": [layer.diff_id]},
         }
-        image = images.register(written(document), tags=[])
+        image = images.register(canonical_json(document), tags=[])
     if reference is not None:
         images.tag(image, reference, quiet=True)
-    images.tell("import", image, str(reference) if reference else image.id)
+    images.record_event("import", image, str(reference) if reference else image.id)
     return image
 
 

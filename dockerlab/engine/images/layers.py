@@ -1,4 +1,4 @@
-"""The layers of all images: each an uncompressed tar, kept byte by byte under the digest of its content."""
+"""The layers of all images: each is an uncompressed tar, stored unchanged under the digest of its content."""
 
 from __future__ import annotations
 
@@ -12,87 +12,87 @@ from pathlib import Path
 
 from dockerlab.engine.storage.unpack import guarded, members
 
-__all__ = ["Layer", "Layers", "chain", "chains", "measured"]
+__all__ = ["Layer", "Layers", "chain_id", "chain_ids"]
 
-BLOCK = 1 << 20
+BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer: the digest of its tar, and how much its files hold."""
+    """One layer: the digest of its tar, and the size of its files in bytes."""
 
     diff_id: str
     size: int
 
 
 class Layers:
-    """All layers under one directory."""
+    """All layers below one directory."""
 
     def __init__(self, root: Path) -> None:
-        """Keep them under `root`; what a crash left half written is removed."""
+        """Create the directory, and remove files that a crash left incomplete."""
         self.root = root
         root.mkdir(parents=True, exist_ok=True)
         for path in root.glob("*.new"):
             path.unlink()
 
     def path(self, diff_id: str) -> Path:
-        """Give the file of a layer."""
+        """Return the path of a layer's tar, whether the layer exists or not."""
         return self.root / f"{diff_id.removeprefix('sha256:')}.tar"
 
     def has(self, diff_id: str) -> bool:
-        """Is it here?"""
+        """Return whether a layer exists."""
         return self.path(diff_id).is_file()
 
     def add(self, blocks: Iterable[bytes], held: set[str] | None = None) -> Layer:
-        """Keep a tar that comes in pieces; its digest goes into `held` before it can be taken for rubbish.
+        """Store a tar that arrives in blocks. Raises LayerFault if it is not a tar, and then stores nothing.
 
-        Raises LayerFault if it is none, and then nothing is kept.
+        The digest is added to `held` before the layer appears, so that no concurrent removal deletes it.
         """
         handle, name = tempfile.mkstemp(".new", dir=self.root)
-        digest, beside = hashlib.sha256(), Path(name)
+        checksum, temporary = hashlib.sha256(), Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
                 for block in blocks:
-                    digest.update(block)
+                    checksum.update(block)
                     file.write(block)
-            layer = Layer(f"sha256:{digest.hexdigest()}", measured(beside))
+            layer = Layer(f"sha256:{checksum.hexdigest()}", _content_size(temporary))
             if held is not None:
                 held.add(layer.diff_id)
-            beside.replace(self.path(layer.diff_id))
+            temporary.replace(self.path(layer.diff_id))
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
-                beside.unlink()
+                temporary.unlink()
             raise
         return layer
 
     def get(self, diff_id: str) -> Layer:
-        """Give one that is here."""
-        return Layer(diff_id, measured(self.path(diff_id)))
+        """Return a layer that exists."""
+        return Layer(diff_id, _content_size(self.path(diff_id)))
 
     def read(self, diff_id: str) -> Iterator[bytes]:
-        """Give its tar in pieces."""
+        """Yield a layer's tar in blocks."""
         with self.path(diff_id).open("rb") as file:
-            while block := file.read(BLOCK):
+            while block := file.read(BLOCK_BYTES):
                 yield block
 
     def length(self, diff_id: str) -> int:
-        """Give the length of its tar."""
+        """Return the length of a layer's tar in bytes."""
         return self.path(diff_id).stat().st_size
 
     def remove(self, diff_id: str) -> None:
-        """Remove a layer, if it is here."""
+        """Remove a layer, if it exists."""
         self.path(diff_id).unlink(missing_ok=True)
 
-    def keep_only(self, wanted: set[str]) -> None:
-        """Remove every other layer."""
-        names = {self.path(diff_id).name for diff_id in wanted}
+    def keep_only(self, diff_ids: set[str]) -> None:
+        """Remove all other layers."""
+        names = {self.path(diff_id).name for diff_id in diff_ids}
         for path in self.root.glob("*.tar"):
             if path.name not in names:
                 path.unlink(missing_ok=True)
 
 
-def measured(path: Path) -> int:
-    """Add up what the files in a layer hold; a link counts as long as its target's name."""
+def _content_size(path: Path) -> int:
+    """Return the total size of the files in a tar; a symbolic link is as long as its target's path."""
     size = 0
     with path.open("rb") as file, guarded(file) as tar:
         for member in members(tar):
@@ -100,15 +100,14 @@ def measured(path: Path) -> int:
     return size
 
 
-def chains(diff_ids: Iterable[str]) -> list[str]:
-    """Give for each layer the digest that stands for it and all below it, as Docker names them."""
-    made: list[str] = []
+def chain_ids(diff_ids: Iterable[str]) -> list[str]:
+    """Return for each layer the digest of the stack that ends with it, as the OCI image specification defines it."""
+    ids: list[str] = []
     for diff_id in diff_ids:
-        both = f"{made[-1]} {diff_id}".encode() if made else b""
-        made.append(f"sha256:{hashlib.sha256(both).hexdigest()}" if both else diff_id)
-    return made
+        ids.append(f"sha256:{hashlib.sha256(f'{ids[-1]} {diff_id}'.encode()).hexdigest()}" if ids else diff_id)
+    return ids
 
 
-def chain(diff_ids: Iterable[str]) -> str:
-    """Give the digest that stands for all these layers; an empty text for none."""
-    return next(reversed(chains(diff_ids)), "")
+def chain_id(diff_ids: Iterable[str]) -> str:
+    """Return the digest of a whole stack of layers; an empty string for no layers."""
+    return next(reversed(chain_ids(diff_ids)), "")

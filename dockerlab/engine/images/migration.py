@@ -1,4 +1,4 @@
-"""Takes over the images of an older engine, whose images had one layer each and kept no tar of it."""
+"""Migrates the images of older versions, which had one file tree per image and stored no layers."""
 
 from __future__ import annotations
 
@@ -9,29 +9,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.common import json_files
-from dockerlab.engine.images.layers import chain
+from dockerlab.engine.images.layers import chain_id
 from dockerlab.engine.storage import tar_writer
 
 if TYPE_CHECKING:
     from dockerlab.engine.images.layers import Layers
     from dockerlab.engine.images.trees import Trees
 
-__all__ = ["forget", "images"]
+__all__ = ["migrate", "remove_old_tree"]
 
 Record = dict[str, Any]
 
 
-def images(root: Path, layers: Layers, trees: Trees) -> Iterator[tuple[Record, bytes]]:
-    """Give each old record with the configuration that it gets. It keeps its id, since containers name it."""
+def migrate(root: Path, layers: Layers, trees: Trees) -> Iterator[tuple[Record, bytes]]:
+    """Yield the record of each old image with its new configuration.
+
+    The image keeps its old id, because containers refer to it.
+    """
     for path in sorted(root.glob("*.json")):
         record = json_files.read(path)
         if not isinstance(record, dict) or "config" not in record or "layers" not in record:
             continue
-        tree = root / record["id"].removeprefix("sha256:")
+        tree = _old_tree(root, record)
         if not tree.is_dir():
             continue
         layer = layers.add(tar_writer.export(tree))
-        trees.adopt(tree, chain([layer.diff_id]))
+        trees.adopt(tree, chain_id([layer.diff_id]))
         document = {
             "architecture": record["architecture"],
             "os": "linux",
@@ -43,6 +46,10 @@ def images(root: Path, layers: Layers, trees: Trees) -> Iterator[tuple[Record, b
         yield record, json.dumps(document, sort_keys=True).encode()
 
 
-def forget(root: Path, record: Record) -> None:
-    """Remove what is left of an old image."""
-    shutil.rmtree(root / record["id"].removeprefix("sha256:"), ignore_errors=True)
+def remove_old_tree(root: Path, record: Record) -> None:
+    """Remove what is left of an old image's tree."""
+    shutil.rmtree(_old_tree(root, record), ignore_errors=True)
+
+
+def _old_tree(root: Path, record: Record) -> Path:
+    return root / str(record["id"]).removeprefix("sha256:")

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 from dockerlab.engine.containers.copy_files import decompressed
 from dockerlab.engine.faults import Fault, NotFound
 from dockerlab.engine.images.base_image import architecture
-from dockerlab.engine.images.images import written
+from dockerlab.engine.images.images import canonical_json
 from dockerlab.engine.images.progress import progress_line
 from dockerlab.engine.images.registry import DOCKER, DOCKER_LIST, OCI, OCI_INDEX, Manifest
 
@@ -51,16 +51,16 @@ def pull(images: Images, registry: Registry, top_manifest: Manifest, platform: s
         raise Fault("layers in manifest don't match layers in configuration")
     for layer in layers:
         yield progress_line("Pulling fs layer", _short(layer["digest"]))
-    with images.holding() as held:
+    with images.hold_layers() as held:
         for layer, diff_id in zip(layers, diff_ids, strict=True):
             yield from _pull_layer(images, registry, layer, diff_id, held)
         earlier_ids = set(images.all)
         image = images.register(config, tags=[])
-    earlier_image = images.named(reference)
+    earlier_image = images.find_reference(reference)
     if reference.tag:
         images.tag(image, reference, quiet=True)
-    images.know_digest(image, reference.repository, top_manifest.digest)
-    images.tell("pull", str(reference), reference.repository)
+    images.add_digest(image, reference.repository, top_manifest.digest)
+    images.record_event("pull", str(reference), reference.repository)
     yield {"status": f"Digest: {top_manifest.digest}"}
     is_newer = image.id not in earlier_ids or earlier_image is not image
     yield {"status": f"Status: {'Downloaded newer image' if is_newer else 'Image is up to date'} for {reference}"}
@@ -127,7 +127,7 @@ def push(images: Images, registry: Registry, tagged_images: list[tuple[str, Imag
         config_digest = f"sha256:{hashlib.sha256(config).hexdigest()}"
         if not registry.has_blob(config_digest):
             registry.put_blob(config_digest, config, len(config))
-        manifest = written(
+        manifest = canonical_json(
             {
                 "schemaVersion": 2,
                 "mediaType": DOCKER,
@@ -137,8 +137,8 @@ def push(images: Images, registry: Registry, tagged_images: list[tuple[str, Imag
         )
         registry.put_manifest(tag, manifest)
         digest = f"sha256:{hashlib.sha256(manifest).hexdigest()}"
-        images.know_digest(image, registry.reference.repository, digest)
-        images.tell("push", f"{registry.reference.repository}:{tag}", registry.reference.repository)
+        images.add_digest(image, registry.reference.repository, digest)
+        images.record_event("push", f"{registry.reference.repository}:{tag}", registry.reference.repository)
         yield {"status": f"{tag}: digest: {digest} size: {len(manifest)}"}
         yield {"progressDetail": {}, "aux": {"Tag": tag, "Digest": digest, "Size": len(manifest)}}
 

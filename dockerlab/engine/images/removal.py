@@ -21,7 +21,7 @@ Told = list[dict[str, str]]
 
 def remove(images: Images, containers: Containers, name: str, *, force: bool, keep_parents: bool) -> Told:
     """Remove a name, and the image with its last one. Raises NotFound, Conflict."""
-    image = images.need(name)
+    image = images.require(name)
     told: Told = []
     by_id = image.id.removeprefix("sha256:").startswith(name.removeprefix("sha256:"))
     if not by_id:
@@ -59,14 +59,14 @@ def _delete_parents(images: Images, containers: Containers, identity: str, told:
 
 def _untag(images: Images, image: Image, name: str, told: Told) -> None:
     images.untag(image, name)
-    images.tell("untag", image, image.id)
+    images.record_event("untag", image, image.id)
     told.append({"Untagged": name})
 
 
 def _delete(images: Images, image: Image, told: Told) -> None:
     told.append({"Deleted": image.id})
     told += [{"Deleted": chain} for chain in images.remove(image)]
-    images.tell("delete", image, image.id)
+    images.record_event("delete", image, image.id)
 
 
 def _users(containers: Containers, image: Image, running: bool) -> list[Container]:
@@ -101,11 +101,11 @@ def prune(images: Images, containers: Containers, filters: dict[str, list[str]])
     """Remove what nobody uses; give what went, and the bytes that came free. Raises BadParameter."""
     used = {str(one.record["Image"]) for one in containers}
     told: Told = []
-    before = sum(images.layers.get(layer).size for layer in images.known_layers())
+    before = sum(images.layers.get(layer).size for layer in images.all_layers())
     for image in prunable(images, filters, used):
         for name in image.names:
             _untag(images, image, name, told)
         _delete(images, image, told)
         _delete_parents(images, containers, image.parent, told)
-    freed = before - sum(images.layers.get(layer).size for layer in images.known_layers())
+    freed = before - sum(images.layers.get(layer).size for layer in images.all_layers())
     return told, freed

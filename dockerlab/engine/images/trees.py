@@ -1,4 +1,4 @@
-"""The file trees of images: one for each chain of layers, hard-linked to the tree that it was made from."""
+"""The file trees of images: one per stack of layers, with hard links to the files of the tree below it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dockerlab.engine.images.layers import chains
+from dockerlab.engine.images.layers import chain_ids
 from dockerlab.engine.processes import user_namespace
 from dockerlab.engine.storage import rootfs
 from dockerlab.engine.storage.unpack import apply
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["Trees"]
 
 EMPTY = "empty"
-#: A file system allows a file some 65,000 names, and a tree may bring hundreds.
-MOST_NAMES = 60_000
+#: A file system allows about 65,000 hard links per file, and one tree may add hundreds.
+MAX_LINKS = 60_000
 
 
 class Trees:
-    """All trees under one directory. Nothing ever writes into one that is finished."""
+    """All trees below one directory. A finished tree is never changed."""
 
     def __init__(self, root: Path, layers: Layers) -> None:
-        """Keep them under `root`; what a crash left half made is removed."""
+        """Create the directory, and remove trees that a crash left incomplete."""
         self.root = root
         self.layers = layers
         self._lock = threading.Lock()
@@ -38,86 +38,85 @@ class Trees:
             rootfs.remove(path)
 
     def path(self, chain_id: str) -> Path:
-        """Give the place of a tree, whether it is there or not."""
+        """Return the path of a tree, whether it exists or not."""
         return self.root / (chain_id.removeprefix("sha256:") or EMPTY)
 
-    def get(self, diff_ids: list[str], done: Callable[[str], None] | None = None) -> Path:
-        """Give the tree of these layers; make it if it isn't there. `done` hears of each layer as it is applied.
-
-        Raises LayerFault.
-        """
-        names = chains(diff_ids)
-        target = self.path(names[-1] if names else "")
+    def get(self, diff_ids: list[str]) -> Path:
+        """Return the tree of a stack of layers; create it first if necessary. Raises LayerFault."""
+        chain = chain_ids(diff_ids)
+        target = self.path(chain[-1] if chain else "")
         if target.is_dir():
             return target
         with self._lock:
             if target.is_dir():
                 return target
-            known = next((n for n in range(len(names) - 1, 0, -1) if self.path(names[n - 1]).is_dir()), 0)
-            fresh = Path(tempfile.mkdtemp(prefix="new.", dir=self.root))
+            # Start from the highest tree that exists, and apply only the layers above it.
+            start = next((n for n in range(len(chain) - 1, 0, -1) if self.path(chain[n - 1]).is_dir()), 0)
+            temporary = Path(tempfile.mkdtemp(prefix="new.", dir=self.root))
             try:
-                fresh.chmod(0o755)
-                if known:
-                    _clone(str(self.path(names[known - 1])), str(fresh), {}, user_namespace.many())
-                for diff_id in diff_ids[known:]:
+                temporary.chmod(0o755)
+                if start:
+                    _clone(str(self.path(chain[start - 1])), str(temporary), {}, user_namespace.many())
+                for diff_id in diff_ids[start:]:
                     with self.layers.path(diff_id).open("rb") as layer:
-                        apply(layer, fresh)
-                    if done is not None:
-                        done(diff_id)
-                fresh.rename(target)
+                        apply(layer, temporary)
+                temporary.rename(target)
             except BaseException:
-                rootfs.remove(fresh)
+                rootfs.remove(temporary)
                 raise
         return target
 
     def adopt(self, tree: Path, chain_id: str) -> None:
-        """Take a tree that was made elsewhere; it is moved here."""
+        """Move a tree that was created elsewhere to its place."""
         target = self.path(chain_id)
         if target.is_dir():
             rootfs.remove(tree)
         else:
             tree.rename(target)
 
-    def keep_only(self, wanted: set[str]) -> None:
-        """Remove every other tree."""
-        names = {self.path(chain_id).name for chain_id in wanted}
+    def keep_only(self, ids: set[str]) -> None:
+        """Remove all other trees."""
+        names = {self.path(chain_id).name for chain_id in ids}
         with self._lock:
             for path in self.root.iterdir():
                 if path.name not in names:
-                    _take_away(path)
+                    _remove_tree(path)
 
-    def remove(self, chain_ids: Iterable[str]) -> None:
-        """Remove some, as far as they are here."""
+    def remove(self, ids: Iterable[str]) -> None:
+        """Remove some trees, if they exist."""
         with self._lock:
-            for path in map(self.path, chain_ids):
+            for path in map(self.path, ids):
                 if path.is_dir():
-                    _take_away(path)
+                    _remove_tree(path)
 
 
-def _take_away(path: Path) -> None:
-    """Remove a tree; first it goes out of the way, so that no half of it is ever found."""
-    gone = path.with_name(f"new.{path.name}")
-    path.rename(gone)
-    rootfs.remove(gone)
+def _remove_tree(path: Path) -> None:
+    """Rename a tree and then remove it, so that nobody can find one that is incomplete."""
+    renamed = path.with_name(f"new.{path.name}")
+    path.rename(renamed)
+    rootfs.remove(renamed)
 
 
-def _clone(source: str, target: str, copies: dict[int, str], owned: bool) -> None:
-    """Make the same tree with the same files in new directories. A file that has too many names is copied once."""
+def _clone(source: str, target: str, copies: dict[int, str], keeps_owner: bool) -> None:
+    """Create the same directories with hard links to the same files.
+
+    A file that has too many links already is copied once; `copies` has the path of the copy by inode.
+    """
     with os.scandir(source) as entries:
         for entry in entries:
-            there = f"{target}/{entry.name}"
+            path = f"{target}/{entry.name}"
             if entry.is_dir(follow_symlinks=False):
-                os.mkdir(there)  # noqa: PTH102
-                _clone(entry.path, there, copies, owned)
+                os.mkdir(path)  # noqa: PTH102
+                _clone(entry.path, path, copies, keeps_owner)
                 continue
             info = entry.stat(follow_symlinks=False)
-            if info.st_nlink > MOST_NAMES and info.st_ino not in copies:
-                copies[info.st_ino] = there
-                shutil.copy2(entry.path, there, follow_symlinks=False)
-                if owned:
-                    rootfs.own(there, info)
+            if info.st_nlink > MAX_LINKS and info.st_ino not in copies:
+                copies[info.st_ino] = path
+                shutil.copy2(entry.path, path, follow_symlinks=False)
+                if keeps_owner:
+                    rootfs.own(path, info)
             else:
-                os.link(copies.get(info.st_ino, entry.path), there, follow_symlinks=False)
+                os.link(copies.get(info.st_ino, entry.path), path, follow_symlinks=False)
     shutil.copystat(source, target)
-    if owned:
+    if keeps_owner:
         rootfs.own(target, os.lstat(source))

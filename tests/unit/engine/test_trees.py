@@ -25,7 +25,7 @@ def source(tmp_path: Path) -> Path:
 def cloned(source: Path) -> Path:
     target = source.with_name("target")
     target.mkdir()
-    trees._clone(str(source), str(target), {}, owned=False)
+    trees._clone(str(source), str(target), {}, keeps_owner=False)
     return target
 
 
@@ -37,7 +37,7 @@ def test_a_clone_has_the_same_files(source: Path) -> None:
 
 
 def test_a_file_with_too_many_names_is_copied_once(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trees, "MOST_NAMES", 1)
+    monkeypatch.setattr(trees, "MAX_LINKS", 1)
     target = cloned(source)
     assert not (target / "bin/one").samefile(source / "bin/one")
     assert (target / "bin/one").samefile(target / "bin/two")

@@ -21,7 +21,7 @@ def data_usage(engine: Engine, version: tuple[int, ...], kinds: list[str]) -> Re
     wanted = set(kinds or KINDS)
     made: Record = {}
     if "image" in wanted:
-        made["LayersSize"] = sum(engine.images.layers.get(layer).size for layer in engine.images.known_layers())
+        made["LayersSize"] = sum(engine.images.layers.get(layer).size for layer in engine.images.all_layers())
         made["Images"] = _images(engine, version)
     elif not kinds:
         made["LayersSize"] = 0

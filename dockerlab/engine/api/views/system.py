@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.common.timestamps import now
-from dockerlab.engine.images.base_image import MACHINES
+from dockerlab.engine.images.base_image import architecture
 from dockerlab.protocol.operations import NEWEST
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ LEARNING = "This is a practice engine, for learning: it is not a sandbox. Run on
 
 def version(engine: Engine) -> dict[str, Any]:
     """Tell the version, as GET /version does."""
-    machine, kernel = platform.machine(), platform.release()
+    kernel = platform.release()
     details = {
         "ApiVersion": NEWEST,
-        "Arch": MACHINES.get(machine, machine),
+        "Arch": architecture(),
         "BuildTime": "",
         "Experimental": "false",
         "GitCommit": "",
