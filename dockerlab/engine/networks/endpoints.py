@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from dockerlab.engine.faults import BadParameter, Conflict, Fault, Forbidden, NotFound
 from dockerlab.engine.networks import hosts_files
 from dockerlab.engine.networks import networks as nets
-from dockerlab.engine.networks.published_ports import Connect, PublishedPorts, wanted
-from dockerlab.engine.networks.switch_client import Port, SwitchClient
+from dockerlab.engine.networks.published_ports import Connect, PublishedPorts, requested_bindings
+from dockerlab.engine.networks.switch_client import SwitchClient, bridge_name, veth_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -110,7 +110,7 @@ class Endpoints:
             for name, network in found.items():
                 self._config(container, name)["Live"] = self._live(network)
             return {}
-        handle = self.switch.ask("space", container=container.id)["handle"]
+        handle = self.switch.request("space", container=container.id)["handle"]
         self.held.add(container.id)
         try:
             order = sorted(plugged, key=lambda name: -int(self._config(container, name).get("GwPriority") or 0))
@@ -148,12 +148,12 @@ class Endpoints:
             live["GlobalIPv6Address"] = asked6  # kept and shown: the switch speaks IPv4 alone
         live |= {"IPPrefixLen": prefix, "MacAddress": config.get("MacAddress") or f"02:42:{numbers}"}
         live["Gateway"] = "" if network["Internal"] else gateway
-        bridge = Port.bridge(network["Id"])
-        self.switch.ask("network", bridge=bridge, gateway=gateway, prefix=prefix)
-        self.switch.ask(
+        bridge = bridge_name(network["Id"])
+        self.switch.request("network", bridge=bridge, gateway=gateway, prefix=prefix)
+        self.switch.request(
             "plug",
             container=container.id,
-            port=Port.veth(live["EndpointID"]),
+            port=veth_name(live["EndpointID"]),
             bridge=bridge,
             mac=live["MacAddress"],
             address=live["IPAddress"],
@@ -187,7 +187,7 @@ class Endpoints:
     def started(self, container: Container) -> None:
         """Publish the ports of a container that is about to run, and tell its peers. Raises Fault."""
         mode = str(container.record["HostConfig"]["NetworkMode"])
-        ports = wanted(container.record["Config"], container.record["HostConfig"])
+        ports = requested_bindings(container.record["Config"], container.record["HostConfig"])
         if ports and mode != "host" and not mode.startswith("container:"):
             connect = self._connector(container) if self.switch.works else None
             published = PublishedPorts(connect)
@@ -227,7 +227,7 @@ class Endpoints:
                 self.networks.tell("disconnect", network, container=container.id)
         if container.id in self.held:
             self.held.discard(container.id)
-            self.switch.ask("end", container=container.id)
+            self.switch.request("end", container=container.id)
         if lived:
             self._tell_peers(container)
 
@@ -235,9 +235,9 @@ class Endpoints:
         """After an engine restart: publish again, and let go of what has ended meanwhile."""
         running = {container.id for container in containers if container.running is not None}
         if self.switch.pid:
-            self.held = set(self.switch.ask("spaces")["containers"])
+            self.held = set(self.switch.request("spaces")["containers"])
             for identity in self.held - running:
-                self.switch.ask("end", container=identity)
+                self.switch.request("end", container=identity)
             self.held &= running
         for container in containers:
             if container.id in running:
@@ -300,7 +300,7 @@ class Endpoints:
             for address, names in [*peers, *((address, [container.name, container.id[:12]]) for address in own)]:
                 for name in names:
                     table.setdefault(name.lower(), []).append(address)
-            self.switch.ask("names", container=container.id, table=table)
+            self.switch.request("names", container=container.id, table=table)
 
     # -- connect and disconnect --------------------------------------------------------------------------------
 
@@ -362,7 +362,7 @@ class Endpoints:
             raise Forbidden(f"container {container.id} is not connected to the network {name}")
         live = endpoints.pop(name).get("Live")
         if live and live["IPAddress"]:
-            self.switch.ask("unplug", port=Port.veth(live["EndpointID"]))
+            self.switch.request("unplug", port=veth_name(live["EndpointID"]))
             self.networks.tell("disconnect", network, container=container.id)
             for other, _ in self.on(network):
                 self._write(other)
@@ -376,7 +376,7 @@ class Endpoints:
             raise Forbidden(f"error while removing network: network {network['Name']} has active endpoints ({ends})")
         self.networks.remove(network)
         if self.switch.pid:
-            self.switch.ask("forget", bridge=Port.bridge(network["Id"]))
+            self.switch.request("forget", bridge=bridge_name(network["Id"]))
 
     def prune(self, keep: Callable[[dict[str, str], int], bool], age: Callable[[str], int]) -> list[str]:
         """Remove the networks that nobody has; give their names."""

@@ -1,4 +1,7 @@
-"""Network interfaces through the kernel's rtnetlink, over a plain socket: no `ip` program is needed. Few imports."""
+"""Creates and changes network interfaces over an rtnetlink socket, see rtnetlink(7): no `ip` program is needed.
+
+The switch imports this module, so it imports little.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ INFO_KIND, INFO_DATA, VETH_PEER = 1, 2, 1
 IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST = 1, 2, 4
 RTA_GATEWAY, RTA_OIF = 5, 4
 MAIN_TABLE, STATIC, UNIVERSE, UNICAST = 254, 4, 0, 1
-SECONDS = 5
+TIMEOUT_SECONDS = 5
 
 
 def _attribute(kind: int, data: bytes) -> bytes:
@@ -35,38 +38,36 @@ def _link(index: int = 0, flags: int = 0, change: int = 0) -> bytes:
     return struct.pack("BxHiII", socket.AF_UNSPEC, 0, index, flags, change)
 
 
-def _ask(kind: int, flags: int, body: bytes) -> None:
+def _request(kind: int, flags: int, body: bytes) -> None:
     """Send one request, and wait for its acknowledgement. Raises OSError."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as link:
-        link.settimeout(SECONDS)
-        link.bind((0, 0))
-        link.send(struct.pack("IHHII", 16 + len(body), kind, flags | REQUEST | ACK, 1, 0) + body)
-        answer = link.recv(65536)
-    _, told, _, _, _ = struct.unpack_from("IHHII", answer)
-    if told == ERROR:
-        number = -struct.unpack_from("i", answer, 16)[0]
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as connection:
+        connection.settimeout(TIMEOUT_SECONDS)
+        connection.bind((0, 0))
+        connection.send(struct.pack("IHHII", 16 + len(body), kind, flags | REQUEST | ACK, 1, 0) + body)
+        response = connection.recv(65536)
+    _, response_kind, _, _, _ = struct.unpack_from("IHHII", response)
+    if response_kind == ERROR:  # an acknowledgement is an error with the number 0
+        number = -struct.unpack_from("i", response, 16)[0]
         if number:
             raise OSError(number, f"network: {os.strerror(number)}")
 
 
 def index(name: str) -> int:
-    """Give the number of an interface. Raises OSError."""
+    """Return the index of an interface. Raises OSError if there is no such interface."""
     return socket.if_nametoindex(name)
 
 
 def add_bridge(name: str) -> None:
-    """Make a bridge."""
     info = _attribute(IFLA_LINKINFO, _text(INFO_KIND, "bridge"))
-    _ask(NEWLINK, CREATE | EXCL, _link() + _text(IFLA_IFNAME, name) + info)
+    _request(NEWLINK, CREATE | EXCL, _link() + _text(IFLA_IFNAME, name) + info)
 
 
 def add_veth(name: str, peer: str, namespace: int, mac: str) -> None:
-    """Make a pair of interfaces, of which the second begins in another namespace, with a MAC address of its own."""
-    there = (
-        _link() + _text(IFLA_IFNAME, peer) + _number(IFLA_NET_NS_FD, namespace) + _attribute(IFLA_ADDRESS, _mac(mac))
-    )
-    info = _text(INFO_KIND, "veth") + _attribute(INFO_DATA, _attribute(VETH_PEER, there))
-    _ask(NEWLINK, CREATE | EXCL, _link() + _text(IFLA_IFNAME, name) + _attribute(IFLA_LINKINFO, info))
+    """Create a pair of connected interfaces; the second one begins in another namespace, with this MAC address."""
+    second = _link() + _text(IFLA_IFNAME, peer) + _number(IFLA_NET_NS_FD, namespace)
+    second += _attribute(IFLA_ADDRESS, _mac(mac))
+    info = _text(INFO_KIND, "veth") + _attribute(INFO_DATA, _attribute(VETH_PEER, second))
+    _request(NEWLINK, CREATE | EXCL, _link() + _text(IFLA_IFNAME, name) + _attribute(IFLA_LINKINFO, info))
 
 
 def _mac(text: str) -> bytes:
@@ -74,31 +75,31 @@ def _mac(text: str) -> bytes:
 
 
 def up(name: str, master: str = "") -> None:
-    """Bring an interface up; with a master it becomes a port of that bridge."""
-    _ask(NEWLINK, 0, _link(index(name), IFF_UP, IFF_UP) + (_number(IFLA_MASTER, index(master)) if master else b""))
+    """Bring an interface up; with `master`, make it a port of that bridge."""
+    _request(NEWLINK, 0, _link(index(name), IFF_UP, IFF_UP) + (_number(IFLA_MASTER, index(master)) if master else b""))
 
 
-def rename(name: str, other: str) -> None:
-    """Give an interface that is down another name."""
-    _ask(NEWLINK, 0, _link(index(name)) + _text(IFLA_IFNAME, other))
+def rename(name: str, new_name: str) -> None:
+    """Rename an interface, which must be down."""
+    _request(NEWLINK, 0, _link(index(name)) + _text(IFLA_IFNAME, new_name))
 
 
 def remove(name: str) -> None:
-    """Remove an interface; of a pair both go."""
-    _ask(DELLINK, 0, _link(index(name)))
+    """Remove an interface, and with it the other end of its pair."""
+    _request(DELLINK, 0, _link(index(name)))
 
 
 def add_address(name: str, address: str, prefix: int) -> None:
-    """Give an interface an IPv4 address."""
-    raw = socket.inet_aton(address)
-    host = (1 << (32 - prefix)) - 1
-    last = struct.pack(">I", struct.unpack(">I", raw)[0] | host)
+    packed = socket.inet_aton(address)
+    host_bits = (1 << (32 - prefix)) - 1
+    broadcast = struct.pack(">I", struct.unpack(">I", packed)[0] | host_bits)
     body = struct.pack("BBBBi", socket.AF_INET, prefix, 0, UNIVERSE, index(name))
-    body += _attribute(IFA_LOCAL, raw) + _attribute(IFA_ADDRESS, raw) + _attribute(IFA_BROADCAST, last)
-    _ask(NEWADDR, CREATE | EXCL, body)
+    body += _attribute(IFA_LOCAL, packed) + _attribute(IFA_ADDRESS, packed) + _attribute(IFA_BROADCAST, broadcast)
+    _request(NEWADDR, CREATE | EXCL, body)
 
 
 def add_default_route(gateway: str, name: str) -> None:
-    """Send what is for elsewhere to a gateway."""
     body = struct.pack("BBBBBBBBI", socket.AF_INET, 0, 0, 0, MAIN_TABLE, STATIC, UNIVERSE, UNICAST, 0)
-    _ask(NEWROUTE, CREATE, body + _attribute(RTA_GATEWAY, socket.inet_aton(gateway)) + _number(RTA_OIF, index(name)))
+    _request(
+        NEWROUTE, CREATE, body + _attribute(RTA_GATEWAY, socket.inet_aton(gateway)) + _number(RTA_OIF, index(name))
+    )

@@ -1,10 +1,9 @@
-"""The switch: one small process an engine, whose network namespace has all bridges, and which outlives the engine.
+"""The switch: one small process per engine. Its network namespace holds all bridges, and it outlives the engine.
 
-`python -S -m dockerlab.engine.networks.switch DIRECTORY RUNG` listens on `switch.sock` there. A request is a line of
-JSON, and
-so is its answer. It holds the network namespace of each container open until it is told that the container has ended.
-This machine's own interfaces and firewall are not touched: the switch has no way out. A published port is served by
-the engine, for which the switch makes sockets that are connected inside.
+`python -S -m dockerlab.engine.networks.switch DIRECTORY` listens on `switch.sock` in that directory. A request is a
+line of JSON, and so is its response. The switch keeps the network namespace of each container open until the engine
+says that the container has ended. It does not touch this machine's own interfaces and firewall, so nothing in its
+namespace can reach the outside. The engine serves published ports itself, on sockets that the switch connects inside.
 """
 
 from __future__ import annotations
@@ -20,136 +19,132 @@ import sys
 from typing import Any
 
 from dockerlab.engine.common import proc
-from dockerlab.engine.networks import dns as names
-from dockerlab.engine.networks import netlink
+from dockerlab.engine.networks import dns, netlink
 from dockerlab.engine.processes import linux
 from dockerlab.engine.processes.shim.log import save
 
-LONGEST = 1 << 16
-LOOK_SECONDS, MOST = 30.0, 1 << 24
-TAKEN = 17  # EEXIST
+BLOCK = 1 << 16
+REQUEST_BYTES = 1 << 24  #: a client that sends this much without an end of line is dropped
+POLL_SECONDS = 30.0
+EEXIST = 17
 Record = dict[str, Any]
 
 
 class Switch:
-    """The bridges, and the namespaces of containers."""
+    """The bridges of the networks, and the network namespaces of the containers."""
 
     def __init__(self) -> None:
-        """Begin without any. This process is in the switch's own namespace already."""
-        self.home = os.open("/proc/self/ns/net", os.O_RDONLY)
-        self.spaces: dict[str, int] = {}
-        self.resolvers: dict[socket.socket, str] = {}  #: where containers ask for names
-        self.tables: dict[str, dict[str, list[str]]] = {}
+        self.own_namespace = os.open("/proc/self/ns/net", os.O_RDONLY)
+        self.namespaces: dict[str, int] = {}  #: container id -> file descriptor
+        self.resolvers: dict[socket.socket, str] = {}  #: the DNS socket in each namespace -> container id
+        self.names: dict[str, dns.Names] = {}  #: container id -> the names that it can resolve
         linux.loopback_up()
 
-    def answer(self, asked: Record) -> tuple[Record, list[int]]:
-        """Do what is asked; give the answer, and sockets that go with it."""
+    def handle(self, request: Record) -> tuple[Record, list[int]]:
+        """Carry out a request. Return the response, and file descriptors that are sent with it."""
         verbs = {
-            "network": self.network,
-            "forget": self.forget,
-            "space": self.space,
-            "plug": self.plug,
-            "unplug": self.unplug,
-            "end": self.end,
-            "spaces": self.list,
-            "names": self.names,
+            "network": self.create_bridge,
+            "forget": self.remove_bridge,
+            "space": self.create_namespace,
+            "plug": self.add_interface,
+            "unplug": self.remove_interface,
+            "end": self.close_namespace,
+            "spaces": self.list_namespaces,
+            "names": self.set_names,
         }
-        if asked["verb"] == "connect":
-            handle = self.connect(asked)
-            return {}, [handle]
-        return verbs[asked["verb"]](asked) or {}, []
+        if request["verb"] == "connect":
+            return {}, [self.connect(request)]
+        return verbs[request["verb"]](request) or {}, []
 
-    def network(self, asked: Record) -> None:
-        """Make a network's bridge, if it isn't there, with the gateway's address."""
+    def create_bridge(self, request: Record) -> None:
+        """Create a network's bridge with the gateway's address, unless it exists."""
         try:
-            netlink.add_bridge(asked["bridge"])
+            netlink.add_bridge(request["bridge"])
         except OSError as error:
-            if error.errno == TAKEN:
+            if error.errno == EEXIST:
                 return
             raise
-        if asked["gateway"]:
-            netlink.add_address(asked["bridge"], asked["gateway"], asked["prefix"])
-        netlink.up(asked["bridge"])
+        if request["gateway"]:
+            netlink.add_address(request["bridge"], request["gateway"], request["prefix"])
+        netlink.up(request["bridge"])
 
-    def forget(self, asked: Record) -> None:
-        """Remove a network's bridge."""
+    def remove_bridge(self, request: Record) -> None:
         with contextlib.suppress(OSError):
-            netlink.remove(asked["bridge"])
+            netlink.remove(request["bridge"])
 
-    def space(self, asked: Record) -> Record:
-        """Make a container's namespace; give the number under which it is open here."""
-        self.end(asked)
+    def create_namespace(self, request: Record) -> Record:
+        """Create a container's namespace. Return the number of the file descriptor that keeps it open here."""
+        self.close_namespace(request)
         linux.unshare(linux.CLONE_NEWNET)
         try:
             linux.loopback_up()
-            handle = os.open("/proc/self/ns/net", os.O_RDONLY)
+            namespace = os.open("/proc/self/ns/net", os.O_RDONLY)
             resolver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            resolver.bind((names.ADDRESS, names.PORT))
+            resolver.bind((dns.ADDRESS, dns.PORT))
             resolver.setblocking(False)
-            self.resolvers[resolver] = asked["container"]
+            self.resolvers[resolver] = request["container"]
         finally:
-            linux.setns(self.home, linux.CLONE_NEWNET)
-        self.spaces[asked["container"]] = handle
-        return {"handle": handle}
+            linux.setns(self.own_namespace, linux.CLONE_NEWNET)
+        self.namespaces[request["container"]] = namespace
+        return {"handle": namespace}
 
-    def plug(self, asked: Record) -> None:
-        """Give a container an interface on a network."""
-        handle = self.spaces[asked["container"]]
+    def add_interface(self, request: Record) -> None:
+        """Connect a container to a network: a pair of interfaces, one end in its namespace, one on the bridge."""
+        namespace = self.namespaces[request["container"]]
         with contextlib.suppress(OSError):
-            netlink.remove(asked["port"])
-        netlink.add_veth(asked["port"], asked["port"], handle, asked["mac"])
-        netlink.up(asked["port"], asked["bridge"])
-        linux.setns(handle, linux.CLONE_NEWNET)
+            netlink.remove(request["port"])
+        netlink.add_veth(request["port"], request["port"], namespace, request["mac"])
+        netlink.up(request["port"], request["bridge"])
+        linux.setns(namespace, linux.CLONE_NEWNET)
         try:
-            name = next(f"eth{number}" for number in range(1000) if not _there(f"eth{number}"))
-            netlink.rename(asked["port"], name)
-            netlink.add_address(name, asked["address"], asked["prefix"])
+            name = next(f"eth{number}" for number in range(1000) if not _interface_exists(f"eth{number}"))
+            netlink.rename(request["port"], name)
+            netlink.add_address(name, request["address"], request["prefix"])
             netlink.up(name)
-            if asked["gateway"]:
-                with contextlib.suppress(OSError):  # there is one already, through another network
-                    netlink.add_default_route(asked["gateway"], name)
+            if request["gateway"]:
+                with contextlib.suppress(OSError):  # another network of the container already has the default route
+                    netlink.add_default_route(request["gateway"], name)
         finally:
-            linux.setns(self.home, linux.CLONE_NEWNET)
+            linux.setns(self.own_namespace, linux.CLONE_NEWNET)
 
-    def unplug(self, asked: Record) -> None:
-        """Take an interface away."""
+    def remove_interface(self, request: Record) -> None:
         with contextlib.suppress(OSError):
-            netlink.remove(asked["port"])
+            netlink.remove(request["port"])
 
-    def end(self, asked: Record) -> None:
-        """Let go of a container's namespace; with it go its interfaces."""
-        handle = self.spaces.pop(asked["container"], -1)
-        self.tables.pop(asked["container"], None)
-        for resolver in [one for one, owner in self.resolvers.items() if owner == asked["container"]]:
+    def close_namespace(self, request: Record) -> None:
+        """Close a container's namespace. The kernel removes its interfaces when no process is left in it."""
+        namespace = self.namespaces.pop(request["container"], -1)
+        self.names.pop(request["container"], None)
+        for resolver in [each for each, container in self.resolvers.items() if container == request["container"]]:
             del self.resolvers[resolver]
             resolver.close()
-        if handle >= 0:
-            os.close(handle)
+        if namespace >= 0:
+            os.close(namespace)
 
-    def names(self, asked: Record) -> None:
-        """Take the names that a container knows, with their addresses."""
-        self.tables[asked["container"]] = asked["table"]
+    def list_namespaces(self, request: Record) -> Record:
+        """Return the ids of the containers whose namespaces are open."""
+        return {"containers": list(self.namespaces)}
+
+    def set_names(self, request: Record) -> None:
+        """Replace the names that a container can resolve."""
+        self.names[request["container"]] = request["table"]
 
     def resolve(self, resolver: socket.socket) -> None:
-        """Answer one question for a name."""
+        """Answer one DNS query from a container."""
         with contextlib.suppress(OSError, ValueError, IndexError, struct.error):
-            question, client = resolver.recvfrom(4096)
-            resolver.sendto(names.answer(question, self.tables.get(self.resolvers[resolver], {})), client)
+            query, client = resolver.recvfrom(4096)
+            resolver.sendto(dns.answer(query, self.names.get(self.resolvers[resolver], {})), client)
 
-    def list(self, asked: Record) -> Record:
-        """Name the containers whose namespaces are held."""
-        return {"containers": list(self.spaces)}
-
-    def connect(self, asked: Record) -> int:
-        """Begin a connection to a container; give the socket."""
-        kind = socket.SOCK_DGRAM if asked.get("protocol") == "udp" else socket.SOCK_STREAM
-        made = socket.socket(socket.AF_INET, kind)
-        made.setblocking(False)
-        made.connect_ex((asked["address"], asked["number"]))
-        return made.detach()
+    def connect(self, request: Record) -> int:
+        """Begin to connect a socket to a container's port. Return its file descriptor."""
+        kind = socket.SOCK_DGRAM if request.get("protocol") == "udp" else socket.SOCK_STREAM
+        connecting = socket.socket(socket.AF_INET, kind)
+        connecting.setblocking(False)
+        connecting.connect_ex((request["address"], request["number"]))
+        return connecting.detach()
 
 
-def _there(name: str) -> bool:
+def _interface_exists(name: str) -> bool:
     try:
         netlink.index(name)
     except OSError:
@@ -157,76 +152,75 @@ def _there(name: str) -> bool:
     return True
 
 
-def serve(directory: str, listening: socket.socket) -> None:
-    """Answer engines until the directory is gone, or one of them says that it is over."""
+def serve(directory: str, listener: socket.socket) -> None:
+    """Serve engines until one of them sends `quit`, or the engine's directory is gone."""
     switch = Switch()
-    clients: dict[socket.socket, bytes] = {}
+    clients: dict[socket.socket, bytes] = {}  #: the beginning of a request that is not complete yet
     while True:
-        ready = _ready([listening, *clients, *switch.resolvers])
+        ready = _wait_until_readable([listener, *clients, *switch.resolvers])
         if not ready and not os.path.exists(f"{directory}/switch.json"):  # noqa: PTH110
             return
-        for one in ready:
-            if one is listening:
-                clients[listening.accept()[0]] = b""
+        for readable in ready:
+            if readable is listener:
+                clients[listener.accept()[0]] = b""
                 continue
-            if one in switch.resolvers:
-                switch.resolve(one)
+            if readable in switch.resolvers:
+                switch.resolve(readable)
                 continue
-            if one not in clients:
-                continue
+            if readable not in clients:
+                continue  # an earlier request of this round has closed this resolver
             try:
-                data = one.recv(LONGEST)
+                data = readable.recv(BLOCK)
             except OSError:
                 data = b""
-            if not data or len(clients[one]) > MOST:
-                del clients[one]
-                one.close()
+            if not data or len(clients[readable]) > REQUEST_BYTES:
+                del clients[readable]
+                readable.close()
                 continue
-            *lines, clients[one] = (clients[one] + data).split(b"\n")
+            *lines, clients[readable] = (clients[readable] + data).split(b"\n")
             for line in lines:
-                asked = json.loads(line)
-                if asked["verb"] == "quit":
+                request = json.loads(line)
+                if request["verb"] == "quit":
                     return
-                _reply(switch, one, asked)
+                _respond(switch, readable, request)
 
 
-def _ready(files: list[socket.socket]) -> list[socket.socket]:
-    """Wait until some have something to say: each container has one, and there may be more than `select` takes."""
-    poller, known = select.poll(), {one.fileno(): one for one in files}
-    for number in known:
+def _wait_until_readable(sockets: list[socket.socket]) -> list[socket.socket]:
+    """Return the sockets that have data. There may be more of them than `select` can take, so this uses `poll`."""
+    poller, by_number = select.poll(), {each.fileno(): each for each in sockets}
+    for number in by_number:
         poller.register(number, select.POLLIN)
-    return [known[number] for number, _ in poller.poll(LOOK_SECONDS * 1000)]
+    return [by_number[number] for number, _ in poller.poll(POLL_SECONDS * 1000)]
 
 
-def _reply(switch: Switch, client: socket.socket, asked: Record) -> None:
+def _respond(switch: Switch, client: socket.socket, request: Record) -> None:
     try:
-        told, handles = switch.answer(asked)
+        response, handles = switch.handle(request)
     except (OSError, KeyError, StopIteration) as error:
-        told, handles = {"error": str(error)}, []
+        response, handles = {"error": str(error)}, []
     with contextlib.suppress(OSError):
-        socket.send_fds(client, [json.dumps(told).encode() + b"\n"], handles)
+        socket.send_fds(client, [json.dumps(response).encode() + b"\n"], handles)
     for handle in handles:
         os.close(handle)
 
 
 def main(directory: str) -> None:
-    """Make the namespace, and serve."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     linux.many_files()
     linux.unshare(linux.CLONE_NEWNET)
-    os.chdir(directory)
+    os.chdir(directory)  # a socket's path is short, and the directory's may be long
     with contextlib.suppress(FileNotFoundError):
         os.unlink("switch.sock")  # noqa: PTH108
-    listening = socket.socket(socket.AF_UNIX)
-    listening.bind("switch.sock")
-    listening.listen(16)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind("switch.sock")
+    listener.listen(16)
     save("switch.json", {"pid": os.getpid(), "ticks": proc.start_ticks(os.getpid())})
-    print("ready", flush=True)  # noqa: T201
-    silence = os.open("/dev/null", os.O_RDWR)
+    print("ready", flush=True)  # noqa: T201  (the engine waits for this line)
+    null = os.open("/dev/null", os.O_RDWR)
     for handle in (0, 1, 2):
-        os.dup2(silence, handle)
+        os.dup2(null, handle)
     try:
-        serve(directory, listening)
+        serve(directory, listener)
     finally:
         for name in ("switch.sock", "switch.json"):
             with contextlib.suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""The engine's side of the switch: starts it when the first network is needed, finds it again, asks it."""
+"""The engine's side of the switch: starts it when the first network is needed, and sends it requests."""
 
 from __future__ import annotations
 
@@ -17,84 +17,87 @@ from dockerlab.engine.common.proc import is_same_process
 from dockerlab.engine.faults import Fault
 from dockerlab.engine.processes.isolation import SHIM, SHIM_ENVIRONMENT
 
-__all__ = ["Port", "SwitchClient", "end"]
+__all__ = ["SwitchClient", "bridge_name", "end", "veth_name"]
 
-SECONDS, CONNECT_SECONDS, LONGEST = 10, 10, 1 << 16
-PORTS_LETTERS = 11
+TIMEOUT_SECONDS, CONNECT_SECONDS, BLOCK = 10, 10, 1 << 16
+#: How much of an id an interface's name has room for: Linux allows 15 bytes.
+ID_LETTERS = 11
 Record = dict[str, Any]
 
 
 class SwitchClient:
-    """One engine's switch. Asked from the event loop: each answer takes well under a millisecond."""
+    """Sends requests to one engine's switch. They block the event loop, but each takes well under a millisecond."""
 
     def __init__(self, state: Path, works: bool) -> None:
-        """Use the state directory; on a rung without networks there is no switch."""
+        """Use the switch of this state directory; `works` is false on a rung without networks, which has no switch."""
         self.state = state
         self.works = works
-        self._link: socket.socket | None = None
+        self._connection: socket.socket | None = None
 
     @property
     def pid(self) -> int:
-        """The pid of the switch; 0 if there is none."""
-        told = json_files.read(self.state / "switch.json")
-        return int(told["pid"]) if told and is_same_process(told["pid"], told["ticks"]) else 0
+        """The pid of the switch; 0 if none runs."""
+        return _pid(self.state)
 
-    def ask(self, verb: str, **more: Any) -> Record:
-        """Ask for something. Raises Fault."""
-        return self._ask({"verb": verb, **more})[0]
+    def request(self, verb: str, **arguments: Any) -> Record:
+        """Send a request and return the response. Raises Fault."""
+        return self._request({"verb": verb, **arguments})[0]
 
     async def connect(self, address: str, number: int, protocol: str) -> socket.socket:
-        """Give a socket that is connected to a container's port. Raises Fault, TimeoutError."""
-        _, handles = self._ask({"verb": "connect", "address": address, "number": number, "protocol": protocol})
-        made, loop, done = socket.socket(fileno=handles[0]), asyncio.get_running_loop(), asyncio.Event()
-        loop.add_writer(made, done.set)
+        """Return a socket that is connected to a container's port. Raises Fault, TimeoutError."""
+        _, handles = self._request({"verb": "connect", "address": address, "number": number, "protocol": protocol})
+        connecting, loop = socket.socket(fileno=handles[0]), asyncio.get_running_loop()
+        writable = asyncio.Event()
+        loop.add_writer(connecting, writable.set)
         try:
-            await asyncio.wait_for(done.wait(), CONNECT_SECONDS)
-            if made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            await asyncio.wait_for(writable.wait(), CONNECT_SECONDS)
+            if connecting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
                 raise Fault("connection refused")
         except BaseException:
-            loop.remove_writer(made)
-            made.close()
+            loop.remove_writer(connecting)
+            connecting.close()
             raise
-        loop.remove_writer(made)
-        return made
+        loop.remove_writer(connecting)
+        return connecting
 
-    def _ask(self, asked: Record) -> tuple[Record, list[int]]:
-        for attempt in (1, 2):
+    def _request(self, request: Record) -> tuple[Record, list[int]]:
+        """Return the response and the file descriptors that came with it. If the connection breaks, try once more."""
+        for is_last in (False, True):
             try:
-                link = self._connection()
-                link.sendall(json.dumps(asked).encode() + b"\n")
-                data, handles, _, _ = socket.recv_fds(link, LONGEST, 1)
-                while data and not data.endswith(b"\n") and (more := link.recv(LONGEST)):
+                connection = self._connect()
+                connection.sendall(json.dumps(request).encode() + b"\n")
+                data, handles, _, _ = socket.recv_fds(connection, BLOCK, 1)
+                while data and not data.endswith(b"\n") and (more := connection.recv(BLOCK)):
                     data += more
                 if not data:
-                    raise ConnectionError("the switch is gone")
-                told = json.loads(data)
+                    raise ConnectionError("the switch has closed the connection")
+                response = json.loads(data)
                 break
             except (OSError, ValueError) as error:
                 self.close()
-                if attempt == 2:  # noqa: PLR2004
+                if is_last:
                     raise Fault(f"the switch does not answer: {error}") from None
-        if "error" in told:
-            raise Fault(f"failed to set up container networking: {told['error']}")
-        return told, list(handles)
+        if "error" in response:
+            raise Fault(f"failed to set up container networking: {response['error']}")
+        return response, list(handles)
 
-    def _connection(self) -> socket.socket:
-        if self._link is None:
+    def _connect(self) -> socket.socket:
+        if self._connection is None:
             if not self.pid:
                 self._start()
-            self._link = socket.socket(socket.AF_UNIX)
-            self._link.settimeout(SECONDS)
-            place = os.open(self.state, os.O_PATH | os.O_DIRECTORY)  # its path may be longer than a socket's may
+            self._connection = socket.socket(socket.AF_UNIX)
+            self._connection.settimeout(TIMEOUT_SECONDS)
+            # the state directory's path may be longer than a socket address can be
+            directory = os.open(self.state, os.O_PATH | os.O_DIRECTORY)
             try:
-                self._link.connect(f"/proc/self/fd/{place}/switch.sock")
+                self._connection.connect(f"/proc/self/fd/{directory}/switch.sock")
             finally:
-                os.close(place)
-        return self._link
+                os.close(directory)
+        return self._connection
 
     def _start(self) -> None:
         command = [*SHIM[:-1], "dockerlab.engine.networks.switch", str(self.state)]
-        started = subprocess.Popen(  # noqa: S603  (our own module, by this same interpreter)
+        process = subprocess.Popen(  # noqa: S603  (our own module, by this same interpreter)
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -103,40 +106,42 @@ class SwitchClient:
             env=SHIM_ENVIRONMENT,
             cwd="/",
         )
-        assert started.stdout is not None  # noqa: S101  (asked for above)
-        assert started.stderr is not None  # noqa: S101
-        if started.stdout.readline().strip() != b"ready":
-            reason = started.stderr.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
+        stdout, stderr = process.stdout, process.stderr
+        assert stdout is not None and stderr is not None  # noqa: S101  (tells mypy that both are pipes)
+        if stdout.readline().strip() != b"ready":
+            reason = stderr.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
             raise Fault(f"failed to set up container networking: {reason}")
-        started.stdout.close()
-        started.stderr.close()
+        stdout.close()
+        stderr.close()
 
     def close(self) -> None:
         """Close the connection; the switch goes on."""
-        if self._link is not None:
-            self._link.close()
-            self._link = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
-class Port:
-    """Names of interfaces: they have at most 15 letters."""
+def bridge_name(network: str) -> str:
+    """Return the name of a network's bridge."""
+    return f"br-{network[:ID_LETTERS]}"
 
-    @staticmethod
-    def bridge(network: str) -> str:
-        """Name a network's bridge."""
-        return f"br-{network[:PORTS_LETTERS]}"
 
-    @staticmethod
-    def veth(endpoint: str) -> str:
-        """Name an endpoint's interface."""
-        return f"veth{endpoint[:PORTS_LETTERS]}"
+def veth_name(endpoint: str) -> str:
+    """Return the name of an endpoint's interface."""
+    return f"veth{endpoint[:ID_LETTERS]}"
 
 
 def end(state: Path) -> None:
-    """End a switch, and with it all of its networks."""
-    told = json_files.read(state / "switch.json")
-    if told and is_same_process(told["pid"], told["ticks"]):
+    """End the switch of a state directory, and with it all networks."""
+    pid = _pid(state)
+    if pid:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(told["pid"], signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
     for name in ("switch.sock", "switch.json"):
         (state / name).unlink(missing_ok=True)
+
+
+def _pid(state: Path) -> int:
+    """Return the pid of the switch that runs for a state directory; 0 if none does."""
+    process = json_files.read(state / "switch.json")
+    return int(process["pid"]) if process and is_same_process(process["pid"], process["ticks"]) else 0

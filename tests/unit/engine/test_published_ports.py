@@ -49,7 +49,7 @@ async def there_and_back() -> None:
         answering = asyncio.get_running_loop().create_task(echo(inside))
         outside, port = free(), PublishedPorts(None)
         port.open({f"{inside.getsockname()[1]}/udp": [{"HostPort": str(outside)}]})
-        assert [*port.shown.values()] == [[{"HostIp": "127.0.0.1", "HostPort": str(outside)}]]
+        assert [*port.bindings.values()] == [[{"HostIp": "127.0.0.1", "HostPort": str(outside)}]]
         first, second = await asked(outside, [b"a", b"b"]), await asked(outside, [b"c"])
         assert [answer.split()[0] for answer in first + second] == [b"a", b"b", b"c"]
         senders = [answer.split()[1] for answer in first + second]
@@ -71,7 +71,7 @@ async def number_again() -> None:
     loop, heard = asyncio.get_running_loop(), asyncio.Event()
     port = PublishedPorts(None)
     port.open({"1/tcp": [{"HostPort": "20000-29999"}]})  # the first that is free, also while other tests run
-    number = port._heard[0].fileno()
+    number = port._listeners[0].fileno()
     await asyncio.sleep(0.01)  # it waits for clients now
     port.close()
     ours, theirs = os.pipe()

@@ -86,7 +86,7 @@ def settings(container: Container, version: Version) -> Record:
 
 def _published(container: Container) -> Record:
     published = container.endpoints.published.get(container.id)
-    return dict(published.shown) if published else {}
+    return dict(published.bindings) if published else {}
 
 
 def ports(container: Container) -> list[Record]:
