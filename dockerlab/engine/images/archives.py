@@ -1,7 +1,7 @@
-"""Images as files: what `save` writes, and what `load` and `import` read.
+"""Image archives: what `docker save` writes and `docker load` reads.
 
-Written is an OCI layout with Docker's manifest.json beside it, as Docker does since 25; read are both, and the older
-form with a directory for each layer.
+The engine writes an OCI layout that also contains Docker's manifest.json, as Docker does since version 25. It reads
+both formats, and the older one with a directory per layer.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
 import tarfile
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from dockerlab.engine.common.timestamps import nanoseconds
 from dockerlab.engine.containers.copy_files import decompressed
@@ -26,60 +28,63 @@ if TYPE_CHECKING:
 
 __all__ = ["load", "save"]
 
-BLOCK = 1 << 20
-MOST_MEMBERS, MOST_JSON = 100_000, 8 << 20
+BLOCK_BYTES = 1 << 20
+MAX_MEMBERS, MAX_JSON_BYTES, MAX_LINKS = 100_000, 8 << 20, 10
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
+CONTAINERD_NAME, OCI_NAME = "io.containerd.image.name", "org.opencontainers.image.ref.name"
+BLOBS = "blobs/sha256/"
 Record = dict[str, Any]
 
 
-# -- writing ---------------------------------------------------------------------------------------------------
+# -- save ------------------------------------------------------------------------------------------------------
 
 
-def save(images: Images, wanted: list[tuple[Image, list[str]]]) -> Iterator[bytes]:
-    """Write images, each with the names that it is to have, as one tar."""
-    manifests, entries = [], []
+def save(images: Images, selection: list[tuple[Image, list[str]]]) -> Iterator[bytes]:
+    """Yield one tar with several images, each with the tags that it gets in the archive."""
+    docker_manifests, index_entries = [], []
     layers: list[str] = []
     blobs: dict[str, bytes] = {}
-    for image, tags in wanted:
+    for image, tags in selection:
         config = images.config_bytes(image)
-        name, manifest = hashlib.sha256(config).hexdigest(), _manifest(images, image, config)
+        config_name, manifest = hashlib.sha256(config).hexdigest(), _manifest(images, image, config)
         digest = f"sha256:{hashlib.sha256(manifest).hexdigest()}"
-        blobs |= {name: config, _hex(digest): manifest}
+        blobs |= {config_name: config, _hex(digest): manifest}
         for tag in tags or [""]:
-            names = {"io.containerd.image.name": f"docker.io/library/{tag}", "org.opencontainers.image.ref.name": tag}
-            more = {"annotations": names} if tag else {}
-            entries.append(_descriptor(MANIFEST, digest, len(manifest)) | more)
-        places = [f"blobs/sha256/{_hex(layer)}" for layer in image.layers]
-        manifests.append({"Config": f"blobs/sha256/{name}", "RepoTags": tags or None, "Layers": places})
+            names = {CONTAINERD_NAME: f"docker.io/library/{tag}", OCI_NAME: tag}
+            annotations = {"annotations": names} if tag else {}
+            index_entries.append(_descriptor(MANIFEST, digest, len(manifest)) | annotations)
+        layer_paths = [f"{BLOBS}{_hex(layer)}" for layer in image.layers]
+        docker_manifests.append(
+            {"Config": f"{BLOBS}{config_name}", "RepoTags": tags or None, "Layers": layer_paths},
+        )
         layers += [layer for layer in image.layers if layer not in layers]
-    moment = max((nanoseconds(image.created) for image, _ in wanted), default=0) // 10**9
-    for name in ("blobs/", "blobs/sha256/"):
-        yield _header(name, 0, moment, tarfile.DIRTYPE)
-    for name, data in blobs.items():
-        yield from _file(f"blobs/sha256/{name}", data, moment)
+    mtime = max((nanoseconds(image.created) for image, _ in selection), default=0) // 10**9
+    for directory in ("blobs/", BLOBS):
+        yield _header(directory, 0, mtime, tarfile.DIRTYPE)
+    for name, content in blobs.items():
+        yield from _file(f"{BLOBS}{name}", content, mtime)
     for layer in layers:
         length = images.layers.length(layer)
-        yield _header(f"blobs/sha256/{_hex(layer)}", length, moment)
+        yield _header(f"{BLOBS}{_hex(layer)}", length, mtime)
         yield from images.layers.read(layer)
         yield b"\0" * (-length % tarfile.BLOCKSIZE)
-    index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
-    yield from _file("index.json", canonical_json(index), moment)
-    yield from _file("manifest.json", json.dumps(manifests, separators=(",", ":")).encode(), moment)
-    yield from _file("oci-layout", b'{"imageLayoutVersion": "1.0.0"}', moment)
+    index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": index_entries}
+    yield from _file("index.json", canonical_json(index), mtime)
+    yield from _file("manifest.json", json.dumps(docker_manifests, separators=(",", ":")).encode(), mtime)
+    yield from _file("oci-layout", b'{"imageLayoutVersion": "1.0.0"}', mtime)
     yield b"\0" * tarfile.BLOCKSIZE * 2
 
 
 def _manifest(images: Images, image: Image, config: bytes) -> bytes:
-    sizes = [images.layers.length(layer) for layer in image.layers]
     return canonical_json(
         {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
             "config": {"mediaType": CONFIG, "digest": image.id, "size": len(config)},
-            "layers": [_descriptor(LAYER, one, size) for one, size in zip(image.layers, sizes, strict=True)],
+            "layers": [_descriptor(LAYER, layer, images.layers.length(layer)) for layer in image.layers],
         }
     )
 
@@ -88,85 +93,109 @@ def _hex(digest: str) -> str:
     return digest.removeprefix("sha256:")
 
 
-def _descriptor(kind: str, digest: str, size: int) -> Record:
-    return {"mediaType": kind, "digest": digest, "size": size}
+def _descriptor(media_type: str, digest: str, size: int) -> Record:
+    return {"mediaType": media_type, "digest": digest, "size": size}
 
 
-def _header(name: str, size: int, moment: int, kind: bytes = tarfile.REGTYPE) -> bytes:
+def _header(name: str, size: int, mtime: int, kind: bytes = tarfile.REGTYPE) -> bytes:
     member = tarfile.TarInfo(name)
-    member.size, member.mtime, member.type = size, moment, kind
+    member.size, member.mtime, member.type = size, mtime, kind
     member.mode = 0o755 if kind == tarfile.DIRTYPE else 0o644
     return member.tobuf(tarfile.PAX_FORMAT)
 
 
-def _file(name: str, data: bytes, moment: int) -> Iterator[bytes]:
-    yield _header(name, len(data), moment)
-    yield data + b"\0" * (-len(data) % tarfile.BLOCKSIZE)
+def _file(name: str, content: bytes, mtime: int) -> Iterator[bytes]:
+    yield _header(name, len(content), mtime)
+    yield content + b"\0" * (-len(content) % tarfile.BLOCKSIZE)
 
 
-# -- reading ---------------------------------------------------------------------------------------------------
+# -- load ------------------------------------------------------------------------------------------------------
+
+
+class _ArchivedImage(NamedTuple):
+    """Where an archive has the parts of one image."""
+
+    config: str
+    layers: list[str]
+    tags: list[str]
 
 
 class _Archive:
-    """The members of an archive that somebody sent, by name."""
+    """The members of an uploaded archive by name. The file must be seekable and not compressed."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
-        self.found: dict[str, tarfile.TarInfo] = {}
+        self.members: dict[str, tarfile.TarInfo] = {}
         with guarded(file) as tar:
             for member in members(tar):
-                self.found[member.name.removeprefix("./")] = member
-                if len(self.found) > MOST_MEMBERS:
+                self.members[member.name.removeprefix("./")] = member
+                if len(self.members) > MAX_MEMBERS:
                     raise BadParameter("the archive has too many members")
 
-    def member(self, name: str) -> tarfile.TarInfo:
-        """Find a file; older archives have links from one layer's directory to another's. Raises BadParameter."""
-        for _ in range(10):
-            member = self.found.get(name)
+    def images(self) -> Iterator[_ArchivedImage]:
+        """Yield the images of the archive. Raises BadParameter, Fault."""
+        if "manifest.json" in self.members:
+            for entry in self._read_json("manifest.json"):
+                yield _ArchivedImage(entry["Config"], entry["Layers"], entry.get("RepoTags") or [])
+        elif "index.json" in self.members:
+            for entry in self._read_json("index.json").get("manifests") or []:
+                yield from self._images_of_index_entry(entry)
+        else:
+            raise Fault("invalid archive: does not contain a manifest.json")
+
+    def _images_of_index_entry(self, entry: Record) -> Iterator[_ArchivedImage]:
+        document = self._read_json(_blob_path(entry["digest"]))
+        for nested in document.get("manifests") or []:
+            if (nested.get("platform") or {}).get("os") in ("linux", None):
+                yield from self._images_of_index_entry({**entry, **nested})
+        if "config" in document:
+            annotations = entry.get("annotations") or {}
+            name = annotations.get(CONTAINERD_NAME) or annotations.get(OCI_NAME) or ""
+            layers = [_blob_path(layer["digest"]) for layer in document.get("layers") or []]
+            yield _ArchivedImage(_blob_path(document["config"]["digest"]), layers, [name] if name else [])
+
+    def _regular_file(self, name: str) -> tarfile.TarInfo:
+        """Return a member; older archives have links from one layer's directory to another's. Raises BadParameter."""
+        for _ in range(MAX_LINKS):
+            member = self.members.get(name)
             if member is None or not (member.issym() or member.islnk()):
                 break
-            base = [] if member.islnk() else name.split("/")[:-1]
+            parts = [] if member.islnk() else name.split("/")[:-1]
             for part in member.linkname.split("/"):
-                base = base[:-1] if part == ".." else [*base, part] if part != "." else base
-            name = "/".join(base)
+                parts = parts[:-1] if part == ".." else [*parts, part] if part != "." else parts
+            name = "/".join(parts)
         if member is None or not member.isreg():
             raise BadParameter(f"invalid archive: {name} is not in it")
         return member
 
-    def blocks(self, name: str) -> Iterator[bytes]:
-        """Read a layer, decompressed if need be."""
-        member = self.member(name)
-        with self._part(member) as part:
-            opened = decompressed(part)
-            while block := opened.read(BLOCK):
+    def layer_blocks(self, name: str) -> Iterator[bytes]:
+        """Yield the blocks of a layer, decompressed if necessary. Raises BadParameter."""
+        member = self._regular_file(name)
+        with io.BufferedReader(_FileSection(self.file, member.offset_data, member.size), BLOCK_BYTES) as section:
+            layer = decompressed(section)
+            while block := layer.read(BLOCK_BYTES):
                 yield block
 
-    @contextmanager
-    def _part(self, member: tarfile.TarInfo) -> Iterator[IO[bytes]]:
-        part = _Part(self.file, member.offset_data, member.size)
-        yield io.BufferedReader(part, BLOCK)
-
     def read(self, name: str) -> bytes:
-        """Read a small file whole. Raises BadParameter."""
-        member = self.member(name)
-        if member.size > MOST_JSON:
+        """Return the content of a small file. Raises BadParameter."""
+        member = self._regular_file(name)
+        if member.size > MAX_JSON_BYTES:
             raise BadParameter(f"invalid archive: {name} is too large")
         self.file.seek(member.offset_data)
         return self.file.read(member.size)
 
-    def json(self, name: str) -> Any:
-        """Read a document. Raises BadParameter."""
+    def _read_json(self, name: str) -> Any:
         try:
             return json.loads(self.read(name))
         except ValueError:
-            raise BadParameter(f"invalid archive: {name} is no JSON") from None
+            raise BadParameter(f"invalid archive: {name} is not JSON") from None
 
 
-class _Part(io.RawIOBase):
-    """A piece of a file, as a file."""
+class _FileSection(io.RawIOBase):
+    """A section of a file, which can be read like a file of its own."""
 
     def __init__(self, file: IO[bytes], start: int, size: int) -> None:
-        self.whole, self.start, self.size, self.place = file, start, size, 0
+        self.file, self.start, self.size, self.place = file, start, size, 0
 
     def readable(self) -> bool:
         return True
@@ -180,89 +209,66 @@ class _Part(io.RawIOBase):
         return self.place
 
     def readinto(self, buffer: Any) -> int:
-        self.whole.seek(self.start + self.place)
-        data = self.whole.read(max(0, min(len(buffer), self.size - self.place)))
+        self.file.seek(self.start + self.place)
+        data = self.file.read(max(0, min(len(buffer), self.size - self.place)))
         buffer[: len(data)] = data
         self.place += len(data)
         return len(data)
 
 
+def _blob_path(digest: str) -> str:
+    return "blobs/" + digest.replace(":", "/")
+
+
 def load(images: Images, file: IO[bytes]) -> Iterator[str]:
-    """Read an archive; give a line for each image that came. Raises BadParameter, Fault."""
+    """Add the images of an archive; yield a line of output per image. Raises BadParameter, Fault."""
     try:
-        with _plain(file) as plain:
-            archive = _Archive(plain)
-            if not archive.found:
+        with _decompressed_file(file) as archive_file:
+            archive = _Archive(archive_file)
+            if not archive.members:
                 raise Fault("unexpected EOF")
-            for config, layers, tags in _described(archive):
-                yield from _take(images, archive, config, layers, tags)
+            for archived_image in archive.images():
+                yield from _load_image(images, archive, archived_image)
     except (LayerFault, EOFError, OSError, tarfile.TarError) as error:
         raise Fault("unexpected EOF" if "invalid tar header" in str(error) else str(error)) from None
 
 
 @contextmanager
-def _plain(file: IO[bytes]) -> Iterator[IO[bytes]]:
-    """Give the archive without compression, so that one can go to any place of it."""
-    opened = decompressed(file)
-    if opened is file:
+def _decompressed_file(file: IO[bytes]) -> Iterator[IO[bytes]]:
+    """Yield the archive without compression, because a compressed file is not seekable."""
+    stream = decompressed(file)
+    if stream is file:
         yield file
         return
-    import shutil  # noqa: PLC0415
-    import tempfile  # noqa: PLC0415
-
-    with tempfile.TemporaryFile() as beside:
-        shutil.copyfileobj(opened, beside, BLOCK)
-        beside.seek(0)
-        yield beside
+    with tempfile.TemporaryFile() as temporary:
+        shutil.copyfileobj(stream, temporary, BLOCK_BYTES)
+        temporary.seek(0)
+        yield temporary
 
 
-def _described(archive: _Archive) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Give the images of an archive: where the configuration and the layers are, and their names."""
-    if "manifest.json" in archive.found:
-        for entry in archive.json("manifest.json"):
-            yield entry["Config"], entry["Layers"], entry.get("RepoTags") or []
-    elif "index.json" in archive.found:
-        for entry in archive.json("index.json").get("manifests") or []:
-            yield from _of_index(archive, entry)
-    else:
-        raise Fault("invalid archive: does not contain a manifest.json")
-
-
-def _of_index(archive: _Archive, entry: Record) -> Iterator[tuple[str, list[str], list[str]]]:
-    document = archive.json(_blob(entry["digest"]))
-    for inner in document.get("manifests") or []:
-        if (inner.get("platform") or {}).get("os") in ("linux", None):
-            yield from _of_index(archive, {**entry, **inner})
-    if "config" in document:
-        notes = entry.get("annotations") or {}
-        name = notes.get("io.containerd.image.name") or notes.get("org.opencontainers.image.ref.name") or ""
-        layers = [_blob(layer["digest"]) for layer in document.get("layers") or []]
-        yield _blob(document["config"]["digest"]), layers, [name] if name else []
-
-
-def _blob(digest: str) -> str:
-    return "blobs/" + digest.replace(":", "/")
-
-
-def _take(images: Images, archive: _Archive, config: str, layers: list[str], tags: list[str]) -> Iterator[str]:
-    data = archive.read(config)
+def _load_image(images: Images, archive: _Archive, archived: _ArchivedImage) -> Iterator[str]:
+    config = archive.read(archived.config)
     try:
-        wanted = list((json.loads(data).get("rootfs") or {}).get("diff_ids") or [])
+        diff_ids = list((json.loads(config).get("rootfs") or {}).get("diff_ids") or [])
     except (ValueError, AttributeError):
-        raise BadParameter(f"invalid archive: {config} is no configuration of an image") from None
-    if len(wanted) != len(layers):
-        raise BadParameter(f"invalid manifest, layers length mismatch: expected {len(layers)}, got {len(wanted)}")
+        raise BadParameter(
+            f"invalid archive: {archived.config} is not the configuration of an image",
+        ) from None
+    if len(diff_ids) != len(archived.layers):
+        raise BadParameter(
+            f"invalid manifest, layers length mismatch: expected {len(archived.layers)}, got {len(diff_ids)}"
+        )
     with images.hold_layers() as held:
-        for number, (name, diff_id) in enumerate(zip(layers, wanted, strict=True)):
+        for number, (name, diff_id) in enumerate(zip(archived.layers, diff_ids, strict=True)):
             held.add(diff_id)
             if not images.layers.has(diff_id):
-                found = images.layers.add(archive.blocks(name), held).diff_id
-                if found != diff_id:
-                    raise BadParameter(f'invalid diffID for layer {number}: expected "{diff_id}", got "{found}"')
-        names = [familiar(tag) for tag in tags]
-        image = images.register(data, tags=names)
+                actual = images.layers.add(archive.layer_blocks(name), held).diff_id
+                if actual != diff_id:
+                    raise BadParameter(f'invalid diffID for layer {number}: expected "{diff_id}", got "{actual}"')
+        tags = [familiar(tag) for tag in archived.tags]
+        image = images.register(config, tags=tags)
     images.record_event("load", image, image.id)
-    for name in names:
-        yield f"Loaded image: {name}\n"
-    if not names:
+    for tag in tags:
+        yield f"Loaded image: {tag}\n"
+    if not tags:
         yield f"Loaded image ID: {image.id}\n"
