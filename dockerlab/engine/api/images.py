@@ -45,13 +45,13 @@ Record = dict[str, Any]
 async def image_list(engine: Engine, request: Request) -> Response:
     """GET /images/json."""
     filters = parse(request.text("filters"))
-    found = image_filters.listed(engine.images, filters, request.flag("all"))
+    found = image_filters.images_to_list(engine.images, filters, request.flag("all"))
     sized = request.flag("shared-size") and request.version >= SHARED_SIZE
     made = []
     for image in found:
         shared = image_view.shared(image, engine.images) if sized else -1
         told = image_view.summary(image, request.version, engine.containers.using(image), shared)
-        made.append(image_filters.shown(told, filters))
+        made.append(image_filters.remove_unmatched_names(told, filters))
     return json_response(made)
 
 
@@ -155,7 +155,7 @@ async def image_import(engine: Engine, request: Request) -> Response:
 
     async def lines() -> AsyncIterator[Record]:
         try:
-            image = await asyncio.to_thread(import_tar.take, engine.images, upload, config, message, reference)
+            image = await asyncio.to_thread(import_tar.import_tar, engine.images, upload, config, message, reference)
         except Fault as fault:
             yield trouble(str(fault))
         else:

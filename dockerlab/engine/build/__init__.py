@@ -1,1 +1,1 @@
-"""From a Dockerfile to an image."""
+"""Builds images from Dockerfiles."""

@@ -1,1 +1,1 @@
-"""Images: store, layers, registries, archives."""
+"""Images: the store, layers and file trees, registries and archives."""

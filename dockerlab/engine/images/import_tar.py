@@ -1,4 +1,4 @@
-"""Makes an image of one layer from a file tree that came as a tar."""
+"""Creates an image with one layer from a tar of a file tree."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ if TYPE_CHECKING:
     from dockerlab.engine.images.images import Image, Images
     from dockerlab.engine.images.references import Reference
 
-__all__ = ["take"]
+__all__ = ["import_tar"]
 
-BLOCK = 1 << 20
+BLOCK_BYTES = 1 << 20
 
 
-def take(images: Images, file: IO[bytes], config: dict[str, Any], message: str, reference: Reference | None) -> Image:
-    """Keep the tar as a layer, and make the image. Raises LayerFault, Fault."""
-    moment = now()
+def import_tar(
+    images: Images, file: IO[bytes], config: dict[str, Any], message: str, reference: Reference | None
+) -> Image:
+    """Store the tar as a layer, and register the image. Raises LayerFault, Fault."""
+    created = now()
     with images.hold_layers() as held:
         try:
             layer = images.layers.add(_blocks(file), held)
@@ -32,8 +34,8 @@ def take(images: Images, file: IO[bytes], config: dict[str, Any], message: str, 
             "architecture": architecture(),
             "comment": message,
             "config": config,
-            "created": moment,
-            "history": [{"created": moment, "comment": message}],
+            "created": created,
+            "history": [{"created": created, "comment": message}],
             "os": "linux",
             "rootfs": {"type": "layers", "diff_ids": [layer.diff_id]},
         }
@@ -45,6 +47,6 @@ def take(images: Images, file: IO[bytes], config: dict[str, Any], message: str, 
 
 
 def _blocks(file: IO[bytes]) -> Iterator[bytes]:
-    opened = decompressed(file)
-    while block := opened.read(BLOCK):
+    stream = decompressed(file)
+    while block := stream.read(BLOCK_BYTES):
         yield block

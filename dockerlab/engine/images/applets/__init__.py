@@ -1,4 +1,4 @@
-"""Programs that an image made from this machine's own programs lacks: `httpd` and `wget`, as busybox has them.
+"""`httpd` and `wget` as busybox has them, for images made from this machine's own programs.
 
-They run inside of containers, by a copied interpreter with next to no library: `os`, `sys`, `_socket` and nothing else.
+They run inside containers on a copied interpreter that has almost no standard library: only `os`, `sys` and `_socket`.
 """
