@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dockerlab.engine.faults import Conflict
 from dockerlab.engine.images import references
-from dockerlab.engine.images.filters import prunable
+from dockerlab.engine.images.filters import images_to_prune
 
 if TYPE_CHECKING:
     from dockerlab.engine.containers.container import Container
@@ -102,7 +102,7 @@ def prune(images: Images, containers: Containers, filters: dict[str, list[str]])
     used = {str(one.record["Image"]) for one in containers}
     told: Told = []
     before = sum(images.layers.get(layer).size for layer in images.all_layers())
-    for image in prunable(images, filters, used):
+    for image in images_to_prune(images, filters, used):
         for name in image.names:
             _untag(images, image, name, told)
         _delete(images, image, told)
