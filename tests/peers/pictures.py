@@ -81,7 +81,7 @@ def _load(host: str, kind: str, name: str) -> tuple[int, object]:
 
 def _send(host: str, file: io.BufferedIOBase, length: int, name: str, command: str) -> tuple[int, object]:
     repository, tag = name.split(":")
-    changes = [("changes", f'CMD ["{command}"]'), ("changes", f"ENV {base_image.PATH}")]
+    changes = [("changes", f'CMD ["{command}"]'), ("changes", f"ENV PATH={base_image.DEFAULT_PATH}")]
     query = urlencode([("fromSrc", "-"), ("repo", repository), ("tag", tag), *changes])
     opened = connection(host, timeout=120)
     try:

@@ -17,6 +17,7 @@ from dockerlab.engine.build.output import container_output, stream_line
 from dockerlab.engine.build.substitution import expand, quote
 from dockerlab.engine.faults import BadParameter, Fault
 from dockerlab.engine.images import commit, references
+from dockerlab.engine.images.base_image import DEFAULT_PATH
 from dockerlab.engine.images.commit import Step
 from dockerlab.engine.images.instructions import (
     CHANGE_KEYWORDS,
@@ -39,7 +40,6 @@ __all__ = ["Builder", "Options", "StepFailed"]
 
 SHORT_ID = 12
 SHELL = ["/bin/sh", "-c"]
-PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 Record = dict[str, Any]
 
 
@@ -153,7 +153,7 @@ class Builder:
         name = expand(stage.base, self.build_arguments.defaults, self.dockerfile.escape)
         if not name:
             raise BadParameter(f"base name ({stage.base}) should not be blank")
-        self.image, self.config, self.has_command = None, {"Env": [PATH]}, False
+        self.image, self.config, self.has_command = None, {"Env": [f"PATH={DEFAULT_PATH}"]}, False
         self.arguments = {}
         self.use_cache = self.options.cache
         for number, earlier in enumerate(self.stages[: len(self.stage_images)]):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["architecture", "create", "write_tree"]
 
 CREATED, MTIME = "2024-01-01T00:00:00Z", 1704067200
-PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: The names of architectures in images, by the name that uname uses.
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 PRIVATE, EXECUTABLE, STICKY, READABLE, SECRET = 0o700, 0o755, 0o1777, 0o644, 0o640
@@ -154,7 +154,7 @@ def _config(diff_id: str, source: str) -> bytes:
         "architecture": architecture(),
         "os": "linux",
         "created": CREATED,
-        "config": {"Env": [PATH], "Cmd": ["sh"]},
+        "config": {"Env": [f"PATH={DEFAULT_PATH}"], "Cmd": ["sh"]},
         "rootfs": {"type": "layers", "diff_ids": [diff_id]},
         "history": [
             {"created": CREATED, "created_by": f"ADD {source} / "},

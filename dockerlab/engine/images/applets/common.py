@@ -1,11 +1,11 @@
-"""What both applets do: look like the program that they stand for."""
+"""What both applets share: the name that `ps` shows, and error messages."""
 
 import os
 import sys
 
 
-def look_like(name):
-    """Make `ps` show `name` and the arguments, not the interpreter: busybox's own line, on every machine."""
+def set_process_name(name):
+    """Make `ps` show `name` and the arguments in place of the interpreter, as with the real busybox."""
     words = [name, *sys.argv[1:]]
     with open("/proc/self/stat") as file:  # noqa: PTH123
         fields = file.read().rpartition(")")[2].split()
@@ -19,10 +19,10 @@ def look_like(name):
         with open("/proc/self/comm", "w") as file:  # noqa: PTH123
             file.write(name)
     except OSError:
-        return  # it works as well under its own name
+        return  # the applet also works under the interpreter's name
 
 
-def fail(name, text, code=1):
-    """Say what is wrong, as busybox does, and end."""
-    sys.stderr.write(f"{name}: {text}\n")
+def fail(name, message, code=1):
+    """Write an error message as busybox does, and exit."""
+    sys.stderr.write(f"{name}: {message}\n")
     sys.exit(code)

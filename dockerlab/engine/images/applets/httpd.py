@@ -10,49 +10,49 @@ NAME, BLOCK, SECONDS = "httpd", 65536, 30
 TYPES = {"html": "text/html", "txt": "text/plain", "css": "text/css", "js": "text/javascript"}
 
 
-def options(words):
-    """Read the command line."""
-    found = {"port": "80", "home": ".", "front": False}
+def parse_options(words):
+    """Return the options of the command line."""
+    options = {"port": "80", "home": ".", "foreground": False}
     words = list(words)
     while words:
         word = words.pop(0)
         if word == "-f":
-            found["front"] = True
+            options["foreground"] = True
         elif word in ("-p", "-h") and words:
-            found["port" if word == "-p" else "home"] = words.pop(0)
+            options["port" if word == "-p" else "home"] = words.pop(0)
         elif word not in ("-v", "-vv"):
             common.fail(NAME, f"unknown option {word}")
-    return found
+    return options
 
 
-def reply(status, kind, body):
-    """Write an answer."""
-    head = f"HTTP/1.0 {status}\r\nContent-type: {kind}\r\nConnection: close\r\nContent-length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+def response(status, content_type, body):
+    """Return a whole HTTP response."""
+    head = f"HTTP/1.0 {status}\r\nContent-type: {content_type}\r\nConnection: close\r\n"
+    return f"{head}Content-length: {len(body)}\r\n\r\n".encode() + body
 
 
-def answer(request):
-    """Answer a request: a file below the home directory, or 404."""
+def respond(request):
+    """Return the response to a request: a file below the home directory, or 404."""
     words = request.partition(b"\r\n")[0].decode("latin-1").split(" ")
     if len(words) < 2 or words[0] not in ("GET", "HEAD"):  # noqa: PLR2004
-        return reply("501 Not Implemented", "text/plain", b"")
+        return response("501 Not Implemented", "text/plain", b"")
     home = os.getcwd()  # noqa: PTH109
     path = os.path.realpath(os.path.join(home, words[1].partition("?")[0].lstrip("/")))  # noqa: PTH118
     if os.path.isdir(path):  # noqa: PTH112
         path = os.path.join(path, "index.html")  # noqa: PTH118
     if not path.startswith(home + os.sep) or not os.path.isfile(path):  # noqa: PTH113
-        return reply("404 Not Found", "text/plain", b"The requested URL was not found\n")
+        return response("404 Not Found", "text/plain", b"The requested URL was not found\n")
     with open(path, "rb") as file:  # noqa: PTH123
         body = file.read()
-    kind = TYPES.get(path.rpartition(".")[2], "application/octet-stream")
-    whole = reply("200 OK", kind, body)
-    return whole if words[0] == "GET" else whole[: -len(body) or None]
+    content_type = TYPES.get(path.rpartition(".")[2], "application/octet-stream")
+    complete = response("200 OK", content_type, body)
+    return complete if words[0] == "GET" else complete[: -len(body) or None]
 
 
-def serve(listening):
-    """Answer one connection after the other, for ever."""
+def serve(listener):
+    """Serve one connection after the other, until the process is stopped."""
     while True:
-        handle, _ = listening._accept()
+        handle, _ = listener._accept()
         connection = _socket.socket(fileno=handle)
         connection.settimeout(SECONDS)
         try:
@@ -62,29 +62,29 @@ def serve(listening):
                 if not data:
                     break
                 request += data
-            connection.sendall(answer(request))
+            connection.sendall(respond(request))
         except OSError:
-            pass  # this client went away; the next one is served
+            pass  # this client disconnected; serve the next one
         finally:
             connection.close()
 
 
 def main():
-    """Listen, and serve in front or, without -f, in the background."""
-    common.look_like(NAME)
-    asked = options(sys.argv[1:])
-    address, _, port = asked["port"].rpartition(":")
-    listening = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
-    listening.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+    """Listen, and serve in the foreground or, without -f, in the background."""
+    common.set_process_name(NAME)
+    options = parse_options(sys.argv[1:])
+    address, _, port = options["port"].rpartition(":")
+    listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+    listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
     try:
-        os.chdir(asked["home"])
-        listening.bind((address or "0.0.0.0", int(port)))  # noqa: S104  (what was asked for)
-        listening.listen(16)
+        os.chdir(options["home"])
+        listener.bind((address or "0.0.0.0", int(port)))  # noqa: S104  (the default of busybox)
+        listener.listen(16)
     except (OSError, ValueError) as error:
         common.fail(NAME, f"bind: {getattr(error, 'strerror', None) or error}")
-    if not asked["front"] and os.fork():
+    if not options["foreground"] and os.fork():
         os._exit(0)
-    serve(listening)
+    serve(listener)
 
 
 main()

@@ -9,8 +9,8 @@ import common
 NAME, BLOCK, SECONDS, GOOD = "wget", 65536, 30, 200
 
 
-def options(words):
-    """Read the command line."""
+def parse_options(words):
+    """Return the name of the output file and the URL from the command line."""
     out, url, words = "", "", list(words)
     while words:
         word = words.pop(0)
@@ -30,15 +30,15 @@ def options(words):
 
 
 def fetch(url):
-    """Give status line and body."""
-    place, _, path = url.removeprefix("http://").partition("/")
-    host, _, port = place.partition(":")
+    """Return the status line and the body of the response."""
+    authority, _, path = url.removeprefix("http://").partition("/")
+    host, _, port = authority.partition(":")
     connection = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
     connection.settimeout(SECONDS)
     try:
         address = _socket.getaddrinfo(host.encode(), port or "80", _socket.AF_INET, _socket.SOCK_STREAM)[0][4]
         connection.connect(address)
-        connection.sendall(f"GET /{path} HTTP/1.0\r\nHost: {place}\r\nConnection: close\r\n\r\n".encode())
+        connection.sendall(f"GET /{path} HTTP/1.0\r\nHost: {authority}\r\nConnection: close\r\n\r\n".encode())
         parts = []
         while data := connection.recv(BLOCK):
             parts.append(data)
@@ -49,9 +49,9 @@ def fetch(url):
 
 
 def main():
-    """Fetch, and write to a file or to the standard output."""
-    common.look_like(NAME)
-    out, url = options(sys.argv[1:])
+    """Write the page to a file or to standard output."""
+    common.set_process_name(NAME)
+    out, url = parse_options(sys.argv[1:])
     status, body = fetch(url)
     words = status.split()
     if len(words) < 2 or words[1] != str(GOOD):  # noqa: PLR2004
