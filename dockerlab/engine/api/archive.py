@@ -55,7 +55,7 @@ async def container_changes(engine: Engine, request: Request) -> Response:
     container = engine.containers.find(request.id)
     before = await asyncio.to_thread(engine.containers.base, container)
     hidden = [point["Destination"] for point in container.record.get("MountPoints", [])]
-    found = await asyncio.to_thread(diff.diff, before, container.root, hidden)
+    found = await asyncio.to_thread(diff.changes, before, container.root, hidden)
     return json_response([{"Path": change.path, "Kind": change.kind} for change in found] or None)
 
 

@@ -26,7 +26,7 @@ from dockerlab.engine.images.instructions import (
     name_value_pairs,
     parse_instruction,
 )
-from dockerlab.engine.storage import layer_diff, rootfs
+from dockerlab.engine.storage import layer_diff, users
 
 if TYPE_CHECKING:
     from dockerlab.engine.build.context import Context
@@ -293,7 +293,7 @@ class Builder:
             copy.keeps_owner = True
         if owner := instruction.flags.get("chown"):
             try:
-                copy.owner = rootfs.user_of(Path(image_root), instruction.expand(owner))[0]
+                copy.owner = users.user_ids(Path(image_root), instruction.expand(owner))[0]
             except LookupError as error:
                 raise CopyFault(str(error)) from None
             copy.keeps_owner = False
@@ -331,7 +331,7 @@ class Builder:
                 raise StepFailed(f"The command '{' '.join(program)}' returned a non-zero code: {code}", code)
             volumes = list(self.config.get("Volumes") or {})
             before = self.engine.images.trees.get(container.record["Layers"])
-            await self._commit(layer_diff.layer(before, container.root, volumes), command, container.id)
+            await self._commit(layer_diff.layer_of_changes(before, container.root, volumes), command, container.id)
         except BaseException:
             if self.options.always_remove or (not container.gone and container.running is not None):
                 container.tasks.begin(container.remove(force=True, volumes=True))

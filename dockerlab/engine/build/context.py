@@ -29,7 +29,7 @@ class Context:
         self.root = Path(tempfile.mkdtemp(prefix="build-", dir=parent))
         try:
             if archive is not None:
-                unpack.apply(decompressed(archive), self.root, whiteouts=False)
+                unpack.extract(decompressed(archive), self.root)
         except (Fault, OSError, EOFError) as error:
             self.close()
             raise Fault(f"Error processing tar file: {error}") from None

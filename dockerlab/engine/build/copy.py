@@ -187,7 +187,7 @@ class Copy:
 
     def _file_member(self, host_path: str, path: str) -> Iterator[bytes]:
         info = os.lstat(host_path)
-        member = tar_writer.member(path, host_path, info, {}, os.getuid())
+        member = tar_writer.member_header(path, host_path, info, {}, os.getuid())
         if member is None or (member.isdir() and os.path.isdir(f"{self.image_root}/{path}")):  # noqa: PTH112
             return
         if not self.keeps_owner:
@@ -196,7 +196,7 @@ class Copy:
         yield member.tobuf(tarfile.PAX_FORMAT)
         if member.isreg():
             with Path(host_path).open("rb") as file:
-                yield from tar_writer.content(file.fileno(), member.size)
+                yield from tar_writer.file_blocks(file.fileno(), member.size)
 
     def _archive_members(self, host_path: str, target: str, written: set[str]) -> Iterator[bytes]:
         """Yield the members of an archive, moved below a directory of the image."""

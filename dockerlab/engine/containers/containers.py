@@ -178,7 +178,7 @@ class Containers:
     async def _filled(self, directory: Path, record: Record) -> Container:
         source = await asyncio.to_thread(self.images.trees.get, record["Layers"])
         hostname = record["Config"]["Hostname"]
-        await asyncio.to_thread(rootfs.prepare, source, directory / "rootfs", hostname)
+        await asyncio.to_thread(rootfs.create, source, directory / "rootfs", hostname)
         await asyncio.to_thread(mount_points.fill, directory / "rootfs", record["MountPoints"])
         container = Container.new(self._home, directory, record)
         container.save()

@@ -104,7 +104,7 @@ def unpack_into(container: Container, path: str, asked: str, archive: IO[bytes],
     opened = decompressed(archive)
     if no_overwrite:
         _check_kinds(opened, Path(place))
-    unpack.apply(opened, Path(place), whiteouts=False)
+    unpack.extract(opened, Path(place))
 
 
 def _read_only(container: Container, path: str) -> bool:
@@ -117,8 +117,8 @@ def _read_only(container: Container, path: str) -> bool:
 
 def _check_kinds(archive: IO[bytes], place: Path) -> None:
     """Refuse to put a file where a directory is, or a directory where a file is."""
-    with unpack.guarded(archive) as tar:
-        for member in unpack.members(tar):
+    with unpack.open_untrusted(archive) as tar:
+        for member in unpack.iterate_members(tar):
             there = place / member.name.lstrip("/")
             if there.is_symlink() or not there.exists() or there == place:
                 continue

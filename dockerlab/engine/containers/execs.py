@@ -13,7 +13,7 @@ from dockerlab.engine.containers.process_spec import exec_spec
 from dockerlab.engine.faults import BadParameter, Conflict, Fault, NotFound
 from dockerlab.engine.processes import process
 from dockerlab.engine.processes.shim.watch import HEADER
-from dockerlab.engine.storage.rootfs import user_of
+from dockerlab.engine.storage.users import user_ids
 
 if TYPE_CHECKING:
     from dockerlab.engine.containers.container import Container
@@ -169,7 +169,7 @@ class Execs:
             raise BadParameter("No exec command specified")
         container.must_run("exec")
         try:
-            user_of(container.root, asked.get("User") or "")
+            user_ids(container.root, asked.get("User") or "")
         except LookupError as error:
             raise Fault(str(error)) from None
         made = Exec(container, asked)

@@ -14,7 +14,7 @@ from dockerlab.engine.networks import hosts_files
 from dockerlab.engine.processes import capabilities
 from dockerlab.engine.processes.isolation import PROOT
 from dockerlab.engine.processes.process import Spec
-from dockerlab.engine.storage import mount_points, rootfs
+from dockerlab.engine.storage import mount_points, users
 
 if TYPE_CHECKING:
     from dockerlab.engine.containers.container import Container
@@ -34,7 +34,7 @@ def container_spec(container: Container) -> Spec:
     """Say how a container is started. Raises LookupError for an unknown user, Fault."""
     config, host = container.record["Config"], container.record["HostConfig"]
     privileged, gives = host["Privileged"], container.rung.gives
-    user, groups = rootfs.user_of(container.root, config["User"])
+    user, groups = users.user_ids(container.root, config["User"])
     groups = sorted({*groups, *(_group(container.root, name) for name in host["GroupAdd"] or [])})
     return Spec(
         argv=[container.record["Path"], *container.record["Args"]],
@@ -79,7 +79,7 @@ def exec_spec(container: Container, asked: Record) -> Spec:
     pid, gives = container.running.pid, container.rung.gives
     apart = KINDS if "namespaces" in gives else ()
     name = asked.get("User") or config["User"]
-    user, groups = rootfs.user_of(container.root, name)
+    user, groups = users.user_ids(container.root, name)
     env = _environment({**config, "Tty": asked.get("Tty")}, container.root, name)
     env |= _pairs(asked.get("Env"))
     return Spec(
@@ -118,7 +118,7 @@ def _environment(config: Record, root: Path, user: str) -> dict[str, str]:
     if config["Tty"]:
         env["TERM"] = "xterm"
     env |= _pairs(config["Env"])
-    env.setdefault("HOME", rootfs.home_of(root, user))
+    env.setdefault("HOME", users.home_directory(root, user))
     return env
 
 
@@ -128,7 +128,7 @@ def _pairs(entries: list[str] | None) -> dict[str, str]:
 
 def _group(root: Path, name: str) -> int:
     """Give the number of a group that HostConfig adds. Raises LookupError."""
-    return rootfs.user_of(root, f"0:{name}")[0][1]
+    return users.user_ids(root, f"0:{name}")[0][1]
 
 
 def _namespaces(container: Container) -> dict[str, str]:

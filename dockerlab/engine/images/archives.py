@@ -21,7 +21,7 @@ from dockerlab.engine.containers.copy_files import decompressed
 from dockerlab.engine.faults import BadParameter, Fault
 from dockerlab.engine.images.images import canonical_json
 from dockerlab.engine.images.references import familiar
-from dockerlab.engine.storage.unpack import LayerFault, guarded, members
+from dockerlab.engine.storage.unpack import LayerFault, iterate_members, open_untrusted
 
 if TYPE_CHECKING:
     from dockerlab.engine.images.images import Image, Images
@@ -126,8 +126,8 @@ class _Archive:
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
         self.members: dict[str, tarfile.TarInfo] = {}
-        with guarded(file) as tar:
-            for member in members(tar):
+        with open_untrusted(file) as tar:
+            for member in iterate_members(tar):
                 self.members[member.name.removeprefix("./")] = member
                 if len(self.members) > MAX_MEMBERS:
                     raise BadParameter("the archive has too many members")

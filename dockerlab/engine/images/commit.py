@@ -82,7 +82,7 @@ def of_container(images: Images, container: Container, config: Record, *, author
     words = [record["Path"], *record["Args"]]
     step = Step(" ".join(words), author, comment, container.id, {**record["Config"]})
     hidden = [point["Destination"] for point in record.get("MountPoints", [])]
-    layer = layer_diff.layer(images.trees.get(record["Layers"]), container.root, hidden)
+    layer = layer_diff.layer_of_changes(images.trees.get(record["Layers"]), container.root, hidden)
     return commit(images, images.all.get(record["Image"]), layer, config, step)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dockerlab.engine.storage.unpack import guarded, members
+from dockerlab.engine.storage.unpack import iterate_members, open_untrusted
 
 __all__ = ["Layer", "Layers", "chain_id", "chain_ids"]
 
@@ -94,8 +94,8 @@ class Layers:
 def _content_size(path: Path) -> int:
     """Return the total size of the files in a tar; a symbolic link is as long as its target's path."""
     size = 0
-    with path.open("rb") as file, guarded(file) as tar:
-        for member in members(tar):
+    with path.open("rb") as file, open_untrusted(file) as tar:
+        for member in iterate_members(tar):
             size += member.size if member.isreg() else len(os.fsencode(member.linkname)) if member.issym() else 0
     return size
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dockerlab.engine.images.layers import chain_ids
 from dockerlab.engine.processes import user_namespace
 from dockerlab.engine.storage import rootfs
-from dockerlab.engine.storage.unpack import apply
+from dockerlab.engine.storage.unpack import apply_layer
 
 if TYPE_CHECKING:
     from dockerlab.engine.images.layers import Layers
@@ -59,7 +59,7 @@ class Trees:
                     _clone(str(self.path(chain[start - 1])), str(temporary), {}, user_namespace.many())
                 for diff_id in diff_ids[start:]:
                     with self.layers.path(diff_id).open("rb") as layer:
-                        apply(layer, temporary)
+                        apply_layer(layer, temporary)
                 temporary.rename(target)
             except BaseException:
                 rootfs.remove(temporary)
@@ -114,9 +114,9 @@ def _clone(source: str, target: str, copies: dict[int, str], keeps_owner: bool) 
                 copies[info.st_ino] = path
                 shutil.copy2(entry.path, path, follow_symlinks=False)
                 if keeps_owner:
-                    rootfs.own(path, info)
+                    rootfs.copy_owner(path, info)
             else:
                 os.link(copies.get(info.st_ino, entry.path), path, follow_symlinks=False)
     shutil.copystat(source, target)
     if keeps_owner:
-        rootfs.own(target, os.lstat(source))
+        rootfs.copy_owner(target, os.lstat(source))

@@ -1,4 +1,4 @@
-"""What differs between two file trees: what a container changed in its image's files, as GET /changes tells it."""
+"""Compares two file trees: what a container has changed in its image's files, for GET /containers/{id}/changes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from dockerlab.engine.storage.rootfs import IGNORED
+from dockerlab.engine.storage.rootfs import ENGINE_FILES
 
-__all__ = ["ADDED", "DELETED", "MODIFIED", "Change", "diff"]
+__all__ = ["ADDED", "DELETED", "MODIFIED", "Change", "changes"]
 
 MODIFIED, ADDED, DELETED = 0, 1, 2
-#: What the engine mounts there is not the container's.
+#: What is in these directories comes from mounts of the engine.
 MOUNTED = ("proc", "sys", "dev")
 
 
@@ -25,63 +25,66 @@ class Change:
     kind: int
 
 
-def diff(before: Path, after: Path, hidden: Collection[str] = ()) -> list[Change]:
-    """Compare two trees. What is below a path in `hidden` (`/data`: a volume) isn't looked at.
+def changes(before: Path, after: Path, hidden: Collection[str] = ()) -> list[Change]:
+    """Return what differs between two trees. Nothing below a path in `hidden`, such as a volume, is compared.
 
-    A directory comes before what is in it, and is itself modified if anything in it differs; what is new in a new
-    directory is told path by path, what was in a deleted one isn't. Times of directories don't count. So does Docker.
+    The rules are Docker's. A directory stands before its content, and is itself modified if any of its content differs.
+    The content of a new directory is listed path by path, that of a deleted one is not. Times of directories don't
+    count.
     """
-    left_out = {path.strip("/") for path in hidden}
+    hidden_paths = {path.strip("/") for path in hidden}
     found: list[Change] = []
-    _compare(str(before), str(after), "", left_out, found)
+    _compare(str(before), str(after), "", hidden_paths, found)
     return found
 
 
 def _compare(before: str, after: str, prefix: str, hidden: set[str], found: list[Change]) -> None:
-    old, new = _entries(before), _entries(after)
-    for name in sorted(new):
+    """Add the differences between two directories; an empty `before` means that there is no older one."""
+    old_entries, new_entries = _entries(before), _entries(after)
+    for name in sorted(new_entries):
         path = f"{prefix}{name}"
-        if path in IGNORED or path in MOUNTED:
+        if path in ENGINE_FILES or path in MOUNTED:
             continue
-        begin, here, there = len(found), f"{before}/{name}" if before else "", f"{after}/{name}"
-        was, now = old.get(name), new[name]
-        if was is None:
+        start, old_path, new_path = len(found), f"{before}/{name}" if before else "", f"{after}/{name}"
+        old, new = old_entries.get(name), new_entries[name]
+        if old is None:
             found.append(Change(f"/{path}", ADDED))
-        elif _differs(was, now, here, there):
+        elif _differs(old, new, old_path, new_path):
             found.append(Change(f"/{path}", MODIFIED))
-        told = len(found) > begin
-        if stat.S_ISDIR(now.st_mode) and path not in hidden:
-            _compare(here if was and stat.S_ISDIR(was.st_mode) else "", there, f"{path}/", hidden, found)
-        if len(found) > begin and not told:
-            found.insert(begin, Change(f"/{path}", MODIFIED))
-    for name in sorted(old.keys() - new.keys()):
-        if (path := f"{prefix}{name}") not in IGNORED and path not in MOUNTED:
+        is_listed = len(found) > start
+        if stat.S_ISDIR(new.st_mode) and path not in hidden:
+            was_directory = old is not None and stat.S_ISDIR(old.st_mode)
+            _compare(old_path if was_directory else "", new_path, f"{path}/", hidden, found)
+        if len(found) > start and not is_listed:
+            found.insert(start, Change(f"/{path}", MODIFIED))
+    for name in sorted(old_entries.keys() - new_entries.keys()):
+        if (path := f"{prefix}{name}") not in ENGINE_FILES and path not in MOUNTED:
             found.append(Change(f"/{path}", DELETED))
 
 
 def _entries(directory: str) -> dict[str, os.stat_result]:
-    """Read a directory; nothing if there is none, or it went away meanwhile."""
-    made: dict[str, os.stat_result] = {}
+    """Read a directory. It counts as empty if it does not exist or can't be read."""
+    entries: dict[str, os.stat_result] = {}
     if not directory:
-        return made
+        return entries
     try:
-        with os.scandir(directory) as entries:
-            for entry in entries:
+        with os.scandir(directory) as scan:
+            for entry in scan:
                 try:
-                    made[entry.name] = entry.stat(follow_symlinks=False)
+                    entries[entry.name] = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
-                    continue
+                    continue  # the running container has removed it meanwhile
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         pass
-    return made
+    return entries
 
 
-def _differs(was: os.stat_result, now: os.stat_result, before: str, after: str) -> bool:
-    """Compare what a copy keeps: kind, mode and owner; of anything but a directory also size, time and content."""
-    if (was.st_mode, was.st_uid, was.st_gid, was.st_rdev) != (now.st_mode, now.st_uid, now.st_gid, now.st_rdev):
+def _differs(old: os.stat_result, new: os.stat_result, old_path: str, new_path: str) -> bool:
+    """Compare what a copy keeps: type, mode and owner; unless it is a directory, also size, time and link target."""
+    if (old.st_mode, old.st_uid, old.st_gid, old.st_rdev) != (new.st_mode, new.st_uid, new.st_gid, new.st_rdev):
         return True
-    if stat.S_ISDIR(now.st_mode):
+    if stat.S_ISDIR(new.st_mode):
         return False
-    if stat.S_ISLNK(now.st_mode):
-        return os.readlink(before) != os.readlink(after)  # noqa: PTH115
-    return (was.st_size, was.st_mtime_ns) != (now.st_size, now.st_mtime_ns)
+    if stat.S_ISLNK(new.st_mode):
+        return os.readlink(old_path) != os.readlink(new_path)  # noqa: PTH115
+    return (old.st_size, old.st_mtime_ns) != (new.st_size, new.st_mtime_ns)

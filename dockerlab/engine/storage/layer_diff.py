@@ -1,4 +1,4 @@
-"""Writes what differs between two trees as a layer: what is new or changed, and a whiteout for what is gone."""
+"""Writes the difference between two trees as a layer: new and changed files, and a whiteout for each deleted one."""
 
 from __future__ import annotations
 
@@ -10,35 +10,22 @@ from pathlib import Path
 
 from dockerlab.engine.storage import diff, tar_writer
 
-__all__ = ["layer"]
+__all__ = ["layer_of_changes"]
 
-END = b"\0" * (tarfile.BLOCKSIZE * 2)
 WHITEOUT = ".wh."
 
 
-def layer(before: Path, after: Path, hidden: Collection[str] = ()) -> Iterator[bytes]:
-    """Give the layer in pieces; without a change it is an empty tar, which no image keeps."""
+def layer_of_changes(before: Path, after: Path, hidden: Collection[str] = ()) -> Iterator[bytes]:
+    """Yield the layer in pieces. Without any change it is an empty tar."""
     links: dict[tuple[int, int], str] = {}
-    mine = os.getuid()
-    for change in sorted(diff.diff(before, after, hidden), key=lambda change: change.path):
+    engine_uid = os.getuid()
+    for change in sorted(diff.changes(before, after, hidden), key=lambda change: change.path):
         name = change.path.removeprefix("/")
         if change.kind == diff.DELETED:
             yield _whiteout(name)
-            continue
-        path = f"{after}/{name}"
-        try:
-            info = os.lstat(path)
-            member = tar_writer.member(name, path, info, links, mine)
-            content = open(path, "rb") if member is not None and member.isreg() else None  # noqa: SIM115, PTH123
-        except OSError:
-            continue
-        if member is None:
-            continue
-        yield member.tobuf(tarfile.PAX_FORMAT)
-        if content is not None:
-            with content:
-                yield from tar_writer.content(content.fileno(), member.size)
-    yield END
+        else:
+            yield from tar_writer.member(name, f"{after}/{name}", links, engine_uid)
+    yield tar_writer.END
 
 
 def _whiteout(name: str) -> bytes:

@@ -172,7 +172,7 @@ def fill(root: Path, points: list[Record]) -> None:
         target, source = Path(point["Source"] or "/"), Path(inside(str(root), point["Destination"]))
         if point["Type"] != "volume" or point.get("NoCopy") or not source.is_dir() or any(target.iterdir()):
             continue
-        rootfs.copy(source, target)
+        rootfs.copy_tree(source, target)
 
 
 def tmpfs(host: Record, points: list[Record]) -> list[Record]:

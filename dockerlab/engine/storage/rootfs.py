@@ -1,6 +1,7 @@
-"""A container's own file tree: a copy of its image's, with hard links kept among the copies.
+"""A container's file tree: a copy of its image's tree, in which hard links are kept.
 
-Copies, since root in a container may write into any file: a link into the image would change the image.
+It is a copy because root in a container may write into any file: a hard link to a file of the image would change the
+image.
 """
 
 from __future__ import annotations
@@ -10,42 +11,42 @@ import shutil
 import stat
 from pathlib import Path
 
-from dockerlab.engine.common.paths import inside
 from dockerlab.engine.processes import user_namespace
 
-__all__ = ["IGNORED", "copy", "home_of", "own", "prepare", "remove", "sizes", "user_of"]
+__all__ = ["ENGINE_FILES", "copy_owner", "copy_tree", "create", "remove", "sizes"]
 
-#: The engine's own files, which are nothing that a container wrote.
-IGNORED = {".dockerenv", "etc/hostname", "etc/hosts", "etc/resolv.conf"}
+#: Files that the engine puts into every tree. They do not count as changes of the container.
+ENGINE_FILES = {".dockerenv", "etc/hostname", "etc/hosts", "etc/resolv.conf"}
 MOUNT_POINTS = ("proc", "sys", "dev", "etc")
 
 
-def prepare(image: Path, target: Path, hostname: str) -> None:
-    """Make a container's tree."""
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir()
-    copy(image, target)
+def create(image: Path, root: Path, hostname: str) -> None:
+    """Create a container's tree from its image's."""
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir()
+    copy_tree(image, root)
     for name in MOUNT_POINTS:
-        (target / name).mkdir(exist_ok=True)
-    (target / ".dockerenv").touch(mode=0o755)
-    (target / "etc/hostname").write_text(f"{hostname}\n")
-    (target / "etc/hosts").write_text(f"127.0.0.1\tlocalhost\n127.0.1.1\t{hostname}\n")
+        (root / name).mkdir(exist_ok=True)
+    (root / ".dockerenv").touch(mode=0o755)
+    # On rungs with mounts, the files that networks/hosts_files.py writes are mounted over these three.
+    (root / "etc/hostname").write_text(f"{hostname}\n")
+    (root / "etc/hosts").write_text(f"127.0.0.1\tlocalhost\n127.0.1.1\t{hostname}\n")
     resolver = Path("/etc/resolv.conf")
-    (target / "etc/resolv.conf").write_bytes(resolver.read_bytes() if resolver.is_file() else b"")
+    (root / "etc/resolv.conf").write_bytes(resolver.read_bytes() if resolver.is_file() else b"")
 
 
-def copy(source: Path, target: Path) -> None:
-    """Copy what is in a directory into another one, with owners, modes, times, and links among the files."""
-    _copy(str(source), str(target), {}, user_namespace.many())
+def copy_tree(source: Path, target: Path) -> None:
+    """Copy what is in a directory into another one, with owners, modes, times and hard links among the files."""
+    _copy_directory(str(source), str(target), {}, user_namespace.many())
 
 
-def _copy(source: str, target: str, copies: dict[tuple[int, int], str], owned: bool) -> None:
+def _copy_directory(source: str, target: str, copies: dict[tuple[int, int], str], with_owners: bool) -> None:
     with os.scandir(source) as entries:
         for entry in entries:
             info, path = entry.stat(follow_symlinks=False), f"{target}/{entry.name}"
             if stat.S_ISDIR(info.st_mode):
                 os.mkdir(path)  # noqa: PTH102  (thousands of files: os is several times faster than pathlib)
-                _copy(entry.path, path, copies, owned)
+                _copy_directory(entry.path, path, copies, with_owners)
                 continue
             if stat.S_ISLNK(info.st_mode):
                 os.symlink(os.readlink(entry.path), path)  # noqa: PTH115, PTH211
@@ -58,28 +59,28 @@ def _copy(source: str, target: str, copies: dict[tuple[int, int], str], owned: b
                     copies[info.st_dev, info.st_ino] = path
             else:
                 continue
-            if owned:
-                own(path, info)
+            if with_owners:
+                copy_owner(path, info)
     shutil.copystat(source, target)
-    if owned:
-        own(target, os.lstat(source))
+    if with_owners:
+        copy_owner(target, os.lstat(source))
 
 
-def own(path: str, info: os.stat_result) -> None:
-    """Give a copy its original's owner; a change of owner takes bits of the mode away, which are put back."""
+def copy_owner(path: str, info: os.stat_result) -> None:
+    """Give a copy its original's owner. chown clears the set-user-ID bits, see chown(2), so the mode is set again."""
     if (info.st_uid, info.st_gid) == (0, 0):
-        return  # ours
+        return  # the engine itself runs as this user, so the copy has the right owner already
     os.chown(path, info.st_uid, info.st_gid, follow_symlinks=False)
     if not stat.S_ISLNK(info.st_mode):
         os.chmod(path, stat.S_IMODE(info.st_mode))  # noqa: PTH101
 
 
-def remove(target: Path) -> None:
-    """Remove a container's tree, also where its processes took away the permission to."""
+def remove(root: Path) -> None:
+    """Remove a container's tree, even if its processes have taken away the permission to do so."""
 
-    def allow(function: object, path: str, trouble: tuple[type[BaseException], BaseException, object]) -> None:
-        if issubclass(trouble[0], FileNotFoundError):
-            return  # somebody else was faster
+    def allow(_: object, path: str, error: tuple[type[BaseException], BaseException, object]) -> None:
+        if issubclass(error[0], FileNotFoundError):
+            return  # something else has removed it meanwhile
         Path(path).parent.chmod(0o700)
         if Path(path).is_dir() and not Path(path).is_symlink():
             Path(path).chmod(0o700)
@@ -87,26 +88,27 @@ def remove(target: Path) -> None:
         else:
             Path(path).unlink(missing_ok=True)
 
-    if target.exists():
-        shutil.rmtree(target, onerror=allow)
+    if root.exists():
+        shutil.rmtree(root, onerror=allow)
 
 
-def sizes(image: Path, target: Path) -> tuple[int, int]:
-    """Give what a container wrote, and all that it has, in bytes; a file with several names counts once."""
-    known = {name: (info.st_size, info.st_mtime_ns) for name, info in _files(image)}
+def sizes(image: Path, root: Path) -> tuple[int, int]:
+    """Return the bytes that a container has written, and the bytes of all its files; hard links count once."""
+    originals = {name: (info.st_size, info.st_mtime_ns) for name, info in _files(image)}
     written = total = 0
-    for name, info in _files(target):
-        if name in IGNORED:
+    for name, info in _files(root):
+        if name in ENGINE_FILES:
             continue
         total += info.st_size
-        if known.get(name) != (info.st_size, info.st_mtime_ns):
+        if originals.get(name) != (info.st_size, info.st_mtime_ns):
             written += info.st_size
     return written, total
 
 
 def _files(root: Path) -> list[tuple[str, os.stat_result]]:
-    seen: set[int] = set()
-    found = []
+    """Return path and status of each file, without further hard links to the same file."""
+    inodes: set[int] = set()
+    files = []
     for directory, _, names in os.walk(root):
         for name in names:
             path = f"{directory}/{name}"
@@ -114,46 +116,7 @@ def _files(root: Path) -> list[tuple[str, os.stat_result]]:
                 info = os.lstat(path)
             except OSError:
                 continue
-            if info.st_ino not in seen:
-                seen.add(info.st_ino)
-                found.append((os.path.relpath(path, root), info))
-    return found
-
-
-def user_of(target: Path, user: str) -> tuple[tuple[int, int], list[int]]:
-    """Read `User`: a name or number, and perhaps a group after a colon; give its ids, and its further groups.
-
-    Raises LookupError in Docker's words.
-    """
-    name, _, group = user.partition(":")
-    name = name or "0"
-    users, groups = _table(target, "etc/passwd"), _table(target, "etc/group")
-    row = next((row for row in users if name in (row[0], row[2])), None)
-    if row is None and not name.isdigit():
-        raise LookupError(f"unable to find user {name}: no matching entries in passwd file")
-    uid, gid = (int(row[2]), int(row[3])) if row else (int(name), 0)
-    more = [int(one[2]) for one in groups if row and row[0] in "".join(one[3:4]).split(",") and int(one[2]) != gid]
-    if group:
-        line = next((row for row in groups if group in (row[0], row[2])), None)
-        if line is None and not group.isdigit():
-            raise LookupError(f"unable to find group {group}: no matching entries in group file")
-        gid, more = int(line[2]) if line else int(group), []
-    return (uid, gid), more
-
-
-def home_of(target: Path, user: str) -> str:
-    """Give a user's home directory; one that the image doesn't know has `/`."""
-    name = (user or "0").partition(":")[0]
-    row = next((row for row in _table(target, "etc/passwd") if name in (row[0], row[2])), None)
-    if row is None:
-        return "/root" if name in ("0", "root") else "/"
-    return row[5] if len(row) > 5 and row[5] else "/"  # noqa: PLR2004
-
-
-def _table(target: Path, name: str) -> list[list[str]]:
-    """Read a table of the image's, whose links are followed within its tree."""
-    path = Path(inside(str(target), name))
-    if not path.is_file():
-        return []
-    rows = [line.split(":") for line in path.read_text(errors="replace").splitlines()]
-    return [row for row in rows if len(row) >= 3 and row[2].isdigit()]  # noqa: PLR2004
+            if info.st_ino not in inodes:
+                inodes.add(info.st_ino)
+                files.append((os.path.relpath(path, root), info))
+    return files

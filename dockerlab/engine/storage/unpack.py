@@ -1,7 +1,7 @@
-"""Applies a layer, a tar from anywhere, to a file tree: nothing that is in it can lead out of the tree.
+"""Unpacks layers and archives, which may come from anywhere, into a file tree: no member can write outside of it.
 
-Nobody else writes into the tree meanwhile. Files are replaced and never written into, since a tree shares them with
-its parent's by hard links.
+Nothing else writes into the tree meanwhile. A file is replaced and never written into, because a tree shares files
+with its parent's tree by hard links.
 """
 
 from __future__ import annotations
@@ -19,21 +19,22 @@ from typing import IO
 from dockerlab.engine.faults import Fault
 from dockerlab.engine.processes import user_namespace
 
-__all__ = ["LayerFault", "apply", "guarded", "members"]
+__all__ = ["LayerFault", "apply_layer", "extract", "iterate_members", "open_untrusted"]
 
 BLOCK = 1 << 16
-WHITEOUT, OPAQUE, OTHER = ".wh.", ".wh..wh..opq", ".wh..wh."
-#: The header of a member, with a long name or attributes, is never longer than this.
+#: Names of whiteouts: a prefix for one deleted file, a marker that empties a directory, and those of other tools.
+WHITEOUT, OPAQUE, RESERVED = ".wh.", ".wh..wh..opq", ".wh..wh."
+#: The header of a member, even with a long name or attributes, is never longer than this.
 HEADER_BYTES = 1 << 20
-LINKS = 40
+MAX_LINKS = 40
 XATTR = "SCHILY.xattr."
 
 
 class LayerFault(Fault):
-    """A layer can't be applied as it is."""
+    """A layer or an archive can't be unpacked."""
 
 
-class _Guarded:
+class _HeaderLimit:
     """A file for `tarfile`, which would otherwise read a header of any size into memory."""
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -46,54 +47,65 @@ class _Guarded:
         return self._file.read(size)
 
 
-def guarded(file: IO[bytes]) -> tarfile.TarFile:
-    """Open an uncompressed tar that somebody sent. Raises LayerFault if it is none."""
+def open_untrusted(file: IO[bytes]) -> tarfile.TarFile:
+    """Open an uncompressed tar from a client or a registry. Raises LayerFault if it is not a tar."""
     try:
-        return tarfile.open(fileobj=_Guarded(file), mode="r:")  # type: ignore[call-overload, no-any-return]
+        return tarfile.open(fileobj=_HeaderLimit(file), mode="r:")  # type: ignore[call-overload, no-any-return]
     except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
         raise LayerFault(f"archive/tar: invalid tar header: {error}") from None
 
 
-def members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """Give the members one by one, and keep none of them in memory."""
+def iterate_members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """Yield the members one by one, and keep none of them in memory."""
     while (member := tar.next()) is not None:
         yield member
         tar.members.clear()  # type: ignore[attr-defined]
 
 
-def apply(layer: IO[bytes], root: Path, *, whiteouts: bool = True) -> None:
-    """Unpack a layer over a tree, or, without `whiteouts`, an archive with just files. Raises LayerFault."""
-    if not whiteouts and not layer.read(1):
-        return  # nothing was sent
+def apply_layer(layer: IO[bytes], root: Path) -> None:
+    """Unpack a layer over a tree, and delete what its whiteouts name. Raises LayerFault."""
     layer.seek(0)
-    mine, directories = user_namespace.many(), {}
-    fresh: set[str] = set()
-    left = shutil.disk_usage(root).free
-    with guarded(layer) as tar:
+    _unpack(layer, root, has_whiteouts=True)
+
+
+def extract(archive: IO[bytes], root: Path) -> None:
+    """Unpack an archive into a directory; an empty file counts as an empty archive. Raises LayerFault."""
+    if archive.read(1):
+        archive.seek(0)
+        _unpack(archive, root, has_whiteouts=False)
+
+
+def _unpack(file: IO[bytes], root: Path, has_whiteouts: bool) -> None:
+    can_chown = user_namespace.many()
+    directory_times: dict[str, float] = {}
+    new_paths: set[str] = set()
+    free_bytes = shutil.disk_usage(root).free
+    with open_untrusted(file) as tar:
         try:
-            for member in members(tar):
-                left -= member.size
-                if left < 0:
+            for member in iterate_members(tar):
+                free_bytes -= member.size
+                if free_bytes < 0:
                     raise LayerFault("no space left on device")
                 path = _path(root, member.name)
                 if path == str(root):
                     continue
-                if not (whiteouts and _whiteout(path, fresh)):
-                    _put(tar, member, root, path, mine)
-                    fresh.add(path)
+                if not (has_whiteouts and _apply_whiteout(path, new_paths)):
+                    _create(tar, member, root, path, can_chown)
+                    new_paths.add(path)
                 if member.isdir():
-                    directories[path] = member.mtime
+                    directory_times[path] = member.mtime
         except (tarfile.TarError, EOFError, ValueError, OverflowError, OSError) as error:
             raise LayerFault(f"failed to register layer: {error}") from None
-    for path, moment in sorted(directories.items(), reverse=True):
+    # Unpacking into a directory changes its time, so times of directories are set at the end, the innermost first.
+    for path, mtime in sorted(directory_times.items(), reverse=True):
         with contextlib.suppress(OSError):
-            os.utime(path, (moment, moment))
+            os.utime(path, (mtime, mtime))
 
 
 def _path(root: Path, name: str) -> str:
-    """Give the path of a member; links on its way are followed as if `root` were /. Raises LayerFault.
+    """Return the path of a member. Symbolic links on the way are followed as if `root` were `/`. Raises LayerFault.
 
-    The last part isn't followed: it is what the member is put over.
+    The last part is not followed, because the member replaces it.
     """
     plain = posixpath.normpath(name.lstrip("/") or ".")
     parts = [] if plain == "." else plain.split("/")
@@ -101,49 +113,49 @@ def _path(root: Path, name: str) -> str:
         raise LayerFault(f'invalid tar: "{name}" is outside of the root')
     if not parts:
         return str(root)
-    todo, links = parts[:-1], 0
-    place: list[str] = []
-    while todo:
-        part = todo.pop(0)
+    remaining, links = parts[:-1], 0
+    resolved: list[str] = []
+    while remaining:
+        part = remaining.pop(0)
         if part == "..":
-            place = place[:-1]
+            resolved = resolved[:-1]
             continue
-        here = f"{root}/{'/'.join([*place, part])}"
+        path = f"{root}/{'/'.join([*resolved, part])}"
         with contextlib.suppress(OSError):
-            target = os.readlink(here)  # noqa: PTH115  (as fast as can be: this runs for every member)
+            target = os.readlink(path)  # noqa: PTH115  (runs for every member, and os is faster than pathlib)
             links += 1
-            if links > LINKS:
+            if links > MAX_LINKS:
                 raise LayerFault(f"{name}: too many levels of symbolic links")
-            place = [] if target.startswith("/") else place
-            todo = [step for step in target.split("/") if step not in ("", ".")] + todo
+            resolved = [] if target.startswith("/") else resolved
+            remaining = [step for step in target.split("/") if step not in ("", ".")] + remaining
             continue
-        place.append(part)
-    directory = "/".join([str(root), *place])
+        resolved.append(part)
+    directory = "/".join([str(root), *resolved])
     if not os.path.isdir(directory):  # noqa: PTH112
-        _make_directories(str(root), place)
+        _make_directories(str(root), resolved)
     return f"{directory}/{parts[-1]}"
 
 
-def _make_directories(root: str, parts: list[str]) -> None:
+def _make_directories(path: str, parts: list[str]) -> None:
     for part in parts:
-        root = f"{root}/{part}"
+        path = f"{path}/{part}"
         try:
-            os.mkdir(root, 0o755)  # noqa: PTH102
+            os.mkdir(path, 0o755)  # noqa: PTH102
         except FileExistsError:
-            if not stat.S_ISDIR(os.lstat(root).st_mode):
-                raise LayerFault(f"mkdir {root}: not a directory") from None
+            if not stat.S_ISDIR(os.lstat(path).st_mode):
+                raise LayerFault(f"mkdir {path}: not a directory") from None
 
 
-def _whiteout(path: str, fresh: set[str]) -> bool:
-    """Remove what a whiteout stands for; what this same layer brought stays."""
+def _apply_whiteout(path: str, new_paths: set[str]) -> bool:
+    """Delete what a whiteout names, but not what this same layer has brought. Return False if it is no whiteout."""
     directory, _, name = path.rpartition("/")
     if not name.startswith(WHITEOUT):
         return False
     if name == OPAQUE:
         for entry in os.listdir(directory):  # noqa: PTH208
-            if f"{directory}/{entry}" not in fresh:
+            if f"{directory}/{entry}" not in new_paths:
                 _remove(f"{directory}/{entry}")
-    elif not name.startswith(OTHER):
+    elif not name.startswith(RESERVED):
         target = name.removeprefix(WHITEOUT)
         if target in ("", ".", ".."):
             raise LayerFault(f"invalid whiteout: {name}")
@@ -162,13 +174,13 @@ def _remove(path: str) -> None:
         os.unlink(path)  # noqa: PTH108
 
 
-def _put(tar: tarfile.TarFile, member: tarfile.TarInfo, root: Path, path: str, mine: bool) -> None:
-    """Make one member. Devices are left out: the layer keeps them, and a container has its own."""
-    there = os.path.isdir(path) and not os.path.islink(path)  # noqa: PTH112, PTH114
-    if not (member.isdir() and there):
+def _create(tar: tarfile.TarFile, member: tarfile.TarInfo, root: Path, path: str, can_chown: bool) -> None:
+    """Create the file of one member. Devices are left out: the layer keeps them, and each container gets its own."""
+    is_directory = os.path.isdir(path) and not os.path.islink(path)  # noqa: PTH112, PTH114
+    if not (member.isdir() and is_directory):
         _remove(path)
     if member.isdir():
-        if not there:
+        if not is_directory:
             os.mkdir(path)  # noqa: PTH102
     elif member.isreg():
         _write(tar, member, path)
@@ -176,12 +188,12 @@ def _put(tar: tarfile.TarFile, member: tarfile.TarInfo, root: Path, path: str, m
         os.symlink(member.linkname, path)  # noqa: PTH211
     elif member.islnk():
         os.link(_path(root, member.linkname), path, follow_symlinks=False)
-        return  # its mode is that of what it is a name of, which may be the parent's
+        return  # it shares mode and owner with the file that it links to, which may belong to the parent's tree
     elif member.isfifo():
         os.mkfifo(path)
     else:
         return
-    _dress(member, path, mine)
+    _set_attributes(member, path, can_chown)
 
 
 def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> None:
@@ -194,13 +206,13 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> None:
             raise LayerFault("unexpected EOF")
 
 
-def _dress(member: tarfile.TarInfo, path: str, mine: bool) -> None:
-    """Give a path its owner, mode, attributes and time. Without root's rights it stays ours, and readable to us."""
-    if mine:
+def _set_attributes(member: tarfile.TarInfo, path: str, can_chown: bool) -> None:
+    """Set owner, mode, extended attributes and time. Without root's rights the engine keeps its access."""
+    if can_chown:
         os.chown(path, member.uid, member.gid, follow_symlinks=False)
     if not member.issym():
         mode = stat.S_IMODE(member.mode)
-        if not mine:
+        if not can_chown:
             mode |= 0o700 if member.isdir() else 0o400
         os.chmod(path, mode)  # noqa: PTH101
         for name, value in member.pax_headers.items():
