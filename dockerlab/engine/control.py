@@ -190,7 +190,7 @@ def reset(where: Place) -> int:
         containers = where.state / "containers"
         directories = list(containers.iterdir()) if containers.is_dir() else []
         found = [process.adopt(directory) for directory in directories]
-        running = [one for one in found if isinstance(one, process.Running)]
+        running = [one for one in found if isinstance(one, process.RunningProcess)]
         for one in running:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(one.pid, signal.SIGKILL)
@@ -200,7 +200,7 @@ def reset(where: Place) -> int:
         switch_client.end(where.state)
         user_namespace.end(where.state)
         if known := json_files.read(where.state / "identity.json"):
-            cgroups.hierarchies(known["id"]).remove()
+            cgroups.find_hierarchies(known["id"]).remove()
         for name in ("containers", "images", "volumes", "networks"):
             rootfs.remove(where.state / name)
         for name in ("engine.json", "identity.json", "engine.lock", "engine.log"):

@@ -43,7 +43,7 @@ class Engine:
         self.events = Events()
         self.images = Images(state / "images", self.events)
         self.volumes = Volumes(state / "volumes", self.events)
-        self.groups = cgroups.hierarchies(self.identity)
+        self.groups = cgroups.find_hierarchies(self.identity)
         self.switch = SwitchClient(state, "network" in rung.gives)
         self.networks = Networks(state / "networks", self.events, self.switch.works)
         self.endpoints = Endpoints(self.networks, self.switch, lambda: self.containers)

@@ -31,8 +31,8 @@ def serve(where: Place, rung: str | None, idle: float) -> None:
     """Serve on the socket. Raises EngineTrouble if the state is in use, or the rung does not work here."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     os.umask(0o022)  # files in containers are as usual; the state directory itself is 0700
-    linux.save_memory()
-    linux.many_files()
+    linux.share_malloc_arena()
+    linux.raise_open_file_limit()
     try:
         engine = Engine(where.state, _rung(where.state, rung))
     except BlockingIOError:
@@ -51,7 +51,7 @@ def _rung(state: Path, name: str | None) -> Rung:
         user_namespace.enter(state)
     except OSError as error:
         raise ValueError(f"The isolation 'userns' does not work here: {error.strerror or error}.") from None
-    return rung if user_namespace.many() else rung.without("users")
+    return rung if user_namespace.can_change_owner() else rung.without("users")
 
 
 async def _run(engine: Engine, where: Place, idle: float) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dockerlab.engine.containers.container import Container
     from dockerlab.engine.engine import Engine
     from dockerlab.engine.http.hijacked import HijackedConnection
-    from dockerlab.engine.processes.shim_connection import Link
+    from dockerlab.engine.processes.shim_connection import ShimConnection
 
 __all__ = [
     "CONTENT_TYPE_TELLS_FRAMES",
@@ -93,7 +93,7 @@ class _AttachSession:
     container: Container
     options: attach.Wanted
     logs: bool
-    link: asyncio.Future[Link] | None
+    link: asyncio.Future[ShimConnection] | None
 
     async def serve(self, client: attach.Client) -> None:
         """Send the logs if the request includes them, then join the two until one of them ends."""

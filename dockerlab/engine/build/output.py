@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.containers import logs
-from dockerlab.engine.processes.shim.watch import HEADER
+from dockerlab.engine.processes.shim.frames import HEADER
 
 if TYPE_CHECKING:
     from dockerlab.engine.containers.container import Container

@@ -6,7 +6,7 @@ engine's files. The shim imports this module, so it does without pathlib, which 
 
 from __future__ import annotations
 
-__all__ = ["STATE", "is_same_process", "parent", "start_ticks", "stat"]
+__all__ = ["STATE", "children", "is_same_process", "parent", "start_ticks", "stat"]
 
 #: Places of some fields behind the process's name, see proc_pid_stat(5).
 STATE, PARENT, START_TICKS = 0, 1, 19
@@ -40,3 +40,12 @@ def parent(pid: object) -> int | None:
         return int(stat(pid)[1][PARENT])
     except OSError:
         return None
+
+
+def children(pid: object) -> list[int]:
+    """Return the pids of a process's children, the oldest first; none if it is gone."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as file:  # noqa: PTH123
+            return [int(word) for word in file.read().split()]
+    except OSError:
+        return []

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from dockerlab.engine.faults import BadParameter
-from dockerlab.engine.processes.shim.watch import EOF, HEADER, SIZE, STDIN
-from dockerlab.engine.processes.shim_connection import Link
+from dockerlab.engine.processes.shim.frames import EOF, HEADER, SIZE, STDIN
+from dockerlab.engine.processes.shim_connection import ShimConnection
 
 __all__ = ["DETACH_KEYS", "Client", "Wanted", "detach_keys", "join", "resize"]
 
@@ -64,7 +64,7 @@ def detach_keys(text: str) -> bytes:
     return bytes(found)
 
 
-async def join(link: Link, client: Client, wanted: Wanted) -> bool:
+async def join(link: ShimConnection, client: Client, wanted: Wanted) -> bool:
     """Pass bytes both ways until the container has ended or the client is gone; True if it asked to be detached."""
     output = asyncio.create_task(_output(link, client, wanted))
     typed = asyncio.create_task(_input(client, link, wanted))
@@ -87,15 +87,15 @@ async def join(link: Link, client: Client, wanted: Wanted) -> bool:
         link.close()
 
 
-async def _output(link: Link, client: Client, wanted: Wanted) -> None:
+async def _output(link: ShimConnection, client: Client, wanted: Wanted) -> None:
     with contextlib.suppress(ConnectionError):
-        while frame := await link.frame():
+        while frame := await link.read_frame():
             kind, data = frame
             if getattr(wanted, KINDS[kind]):
                 await client.write(HEADER.pack(kind, len(data)) + data if wanted.frames else data)
 
 
-async def _input(client: Client, link: Link, wanted: Wanted) -> str:
+async def _input(client: Client, link: ShimConnection, wanted: Wanted) -> str:
     """Pass on what the client types; what it sends without having asked for input is read and dropped.
 
     When the client's half ends, so does the container's input, if it is for this client alone; otherwise it is the
@@ -119,7 +119,7 @@ async def _input(client: Client, link: Link, wanted: Wanted) -> str:
     return GOES_ON
 
 
-async def _sent(link: Link, kind: int, data: bytes = b"") -> bool:
+async def _sent(link: ShimConnection, kind: int, data: bytes = b"") -> bool:
     """Send a frame; False if the container has ended, whose last words may still be on their way."""
     try:
         await link.send(kind, data)
@@ -144,7 +144,7 @@ def _until_detached(data: bytes, seen: int, keys: bytes) -> tuple[bytes, int, bo
     return bytes(out), seen, False
 
 
-async def resize(link: Link, height: int, width: int) -> None:
+async def resize(link: ShimConnection, height: int, width: int) -> None:
     """Tell a terminal its size, and wait until it has it: whoever asked may look at once."""
     try:
         with contextlib.suppress(OSError, TimeoutError):  # it has just ended
@@ -153,9 +153,9 @@ async def resize(link: Link, height: int, width: int) -> None:
         link.close()
 
 
-async def _resized(link: Link, size: bytes) -> None:
+async def _resized(link: ShimConnection, size: bytes) -> None:
     """Read until the shim has taken what was said, and closes."""
     await link.send(SIZE, size)
-    link.end()
-    while await link.frame():
+    link.end_sending()
+    while await link.read_frame():
         pass

@@ -23,8 +23,8 @@ from dockerlab.engine.storage import mount_points, rootfs
 if TYPE_CHECKING:
     from dockerlab.engine.containers.execs import Exec
     from dockerlab.engine.containers.services import Home
-    from dockerlab.engine.processes.process import Exit, Running
-    from dockerlab.engine.processes.shim_connection import Link
+    from dockerlab.engine.processes.process import Exit, RunningProcess
+    from dockerlab.engine.processes.shim_connection import ShimConnection
 
 __all__ = ["Container"]
 
@@ -58,11 +58,11 @@ class Container:
         self.rung = home.means.rung
         self.record: Record = record
         self.events = home.means.events
-        self.running: Running | None = None
+        self.running: RunningProcess | None = None
         self.execs: dict[str, Exec] = {}
         self.find = home.find
         self.volumes = home.means.volumes
-        self.cgroup = home.means.groups.of(self.id)
+        self.cgroup = home.means.groups.cgroup(self.id)
         self.endpoints = home.means.endpoints
         self.spaces: dict[str, str] = {}  #: namespaces that were made for it: kind -> path
         self.gone = False
@@ -153,7 +153,7 @@ class Container:
         running.release()
         self.events.tell("start", self)
 
-    async def attach(self) -> asyncio.Future[Link]:
+    async def attach(self) -> asyncio.Future[ShimConnection]:
         """Give its input and output: now if it runs, or from the first byte when it is started. Raises Conflict."""
         if self._removing:
             raise NotFound(f"No such container: {self.id}")
@@ -161,7 +161,7 @@ class Container:
             raise Conflict(f"container {self.id} is paused, unpause the container before attach")
         if self.state["Restarting"]:
             raise Conflict(f"container {self.id} is restarting, wait until the container is running")
-        future: asyncio.Future[Link] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[ShimConnection] = asyncio.get_running_loop().create_future()
         if self.running is not None:
             with contextlib.suppress(OSError):  # it has just ended: the next start is meant
                 future.set_result(await self.running.connect())
@@ -169,7 +169,7 @@ class Container:
         self.waiting.attached.append(future)
         return future
 
-    def _began(self, running: Running, paused: bool = False) -> None:
+    def _began(self, running: RunningProcess, paused: bool = False) -> None:
         self.running = running
         self._ended.clear()
         self.state.update(FRESH, Status="running", Running=True, Pid=running.pid, StartedAt=running.started)
@@ -189,7 +189,7 @@ class Container:
         for name in mount_points.volumes_of(self.record.get("MountPoints", [])):
             self.volumes.use(name, self.id)
         shutil.rmtree(self.directory / "execs", ignore_errors=True)
-        if isinstance(found, process.Running):
+        if isinstance(found, process.RunningProcess):
             self._began(found, paused=self.state["Paused"])
             self._freeze(self.state["Paused"])  # a pause or its end may have been half done
         elif found is not None and found.finished != self.record.get("LastFinished"):
@@ -203,7 +203,7 @@ class Container:
 
     # -- its end -----------------------------------------------------------------------------------------------
 
-    async def _monitor(self, running: Running) -> None:
+    async def _monitor(self, running: RunningProcess) -> None:
         self._finish(await running.wait())
         await self._after_end()
 
@@ -217,7 +217,7 @@ class Container:
         self.state.update(FRESH, Status="exited", ExitCode=end.code, StartedAt=self.state["StartedAt"])
         self.state["FinishedAt"] = end.finished
         if self.cgroup is not None:
-            self.state["OOMKilled"] = end.code == LOST and self.cgroup.out_of_memory() > 0
+            self.state["OOMKilled"] = end.code == LOST and self.cgroup.oom_kills() > 0
             self.cgroup.remove()
         (self.directory / "pid.json").unlink(missing_ok=True)  # what ended is not found again
         if self.state["OOMKilled"]:
@@ -249,7 +249,7 @@ class Container:
         self._pauses.longer()
         self.tasks.begin(self._calm(self.running))
 
-    async def _calm(self, running: Running | None) -> None:
+    async def _calm(self, running: RunningProcess | None) -> None:
         """After ten seconds of the same run the next pause is short again."""
         await asyncio.sleep(restart_policy.LONG_RUN)
         if running is not None and self.running is running:
@@ -289,7 +289,7 @@ class Container:
             self._signal(running, SIGKILL)
             await ended.wait()
 
-    def _signal(self, running: Running, number: int) -> None:
+    def _signal(self, running: RunningProcess, number: int) -> None:
         running.signal(number)
         if self.state["Paused"] and number == SIGKILL:
             self._go_on()

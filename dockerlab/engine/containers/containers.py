@@ -67,7 +67,7 @@ class Containers:
             container.record.setdefault("Endpoints", {} if ":" in mode else {mode: {}})
             container.adopt()
         self.means.endpoints.adopt(list(self._all.values()))
-        self.means.groups.sweep({container.id for container in self._all.values() if container.running})
+        self.means.groups.remove_all_but({container.id for container in self._all.values() if container.running})
         self.images.remove_unused_layers()
 
     def __iter__(self) -> Iterator[Container]:

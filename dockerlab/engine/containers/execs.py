@@ -12,13 +12,13 @@ from dockerlab.engine.containers import attach
 from dockerlab.engine.containers.process_spec import exec_spec
 from dockerlab.engine.faults import BadParameter, Conflict, Fault, NotFound
 from dockerlab.engine.processes import process
-from dockerlab.engine.processes.shim.watch import HEADER
+from dockerlab.engine.processes.shim.frames import HEADER
 from dockerlab.engine.storage.users import user_ids
 
 if TYPE_CHECKING:
     from dockerlab.engine.containers.container import Container
     from dockerlab.engine.http.hijacked import HijackedConnection
-    from dockerlab.engine.processes.process import Running
+    from dockerlab.engine.processes.process import RunningProcess
 
 __all__ = ["Exec", "Execs"]
 
@@ -37,7 +37,7 @@ class Exec:
         self.container = container
         self.asked = asked
         self.keys = attach.detach_keys(asked.get("DetachKeys") or "")
-        self.running: Running | None = None
+        self.running: RunningProcess | None = None
         self.code: int | None = None
         self.begun = False
         self.pid = 0
@@ -62,7 +62,7 @@ class Exec:
         """From now on nobody else can start it."""
         self.begun = True
 
-    async def start(self, size: list[int]) -> Running:
+    async def start(self, size: list[int]) -> RunningProcess:
         """Start the program, whose output waits for `release`. Raises process.StartFailed."""
         self.reserve()
         if size:
@@ -81,7 +81,7 @@ class Exec:
         self._task = asyncio.create_task(self._watch(self.running))
         return self.running
 
-    async def must_run(self) -> Running:
+    async def must_run(self) -> RunningProcess:
         """Give what runs; wait for it if it is just being started. Raises Conflict."""
         if self.begun:
             with contextlib.suppress(TimeoutError):
@@ -90,7 +90,7 @@ class Exec:
             raise Conflict(f"exec {self.id} is not running")
         return self.running
 
-    async def _watch(self, running: Running) -> None:
+    async def _watch(self, running: RunningProcess) -> None:
         self._finish((await running.wait()).code)
 
     def _finish(self, code: int) -> None:
@@ -121,7 +121,7 @@ class Exec:
             await client.write(HEADER.pack(1, len(words)) + words if frames else words)
             return
         try:
-            connection = await running.first()
+            connection = await running.connect_and_release()
         except OSError:
             return
         if await attach.join(connection, client, wanted):

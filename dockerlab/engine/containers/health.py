@@ -13,7 +13,7 @@ from dockerlab.engine.processes import process
 
 if TYPE_CHECKING:
     from dockerlab.engine.containers.container import Container
-    from dockerlab.engine.processes.process import Running
+    from dockerlab.engine.processes.process import RunningProcess
 
 __all__ = ["begin", "wanted"]
 
@@ -35,7 +35,7 @@ def wanted(container: Container) -> list[str]:
     return list(test[1:] if test[0] == "CMD" else test)
 
 
-def begin(container: Container, running: Running) -> None:
+def begin(container: Container, running: RunningProcess) -> None:
     """Begin to check a container that has just been started, or was taken up again; nothing if it has no check."""
     command = wanted(container)
     if not command:
@@ -44,7 +44,7 @@ def begin(container: Container, running: Running) -> None:
     container.tasks.begin(_watch(container, running, command))
 
 
-async def _watch(container: Container, running: Running, command: list[str]) -> None:
+async def _watch(container: Container, running: RunningProcess, command: list[str]) -> None:
     asked = container.record["Config"]["Healthcheck"]
     interval, period = _seconds(asked, "Interval", INTERVAL), _seconds(asked, "StartPeriod", 0.0)
     begun = time.monotonic()
@@ -85,13 +85,13 @@ async def _check(container: Container, command: list[str], seconds: float) -> Re
     return {"Start": started, "End": now(), "ExitCode": check.code, "Output": text}
 
 
-async def _gather(running: Running, output: bytearray) -> None:
+async def _gather(running: RunningProcess, output: bytearray) -> None:
     try:
-        link = await running.first()
+        link = await running.connect_and_release()
     except OSError:
         return  # it has ended already, and said nothing
     try:
-        while frame := await link.frame():
+        while frame := await link.read_frame():
             output += frame[1][: max(0, MOST_OUTPUT + 1 - len(output))]
     finally:
         link.close()

@@ -13,16 +13,16 @@ from dockerlab.engine.faults import BadParameter, Fault
 from dockerlab.engine.networks import hosts_files
 from dockerlab.engine.processes import capabilities
 from dockerlab.engine.processes.isolation import PROOT
-from dockerlab.engine.processes.process import Spec
+from dockerlab.engine.processes.process import ProcessSpec
 from dockerlab.engine.storage import mount_points, users
 
 if TYPE_CHECKING:
     from dockerlab.engine.containers.container import Container
 
-__all__ = ["EXEC_WORDS", "PATH", "container_spec", "exec_spec", "rlimits"]
+__all__ = ["EXEC_ERROR_PREFIX", "PATH", "container_spec", "exec_spec", "rlimits"]
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-EXEC_WORDS = "OCI runtime exec failed: exec failed: unable to start container process: "
+EXEC_ERROR_PREFIX = "OCI runtime exec failed: exec failed: unable to start container process: "
 #: Namespaces of a container, in the order in which they are entered.
 KINDS = ("pid", "mnt", "uts", "ipc", "net")
 #: Where HostConfig says whose namespace to use: `host`, or `container:NAME`.
@@ -30,13 +30,13 @@ MODES = {"pid": "PidMode", "ipc": "IpcMode", "uts": "UTSMode", "net": "NetworkMo
 Record = dict[str, Any]
 
 
-def container_spec(container: Container) -> Spec:
+def container_spec(container: Container) -> ProcessSpec:
     """Say how a container is started. Raises LookupError for an unknown user, Fault."""
     config, host = container.record["Config"], container.record["HostConfig"]
     privileged, gives = host["Privileged"], container.rung.gives
     user, groups = users.user_ids(container.root, config["User"])
     groups = sorted({*groups, *(_group(container.root, name) for name in host["GroupAdd"] or [])})
-    return Spec(
+    return ProcessSpec(
         argv=[container.record["Path"], *container.record["Args"]],
         env=_environment(config, container.root, config["User"]) | hosts_files.environment(container),
         rootfs=str(container.root),
@@ -50,10 +50,10 @@ def container_spec(container: Container) -> Spec:
         size=host["ConsoleSize"] if any(host["ConsoleSize"]) else [],
         stdin=config["OpenStdin"],
         user=user if "users" in gives else (0, 0),
-        users="users" in gives and container.rung.name != PROOT,
+        can_change_user="users" in gives and container.rung.name != PROOT,
         groups=groups,
         namespaces=_namespaces(container),
-        cgroups=container.cgroup.make(host) if container.cgroup else [],
+        cgroups=container.cgroup.create(host) if container.cgroup else [],
         mounts=mount_points.of_container(container) if "mounts" in gives else [],
         privileged=privileged,
         devices=_devices(host) if "devices" in gives else [],
@@ -72,7 +72,7 @@ def container_spec(container: Container) -> Spec:
     )
 
 
-def exec_spec(container: Container, asked: Record) -> Spec:
+def exec_spec(container: Container, asked: Record) -> ProcessSpec:
     """Say how a program is started in a container that runs. Raises LookupError for an unknown user."""
     assert container.running is not None  # noqa: S101  (the caller looked)
     config, host = container.record["Config"], container.record["HostConfig"]
@@ -82,19 +82,19 @@ def exec_spec(container: Container, asked: Record) -> Spec:
     user, groups = users.user_ids(container.root, name)
     env = _environment({**config, "Tty": asked.get("Tty")}, container.root, name)
     env |= _pairs(asked.get("Env"))
-    return Spec(
+    return ProcessSpec(
         argv=asked["Cmd"],
         env=env,
         rootfs=str(container.root),
         cwd=asked.get("WorkingDir") or config["WorkingDir"] or "/",
         tracer=_tracer(container),
         mounts=mount_points.of_container(container) if container.rung.name == PROOT else [],
-        words=EXEC_WORDS,
+        error_prefix=EXEC_ERROR_PREFIX,
         tty=bool(asked.get("Tty")),
         size=list(asked.get("ConsoleSize") or []),
         stdin=bool(asked.get("AttachStdin")),
         user=user if "users" in gives else (0, 0),
-        users="users" in gives and container.rung.name != PROOT,
+        can_change_user="users" in gives and container.rung.name != PROOT,
         groups=groups,
         namespaces={kind: f"/proc/{pid}/ns/{kind}" for kind in apart},
         cgroups=container.cgroup.directories() if container.cgroup else [],
@@ -102,7 +102,7 @@ def exec_spec(container: Container, asked: Record) -> Spec:
         if "capabilities" in gives
         else None,
         no_new_privs=any(word.startswith("no-new-privileges") for word in host["SecurityOpt"] or []),
-        beside=pid,
+        container_pid=pid,
     )
 
 

@@ -17,7 +17,7 @@ from dockerlab.engine.processes.cgroups import read_table
 if TYPE_CHECKING:
     from dockerlab.engine.containers.container import Container
     from dockerlab.engine.processes.cgroups import Cgroup
-    from dockerlab.engine.processes.process import Running
+    from dockerlab.engine.processes.process import RunningProcess
 
 __all__ = ["NOTHING", "sample", "told"]
 
@@ -206,9 +206,9 @@ def _blkio(group: Cgroup | None) -> Record:
     return made
 
 
-def _networks(running: Running, mode: str) -> Record:
+def _networks(running: RunningProcess, mode: str) -> Record:
     """Count what went over each interface of a container's own; those of this machine aren't the container's."""
-    if mode in ("host", "none") or not running.apart:
+    if mode in ("host", "none") or not running.isolated:
         return {}
     try:
         lines = Path(f"/proc/{running.pid}/net/dev").read_text().splitlines()[2:]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from dockerlab.engine.faults import Conflict
 
 if TYPE_CHECKING:
-    from dockerlab.engine.processes.process import Running
-    from dockerlab.engine.processes.shim_connection import Link
+    from dockerlab.engine.processes.process import RunningProcess
+    from dockerlab.engine.processes.shim_connection import ShimConnection
 
 __all__ = ["Waiting"]
 
@@ -24,7 +24,7 @@ class Waiting:
         """Begin without any."""
         self.exits: list[asyncio.Future[Record]] = []
         self.removals: list[asyncio.Future[Record]] = []
-        self.attached: list[asyncio.Future[Link]] = []
+        self.attached: list[asyncio.Future[ShimConnection]] = []
 
     def wait(self, condition: str, result: Record | None) -> asyncio.Future[Record]:
         """Give a future for the answer of wait; `result` is how it ended, if it doesn't run."""
@@ -47,7 +47,7 @@ class Waiting:
         _tell(self.exits, result)
         _tell(self.removals, {**result, "Error": None})  # whoever started it has heard why it failed
 
-    async def connect(self, running: Running) -> None:
+    async def connect(self, running: RunningProcess) -> None:
         """Connect those who attached before the start."""
         for future in self.attached:
             if not future.done():

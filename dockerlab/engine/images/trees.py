@@ -56,7 +56,7 @@ class Trees:
             try:
                 temporary.chmod(0o755)
                 if start:
-                    _clone(str(self.path(chain[start - 1])), str(temporary), {}, user_namespace.many())
+                    _clone(str(self.path(chain[start - 1])), str(temporary), {}, user_namespace.can_change_owner())
                 for diff_id in diff_ids[start:]:
                     with self.layers.path(diff_id).open("rb") as layer:
                         apply_layer(layer, temporary)

@@ -206,7 +206,7 @@ def _respond(switch: Switch, client: socket.socket, request: Record) -> None:
 
 def main(directory: str) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    linux.many_files()
+    linux.raise_open_file_limit()
     linux.unshare(linux.CLONE_NEWNET)
     os.chdir(directory)  # a socket's path is short, and the directory's may be long
     with contextlib.suppress(FileNotFoundError):

@@ -15,7 +15,7 @@ from typing import Any
 from dockerlab.engine.common import json_files
 from dockerlab.engine.common.proc import is_same_process
 from dockerlab.engine.faults import Fault
-from dockerlab.engine.processes.isolation import SHIM, SHIM_ENVIRONMENT
+from dockerlab.engine.processes.isolation import HELPER_ENVIRONMENT, helper_command
 
 __all__ = ["SwitchClient", "bridge_name", "end", "veth_name"]
 
@@ -96,14 +96,14 @@ class SwitchClient:
         return self._connection
 
     def _start(self) -> None:
-        command = [*SHIM[:-1], "dockerlab.engine.networks.switch", str(self.state)]
+        command = helper_command("networks.switch", str(self.state))
         process = subprocess.Popen(  # noqa: S603  (our own module, by this same interpreter)
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            env=SHIM_ENVIRONMENT,
+            env=HELPER_ENVIRONMENT,
             cwd="/",
         )
         stdout, stderr = process.stdout, process.stderr

@@ -1,4 +1,4 @@
-"""Linux capabilities by name, and which of them a container's root has. The names are the kernel's, in its order."""
+"""Linux capabilities by name, and which of them a container's root has. See capabilities(7)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dockerlab.engine.processes.linux import CAPABILITIES
 
 __all__ = ["NAMES", "allowed"]
 
+#: In the kernel's order: the place of a name is its number.
 NAMES = (
     *("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP"),
     *("LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER"),
@@ -21,14 +22,14 @@ NUMBERS = {name: number for number, name in enumerate(NAMES)}
 
 
 def allowed(host: dict[str, Any]) -> list[int]:
-    """Give the numbers that a container with this HostConfig may have. Raises BadParameter for an unknown name."""
+    """Return the numbers of the capabilities that a HostConfig allows. Raise BadParameter for an unknown name."""
     if host.get("Privileged"):
         return list(range(len(NAMES)))
-    kept = set(CAPABILITIES)
-    for change, field in ((kept.difference_update, "CapDrop"), (kept.update, "CapAdd")):
+    numbers = set(CAPABILITIES)
+    for change, field in ((numbers.difference_update, "CapDrop"), (numbers.update, "CapAdd")):
         for name in host.get(field) or []:
             change(_numbers(name, field))
-    return sorted(kept)
+    return sorted(numbers)
 
 
 def _numbers(name: str, field: str) -> list[int]:

@@ -1,7 +1,7 @@
-"""Control groups: limits, freezing and figures of a container, where this machine lets us make groups.
+"""Control groups: a container's limits, its pause, and the numbers for stats, where this machine allows groups.
 
-Both versions of the kernel's interface; a container has one group in each hierarchy, named by its id, in its engine's,
-which is in `dockerlab`. Without the right to make groups there are none, and `info` and warnings say so.
+Both versions of the kernel's interface are served, see cgroups(7). A container has one group per hierarchy, at
+dockerlab/ENGINE-ID/CONTAINER-ID. Without the right to create groups there are none; `info` and warnings say so.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Cgroup", "Hierarchies", "hierarchies", "read_table"]
+__all__ = ["Cgroup", "Hierarchies", "find_hierarchies", "read_table"]
 
 ROOT = Path("/sys/fs/cgroup")
-FAMILY = "dockerlab"
+PARENT = "dockerlab"
 CONTROLLERS = ("cpu", "cpuacct", "cpuset", "memory", "pids", "freezer")
 UNLIMITED = -1
 REMOVE_SECONDS = 2.0
@@ -26,38 +26,37 @@ Record = dict[str, Any]
 
 
 class Hierarchies:
-    """Where groups can be made: one directory for version 2, one a controller for version 1."""
+    """Where groups can be created: one directory in version 2, one per controller in version 1."""
 
     def __init__(self, version: int, places: dict[str, Path]) -> None:
-        """Take the version, and the directories by controller."""
         self.version = version
         self.places = places
 
-    def of(self, identity: str) -> Cgroup | None:
-        """Give a container's group; None where there are no groups."""
-        return Cgroup(self, identity) if self.places else None
+    def cgroup(self, container_id: str) -> Cgroup | None:
+        """Return a container's group; None where groups can't be created."""
+        return Cgroup(self, container_id) if self.places else None
 
-    def sweep(self, living: Collection[str] = ()) -> None:
-        """Remove the groups of all containers but the living: what a crash left, or everything at the end."""
-        left = {entry.name for base in set(self.places.values()) for entry in base.iterdir() if entry.is_dir()}
-        for name in left.difference(living):
+    def remove_all_but(self, container_ids: Collection[str]) -> None:
+        """Remove the groups of all other containers, for example those that a crash has left."""
+        names = {entry.name for base in set(self.places.values()) for entry in base.iterdir() if entry.is_dir()}
+        for name in names.difference(container_ids):
             Cgroup(self, name).end()
 
     def remove(self) -> None:
-        """Remove everything that this engine has."""
-        self.sweep()
+        """Remove all groups of this engine."""
+        self.remove_all_but(())
         for base in set(self.places.values()):
             with contextlib.suppress(OSError):
                 base.rmdir()
 
 
-def hierarchies(engine: str) -> Hierarchies:
-    """Find out, by trying, where the engine of that name may make groups."""
+def find_hierarchies(engine: str) -> Hierarchies:
+    """Find out, by trying, where the engine of that id may create groups."""
     version = 2 if (ROOT / "cgroup.controllers").exists() else 1
     places = {}
     if version == 2:  # noqa: PLR2004
-        base = ROOT / FAMILY / engine
-        if _try(base):
+        base = ROOT / PARENT / engine
+        if _can_create(base):
             for directory in (ROOT, base.parent, base):
                 for name in ("cpu", "cpuset", "memory", "pids"):
                     _write(directory / "cgroup.subtree_control", f"+{name}")
@@ -65,8 +64,8 @@ def hierarchies(engine: str) -> Hierarchies:
             places = dict.fromkeys([name for name in CONTROLLERS if name in (*enabled, "freezer")], base)
     else:
         for name in CONTROLLERS:
-            base = ROOT / name / FAMILY / engine
-            if (ROOT / name).is_dir() and _try(base):
+            base = ROOT / name / PARENT / engine
+            if (ROOT / name).is_dir() and _can_create(base):
                 places[name] = base
                 if name == "cpuset":
                     _inherit(base.parent)
@@ -74,20 +73,20 @@ def hierarchies(engine: str) -> Hierarchies:
     return Hierarchies(version, places)
 
 
-def _try(base: Path) -> bool:
-    """Can groups be made here, and processes put into them?"""
+def _can_create(base: Path) -> bool:
+    """Tell whether groups can be created here, and processes be put into them."""
     probe = base / f"probe-{os.getpid()}"
     try:
         probe.mkdir(parents=True, exist_ok=True)
-        fits = os.access(probe / "cgroup.procs", os.W_OK)
+        writable = os.access(probe / "cgroup.procs", os.W_OK)
         probe.rmdir()
     except OSError:
         return False
-    return fits
+    return writable
 
 
 def _inherit(directory: Path) -> None:
-    """Give a new group of `cpuset` its parent's processors and memory: it begins without any."""
+    """Copy processors and memory of the parent into a new `cpuset` group, which has none and could run nothing."""
     for name in ("cpuset.cpus", "cpuset.mems"):
         with contextlib.suppress(OSError):
             if not (directory / name).read_text().strip():
@@ -103,7 +102,7 @@ def _write(path: Path, text: str) -> bool:
 
 
 def read_table(path: Path) -> dict[str, int]:
-    """Read lines of a name and a number; none if the file isn't there."""
+    """Read a file with a name and a number per line; {} if there is no such file."""
     try:
         rows = [line.split() for line in path.read_text().splitlines()]
     except OSError:
@@ -112,19 +111,18 @@ def read_table(path: Path) -> dict[str, int]:
 
 
 class Cgroup:
-    """One container's group."""
+    """One container's group, which exists from `create` to `remove`."""
 
-    def __init__(self, home: Hierarchies, identity: str) -> None:
-        """Name it; `make` makes it."""
-        self.version = home.version
-        self.places = {name: base / identity for name, base in home.places.items()}
+    def __init__(self, hierarchies: Hierarchies, container_id: str) -> None:
+        self.version = hierarchies.version
+        self.places = {name: base / container_id for name, base in hierarchies.places.items()}
 
     def directories(self) -> list[str]:
-        """Give the directories that a process has to be put into."""
+        """Return the directories whose `cgroup.procs` a process has to enter."""
         return sorted({str(place) for place in self.places.values()})
 
-    def make(self, host: Record) -> list[str]:
-        """Make it, set its limits, and give its directories."""
+    def create(self, host: Record) -> list[str]:
+        """Create the group with the limits of a HostConfig, and return its directories."""
         for place in set(self.places.values()):
             place.mkdir(exist_ok=True)
         if self.version == 1 and "cpuset" in self.places:
@@ -133,17 +131,17 @@ class Cgroup:
         return self.directories()
 
     def limit(self, host: Record) -> list[str]:
-        """Set the limits of a HostConfig; name those that could not be set."""
-        wanted = _second(host) if self.version == 2 else _first(host)  # noqa: PLR2004
+        """Set the limits of a HostConfig; return the fields of those that could not be set."""
+        limits = _limits_v2(host) if self.version == 2 else _limits_v1(host)  # noqa: PLR2004
         failed = []
-        for controller, name, value, field in wanted:
+        for controller, name, value, field in limits:
             place = self.places.get(controller)
             if place is None or not place.is_dir() or not _write(place / name, value):
                 failed.append(field)
         return failed
 
     def remove(self) -> None:
-        """Remove it, when the last process has left."""
+        """Remove the group. Its last process may need a moment to leave it."""
         end = time.monotonic() + REMOVE_SECONDS
         for place in set(self.places.values()):
             while place.is_dir():
@@ -155,7 +153,7 @@ class Cgroup:
                 time.sleep(0.01)
 
     def end(self) -> None:
-        """Kill what is in it, and remove it."""
+        """Kill all processes of the group, and remove it."""
         self.freeze(False)
         for place in set(self.places.values()):
             with contextlib.suppress(OSError):
@@ -164,7 +162,7 @@ class Cgroup:
         self.remove()
 
     def freeze(self, frozen: bool) -> bool:
-        """Stop or go on with all of its processes at once; False if it can't."""
+        """Pause or resume all processes of the group at once; return False if that is not possible."""
         place = self.places.get("freezer")
         if place is None:
             return False
@@ -172,68 +170,67 @@ class Cgroup:
             return _write(place / "cgroup.freeze", str(int(frozen)))
         return _write(place / "freezer.state", "FROZEN" if frozen else "THAWED")
 
-    def out_of_memory(self) -> int:
-        """Count the processes that the kernel killed for want of memory."""
+    def oom_kills(self) -> int:
+        """Return how many processes the kernel has killed because memory ran out."""
         place = self.places.get("memory")
         name = "memory.events" if self.version == 2 else "memory.oom_control"  # noqa: PLR2004
         return read_table(place / name).get("oom_kill", 0) if place else 0
 
 
-Wanted = list[tuple[str, str, str, str]]
+#: Controller, file, value, and the field of HostConfig.
+Limits = list[tuple[str, str, str, str]]
 
 
 def _quota(host: Record) -> tuple[int, int]:
-    """Give quota and period in microseconds: from NanoCpus, or as they are; a quota of 0 is none."""
+    """Return quota and period in microseconds, from NanoCpus or as given. A quota of 0 means no limit."""
     if host.get("NanoCpus"):
         return int(host["NanoCpus"] * DEFAULT_PERIOD / 10**9), DEFAULT_PERIOD
     return host.get("CpuQuota") or 0, host.get("CpuPeriod") or DEFAULT_PERIOD
 
 
-def _first(host: Record) -> Wanted:
-    """Write limits as version 1 has them."""
-    found: Wanted = []
+def _limits_v1(host: Record) -> Limits:
+    limits: Limits = []
     quota, period = _quota(host)
     if host.get("Memory"):
-        found.append(("memory", "memory.limit_in_bytes", str(host["Memory"]), "Memory"))
+        limits.append(("memory", "memory.limit_in_bytes", str(host["Memory"]), "Memory"))
         if host.get("MemorySwap"):
-            found.append(("memory", "memory.memsw.limit_in_bytes", str(host["MemorySwap"]), "MemorySwap"))
+            limits.append(("memory", "memory.memsw.limit_in_bytes", str(host["MemorySwap"]), "MemorySwap"))
     if host.get("MemoryReservation"):
-        found.append(("memory", "memory.soft_limit_in_bytes", str(host["MemoryReservation"]), "MemoryReservation"))
+        limits.append(("memory", "memory.soft_limit_in_bytes", str(host["MemoryReservation"]), "MemoryReservation"))
     if quota:
-        found.append(("cpu", "cpu.cfs_period_us", str(period), "CpuPeriod"))
-        found.append(("cpu", "cpu.cfs_quota_us", str(quota), "CpuQuota"))
+        limits.append(("cpu", "cpu.cfs_period_us", str(period), "CpuPeriod"))
+        limits.append(("cpu", "cpu.cfs_quota_us", str(quota), "CpuQuota"))
     if host.get("CpuShares"):
-        found.append(("cpu", "cpu.shares", str(host["CpuShares"]), "CpuShares"))
-    return [*found, *_both(host)]
+        limits.append(("cpu", "cpu.shares", str(host["CpuShares"]), "CpuShares"))
+    return [*limits, *_common_limits(host)]
 
 
-def _second(host: Record) -> Wanted:
-    """Write limits as version 2 has them."""
-    found: Wanted = []
+def _limits_v2(host: Record) -> Limits:
+    limits: Limits = []
     quota, period = _quota(host)
     if host.get("Memory"):
-        found.append(("memory", "memory.max", str(host["Memory"]), "Memory"))
+        limits.append(("memory", "memory.max", str(host["Memory"]), "Memory"))
         swap = host.get("MemorySwap") or 0
         if swap:
             text = "max" if swap == UNLIMITED else str(max(0, swap - host["Memory"]))
-            found.append(("memory", "memory.swap.max", text, "MemorySwap"))
+            limits.append(("memory", "memory.swap.max", text, "MemorySwap"))
     if host.get("MemoryReservation"):
-        found.append(("memory", "memory.low", str(host["MemoryReservation"]), "MemoryReservation"))
+        limits.append(("memory", "memory.low", str(host["MemoryReservation"]), "MemoryReservation"))
     if quota:
-        found.append(("cpu", "cpu.max", f"{quota} {period}", "CpuQuota"))
+        limits.append(("cpu", "cpu.max", f"{quota} {period}", "CpuQuota"))
     if host.get("CpuShares"):
         weight = 1 + ((max(2, host["CpuShares"]) - 2) * 9999) // 262142
-        found.append(("cpu", "cpu.weight", str(weight), "CpuShares"))
-    return [*found, *_both(host)]
+        limits.append(("cpu", "cpu.weight", str(weight), "CpuShares"))
+    return [*limits, *_common_limits(host)]
 
 
-def _both(host: Record) -> Wanted:
-    """Write limits that are the same in both versions."""
-    found: Wanted = []
+def _common_limits(host: Record) -> Limits:
+    """Return the limits that both versions write in the same way."""
+    limits: Limits = []
     if host.get("PidsLimit"):
         most = "max" if host["PidsLimit"] < 0 else str(host["PidsLimit"])
-        found.append(("pids", "pids.max", most, "PidsLimit"))
+        limits.append(("pids", "pids.max", most, "PidsLimit"))
     for field, name in (("CpusetCpus", "cpuset.cpus"), ("CpusetMems", "cpuset.mems")):
         if host.get(field):
-            found.append(("cpuset", name, host[field], field))
-    return found
+            limits.append(("cpuset", name, host[field], field))
+    return limits

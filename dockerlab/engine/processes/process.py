@@ -1,4 +1,4 @@
-"""Starts a container through its shim, and finds it again after an engine restart."""
+"""A container's main process: started through its shim, and found again after an engine restart."""
 
 from __future__ import annotations
 
@@ -14,35 +14,37 @@ from typing import Any
 from dockerlab.engine.common import json_files
 from dockerlab.engine.common.proc import is_same_process, parent
 from dockerlab.engine.common.timestamps import now
-from dockerlab.engine.processes.shim_connection import Link
-from dockerlab.engine.processes.spawner_client import SPAWNING, Spawned
+from dockerlab.engine.processes.shim_connection import ShimConnection
+from dockerlab.engine.processes.spawner_client import SPAWNER, SpawnedShim
 
-__all__ = ["Exit", "Running", "Spec", "StartFailed", "adopt", "start"]
+__all__ = ["Exit", "ProcessSpec", "RunningProcess", "StartFailed", "adopt", "start"]
 
 START_SECONDS = 30
-LOST, NOT_RUNNABLE = 137, 126
-NEVER_IGNORED = {signals.SIGKILL, signals.SIGSTOP}
+KILLED, NOT_RUNNABLE = 128 + signals.SIGKILL, 126
+UNBLOCKABLE = {signals.SIGKILL, signals.SIGSTOP}
 
 
 class StartFailed(Exception):
-    """A container could not be started; `code` is 126 or 127."""
+    """A container could not be started; `code` is the exit code that Docker gives it, 126 or 127."""
 
     def __init__(self, text: str, code: int) -> None:
-        """Take the engine's words and the exit code."""
         super().__init__(text)
         self.code = code
 
 
 #: The beginning of every refusal to start a container, in Docker's words.
-WORDS = (
+START_ERROR_PREFIX = (
     "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "
     "unable to start container process: error during container init: "
 )
 
 
 @dataclass(slots=True)
-class Spec:
-    """What the shim is to start; `namespaces` says of each kind `new`, or the path of the one to enter."""
+class ProcessSpec:
+    """What a shim needs to know to start a process; it reads it from spec.json.
+
+    `namespaces` has for each kind `new`, or the path of the namespace to join.
+    """
 
     argv: list[str]
     env: dict[str, str]
@@ -53,14 +55,14 @@ class Spec:
     log_size: int = 0
     log_files: int = 1
     log_attrs: dict[str, str] = field(default_factory=dict)
-    words: str = WORDS
+    error_prefix: str = START_ERROR_PREFIX
     hostname: str = ""
     domainname: str = ""
     tty: bool = False
     size: list[int] = field(default_factory=list)
     stdin: bool = False
     user: tuple[int, int] = (0, 0)
-    users: bool = False  #: can the program be another user's than the engine's?
+    can_change_user: bool = False
     groups: list[int] = field(default_factory=list)
     namespaces: dict[str, str] = field(default_factory=dict)
     cgroups: list[str] = field(default_factory=list)
@@ -77,171 +79,172 @@ class Spec:
     rlimits: list[tuple[int, int, int]] = field(default_factory=list)
     oom_score_adj: int = 0
     init: bool = False
-    beside: int = 0
+    container_pid: int = 0  #: of an exec: the main process of the container that it joins
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a container ended."""
+    """How a process ended."""
 
     code: int
     finished: str
 
 
 @dataclass(slots=True)
-class Running:
-    """A container that runs: its first process, and the shim that watches it. `apart`: in namespaces of its own."""
+class RunningProcess:
+    """A running main process, and the shim that watches it. `isolated`: it has namespaces of its own."""
 
     directory: Path
-    apart: bool
+    isolated: bool
     pid: int
     ticks: int
     shim: int
     shim_ticks: int
     started: str
     tracer: list[str] = field(default_factory=list)
-    spawned: Spawned | None = field(default=None, repr=False)
+    spawned: SpawnedShim | None = field(default=None, repr=False)
 
     async def wait(self) -> Exit:
-        """Wait until it has ended. Without a word from the shim (it was killed) the code is 137."""
+        """Wait for the end of the process. If its shim was killed and left no exit code, the code is 137."""
         if is_same_process(self.shim, self.shim_ticks):
-            await _ended(self.shim)
+            await _process_end(self.shim)
         self.release()
-        told = json_files.read(self.directory / "exit.json")
-        if told is None:
+        facts = json_files.read(self.directory / "exit.json")
+        if facts is None:
             if is_same_process(self.pid, self.ticks):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(self.pid, signals.SIGKILL)
-            return Exit(LOST, now())
-        return Exit(int(told["code"]), str(told["finished"]))
+            return Exit(KILLED, now())
+        return Exit(int(facts["code"]), str(facts["finished"]))
 
     def signal(self, number: int) -> None:
-        """Send a signal to the first process, which is protected as in a pid namespace, on every rung."""
+        """Send a signal to the main process, which ignores what it has no handler for, as in Docker."""
         if not is_same_process(self.pid, self.ticks):
             return
-        if not self.apart and number not in NEVER_IGNORED and not _handles(self.pid, number):
-            return  # a kernel drops it for the first process of a namespace; here we do
+        if not self.isolated and number not in UNBLOCKABLE and not _has_handler(self.pid, number):
+            return  # the first process of a pid namespace gets this from the kernel; other rungs imitate it here
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
     def pids(self) -> list[int]:
-        """Give the pids of all of its processes, as this machine numbers them; a tracer and its shell aren't any."""
-        family = self._family()
+        """Return the pids of all the container's processes on the machine, without tracers and their shells."""
+        descendants = self._descendants()
         if not self.tracer:
-            return family
-        tracers = {pid for pid in family if _is(pid, self.tracer[0])}
-        return [pid for pid in family if pid not in tracers and parent(pid) not in tracers]
+            return descendants
+        tracers = {pid for pid in descendants if _runs(pid, self.tracer[0])}
+        return [pid for pid in descendants if pid not in tracers and parent(pid) not in tracers]
 
-    def _family(self) -> list[int]:
+    def _descendants(self) -> list[int]:
         execs = filter(None, map(json_files.read, self.directory.glob("execs/*/pid.json")))
-        found = []
-        todo = [self.shim, *(told["shim"] for told in execs if is_same_process(told["shim"], told["shim_ticks"]))]
+        queue = [self.shim]
+        queue += (facts["shim"] for facts in execs if is_same_process(facts["shim"], facts["shim_ticks"]))
         children: dict[int, list[int]] = {}
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and (parent_pid := parent(int(entry.name))) is not None:
                 children.setdefault(parent_pid, []).append(int(entry.name))
-        while todo:
-            for child in children.get(todo.pop(), []):
-                found.append(child)
-                todo.append(child)
-        return sorted(found)
+        descendants = []
+        while queue:
+            for child in children.get(queue.pop(), []):
+                descendants.append(child)
+                queue.append(child)
+        return sorted(descendants)
 
     def freeze(self, frozen: bool) -> None:
-        """Stop all of its processes where they are, or let them go on, by a signal to each."""
-        family = self._family()  # a tracer, which is the oldest, must stop first and go on last
-        for pid in family if frozen else reversed(family):
+        """Pause or resume all the container's processes, by a signal to each."""
+        pids = self._descendants()  # a tracer has the lowest pid: it must stop first and resume last
+        for pid in pids if frozen else reversed(pids):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signals.SIGSTOP if frozen else signals.SIGCONT)
 
     def release(self) -> None:
-        """Let the shim begin to pass the output on: whoever is to have all of it is connected."""
+        """Let the shim pass the output on: every client that attached before the start is connected now."""
         if self.spawned is not None:
             self.spawned.release()
 
-    async def first(self) -> Link:
-        """Connect, and only then let the output begin: nothing of it is missed. Raises OSError if it has ended."""
+    async def connect_and_release(self) -> ShimConnection:
+        """Connect, and only then let the output flow, so that nothing is missed. Raise OSError if it has ended."""
         try:
             return await self.connect()
         finally:
             self.release()
 
-    async def connect(self) -> Link:
-        """Connect to its input and output. Raises OSError if it has just ended."""
-        return await Link.to(self.directory)
+    async def connect(self) -> ShimConnection:
+        """Connect to the input and output. Raise OSError if the process has just ended."""
+        return await ShimConnection.open(self.directory)
 
 
-async def start(spec: Spec, directory: Path) -> Running:
-    """Start a container, whose output waits for `release`. Raises StartFailed."""
+async def start(spec: ProcessSpec, directory: Path) -> RunningProcess:
+    """Start a process, whose output waits for `release`. Raise StartFailed."""
     for name in ("exit.json", "pid.json"):
         (directory / name).unlink(missing_ok=True)
     json_files.write(directory / "spec.json", asdict(spec))
-    spawned = await SPAWNING.spawn(directory)
+    spawned = await SPAWNER.spawn(directory)
     try:
-        told = await _first_word(spawned)
+        report = await _start_report(spawned)
     except BaseException:
         spawned.release()
         raise
     finally:
         spawned.close()
-    facts = {name: told[name] for name in ("pid", "ticks", "shim", "shim_ticks", "started")}
-    return Running(directory, bool(spec.namespaces), tracer=spec.tracer, spawned=spawned, **facts)
+    facts = {name: report[name] for name in ("pid", "ticks", "shim", "shim_ticks", "started")}
+    return RunningProcess(directory, bool(spec.namespaces), tracer=spec.tracer, spawned=spawned, **facts)
 
 
-async def _first_word(spawned: Spawned) -> dict[str, Any]:
-    """Read what a shim says of the start. Raises StartFailed."""
+async def _start_report(spawned: SpawnedShim) -> dict[str, Any]:
+    """Read the shim's line about the start. Raise StartFailed if it says that the start failed, or says nothing."""
     line = b""
     with contextlib.suppress(TimeoutError):
-        line = await asyncio.wait_for(spawned.told.readline(), START_SECONDS)
+        line = await asyncio.wait_for(spawned.output.readline(), START_SECONDS)
     try:
-        told: dict[str, Any] = json.loads(line)
+        report: dict[str, Any] = json.loads(line)
     except ValueError:
         reason = line.decode("utf-8", "replace").strip() or "the shim did not answer"
-        words = f"failed to create task for container: failed to create shim task: {reason}"
-        raise StartFailed(words, NOT_RUNNABLE) from None
-    if "error" in told:
-        raise StartFailed(str(told["error"]), int(told["code"]))
-    return told
+        message = f"failed to create task for container: failed to create shim task: {reason}"
+        raise StartFailed(message, NOT_RUNNABLE) from None
+    if "error" in report:
+        raise StartFailed(str(report["error"]), int(report["code"]))
+    return report
 
 
-def adopt(directory: Path) -> Running | Exit | None:
-    """Find a container after an engine restart: it runs, it has ended, or it never began (None)."""
-    told, begun = json_files.read(directory / "exit.json"), json_files.read(directory / "pid.json")
-    if told is not None:
-        return Exit(int(told["code"]), str(told["finished"]))
-    if begun is None:
+def adopt(directory: Path) -> RunningProcess | Exit | None:
+    """Find a process again after an engine restart: it runs, it has ended, or it never started (None)."""
+    exit_facts, start_facts = json_files.read(directory / "exit.json"), json_files.read(directory / "pid.json")
+    if exit_facts is not None:
+        return Exit(int(exit_facts["code"]), str(exit_facts["finished"]))
+    if start_facts is None:
         return None
-    if is_same_process(begun["shim"], begun["shim_ticks"]):
+    if is_same_process(start_facts["shim"], start_facts["shim_ticks"]):
         spec = json_files.read(directory / "spec.json") or {}
-        return Running(directory, bool(spec.get("namespaces")), tracer=spec.get("tracer") or [], **begun)
-    if is_same_process(begun["pid"], begun["ticks"]):
-        os.kill(begun["pid"], signals.SIGKILL)
-    return Exit(LOST, now())
+        return RunningProcess(directory, bool(spec.get("namespaces")), tracer=spec.get("tracer") or [], **start_facts)
+    if is_same_process(start_facts["pid"], start_facts["ticks"]):
+        os.kill(start_facts["pid"], signals.SIGKILL)
+    return Exit(KILLED, now())
 
 
-async def _ended(pid: int) -> None:
-    """Wait for the end of a process that need not be our child."""
-    loop, over = asyncio.get_running_loop(), asyncio.Event()
+async def _process_end(pid: int) -> None:
+    """Wait for the end of a process, which need not be a child of this one."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
     try:
-        handle = os.pidfd_open(pid)
+        descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
         return
-    loop.add_reader(handle, over.set)
+    loop.add_reader(descriptor, ended.set)
     try:
-        await over.wait()
+        await ended.wait()
     finally:
-        loop.remove_reader(handle)
-        os.close(handle)
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
 
 
-def _is(pid: int, program: str) -> bool:
+def _runs(pid: int, program: str) -> bool:
     try:
         return os.readlink(f"/proc/{pid}/exe") == os.path.realpath(program)  # noqa: PTH115
     except OSError:
         return False
 
 
-def _handles(pid: int, number: int) -> bool:
-    """Has the process a handler for the signal?"""
+def _has_handler(pid: int, number: int) -> bool:
+    """Tell whether a process has a handler of its own for a signal."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:

@@ -1,4 +1,4 @@
-"""The engine's side of the spawner: starts it when the first shim is needed, and asks it for shims."""
+"""The engine's side of the spawner: starts it when the first shim is needed, and has it start shims."""
 
 from __future__ import annotations
 
@@ -10,79 +10,79 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from dockerlab.engine.processes.isolation import SHIM, SHIM_ENVIRONMENT
+from dockerlab.engine.processes.isolation import HELPER_ENVIRONMENT, helper_command
 
-__all__ = ["Spawned", "Spawning"]
+__all__ = ["SPAWNER", "SpawnedShim", "SpawnerClient"]
 
-SECONDS = 10
+SEND_SECONDS = 10
+ATTEMPTS = 2
 
 
 @dataclass(slots=True)
-class Spawned:
-    """A shim that was just started."""
+class SpawnedShim:
+    """A shim that has just been started."""
 
-    told: asyncio.StreamReader  #: what it says
-    reading: asyncio.ReadTransport
-    waits: int  #: a handle; as long as it is open, the shim passes nothing on
+    output: asyncio.StreamReader
+    output_pipe: asyncio.ReadTransport
+    gate: int  #: a descriptor; while it is open, the shim passes no output of the container on
 
     def release(self) -> None:
-        """Let it go on."""
-        if self.waits >= 0:
-            os.close(self.waits)
-            self.waits = -1
+        """Let the shim pass the container's output on."""
+        if self.gate >= 0:
+            os.close(self.gate)
+            self.gate = -1
 
     def close(self) -> None:
-        """Listen no more."""
-        self.reading.close()
+        """Stop reading what the shim prints."""
+        self.output_pipe.close()
 
 
-class Spawning:
-    """The spawner of this engine."""
+class SpawnerClient:
+    """A connection to the spawner, which is started when it is needed."""
 
     def __init__(self) -> None:
-        """Nothing is started before it is needed."""
-        self._link: socket.socket | None = None
+        self._socket: socket.socket | None = None
 
-    async def spawn(self, directory: Path) -> Spawned:
-        """Start the shim of a container. Raises OSError."""
-        theirs, waits = os.pipe()
-        out, out_theirs = os.pipe()
+    async def spawn(self, directory: Path) -> SpawnedShim:
+        """Start the shim of a container or an exec. Raise OSError if the spawner can't be reached."""
+        shim_input, gate = os.pipe()
+        output, shim_output = os.pipe()
         try:
-            self._send(str(directory).encode(), [theirs, out_theirs])
+            self._send(str(directory).encode(), [shim_input, shim_output])
         except BaseException:
-            os.close(waits)
-            os.close(out)
+            os.close(gate)
+            os.close(output)
             raise
         finally:
-            os.close(theirs)
-            os.close(out_theirs)
-        told = asyncio.StreamReader()
-        reading, _ = await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(told), os.fdopen(out, "rb", buffering=0)
+            os.close(shim_input)
+            os.close(shim_output)
+        reader = asyncio.StreamReader()
+        pipe, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(output, "rb", buffering=0)
         )
-        return Spawned(told, reading, waits)
+        return SpawnedShim(reader, pipe, gate)
 
-    def _send(self, data: bytes, handles: list[int]) -> None:
-        for attempt in (1, 2):
-            if self._link is None:
-                self._link = self._started()
+    def _send(self, directory: bytes, descriptors: list[int]) -> None:
+        for attempt in range(1, ATTEMPTS + 1):
+            if self._socket is None:
+                self._socket = self._start_spawner()
             try:
-                socket.send_fds(self._link, [data], handles)
+                socket.send_fds(self._socket, [directory], descriptors)
                 return
-            except OSError:  # somebody has killed it
+            except OSError:  # the spawner may have been killed: a new one gets the second attempt
                 self.close()
-                if attempt == 2:  # noqa: PLR2004
+                if attempt == ATTEMPTS:
                     raise
 
     @staticmethod
-    def _started() -> socket.socket:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.settimeout(SECONDS)
-        with contextlib.closing(theirs):
+    def _start_spawner() -> socket.socket:
+        ours, spawners = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.settimeout(SEND_SECONDS)
+        with contextlib.closing(spawners):
             subprocess.Popen(  # noqa: S603  (our own module, by this same interpreter)
-                [*SHIM[:-1], "dockerlab.engine.processes.shim.spawner"],
-                env=SHIM_ENVIRONMENT,
-                stdin=theirs.fileno(),
+                helper_command("processes.shim.spawner"),
+                env=HELPER_ENVIRONMENT,
+                stdin=spawners.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
@@ -91,11 +91,11 @@ class Spawning:
         return ours
 
     def close(self) -> None:
-        """End the spawner; its shims go on."""
-        if self._link is not None:
-            self._link.close()
-            self._link = None
+        """End the spawner. The shims that it has started go on."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
 
-#: An engine is one process, and so is its spawner.
-SPAWNING = Spawning()
+#: An engine is one process with one spawner.
+SPAWNER = SpawnerClient()

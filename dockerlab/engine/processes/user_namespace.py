@@ -1,9 +1,9 @@
-"""The user namespace of an ordinary user's engine: in there the engine is root, and so are its containers.
+"""The user namespace of an ordinary user's engine: inside it the engine is root, and so are its containers.
 
-A keeper, one small process for each state directory, holds it for as long as there is state: an engine that is started
-again comes back into the namespace in which its containers are. With `newuidmap` and `newgidmap` (Debian's uidmap) and
-a line for the user in /etc/subuid and /etc/subgid there are as many users in it as in Docker's rootless mode; without
-them there is one, root, who is the user.
+A keeper, one small process per state directory, keeps the namespace alive as long as the state exists, so that an
+engine that is started again returns to the namespace of its containers. With `newuidmap` and `newgidmap` (Debian's
+uidmap) and a line for the user in /etc/subuid and /etc/subgid, the namespace has as many users as Docker's rootless
+mode; without them it has one, root, who is the user outside. See user_namespaces(7).
 """
 
 from __future__ import annotations
@@ -21,67 +21,69 @@ from dockerlab.engine.common import json_files
 from dockerlab.engine.common.proc import is_same_process, start_ticks
 from dockerlab.engine.processes import linux
 
-__all__ = ["end", "enter", "many"]
+__all__ = ["can_change_owner", "end", "enter"]
 
 FILE = "keeper.json"
-LOOK_SECONDS = 10
-#: The keeper's program: it ends when its state directory is gone, whoever took it away.
-KEEP = f"""\
+CHECK_SECONDS = 10
+#: The keeper's program. It ends when the file in the state directory is gone, no matter who removed it.
+KEEPER_PROGRAM = f"""\
 import os, sys, time  # keeps the user namespace of a dockerlab engine
-while not time.sleep({LOOK_SECONDS}) and os.path.exists(sys.argv[1]):
+while not time.sleep({CHECK_SECONDS}) and os.path.exists(sys.argv[1]):
     pass
 """
-SECONDS = 10
-KINDS = {"uid": os.getuid, "gid": os.getgid}
+HELPER_SECONDS = 10
+OWN_IDS = {"uid": os.getuid, "gid": os.getgid}
+SUBID_FIELDS = 3
 
 
-def many() -> bool:
-    """Tell whether files can be given to others than root, and programs be run as them."""
-    tables = [_table("self", kind) for kind in KINDS]
-    return os.geteuid() == 0 and all(sum(int(row[2]) for row in table) > 1 for table in tables)
+def can_change_owner() -> bool:
+    """Tell whether files can belong to other users than root, and programs can run as them."""
+    maps = [_id_map("self", kind) for kind in OWN_IDS]
+    return os.geteuid() == 0 and all(sum(int(row[2]) for row in id_map) > 1 for id_map in maps)
 
 
 def enter(state: Path) -> None:
-    """Become root of the namespace that belongs to a state directory; make it if need be. Raises OSError.
+    """Become root of a state directory's namespace, creating it if there is none. Raise OSError if that is impossible.
 
-    Only a process with one thread can.
+    The kernel allows this only to a process with a single thread.
     """
-    handle = os.open(f"/proc/{_kept(state) or _keep(state)}/ns/user", os.O_RDONLY)
+    descriptor = os.open(f"/proc/{_keeper(state) or _start_keeper(state)}/ns/user", os.O_RDONLY)
     try:
-        linux.setns(handle, linux.CLONE_NEWUSER)
+        linux.setns(descriptor, linux.CLONE_NEWUSER)
     finally:
-        os.close(handle)
-    if many():
+        os.close(descriptor)
+    if can_change_owner():
         os.setgroups([])
 
 
 def end(state: Path) -> None:
-    """End the keeper; the namespace goes with the last process that is in it."""
-    if pid := _kept(state):
+    """End the keeper. The namespace disappears with the last process in it."""
+    if pid := _keeper(state):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     (state / FILE).unlink(missing_ok=True)
 
 
-def _kept(state: Path) -> int:
-    """Give the pid of the keeper; 0 if there is none."""
-    told = json_files.read(state / FILE)
-    return int(told["pid"]) if told and is_same_process(told["pid"], told["ticks"]) else 0
+def _keeper(state: Path) -> int:
+    """Return the keeper's pid; 0 if no keeper runs."""
+    facts = json_files.read(state / FILE)
+    return int(facts["pid"]) if facts and is_same_process(facts["pid"], facts["ticks"]) else 0
 
 
-def _keep(state: Path) -> int:
-    """Start a keeper in a new namespace; give its pid. Raises OSError."""
-    told, tell = os.pipe()
+def _start_keeper(state: Path) -> int:
+    """Start a keeper in a new namespace and return its pid. Raise OSError if that is impossible."""
+    errors, keeper_errors = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _be_keeper(tell, str(state / FILE))
-    os.close(tell)
+        _become_keeper(keeper_errors, str(state / FILE))
+    os.close(keeper_errors)
     try:
-        with open(told, "rb") as answer:  # noqa: PTH123
-            reason = answer.read()
-        if reason:
-            raise OSError(int(reason), f"no user namespace can be made: {os.strerror(int(reason))}")
-        _map(pid)
+        with open(errors, "rb") as pipe:  # noqa: PTH123
+            error_number = pipe.read()  # ends when the keeper's program begins
+        if error_number:
+            reason = os.strerror(int(error_number))
+            raise OSError(int(error_number), f"cannot create a user namespace: {reason}")
+        _map_ids(pid)
         json_files.write(state / FILE, {"pid": pid, "ticks": start_ticks(pid)})
     except BaseException:
         os.kill(pid, signal.SIGKILL)
@@ -90,59 +92,60 @@ def _keep(state: Path) -> int:
     return pid
 
 
-def _be_keeper(tell: int, file: str) -> None:
-    """Leave for a new namespace, and become a program that waits for the end of a file. Never returns."""
+def _become_keeper(errors: int, file: str) -> None:
+    """Enter a new namespace and execute the keeper's program. Never returns."""
     try:
         os.setsid()
         linux.unshare(linux.CLONE_NEWUSER)
-        silence = os.open("/dev/null", os.O_RDWR)
-        for handle in (0, 1, 2):
-            os.dup2(silence, handle)
+        null = os.open("/dev/null", os.O_RDWR)
+        for descriptor in (0, 1, 2):
+            os.dup2(null, descriptor)
         os.chdir("/")
-        os.execve(sys.executable, [sys.executable, "-S", "-c", KEEP, file], {"PATH": os.defpath})  # noqa: S606
+        command = [sys.executable, "-S", "-c", KEEPER_PROGRAM, file]
+        os.execve(sys.executable, command, {"PATH": os.defpath})  # noqa: S606  (our own program)
     except OSError as error:
-        os.write(tell, str(error.errno).encode())
+        os.write(errors, str(error.errno).encode())
     finally:
         os._exit(1)
 
 
-def _map(pid: int) -> None:
-    """Say who is who in a new namespace. Raises OSError."""
-    if os.geteuid() == 0:  # all whom this process knows, as they are
-        for kind in KINDS:
-            known = "".join(f"{row[0]} {row[0]} {row[2]}\n" for row in _table("self", kind))
-            Path(f"/proc/{pid}/{kind}_map").write_text(known)
+def _map_ids(pid: int) -> None:
+    """Map the ids of a new namespace to ids outside. Raise OSError if the kernel refuses."""
+    if os.geteuid() == 0:  # root maps every id that it has itself, unchanged
+        for kind in OWN_IDS:
+            rows = "".join(f"{row[0]} {row[0]} {row[2]}\n" for row in _id_map("self", kind))
+            Path(f"/proc/{pid}/{kind}_map").write_text(rows)
         return
-    commands = [_helper(pid, kind, own()) for kind, own in KINDS.items()]
-    for command in commands if all(commands) else ():  # users without groups, or groups without users, help nobody
+    commands = [_map_command(pid, kind, own()) for kind, own in OWN_IDS.items()]
+    for command in commands if all(commands) else ():  # users without groups, or the reverse, would be of no use
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)  # noqa: S603
-    if not _table(str(pid), "gid"):
-        Path(f"/proc/{pid}/setgroups").write_text("deny")  # else a user without privileges may not map groups
-    for kind, own in KINDS.items():
-        if not _table(str(pid), kind):
+            subprocess.run(command, capture_output=True, timeout=HELPER_SECONDS, check=False)  # noqa: S603
+    if not _id_map(str(pid), "gid"):
+        Path(f"/proc/{pid}/setgroups").write_text("deny")  # the kernel demands it before an ordinary user maps groups
+    for kind, own in OWN_IDS.items():
+        if not _id_map(str(pid), kind):
             Path(f"/proc/{pid}/{kind}_map").write_text(f"0 {own()} 1")
 
 
-def _table(process: str, kind: str) -> list[list[str]]:
-    """Read who is who for a process: rows of a first id inside, a first id outside, and how many."""
+def _id_map(process: str, kind: str) -> list[list[str]]:
+    """Return the rows of a process's id map: the first id inside, the first id outside, and how many."""
     return [line.split() for line in Path(f"/proc/{process}/{kind}_map").read_text("ascii").splitlines()]
 
 
-def _helper(pid: int, kind: str, own: int) -> list[str]:
-    """Give the helper's command that maps the ids which the user has been given; [] if it is not there, or no ids."""
-    helper, ranges = shutil.which(f"new{kind}map"), _given(kind)
+def _map_command(pid: int, kind: str, own_id: int) -> list[str]:
+    """Return the command that maps the user's subordinate ids; [] without the helper program, or without such ids."""
+    helper, ranges = shutil.which(f"new{kind}map"), _subordinate_ids(kind)
     if not helper or not ranges:
         return []
-    first, words = 1, ["0", str(own), "1"]
+    next_id, rows = 1, ["0", str(own_id), "1"]
     for begin, count in ranges:
-        words += [str(first), str(begin), str(count)]
-        first += count
-    return [helper, str(pid), *words]
+        rows += [str(next_id), str(begin), str(count)]
+        next_id += count
+    return [helper, str(pid), *rows]
 
 
-def _given(kind: str) -> list[tuple[int, int]]:
-    """Read which ids the user has been given: first ones and how many."""
+def _subordinate_ids(kind: str) -> list[tuple[int, int]]:
+    """Read from /etc/subuid or /etc/subgid which ids the user may map: the first one and the count of each range."""
     try:
         name = pwd.getpwuid(os.getuid()).pw_name
         lines = Path(f"/etc/sub{kind}").read_text("utf-8", "replace").splitlines()
@@ -152,5 +155,5 @@ def _given(kind: str) -> list[tuple[int, int]]:
     return [
         (int(row[1]), int(row[2]))
         for row in rows
-        if len(row) == 3 and row[0] in (name, str(os.getuid())) and row[1].isdigit() and row[2].isdigit()  # noqa: PLR2004
+        if len(row) == SUBID_FIELDS and row[0] in (name, str(os.getuid())) and row[1].isdigit() and row[2].isdigit()
     ]

@@ -37,7 +37,7 @@ def create(image: Path, root: Path, hostname: str) -> None:
 
 def copy_tree(source: Path, target: Path) -> None:
     """Copy what is in a directory into another one, with owners, modes, times and hard links among the files."""
-    _copy_directory(str(source), str(target), {}, user_namespace.many())
+    _copy_directory(str(source), str(target), {}, user_namespace.can_change_owner())
 
 
 def _copy_directory(source: str, target: str, copies: dict[tuple[int, int], str], with_owners: bool) -> None:

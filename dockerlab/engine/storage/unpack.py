@@ -76,7 +76,7 @@ def extract(archive: IO[bytes], root: Path) -> None:
 
 
 def _unpack(file: IO[bytes], root: Path, has_whiteouts: bool) -> None:
-    can_chown = user_namespace.many()
+    can_chown = user_namespace.can_change_owner()
     directory_times: dict[str, float] = {}
     new_paths: set[str] = set()
     free_bytes = shutil.disk_usage(root).free

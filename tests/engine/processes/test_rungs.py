@@ -232,7 +232,7 @@ def test_info_names_the_rung(rung: Rung, host: str) -> None:
 def test_the_best_that_works_is_chosen() -> None:
     assert choose() == WORKING[0]
     with pytest.raises(
-        ValueError, match=r"There is no isolation 'magic'. There are: namespaces, userns, proot, plain\."
+        ValueError, match=r"There is no isolation 'magic'. Choose one of namespaces, userns, proot, plain\."
     ):
         choose("magic")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from polling import polled
 
-from dockerlab.engine.processes.spawner_client import Spawning
+from dockerlab.engine.processes.spawner_client import SpawnerClient
 
 
 def children() -> set[int]:
@@ -21,31 +21,31 @@ def children() -> set[int]:
     return found
 
 
-async def first_words(spawning: Spawning, directory: Path) -> str:
+async def first_words(spawner: SpawnerClient, directory: Path) -> str:
     """Spawn a shim for a directory; give what it says."""
-    spawned = await spawning.spawn(directory)
+    spawned = await spawner.spawn(directory)
     try:
-        return (await asyncio.wait_for(spawned.told.read(), 20)).decode()
+        return (await asyncio.wait_for(spawned.output.read(), 20)).decode()
     finally:
         spawned.release()
         spawned.close()
 
 
 def test_a_shim_that_cannot_begin_says_why(tmp_path: Path) -> None:
-    spawning = Spawning()
-    told = asyncio.run(first_words(spawning, tmp_path))
-    spawning.close()
+    spawner = SpawnerClient()
+    told = asyncio.run(first_words(spawner, tmp_path))
+    spawner.close()
     assert told == f"FileNotFoundError: [Errno 2] No such file or directory: '{tmp_path}/spec.json'\n"
 
 
 def test_a_spawner_that_was_killed_is_started_again_and_ends_with_its_engine(tmp_path: Path) -> None:
-    spawning, before = Spawning(), children()
-    asyncio.run(first_words(spawning, tmp_path))
+    spawner, before = SpawnerClient(), children()
+    asyncio.run(first_words(spawner, tmp_path))
     [first] = children() - before
     os.kill(first, signal.SIGKILL)
     polled(lambda: first not in children())
-    assert "spec.json" in asyncio.run(first_words(spawning, tmp_path))
+    assert "spec.json" in asyncio.run(first_words(spawner, tmp_path))
     [second] = children() - before
     assert second != first
-    spawning.close()
+    spawner.close()
     polled(lambda: second not in children())

@@ -1,9 +1,10 @@
-"""The shim: one small process a container, which starts it, keeps its log and its exit, and outlives the engine.
+"""The shim: one small process per container, which starts it, writes its log and exit code, and outlives the engine.
 
-`python -S -m dockerlab.engine.processes.shim DIRECTORY` reads its spec.json, prints a line of JSON (the pid, or why
-not), waits for the end of its input, and stays until the container has ended. It leaves `pid.json` and `exit.json`
-there, and writes the log. An exec is the same: a shim whose process joins a container. A program of its own, with few
-imports: it is started for every container.
+`python -S -m dockerlab.engine.processes.shim DIRECTORY` reads spec.json there and prints one line of JSON: the pids, or
+the reason why the start failed. It then waits for the end of its own input before it passes output on, and stays until
+the container has ended. It leaves `pid.json` and `exit.json` in the directory, and writes the log. An exec has a shim
+of its own, whose process joins the container. The shim is a separate program with few imports, since every start
+waits for it.
 """
 
 from __future__ import annotations
@@ -19,120 +20,127 @@ from typing import Any
 
 from dockerlab.engine.common.proc import start_ticks
 from dockerlab.engine.processes import linux
-from dockerlab.engine.processes.shim import proot
-from dockerlab.engine.processes.shim import terminal as shim_terminal
-from dockerlab.engine.processes.shim.child import NOT_RUNNABLE, Refused, child
+from dockerlab.engine.processes.shim import proot, terminal
+from dockerlab.engine.processes.shim.child import NOT_RUNNABLE, StartRefused, child
 from dockerlab.engine.processes.shim.log import Log, now, save
 from dockerlab.engine.processes.shim.watch import CHUNK, Streams, Watch, listen
 
-WAIT_SECONDS, LAST_SECONDS = 60, 5
-TRIED = linux.CLONE_NEWNS | linux.CLONE_NEWUTS | linux.CLONE_NEWIPC | linux.CLONE_NEWNET | linux.CLONE_NEWPID
+ATTACH_SECONDS, LAST_ATTACH_SECONDS = 60, 5
+PROBED_NAMESPACES = (
+    linux.CLONE_NEWNS | linux.CLONE_NEWUTS | linux.CLONE_NEWIPC | linux.CLONE_NEWNET | linux.CLONE_NEWPID
+)
 
 
 def start(spec: dict[str, Any]) -> tuple[int, Streams]:
-    """Fork the program, or its tracer; give its pid and our ends of its streams. Raises Refused."""
-    spaces = spec["namespaces"]
-    joined = {name: os.open(path, os.O_RDONLY) for name, path in spaces.items() if path.startswith("/")}
-    if spaces.get("pid") == "new":  # of the next child; most other namespaces are the child's business
+    """Fork the program, or its tracer; return its pid and the shim's ends of its streams. Raise StartRefused."""
+    namespaces = spec["namespaces"]
+    joined = {name: os.open(path, os.O_RDONLY) for name, path in namespaces.items() if path.startswith("/")}
+    # a pid namespace is that of the next child; the child creates or joins the others itself
+    if namespaces.get("pid") == "new":
         linux.unshare(linux.CLONE_NEWPID)
     elif "pid" in joined:
         linux.setns(joined["pid"], linux.CLONE_NEWPID)
-    linux.control(linux.PR_SET_CHILD_SUBREAPER, 1)
-    streams, handles = _stdio(spec)
-    trouble, trouble_in = os.pipe()
-    streams.verdict, link = os.pipe() if spec["tracer"] else (-1, -1)
-    terminal = None
-    if not handles:  # the child makes its terminal, and gives us the other end
-        terminal, theirs = socket.socketpair()
-        link = theirs.detach()
+    linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+    streams, stdio = _stdio(spec)
+    errors, child_errors = os.pipe()
+    streams.exit_code_fd, link = os.pipe() if spec["tracer"] else (-1, -1)
+    terminal_socket = None
+    if not stdio:  # the child opens its terminal inside the container, and sends the other end through this socket
+        terminal_socket, childs_socket = socket.socketpair()
+        link = childs_socket.detach()
     pid = os.fork()
     if pid == 0:
-        child(spec, handles, joined, trouble_in, link)
-    for handle in {*handles, trouble_in, link, *joined.values()} - {-1}:
-        os.close(handle)
-    told = b"".join(iter(lambda: os.read(trouble, CHUNK), b""))
-    os.close(trouble)
-    if told:
+        child(spec, stdio, joined, child_errors, link)
+    for descriptor in {*stdio, child_errors, link, *joined.values()} - {-1}:
+        os.close(descriptor)
+    refusal = b"".join(iter(lambda: os.read(errors, CHUNK), b""))  # ends when the program begins
+    os.close(errors)
+    if refusal:
         os.waitpid(pid, 0)
-        raise Refused(*json.loads(told))
-    if terminal is not None:
-        other = shim_terminal.received(terminal)
-        terminal.close()
-        streams = Streams([other], other, True)
+        raise StartRefused(*json.loads(refusal))
+    if terminal_socket is not None:
+        our_end = terminal.receive(terminal_socket)
+        terminal_socket.close()
+        streams = Streams([our_end], our_end, True)
     return pid, streams
 
 
 def _stdio(spec: dict[str, Any]) -> tuple[Streams, tuple[int, ...]]:
-    """Make a terminal, or pipes: our ends, and the child's three; none if it makes its terminal by itself."""
+    """Create pipes or a terminal: the shim's ends, and the child's three; () if the child opens its own terminal."""
     if spec["tty"]:
         if spec["namespaces"]:
             return Streams([], -1, True), ()
-        ours, theirs = os.openpty()
-        return Streams([ours], ours, True), (theirs, theirs, theirs)
-    (out, out_in), (err, err_in) = os.pipe(), os.pipe()
+        ours, childs = os.openpty()
+        return Streams([ours], ours, True), (childs, childs, childs)
+    (out, child_out), (err, child_err) = os.pipe(), os.pipe()
     if spec["stdin"]:
-        silence, stdin = os.pipe()
+        child_in, stdin = os.pipe()
     else:
-        silence, stdin = os.open("/dev/null", os.O_RDONLY), -1
-    return Streams([out, err], stdin, False), (silence, out_in, err_in)
+        child_in, stdin = os.open("/dev/null", os.O_RDONLY), -1
+    return Streams([out, err], stdin, False), (child_in, child_out, child_err)
 
 
 def main(directory: str) -> None:
-    """Run one container."""
+    """Run one container, from its start to its end."""
     with open(f"{directory}/spec.json") as file:  # noqa: PTH123
         spec = json.load(file)
     for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)
     log = Log(spec["log_path"], spec["log_size"], spec["log_files"], spec["log_attrs"])
-    door = listen(directory)
+    listener = listen(directory)
     try:
         pid, streams = start(spec)
-    except (Refused, OSError) as error:
-        _say({"error": str(error), "code": getattr(error, "code", NOT_RUNNABLE)})
+    except (StartRefused, OSError) as error:
+        _report({"error": str(error), "code": getattr(error, "code", NOT_RUNNABLE)})
         return
-    seen = proot.program(pid) if spec["tracer"] else pid
-    shim = os.getpid()
-    begun = {"pid": seen, "ticks": start_ticks(seen), "shim": shim, "shim_ticks": start_ticks(shim), "started": now()}
-    save(f"{directory}/pid.json", begun)
-    _say(begun)
-    _until_told(pid)
-    code = Watch(pid, streams, log, door).run(spec["beside"])
+    program, shim = proot.program(pid) if spec["tracer"] else pid, os.getpid()
+    facts: dict[str, Any] = {
+        "pid": program,
+        "ticks": start_ticks(program),
+        "shim": shim,
+        "shim_ticks": start_ticks(shim),
+    }
+    facts["started"] = now()
+    save(f"{directory}/pid.json", facts)
+    _report(facts)
+    _wait_for_clients(pid)
+    code = Watch(pid, streams, log, listener).run(spec["container_pid"])
     if spec["tracer"]:
-        proot.clear(pid)
+        proot.remove_leftovers(pid)
     save(f"{directory}/exit.json", {"code": 128 - code if code < 0 else code, "finished": now()})
 
 
-def _say(told: dict[str, Any]) -> None:
-    """Tell the engine; if that has gone, the next one reads what lies in the directory."""
+def _report(facts: dict[str, Any]) -> None:
+    """Print a line for the engine. If the engine is gone, the next one reads pid.json and exit.json instead."""
     with contextlib.suppress(BrokenPipeError):
-        print(json.dumps(told), flush=True)  # noqa: T201
+        print(json.dumps(facts), flush=True)  # noqa: T201
 
 
-def _until_told(pid: int) -> None:
-    """Wait until the engine has connected those who attached before the start; its end, too, ends the waiting.
+def _wait_for_clients(pid: int) -> None:
+    """Wait until the engine has connected those who attached before the start: it then closes this process's input.
 
-    A program that has ended is waited for a little only: as long as it isn't taken leave of, its container can't end.
+    If the program has ended already, the wait is short, because its container can't end before it is over.
     """
-    ended = os.pidfd_open(pid)
-    if not select.select([0, ended], [], [], WAIT_SECONDS)[0] or not select.select([0], [], [], 0)[0]:
-        select.select([0], [], [], LAST_SECONDS)
-    os.close(ended)
-    silence = os.open("/dev/null", os.O_RDWR)
-    for handle in (0, 1, 2):
-        os.dup2(silence, handle)
+    program_end = os.pidfd_open(pid)
+    if not select.select([0, program_end], [], [], ATTACH_SECONDS)[0] or not select.select([0], [], [], 0)[0]:
+        select.select([0], [], [], LAST_ATTACH_SECONDS)
+    os.close(program_end)
+    null = os.open("/dev/null", os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
 
 
 def probe(rung: str, tracer: list[str]) -> None:
-    """Try a rung's means, and end with 0 if they work."""
+    """Try what a rung needs, and exit with 0 if it works."""
     if tracer:
         spec = {"tracer": tracer, "user": (0, 0), "rootfs": "/", "cwd": "/", "argv": ["/proc/sh", "-c", "true"]}
-        os.dup2(1, proot.TELL)
-        os.execv(tracer[0], proot.traced(spec, {}))  # noqa: S606
+        os.dup2(1, proot.EXIT_CODE_FD)
+        os.execv(tracer[0], proot.command(spec, {}))  # noqa: S606
     if rung == "userns":
         uid, gid = os.getuid(), os.getgid()
         linux.unshare(linux.CLONE_NEWUSER)
         linux.map_root(uid, gid)
-    linux.unshare(TRIED)
+    linux.unshare(PROBED_NAMESPACES)
     pid = os.fork()
     if pid == 0:
         try:

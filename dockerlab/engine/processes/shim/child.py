@@ -1,4 +1,4 @@
-"""The container's first process, or an exec's: what a fresh child of the shim does until it is the program."""
+"""What the forked child of a shim does before it executes the program of the container or exec."""
 
 from __future__ import annotations
 
@@ -13,100 +13,100 @@ from typing import Any
 
 from dockerlab.engine.processes import linux
 from dockerlab.engine.processes.shim import proot, terminal
-from dockerlab.engine.processes.shim.init import accompany
+from dockerlab.engine.processes.shim.init import fork_init
 from dockerlab.engine.processes.shim.mounts import enter_root
 
 NOT_FOUND, NOT_RUNNABLE = 127, 126
 UNBLOCKABLE = (signal.SIGKILL, signal.SIGSTOP, 32, 33)
-#: Namespaces that a child enters or makes itself; `pid` and `user` are its shim's business.
-OWN = {
+#: Namespaces that the child joins or creates. The shim does so for `pid`; the whole engine is in the one for `user`.
+CHILD_NAMESPACES = {
     "mnt": linux.CLONE_NEWNS,
     "uts": linux.CLONE_NEWUTS,
     "ipc": linux.CLONE_NEWIPC,
     "net": linux.CLONE_NEWNET,
 }
-BINS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+#: Where programs are in a container's own tree, on the rung that can't change the root.
+PROGRAM_DIRECTORIES = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 
-class Refused(Exception):
-    """The program can't be started: the engine's words, and the exit code that goes with them."""
+class StartRefused(Exception):
+    """The program can't be started: Docker's message, and the exit code that Docker gives the container."""
 
     def __init__(self, text: str, code: int = NOT_FOUND) -> None:
-        """Take the words and the code."""
         super().__init__(text)
         self.code = code
 
 
-def child(spec: dict[str, Any], handles: tuple[int, ...], joined: dict[str, int], trouble: int, link: int) -> None:
-    """Become the program; if that fails, write the reason into `trouble` and end. `link` leads to the shim."""
-    trouble = fcntl.fcntl(trouble, fcntl.F_DUPFD_CLOEXEC, proot.TELL + 1)  # the numbers below are given away
+def child(spec: dict[str, Any], stdio: tuple[int, ...], joined: dict[str, int], errors: int, link: int) -> None:
+    """Become the program; if that fails, write the reason to the pipe `errors` and exit. `link` leads to the shim."""
+    errors = fcntl.fcntl(errors, fcntl.F_DUPFD_CLOEXEC, proot.EXIT_CODE_FD + 1)  # lower numbers will be overwritten
     try:
-        become(spec, handles, joined, link)
-    except Refused as refused:
-        os.write(trouble, json.dumps([str(refused), refused.code]).encode())
+        become(spec, stdio, joined, link)
+    except StartRefused as refused:
+        os.write(errors, json.dumps([str(refused), refused.code]).encode())
     except OSError as error:
         code = NOT_RUNNABLE if error.errno in (errno.EACCES, errno.ENOEXEC) else NOT_FOUND
-        what = f'exec: "{spec["argv"][0]}"' if spec.get("ready") else "container init"
-        reason = f"{spec['words']}{what}: {str(error.strerror or error).lower()}"
-        os.write(trouble, json.dumps([reason, code]).encode())
+        stage = f'exec: "{spec["argv"][0]}"' if spec.get("ready") else "container init"
+        reason = f"{spec['error_prefix']}{stage}: {str(error.strerror or error).lower()}"
+        os.write(errors, json.dumps([reason, code]).encode())
     finally:
         os._exit(NOT_FOUND)
 
 
-def become(spec: dict[str, Any], handles: tuple[int, ...], joined: dict[str, int], link: int) -> None:
-    """Turn this fresh child into the program. Returns only by raising."""
+def become(spec: dict[str, Any], stdio: tuple[int, ...], joined: dict[str, int], link: int) -> None:
+    """Turn this process into the program. Return only by raising StartRefused or OSError."""
     os.setsid()
-    linux.control(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
     for directory in spec["cgroups"]:
         with open(f"{directory}/cgroup.procs", "w") as file:  # noqa: PTH123
             file.write("0")
-    _limits(spec)
+    _set_limits(spec)
     env, cwd = dict(spec["env"]), spec["cwd"] or "/"
-    shown: dict[str, str] = {}
+    bindings: dict[str, str] = {}
     if spec["tracer"]:
-        shown = proot.show(spec)
-        cwd = proot.place(spec, shown, cwd)
+        bindings = proot.bindings(spec)
+        cwd = proot.machine_path(spec, bindings, cwd)
     elif spec["namespaces"]:
-        _separate(spec, joined)
+        _enter_namespaces(spec, joined)
     else:
         cwd = spec["rootfs"] + cwd
-        env["PATH"] = ":".join([*(spec["rootfs"] + part for part in BINS), env.get("PATH", "")])
-    if not handles:
-        handles = (terminal.make(spec["user"][0], link, not spec["beside"]),) * 3
+        env["PATH"] = ":".join([*(spec["rootfs"] + part for part in PROGRAM_DIRECTORIES), env.get("PATH", "")])
+    if not stdio:
+        stdio = (terminal.open_in_container(spec["user"][0], link, not spec["container_pid"]),) * 3
     if spec["tty"]:
-        terminal.control(handles[0], spec["size"])
-    for place, handle in enumerate(handles):
-        os.dup2(handle, place)
+        terminal.make_controlling(stdio[0], spec["size"])
+    for number, descriptor in enumerate(stdio):
+        os.dup2(descriptor, number)
     if spec["caps"] is not None:
         linux.drop_capabilities(spec["caps"])
-    _enter(cwd, spec)
-    _be(spec)
-    if spec["tracer"]:  # its shell is an init, too
-        lookup(spec["argv"], env, spec["words"], functools.partial(proot.place, spec, shown))
-        path, argv = spec["tracer"][0], proot.traced(spec, shown)
+    _change_directory(cwd, spec)
+    _drop_privileges(spec)
+    if spec["tracer"]:  # its shell does the work of an init, too
+        lookup(spec["argv"], env, spec["error_prefix"], functools.partial(proot.machine_path, spec, bindings))
+        path, argv = spec["tracer"][0], proot.command(spec, bindings)
         env |= proot.prepare(spec, link)
     else:
-        path, argv = lookup(spec["argv"], env, spec["words"]), spec["argv"]
+        path, argv = lookup(spec["argv"], env, spec["error_prefix"]), spec["argv"]
         if spec["init"]:
-            accompany(argv, spec["tty"])
-    _forget_signals()
+            fork_init(argv, spec["tty"])
+    _reset_signals()
     os.umask(0o022)
     spec["ready"] = True
     os.execve(path, argv, env)  # noqa: S606  (this is what a container is)
 
 
-def _forget_signals() -> None:
-    """Let the program begin with all signals as they are at first."""
+def _reset_signals() -> None:
+    """Give every signal its default action: what Python ignores would stay ignored in the program."""
     for number in range(1, signal.NSIG):
         if number not in UNBLOCKABLE:
             signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def _separate(spec: dict[str, Any], joined: dict[str, int]) -> None:
-    """Enter the namespaces that are somebody's, and make the others."""
+def _enter_namespaces(spec: dict[str, Any], joined: dict[str, int]) -> None:
+    """Join shared namespaces; create the rest."""
     flags = 0
-    for name, flag in OWN.items():
+    for name, flag in CHILD_NAMESPACES.items():
         if name in joined and name != "mnt":
             linux.setns(joined[name], flag)
         elif spec["namespaces"].get(name) == "new":
@@ -120,19 +120,20 @@ def _separate(spec: dict[str, Any], joined: dict[str, int]) -> None:
         enter_root(spec)
 
 
-def _enter(cwd: str, spec: dict[str, Any]) -> None:
-    """Go to the working directory; a container makes it, an exec doesn't."""
+def _change_directory(cwd: str, spec: dict[str, Any]) -> None:
+    """Change to the working directory. A container creates it, an exec does not, as in Docker."""
     try:
-        if not spec["beside"]:
+        if not spec["container_pid"]:
             os.makedirs(cwd, exist_ok=True)  # noqa: PTH103
         os.chdir(cwd)
     except OSError as error:
         reason = str(error.strerror).lower()
-        raise Refused(f'{spec["words"]}chdir to cwd ("{spec["cwd"]}") set in config.json failed: {reason}') from None
+        where = f'chdir to cwd ("{spec["cwd"]}") set in config.json'
+        raise StartRefused(f"{spec['error_prefix']}{where} failed: {reason}") from None
 
 
-def _limits(spec: dict[str, Any]) -> None:
-    """Set what goes with a process: limits, and how soon the kernel kills it when memory runs out."""
+def _set_limits(spec: dict[str, Any]) -> None:
+    """Set resource limits, and how early the kernel kills the process when memory runs out."""
     if spec["rlimits"]:
         import resource  # noqa: PLC0415  (few containers need it)
 
@@ -143,33 +144,37 @@ def _limits(spec: dict[str, Any]) -> None:
             file.write(str(spec["oom_score_adj"]))
 
 
-def _be(spec: dict[str, Any]) -> None:
-    """Become the user, with no groups but those of this user; where nobody can, there is no other than root."""
-    if spec["users"]:
+def _drop_privileges(spec: dict[str, Any]) -> None:
+    """Switch to the container's user and groups, on rungs that have users."""
+    if spec["can_change_user"]:
         uid, gid = spec["user"]
         os.setgroups([gid, *spec["groups"]])
         os.setgid(gid)
         os.setuid(uid)
     if spec["no_new_privs"]:
-        linux.control(linux.PR_SET_NO_NEW_PRIVS, 1)
+        linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
 
 
-def lookup(argv: list[str], env: dict[str, str], words: str, view: Callable[[str], str] = str) -> str:
-    """Find the program, as execvp does; raises Refused in Docker's words. `view` says where a path really is."""
+def lookup(argv: list[str], env: dict[str, str], error_prefix: str, machine_path: Callable[[str], str] = str) -> str:
+    """Find the program, as execvp does. Raise StartRefused with Docker's message.
+
+    `machine_path` returns where a path of the container is on the machine.
+    """
     name = argv[0]
-    places = [name] if "/" in name else [os.path.join(part, name) for part in env.get("PATH", "").split(":")]  # noqa: PTH118
+    directories = env.get("PATH", "").split(":")
+    candidates = [name] if "/" in name else [os.path.join(directory, name) for directory in directories]  # noqa: PTH118
     denied = False
-    for place in map(view, places):
+    for place in map(machine_path, candidates):
         if os.path.isdir(place):  # noqa: PTH112
             denied = True
         elif os.access(place, os.X_OK):
             return place
         elif os.path.exists(place):  # noqa: PTH110
             denied = True
-    if "/" in name and os.path.isdir(view(name)):  # noqa: PTH112
-        raise Refused(f'{words}exec: "{name}": is a directory: permission denied', NOT_RUNNABLE)
+    if "/" in name and os.path.isdir(machine_path(name)):  # noqa: PTH112
+        raise StartRefused(f'{error_prefix}exec: "{name}": is a directory: permission denied', NOT_RUNNABLE)
     if denied and "/" in name:
-        raise Refused(f'{words}exec: "{name}": permission denied', NOT_RUNNABLE)
+        raise StartRefused(f'{error_prefix}exec: "{name}": permission denied', NOT_RUNNABLE)
     if "/" in name:
-        raise Refused(f'{words}exec: "{name}": stat {name}: no such file or directory')
-    raise Refused(f'{words}exec: "{name}": executable file not found in $PATH')
+        raise StartRefused(f'{error_prefix}exec: "{name}": stat {name}: no such file or directory')
+    raise StartRefused(f'{error_prefix}exec: "{name}": executable file not found in $PATH')

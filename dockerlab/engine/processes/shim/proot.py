@@ -1,8 +1,8 @@
-"""The rung of proot: a tracer starts the program, and shows it the container's tree of files as `/`.
+"""The proot rung: a tracer runs the program, and shows it the container's file tree as `/`.
 
-Between the two stands a shell, a static busybox of this machine: the tracer itself ends with the code of whichever
-process ended last, and so this shell tells the program's own, through descriptor TELL. It stands at a place that
-neither the container's tree nor its layers have a trace of.
+The tracer itself exits with the code of whichever process ended last. So a shell, the machine's static busybox, runs
+between the two and writes the program's own exit code to the descriptor EXIT_CODE_FD. In the container the shell is
+bound to a path that neither the container's tree nor its layers contain.
 """
 
 from __future__ import annotations
@@ -14,80 +14,78 @@ import time
 from typing import Any
 
 from dockerlab.engine.common.paths import inside
+from dockerlab.engine.common.proc import children
 from dockerlab.engine.processes.shim.mounts import mount_point
 
+#: Directories of the machine that every container sees.
 SHARED = ("/proc", "/sys", "/dev")
-SHELL, TELL = "/proc/sh", 9
+SHELL, EXIT_CODE_FD = "/proc/sh", 9
 SCRIPT = (
     "trap : HUP INT QUIT TERM; exec 8>&2 2>/dev/null; unset PROOT_TMP_DIR; "
-    f'(exec 2>&8 8>&- {TELL}>&-; exec "$@"); echo $? >&{TELL}'
+    f'(exec 2>&8 8>&- {EXIT_CODE_FD}>&-; exec "$@"); echo $? >&{EXIT_CODE_FD}'
 )
-SECONDS, PAUSE = 5.0, 0.001
-USUAL = "/tmp"  # noqa: S108
+PROGRAM_SECONDS, PAUSE_SECONDS = 5.0, 0.001
+TEMPORARY = "/tmp"  # noqa: S108
 
 
-def show(spec: dict[str, Any]) -> dict[str, str]:
-    """Make the places of what is to be seen in the container's tree; give them with what stands there."""
+def bindings(spec: dict[str, Any]) -> dict[str, str]:
+    """Create the mount points, and return each path of the container that shows another path of the machine."""
     binds = [entry for entry in spec["mounts"] if entry["kind"] == "bind"]  # proot has no other mounts
-    if not spec["beside"]:
+    if not spec["container_pid"]:
         for entry in binds:
             mount_point(spec["rootfs"], entry)
-    return {place: place for place in SHARED} | {entry["target"]: entry["source"] for entry in binds}
+    return {path: path for path in SHARED} | {entry["target"]: entry["source"] for entry in binds}
 
 
-def place(spec: dict[str, Any], shown: dict[str, str], path: str) -> str:
-    """Give a path of the container's as this machine names it."""
-    return inside(spec["rootfs"], os.path.join(spec["cwd"] or "/", path), mounts=shown)  # noqa: PTH118
+def machine_path(spec: dict[str, Any], bindings: dict[str, str], path: str) -> str:
+    """Return where a path of the container is on the machine."""
+    return inside(spec["rootfs"], os.path.join(spec["cwd"] or "/", path), mounts=bindings)  # noqa: PTH118
 
 
-def prepare(spec: dict[str, Any], verdict: int) -> dict[str, str]:
-    """Put the pipe for the code where the shell expects it; give what the tracer wants in its environment."""
-    os.dup2(verdict, TELL)
-    os.set_inheritable(TELL, True)  # if it was that number already
+def prepare(spec: dict[str, Any], exit_code_fd: int) -> dict[str, str]:
+    """Put the pipe for the exit code where the shell expects it, and return the tracer's environment variables."""
+    os.dup2(exit_code_fd, EXIT_CODE_FD)
+    os.set_inheritable(EXIT_CODE_FD, True)  # dup2 does not do so if the pipe has this number already
     return {"PROOT_TMP_DIR": os.path.dirname(spec["rootfs"])}  # noqa: PTH120
 
 
-def clear(tracer: int) -> None:
-    """Remove what a tracer that was killed has left: those before 5.2 put it there, whatever they are told."""
-    for name in os.listdir(USUAL):  # noqa: PTH208
+def remove_leftovers(tracer: int) -> None:
+    """Remove the directory of a tracer that was killed: proot before 5.2 ignores PROOT_TMP_DIR and uses /tmp."""
+    for name in os.listdir(TEMPORARY):  # noqa: PTH208
         if name.startswith(f"proot-{tracer}-"):
             with contextlib.suppress(OSError):
-                os.rmdir(f"{USUAL}/{name}")  # noqa: PTH106
+                os.rmdir(f"{TEMPORARY}/{name}")  # noqa: PTH106
 
 
-def traced(spec: dict[str, Any], shown: dict[str, str]) -> list[str]:
-    """Give the tracer's command line."""
+def command(spec: dict[str, Any], bindings: dict[str, str]) -> list[str]:
+    """Return the tracer's command line, which runs the program through the shell."""
     (tracer, shell), (uid, gid) = spec["tracer"], spec["user"]
-    words = [tracer, "-v", "-1", "-r", spec["rootfs"], "-w", spec["cwd"] or "/"]
-    words += ["-0"] if (uid, gid) == (0, 0) else ["-i", f"{uid}:{gid}"]
-    for target, source in {**shown, SHELL: shell}.items():
-        words += ["-b", f"{source}:{target}"]
-    return [*words, SHELL, "-c", SCRIPT, "sh", *spec["argv"]]
+    arguments = [tracer, "-v", "-1", "-r", spec["rootfs"], "-w", spec["cwd"] or "/"]
+    arguments += ["-0"] if (uid, gid) == (0, 0) else ["-i", f"{uid}:{gid}"]
+    for target, source in {**bindings, SHELL: shell}.items():
+        arguments += ["-b", f"{source}:{target}"]
+    return [*arguments, SHELL, "-c", SCRIPT, "sh", *spec["argv"]]
 
 
 def program(tracer: int) -> int:
-    """Wait until the program has begun; give its pid, or the tracer's if all is over already."""
-    until, ended = time.monotonic() + SECONDS, os.pidfd_open(tracer)
+    """Wait until the program runs, and return its pid; the tracer's if the program has ended already."""
+    deadline, ended = time.monotonic() + PROGRAM_SECONDS, os.pidfd_open(tracer)
     try:
-        while time.monotonic() < until and not select.select([ended], [], [], PAUSE)[0]:
-            shell = _child(tracer)
-            found = shell and _child(shell)
-            if found and _words(found) not in (b"", _words(shell)):
-                return found
+        while time.monotonic() < deadline and not select.select([ended], [], [], PAUSE_SECONDS)[0]:
+            shell = _first_child(tracer)
+            child = shell and _first_child(shell)
+            if child and _command_line(child) not in (b"", _command_line(shell)):  # it has executed the program
+                return child
         return tracer
     finally:
         os.close(ended)
 
 
-def _child(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children") as file:  # noqa: PTH123
-            return int((file.read().split() or ["0"])[0])
-    except OSError:
-        return 0
+def _first_child(pid: int) -> int:
+    return next(iter(children(pid)), 0)
 
 
-def _words(pid: int) -> bytes:
+def _command_line(pid: int) -> bytes:
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:  # noqa: PTH123
             return file.read()

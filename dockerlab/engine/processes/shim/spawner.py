@@ -1,8 +1,7 @@
-"""The spawner: one small process an engine that has all loaded what a shim needs, and forks one for each start.
+"""The spawner: one small process per engine that has loaded everything a shim needs, and forks a shim for each start.
 
-`python -S -m dockerlab.engine.processes.shim.spawner` with a socket as its input. A message is a directory, with two
-handles: what is to be the shim's input and its output. A shim that it forks belongs to nobody, and outlives it; it
-ends with its engine.
+`python -S -m dockerlab.engine.processes.shim.spawner` takes a socket as its input. A message is a directory, with two
+descriptors: the input and the output of the shim. Shims outlive the spawner; the spawner ends with its engine.
 """
 
 from __future__ import annotations
@@ -15,33 +14,34 @@ import sys
 
 from dockerlab.engine.processes.shim import __main__
 
-LONGEST = 4096
+LONGEST_DIRECTORY = 4096
 
 
-def serve(link: socket.socket) -> None:
-    """Fork a shim for each message, until there are no more."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a shim ended
-    gc.freeze()  # what is loaded stays shared with all of them
+def serve(connection: socket.socket) -> None:
+    """Fork a shim for each message, until the engine closes the connection."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps the shims: their exit codes are of no interest
+    gc.freeze()  # keeps the collector from writing to memory that all shims share
     while True:
-        data, handles, _, _ = socket.recv_fds(link, LONGEST, 2)
-        if not data:
+        directory, descriptors, _, _ = socket.recv_fds(connection, LONGEST_DIRECTORY, 2)
+        if not directory:
             return
         if os.fork() == 0:
-            link.close()
-            _become(data.decode(), handles)
-        for handle in handles:
-            os.close(handle)
+            connection.close()
+            _become_shim(directory.decode(), descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
 
 
-def _become(directory: str, handles: list[int]) -> None:
-    """Be the shim of one container, to its end."""
+def _become_shim(directory: str, descriptors: list[int]) -> None:
+    """Run the shim of one container in this process. Never returns."""
     try:
         os.setsid()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for place, handle in ((0, handles[0]), (1, handles[1]), (2, handles[1])):
-            os.dup2(handle, place)
-        for handle in handles:
-            os.close(handle)
+        shim_input, shim_output = descriptors
+        for number, descriptor in enumerate((shim_input, shim_output, shim_output)):
+            os.dup2(descriptor, number)
+        for descriptor in descriptors:
+            os.close(descriptor)
         __main__.main(directory)
         os._exit(0)
     except BaseException as error:

@@ -1,8 +1,7 @@
-"""What a shim does while its container runs: it keeps the log, and passes bytes between the container and clients.
+"""What a shim does while its container runs: it writes the log, and passes bytes between the container and clients.
 
-Clients connect to `attach.sock` in the container's directory. They get frames as Docker's streams have them, and send
-frames with the same header: STDIN has bytes for the container, EOF ends its input, SIZE is for its terminal. A client
-that doesn't read holds the container up, as a full pipe would, until it is dropped after ten seconds.
+Clients connect to `attach.sock` in the container's directory, and exchange frames with it, see frames.py. A client that
+does not read blocks the container, as a full pipe would, until it is disconnected after ten seconds.
 """
 
 from __future__ import annotations
@@ -16,226 +15,226 @@ import socket
 import struct
 import time
 
+from dockerlab.engine.common.proc import children
+from dockerlab.engine.processes.shim.frames import EOF, HEADER, SIZE, STDIN
 from dockerlab.engine.processes.shim.log import STREAMS, Log
 
-HEADER = struct.Struct(">BxxxI")
-STDIN, EOF, SIZE = 0, 1, 2
-CHUNK, FULL = 65536, 1 << 20
+CHUNK, BUFFER_LIMIT = 65536, 1 << 20
+POLL_MILLISECONDS = 200
+#: Killing a process may hand its children to the shim: that many generations at most.
+KILL_ROUNDS = 100
 DRAIN_SECONDS, STUCK_SECONDS = 1.0, 10.0
 TIOCSWINSZ = 0x5414
+TERMINAL_SIZE = struct.Struct(">HH")  #: rows and columns, in a frame
 
 
 def listen(directory: str) -> socket.socket:
-    """Listen in a directory, whose path may be longer than a socket's may."""
-    place = os.open(directory, os.O_PATH | os.O_DIRECTORY)
+    """Listen at `attach.sock` in a directory, whose path may be longer than a socket's address can be."""
+    descriptor = os.open(directory, os.O_PATH | os.O_DIRECTORY)
     try:
-        name = f"/proc/self/fd/{place}/attach.sock"
+        name = f"/proc/self/fd/{descriptor}/attach.sock"
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)  # noqa: PTH108
-        heard = socket.socket(socket.AF_UNIX)
-        heard.bind(name)
-        heard.listen(64)
-        heard.setblocking(False)
-        return heard
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(name)
+        listener.listen(64)
+        listener.setblocking(False)
+        return listener
     finally:
-        os.close(place)
+        os.close(descriptor)
 
 
 class Client:
-    """One connection: what it is to get, and what it has sent of a frame."""
+    """One connection, with the bytes that it has not taken yet, and the beginning of a frame that it has sent."""
 
     def __init__(self, connection: socket.socket) -> None:
-        """Take a connection."""
         connection.setblocking(False)
         self.connection = connection
-        self.out = bytearray()
-        self.heard = b""
-        self.moved = time.monotonic()
+        self.unsent = bytearray()
+        self.received = b""
+        self.last_sent = time.monotonic()
 
     def send(self) -> None:
-        """Send what there is room for. Raises OSError if the client is gone."""
+        """Send as much as the client takes now. Raise OSError if it is gone."""
         with contextlib.suppress(BlockingIOError):
-            sent = self.connection.send(self.out)
-            del self.out[:sent]
-            self.moved = time.monotonic()
+            count = self.connection.send(self.unsent)
+            del self.unsent[:count]
+            self.last_sent = time.monotonic()
 
-    def frames(self) -> list[tuple[int, bytes]]:
-        """Give the frames that have come. Raises EOFError if the client has ended."""
+    def read_frames(self) -> list[tuple[int, bytes]]:
+        """Return the frames that have arrived. Raise EOFError if the client has closed its side."""
         try:
             data = self.connection.recv(CHUNK)
         except BlockingIOError:
             return []
         if not data:
             raise EOFError
-        self.heard += data
-        found = []
-        while len(self.heard) >= HEADER.size:
-            kind, length = HEADER.unpack_from(self.heard)
-            if len(self.heard) < HEADER.size + length:
+        self.received += data
+        frames = []
+        while len(self.received) >= HEADER.size:
+            kind, length = HEADER.unpack_from(self.received)
+            if len(self.received) < HEADER.size + length:
                 break
-            found.append((kind, self.heard[HEADER.size : HEADER.size + length]))
-            self.heard = self.heard[HEADER.size + length :]
-        return found
+            frames.append((kind, self.received[HEADER.size : HEADER.size + length]))
+            self.received = self.received[HEADER.size + length :]
+        return frames
 
 
 class Streams:
-    """A process's streams: what its output comes from, where its input goes (-1 if it has none), is it a terminal."""
+    """The shim's ends of a process's output and input (-1 without input), and whether they are a terminal."""
 
     def __init__(self, readers: list[int], stdin: int, tty: bool) -> None:
-        """Take the handles."""
         self.readers = readers
         self.stdin = stdin
         self.tty = tty
-        self.verdict = -1  #: where the code is told, if it isn't that of the process itself
+        self.exit_code_fd = -1  #: where the exit code is read, if it is not that of the process itself
 
 
 class Watch:
     """The loop of one container."""
 
-    def __init__(self, pid: int, streams: Streams, log: Log, door: socket.socket) -> None:
-        """Watch a process."""
+    def __init__(self, pid: int, streams: Streams, log: Log, listener: socket.socket) -> None:
         self.pid = pid
-        self.verdict = streams.verdict
-        self.code: int | None = None
-        self.names = dict(zip(streams.readers, STREAMS))  # noqa: B905  (with a TTY there is one reader)
+        self.exit_code_fd = streams.exit_code_fd
+        self.exit_code: int | None = None
+        self.outputs = dict(zip(streams.readers, STREAMS))  # noqa: B905  (with a terminal there is one reader)
         self.stdin = streams.stdin
         self.tty = streams.tty
         self.log = log
-        self.door = door
+        self.listener = listener
         self.clients: dict[int, Client] = {}
         self.input = bytearray()
-        self.closing = False
+        self.input_ended = False
         self.deadline: float | None = None
-        for handle in {*streams.readers, streams.stdin, streams.verdict} - {-1}:
-            os.set_blocking(handle, False)
+        for descriptor in {*streams.readers, streams.stdin, streams.exit_code_fd} - {-1}:
+            os.set_blocking(descriptor, False)
 
-    def run(self, beside: int | None = None) -> int:
-        """Go on until the container has ended and all is told; give its exit code.
+    def run(self, container_pid: int | None = None) -> int:
+        """Serve until the process has ended and its output is passed on; return its exit code.
 
-        `beside` is the pid of a process whose end ends this one: of the container, if this is an exec.
+        An exec ends with its container: `container_pid` is the container's main process.
         """
-        ended = os.pidfd_open(self.pid)
-        other = _pidfd(beside) if beside else -1
-        while self.names or self.deadline is None or any(client.out for client in self.clients.values()):
-            for handle, event in self._poll(ended, other):
-                if handle in (ended, self.verdict):
-                    self._ended()
-                    os.close(ended)
-                    ended = -1
-                elif handle == other:
+        process_end = os.pidfd_open(self.pid)
+        container_end = _pidfd(container_pid) if container_pid else -1
+        while self.outputs or self.deadline is None or any(client.unsent for client in self.clients.values()):
+            for descriptor, event in self._poll(process_end, container_end):
+                if descriptor in (process_end, self.exit_code_fd):
+                    self._process_ended()
+                    os.close(process_end)
+                    process_end = -1
+                elif descriptor == container_end:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(self.pid, signal.SIGKILL)
-                    os.close(other)
-                    other = -1
+                    os.close(container_end)
+                    container_end = -1
                 else:
-                    self._handle(handle, event)
-            self._drop_stuck()
+                    self._handle(descriptor, event)
+            self._drop_stuck_clients()
             if self.deadline is not None and time.monotonic() > self.deadline:
-                self.names.clear()  # something that left the container still holds its output
-            reap(self.pid)
+                self.outputs.clear()  # a process that escaped from the container still holds its output
+            reap_adopted(self.pid)
         for name in STREAMS:
-            self.log.take(name, b"", end=True)
+            self.log.write(name, b"", end=True)
         code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        return code if self.code is None else self.code
+        return code if self.exit_code is None else self.exit_code
 
-    def _ended(self) -> None:
-        """The program has ended: learn its code where it is told, and end what it leaves."""
+    def _process_ended(self) -> None:
+        """Read the exit code if there is a pipe for it, and kill the processes that are left."""
         self.deadline = time.monotonic() + DRAIN_SECONDS
-        if self.verdict >= 0:
+        if self.exit_code_fd >= 0:
             with contextlib.suppress(BlockingIOError, ValueError):
-                self.code = int(os.read(self.verdict, CHUNK))
-            os.close(self.verdict)
-            self.verdict = -1
+                self.exit_code = int(os.read(self.exit_code_fd, CHUNK))
+            os.close(self.exit_code_fd)
+            self.exit_code_fd = -1
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)  # the tracer: what it leaves becomes our child
+                os.kill(self.pid, signal.SIGKILL)  # the tracer: its children then become ours
             os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-        end_the_rest(self.pid)
+        kill_adopted(self.pid)
 
-    def _poll(self, ended: int, other: int) -> list[tuple[int, int]]:
+    def _poll(self, process_end: int, container_end: int) -> list[tuple[int, int]]:
         poller = select.poll()
-        full = any(len(client.out) > FULL for client in self.clients.values())
-        for handle in (ended, self.verdict, other, self.door.fileno(), *(() if full else self.names)):
-            if handle >= 0:
-                poller.register(handle, select.POLLIN)
-        for handle, client in self.clients.items():
-            wanted = select.POLLIN if len(self.input) < FULL else 0
-            poller.register(handle, wanted | (select.POLLOUT if client.out else 0))
+        # while a client is behind, no output is read: the container then waits as it would for a full pipe
+        blocked = any(len(client.unsent) > BUFFER_LIMIT for client in self.clients.values())
+        always = (process_end, self.exit_code_fd, container_end, self.listener.fileno())
+        for descriptor in (*always, *(() if blocked else self.outputs)):
+            if descriptor >= 0:
+                poller.register(descriptor, select.POLLIN)
+        for descriptor, client in self.clients.items():
+            events = select.POLLIN if len(self.input) < BUFFER_LIMIT else 0
+            poller.register(descriptor, events | (select.POLLOUT if client.unsent else 0))
         if self.stdin >= 0 and self.input:
             poller.register(self.stdin, select.POLLOUT)
-        waiting = self.deadline is not None or any(client.out for client in self.clients.values())
-        return poller.poll(200 if waiting else None)
+        has_deadline = self.deadline is not None or any(client.unsent for client in self.clients.values())
+        return poller.poll(POLL_MILLISECONDS if has_deadline else None)
 
-    def _handle(self, handle: int, event: int) -> None:
-        if handle in self.names:
-            self._output(handle)
-        elif handle == self.door.fileno():
+    def _handle(self, descriptor: int, event: int) -> None:
+        if descriptor in self.outputs:
+            self._read_output(descriptor)
+        elif descriptor == self.listener.fileno():
             with contextlib.suppress(BlockingIOError):
-                client = Client(self.door.accept()[0])
+                client = Client(self.listener.accept()[0])
                 self.clients[client.connection.fileno()] = client
-        elif handle in self.clients:
-            self._client(handle, event)
-        if handle == self.stdin:
-            self._feed()
+        elif descriptor in self.clients:
+            self._serve_client(descriptor, event)
+        if descriptor == self.stdin:
+            self._write_input()
 
     # -- output ------------------------------------------------------------------------------------------------
 
-    def _output(self, handle: int) -> None:
-        """Take what is there; a terminal whose other side is closed answers with an error."""
+    def _read_output(self, descriptor: int) -> None:
         try:
-            data = os.read(handle, CHUNK)
+            data = os.read(descriptor, CHUNK)
         except BlockingIOError:
             return
-        except OSError:
+        except OSError:  # the end of a terminal is an error, not an empty read
             data = b""
-        name = self.names[handle]
-        self.log.take(name, data, end=not data)
+        name = self.outputs[descriptor]
+        self.log.write(name, data, end=not data)
         if not data:
-            if handle != self.stdin:  # a terminal is both
-                os.close(handle)
-            else:
+            if descriptor == self.stdin:  # a terminal is input and output in one
                 self.stdin = -1
-                os.close(handle)
-            del self.names[handle]
+            os.close(descriptor)
+            del self.outputs[descriptor]
             return
         frame = HEADER.pack(1 + STREAMS.index(name), len(data)) + data
         for number, client in list(self.clients.items()):
-            client.out += frame
-            self._try(number, client.send)
+            client.unsent += frame
+            self._send(number, client)
 
-    def _drop_stuck(self) -> None:
+    def _drop_stuck_clients(self) -> None:
         for number, client in list(self.clients.items()):
-            if client.out and time.monotonic() - client.moved > STUCK_SECONDS:
+            if client.unsent and time.monotonic() - client.last_sent > STUCK_SECONDS:
                 self._drop(number)
-            elif not client.out:
-                client.moved = time.monotonic()
+            elif not client.unsent:
+                client.last_sent = time.monotonic()
 
     # -- clients -----------------------------------------------------------------------------------------------
 
-    def _client(self, number: int, event: int) -> None:
+    def _serve_client(self, number: int, event: int) -> None:
         client = self.clients[number]
         if event & select.POLLOUT:
-            self._try(number, client.send)
+            self._send(number, client)
         if event & (select.POLLIN | select.POLLHUP | select.POLLERR) and number in self.clients:
             try:
-                for kind, data in client.frames():
-                    self._told(kind, data)
+                for kind, data in client.read_frames():
+                    self._take_frame(kind, data)
             except (EOFError, OSError):
                 self._drop(number)
 
-    def _told(self, kind: int, data: bytes) -> None:
-        if kind == STDIN and not self.closing:
+    def _take_frame(self, kind: int, data: bytes) -> None:
+        if kind == STDIN and not self.input_ended:
             self.input += data
-            self._feed()
+            self._write_input()
         elif kind == EOF:
-            self.closing = True
-            self._feed()
-        elif kind == SIZE and self.tty and self.stdin >= 0 and len(data) == 4:  # noqa: PLR2004
+            self.input_ended = True
+            self._write_input()
+        elif kind == SIZE and self.tty and self.stdin >= 0 and len(data) == TERMINAL_SIZE.size:
             with contextlib.suppress(OSError):
-                fcntl.ioctl(self.stdin, TIOCSWINSZ, struct.pack("HHHH", *struct.unpack(">HH", data), 0, 0))
+                fcntl.ioctl(self.stdin, TIOCSWINSZ, struct.pack("HHHH", *TERMINAL_SIZE.unpack(data), 0, 0))
 
-    def _try(self, number: int, send: object) -> None:
+    def _send(self, number: int, client: Client) -> None:
         try:
-            send()  # type: ignore[operator]
+            client.send()
         except OSError:
             self._drop(number)
 
@@ -244,21 +243,21 @@ class Watch:
 
     # -- input -------------------------------------------------------------------------------------------------
 
-    def _feed(self) -> None:
-        """Give the container what it was sent, and end its input when that was asked for."""
+    def _write_input(self) -> None:
+        """Write to the container what clients have sent, and close its input after the last byte."""
         if self.stdin < 0:
             self.input.clear()
             return
         try:
             while self.input:
-                sent = os.write(self.stdin, self.input[:CHUNK])
-                del self.input[:sent]
+                count = os.write(self.stdin, self.input[:CHUNK])
+                del self.input[:count]
         except BlockingIOError:
             return
-        except OSError:  # nobody reads any more
+        except OSError:  # the program has closed its input
             self.input.clear()
-            self.closing = True
-        if self.closing and not self.tty:
+            self.input_ended = True
+        if self.input_ended and not self.tty:
             os.close(self.stdin)
             self.stdin = -1
 
@@ -270,30 +269,25 @@ def _pidfd(pid: int) -> int:
         return -1
 
 
-def reap(init: int) -> None:
-    """Take leave of adopted children, but not of the container's first process: its code is asked for later."""
-    for child in children(os.getpid()):
-        if child != init:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(child, os.WNOHANG)
+def _adopted(main_process: int) -> list[int]:
+    """Return the processes that became children of this shim when their parents ended."""
+    return [child for child in children(os.getpid()) if child != main_process]
 
 
-def children(pid: int) -> list[int]:
-    """Give the children of a process."""
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children") as file:  # noqa: PTH123
-            return [int(word) for word in file.read().split()]
-    except OSError:
-        return []
+def reap_adopted(main_process: int) -> None:
+    """Reap adopted processes that have ended. The main process waits: its exit code is read at the very end."""
+    for child in _adopted(main_process):
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(child, os.WNOHANG)
 
 
-def end_the_rest(init: int) -> None:
-    """Kill what the container's first process leaves: in namespaces the kernel does it, elsewhere we do."""
-    for _ in range(100):
-        rest = [child for child in children(os.getpid()) if child != init]
-        if not rest:
+def kill_adopted(main_process: int) -> None:
+    """Kill the processes that outlive the main process: in a pid namespace the kernel does that, elsewhere we do."""
+    for _ in range(KILL_ROUNDS):
+        leftovers = _adopted(main_process)
+        if not leftovers:
             return
-        for child in rest:
+        for child in leftovers:
             with contextlib.suppress(OSError):
                 os.kill(child, signal.SIGKILL)
                 os.waitpid(child, 0)
