@@ -80,7 +80,7 @@ def test_files_that_are_put_aside_are_read_in_their_order(
     log, words = Log(str(directory / "log"), 500, files, {"a": "b"}), []
     for number, size in enumerate(sizes):
         words.append(f"{number} {'x' * size}\n")
-        log.take("stdout", words[-1].encode())
+        log.write("stdout", words[-1].encode())
     os.close(log.file)
     kept = read(directory / "log", logs.Wanted(frames=False)).decode()
     assert kept
@@ -95,14 +95,14 @@ def test_files_that_are_put_aside_are_read_in_their_order(
 def test_a_reader_that_follows_misses_nothing_of_what_is_put_aside(tmp_path: Path) -> None:
     log, wanted = Log(str(tmp_path / "log"), 300, 2), logs.Wanted(frames=False, follow=True)
 
-    log.take("stderr", b"begin\n")
+    log.write("stderr", b"begin\n")
 
     async def all_of_it() -> list[str]:
         found, written = [], [0]
         async for block in logs.read(tmp_path / "log", wanted, lambda: written[0] == 40):
             found += block.decode().splitlines()
             if len(found) - 1 == written[0] < 40:
-                log.take("stdout", f"{written[0]}\n{written[0] + 1}\n".encode())
+                log.write("stdout", f"{written[0]}\n{written[0] + 1}\n".encode())
                 written[0] += 2
         return found
 
