@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dockerlab.lab.lab import Lab
-    from dockerlab.transport.transport import Answer
+    from dockerlab.transport.transport import Response
 
 __all__ = ["document", "save", "table"]
 
@@ -77,7 +77,7 @@ def _table_without_method(
     return _table_of_records(content if isinstance(content, list) else [content])
 
 
-def save(response: Answer, path: Path) -> int:
+def save(response: Response, path: Path) -> int:
     """Write a tar to a file, which gets its name once it is complete, and return its size in bytes."""
     from dockerlab.groups.save_tar import save as save_tar
 

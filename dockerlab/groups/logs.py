@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dockerlab.lab.lab import Lab
-    from dockerlab.transport.transport import Answer
+    from dockerlab.transport.transport import Response
 
 __all__ = ["Follow", "read_log"]
 
@@ -70,7 +70,7 @@ class Follow(Following[Line]):
     """
 
     def __init__(
-        self, answer: Answer, *, tty: bool, timestamps: bool, limit: float | None = None, timeout: float | None = None
+        self, answer: Response, *, tty: bool, timestamps: bool, limit: float | None = None, timeout: float | None = None
     ) -> None:
         """Follow an answer whose headers were read."""
         super().__init__(

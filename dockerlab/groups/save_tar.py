@@ -16,7 +16,7 @@ from dockerlab.tables.container import SAVED, member_table
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dockerlab.transport.transport import Answer
+    from dockerlab.transport.transport import Response
 
 __all__ = ["progress_bar", "save", "tar_answer"]
 
@@ -26,7 +26,7 @@ BLOCK, END = 512, bytes(1024)
 
 
 def tar_answer(
-    answer: Answer, to: str | os.PathLike[str] | None, progress: bool | Callable[[int], Any] | None, title: str
+    answer: Response, to: str | os.PathLike[str] | None, progress: bool | Callable[[int], Any] | None, title: str
 ) -> pd.DataFrame:
     """Write an answer that is a tar into a file, or without one make a table of what is in it."""
     if to is not None:
@@ -35,7 +35,7 @@ def tar_answer(
         return member_table(tar_members(answer.chunks(CHUNK)))
 
 
-def save(answer: Answer, to: str | os.PathLike[str], progress: Callable[[int], Any] | None) -> pd.DataFrame:
+def save(answer: Response, to: str | os.PathLike[str], progress: Callable[[int], Any] | None) -> pd.DataFrame:
     """Write the answer's body to a file beside `to`, and rename it when it is whole.
 
     Returns one row: `path` (string) and `size_bytes` (Int64). Nothing is left behind if the stream breaks.
@@ -57,7 +57,7 @@ def save(answer: Answer, to: str | os.PathLike[str], progress: Callable[[int], A
     return array_table(SAVED, [{"path": str(target), "size_bytes": size}])
 
 
-def _write(answer: Answer, file: BinaryIO, progress: Callable[[int], Any] | None) -> int:
+def _write(answer: Response, file: BinaryIO, progress: Callable[[int], Any] | None) -> int:
     size, last = 0, b""
     for chunk in answer.chunks(CHUNK):
         file.write(chunk)

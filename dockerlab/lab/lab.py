@@ -15,11 +15,11 @@ from dockerlab.lab.wire import Wire
 from dockerlab.protocol.exchange import Exchange
 from dockerlab.protocol.operations import NEWEST, OLDEST, OPERATIONS, version_number
 from dockerlab.protocol.request import Request, encode, has_no_end, row
-from dockerlab.transport.failures import PLAIN_TO_TLS, SET_TLS, in_between
+from dockerlab.transport.failures import PLAIN_TO_TLS, SET_TLS, intermediary
 from dockerlab.transport.hijack import Hijacked, hijack
 from dockerlab.transport.many_at_once import gather
 from dockerlab.transport.requests_session import session
-from dockerlab.transport.transport import Answer, Transport, seconds_of
+from dockerlab.transport.transport import Response, Transport, valid_timeout
 from dockerlab.transport.websocket import websocket
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def connect(url: str | None = None, *, timeout: float = TIMEOUT, insecure: bool 
 
     Raises EngineUnreachable, PermissionDenied or EngineTimeout if no engine responds, ArgumentError for a bad url.
     """
-    timeout = seconds_of(timeout)
+    timeout = valid_timeout(timeout)
     return Lab(endpoints.resolve(url, insecure=insecure), timeout=timeout)
 
 
@@ -224,7 +224,7 @@ class Lab:
             response.read()
         return response.exchange
 
-    def open(self, operation: str, /, *, timeout: float | None = None, **arguments: Any) -> Answer:
+    def open(self, operation: str, /, *, timeout: float | None = None, **arguments: Any) -> Response:
         """Send one request and read the headers of its response; `chunks()` of the result reads the body.
 
         Use the result in `with`: it occupies a connection until it is closed. Raises the errors of `call`.
@@ -273,7 +273,7 @@ class Lab:
     def _request(self, operation: str, arguments: dict[str, Any]) -> Request:
         return encode(row(operation), arguments, self.version, self._newest)
 
-    def _open(self, request: Request, timeout: float | None) -> Answer:
+    def _open(self, request: Request, timeout: float | None) -> Response:
         with self._failed_exchanges_logged():
             response = self._transport.open(request, timeout)
         self.wire.append(response.exchange)
@@ -349,7 +349,7 @@ class Lab:
             newest = exchange.header("Api-Version")
             number = version_number(newest)
         except (BadRequest, ValueError) as error:
-            proxy = in_between(exchange) if exchange else ""
+            proxy = intermediary(exchange) if exchange else ""
             raise EngineUnreachable(f"{self.endpoint.url} answers, but {proxy or _not_an_engine(error)}") from None
         if number < version_number(OLDEST):
             raise EngineUnreachable(

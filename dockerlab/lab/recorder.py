@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from dockerlab.lab.lab import Lab
     from dockerlab.tables.build import Column
-    from dockerlab.transport.transport import Answer
+    from dockerlab.transport.transport import Response
 
 __all__ = ["Recording", "record", "replay"]
 
@@ -113,7 +113,7 @@ class _Taken:
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="dockerlab-record")
         self._under_way: dict[str, Future[None]] = {}
-        self._events: Answer | None = None
+        self._events: Response | None = None
         self._listener = threading.Thread()
 
     def find(self) -> None:

@@ -1,7 +1,7 @@
-"""Connections that are taken over: after the headers of attach and exec they carry bytes both ways.
+"""Hijacked connections: after the headers of attach and exec they carry bytes both ways.
 
-Docker's words for it is hijacking: the request asks for an upgrade to `tcp`, and after 101 (or 200, of an engine that
-lets the bytes begin at once) HTTP is over.
+Docker calls this hijacking: the request asks for an upgrade to `tcp`, and after status 101 the connection no longer
+speaks HTTP. Some engines send 200 instead, and begin with the bytes at once.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from urllib3.util import wait_for_read, wait_for_write
 
 from dockerlab.errors import EngineTimeout, StreamBroken
 from dockerlab.protocol.advice import engine_error
-from dockerlab.transport.failures import BROKEN, ERROR_BYTES, failure, not_asked
-from dockerlab.transport.pools import end_writing
-from dockerlab.transport.transport import seconds_of
+from dockerlab.transport.failures import BROKEN, ERROR_BYTES, failure, unexpected_response
+from dockerlab.transport.pools import shutdown_write
+from dockerlab.transport.transport import valid_timeout
 
 if TYPE_CHECKING:
     from dockerlab.protocol.exchange import Exchange
@@ -35,167 +35,165 @@ __all__ = ["Hijacked", "hijack"]
 
 T = TypeVar("T")
 
-SWITCHED, GOOD = 101, range(200, 300)
+SWITCHED, SUCCESS = 101, range(200, 300)
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "tcp"}
-#: How much is given to the system at once, and how often TLS looks again if it must read in order to write.
-PIECE, AGAIN_SECONDS = 65536, 0.1
-ENDED = "The other side does not take input any more: its program may have ended."
+#: How many bytes are passed to the system at once, and how often TLS tries again if it must read in order to write.
+PIECE, RETRY_SECONDS = 65536, 0.1
+INPUT_CLOSED = "The other side no longer accepts input: its program may have ended. Attach, or exec, again."
 NOTHING_CAME = "Nothing came for {:g} s. Give it more time with timeout=…, or leave it out."
-NOT_TAKEN = (
-    "For {:g} s nothing of the input was taken: its program does not read it. It may wait until its own output is "
-    "read, in another thread; or give it more time with timeout=…."
+NOT_ACCEPTED = (
+    "For {:g} s no input was accepted, because the program does not read it. Perhaps it waits until its own output is "
+    "read: read it in another thread, or give it more time with timeout=…."
 )
-CUT = "A write before this one was cut off, and nobody knows how much of it arrived. Attach, or exec, once more."
+CUT_OFF = "An earlier write was cut off, and it is unknown how much of it arrived. Attach, or exec, again."
 
 
 def hijack(transport: Transport, request: Request, timeout: float | None = None) -> Hijacked:
     """Send a request on a connection of its own, and take that over. Raises EngineError, ConnectionFailed."""
-    seconds = transport.timeout if timeout is None else seconds_of(timeout)
+    seconds = transport.timeout if timeout is None else valid_timeout(timeout)
     request.headers |= UPGRADE
-    exchange = transport.begin(request)
+    exchange = transport.new_exchange(request)
     clock = time.perf_counter()
-    connection = transport.connection(seconds)
-    held: socket.socket = connection.sock
+    connection = transport.new_connection(seconds)
+    sock: socket.socket = connection.sock
     response = None
     try:
-        connection.ask(exchange.method, request.target, request.body, transport.headers(request))
-        response = connection.answer()
+        connection.send_request(exchange.method, request.target, request.body, transport.headers(request))
+        response = connection.read_head()
         exchange.set_response_head(response.status, response.reason, response.getheaders())
         exchange.seconds = time.perf_counter() - clock
-        if response.status != SWITCHED and (unasked := not_asked(exchange)):
-            raise unasked
-        if response.status != SWITCHED and response.status not in GOOD:
+        if response.status != SWITCHED and (unexpected := unexpected_response(exchange)):
+            raise unexpected
+        if response.status != SWITCHED and response.status not in SUCCESS:
             exchange.body = response.read(ERROR_BYTES)
             exchange.received = len(exchange.body)
             raise engine_error(exchange)
     except BaseException as error:
         if response is not None:
-            response.close()  # which may hold the socket by itself
+            response.close()  # it may be the last to hold the socket
         connection.close()
         if isinstance(error, (HTTPError, http.client.HTTPException, OSError)):
             raise failure(error, transport.endpoint, seconds) from None
         raise
     exchange.streamed = True
-    return Hijacked(exchange, held, response, connection, seconds)
+    return Hijacked(exchange, sock, response, connection, seconds)
 
 
 class Hijacked:
-    """A connection that was taken over: `chunks()` reads it, `write` sends, `close_write` ends what is sent.
+    """A hijacked connection: `chunks()` reads, `write` sends, `close_write` ends the input.
 
-    One thread may read while another writes. The socket itself never waits: whoever has nothing to read, or can't
-    write yet, waits here, for as long as it likes.
+    One thread may read while another writes. The socket never blocks: a thread that can't go on waits here, for as long
+    as its own timeout.
     """
 
     def __init__(
-        self, exchange: Exchange, held: socket.socket, response: Chunked | None, owner: Any, seconds: float
+        self, exchange: Exchange, sock: socket.socket, response: Chunked | None, owner: Any, seconds: float
     ) -> None:
-        """Take the socket, and what was read of it already; the response would close it if it were let go.
+        """Take over a socket from its `response` and its connection, the `owner`. Both stay alive until `close`.
 
-        `seconds` is how long a write waits for the other side to take something.
+        A write waits `seconds` for the other side to accept something.
         """
         self.exchange = exchange
-        self._socket = held
-        self._response = response
+        self._socket = sock
+        self._response = response  # garbage-collecting it would close the socket
         self._owner = owner
         self._seconds = seconds
         self._closed = False
         self._patience: float | None = None
-        self._turn, self._writing, self._cut = threading.Lock(), threading.Lock(), False
-        held.setblocking(False)
-        self._rest = _read_already(getattr(response, "fp", None))
+        self._socket_lock, self._write_lock, self._cut_off = threading.Lock(), threading.Lock(), False
+        sock.setblocking(False)
+        self._buffered = _buffered_bytes(getattr(response, "fp", None))
 
     def __enter__(self) -> Hijacked:
-        """Give itself."""
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Close it."""
         self.close()
 
     def __repr__(self) -> str:
-        """Give one line: method, path, status."""
         return f"<Hijacked {self.exchange.method} {self.exchange.target} · {self.exchange.status}>"
 
     def chunks(self, size: int = 65536) -> Iterator[bytes]:
-        """Give the bytes as they come; ends with the connection, or when it is closed.
+        """Yield the bytes as they arrive. Ends with the connection, or when it is closed.
 
-        Raises EngineTimeout if nothing comes for as long as `patience` says, StreamBroken if the connection breaks.
+        Raises EngineTimeout if nothing comes for as long as `patience` allows, StreamBroken if the connection breaks.
         """
         try:
             while not self._closed and (data := self._read(size)):
                 self.exchange.received += len(data)
                 yield data
         except (OSError, ValueError):
-            if not self._closed:  # by another thread, while a read was under way
+            if not self._closed:  # otherwise another thread closed it during the read
                 raise StreamBroken(BROKEN) from None
 
     def _read(self, size: int) -> bytes:
-        if self._rest:
-            data, self._rest = self._rest[:size], self._rest[size:]
+        if self._buffered:
+            data, self._buffered = self._buffered[:size], self._buffered[size:]
             return data
-        return self._received(size)
+        return self._receive(size)
 
-    def _received(self, size: int) -> bytes:
-        """Wait for bytes as long as `patience` says, and give them; none at the end."""
-        return self._in_time(partial(self._socket.recv, size), wait_for_read, self._patience, NOTHING_CAME)
+    def _receive(self, size: int) -> bytes:
+        """Wait for bytes as long as `patience` allows; return none at the end."""
+        return self._retry(partial(self._socket.recv, size), wait_for_read, self._patience, NOTHING_CAME)
 
-    def _in_time(self, act: Callable[[], T], wait: Callable[..., bool], seconds: float | None, late: str) -> T:
-        """Do something with the socket, and wait until it can be done. Raises EngineTimeout, which says `late`."""
-        end = None if seconds is None else time.monotonic() + seconds
+    def _retry(self, action: Callable[[], T], wait: Callable[..., bool], seconds: float | None, late: str) -> T:
+        """Repeat an action on the socket until it does not block. Raises EngineTimeout with the message `late`."""
+        deadline = None if seconds is None else time.monotonic() + seconds
         while True:
-            now, most = wait, None
+            wait_now, limit = wait, None
             try:
-                with self._turn:  # for TLS both directions are one thing
-                    return act()
+                with self._socket_lock:  # under TLS reading and writing share one state
+                    return action()
             except BlockingIOError:
                 pass
-            except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as wanted:
-                now = wait_for_read if isinstance(wanted, ssl.SSLWantReadError) else wait_for_write
-                most = None if now is wait else AGAIN_SECONDS  # the other thread may have waited for it, too
-            left = None if end is None else end - time.monotonic()
-            if left is not None and left <= 0:
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as blocked:
+                wait_now = wait_for_read if isinstance(blocked, ssl.SSLWantReadError) else wait_for_write
+                # The other thread may consume the bytes this one waits for, so look again from time to time.
+                limit = None if wait_now is wait else RETRY_SECONDS
+            remaining = None if deadline is None else deadline - time.monotonic()
+            if remaining is not None and remaining <= 0:
                 raise EngineTimeout(late.format(seconds))
-            now(self._socket, min((one for one in (left, most) if one is not None), default=None))
+            wait_now(self._socket, min((value for value in (remaining, limit) if value is not None), default=None))
 
     def patience(self, seconds: float | None) -> None:
-        """Wait no longer than that for the next bytes."""
+        """Set how long to wait for the next bytes; None is no limit."""
         self._patience = seconds
 
     def write(self, data: bytes, timeout: float | None = None) -> None:
-        """Send bytes to the other side's input, as fast as it takes them.
+        """Send bytes to the other side's input, as fast as it accepts them.
 
-        Raises StreamBroken if it has closed it, and EngineTimeout if for `timeout` seconds, else the Lab's, it takes
-        nothing. What was sent in part can't be gone on with: then the connection is only good for reading.
+        Raises StreamBroken if that input is closed, and EngineTimeout if it accepts nothing for `timeout` seconds, by
+        default the Lab's. After a write that was sent in part, the connection can only be read.
         """
-        seconds = self._seconds if timeout is None else seconds_of(timeout)
-        with self._writing:
+        seconds = self._seconds if timeout is None else valid_timeout(timeout)
+        with self._write_lock:
             self._write(data, seconds)
 
     def _write(self, data: bytes, seconds: float) -> None:
-        """Send all of it, for who has the right to write now."""
-        if self._cut:
-            raise StreamBroken(CUT)
+        """Send all of the data. The caller holds the write lock."""
+        if self._cut_off:
+            raise StreamBroken(CUT_OFF)
         try:
             self._send(data, seconds)
         except (OSError, ValueError):
-            raise StreamBroken(ENDED) from None
+            raise StreamBroken(INPUT_CLOSED) from None
         except BaseException:
-            self._cut = True
+            self._cut_off = True
             raise
 
     def _send(self, data: bytes, seconds: float) -> None:
-        left = memoryview(data)
-        while left:
-            act = partial(self._socket.send, left[:PIECE])
-            left = left[self._in_time(act, wait_for_write, seconds, NOT_TAKEN) :]
+        unsent = memoryview(data)
+        while unsent:
+            action = partial(self._socket.send, unsent[:PIECE])
+            unsent = unsent[self._retry(action, wait_for_write, seconds, NOT_ACCEPTED) :]
 
     def close_write(self) -> None:
-        """End the input; what comes can still be read."""
+        """End the input; the output can still be read."""
         with contextlib.suppress(OSError):
-            end_writing(self._socket)
+            shutdown_write(self._socket)
 
     def close(self) -> None:
-        """Let the connection go; wakes a thread that waits for bytes. May be called more than once."""
+        """Close the connection, and wake a thread that waits for bytes. May be called more than once."""
         if self._closed:
             return
         self._closed = True
@@ -207,8 +205,8 @@ class Hijacked:
         self._socket.close()
 
 
-def _read_already(file: Any) -> bytes:
-    """Give what came with the headers, without waiting for more: from here on the socket itself is read."""
+def _buffered_bytes(file: Any) -> bytes:
+    """Return the bytes that were read together with the headers; from here on the socket itself is read."""
     try:
         return bytes(file.peek()) if file is not None else b""
     except OSError:

@@ -1,4 +1,4 @@
-"""Credentials go to another machine only under TLS or ssh: plain TCP is read by whoever is on the way."""
+"""Refuses to send credentials over plain TCP to another machine, where anyone on the way could read them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from dockerlab.errors import ArgumentError
 if TYPE_CHECKING:
     from dockerlab.endpoint.endpoint import Endpoint
 
-__all__ = ["carries_credentials", "is_open", "refuse"]
+__all__ = ["carries_credentials", "is_unencrypted", "refuse"]
 
 HEADERS = {"x-registry-auth", "x-registry-config", "authorization"}
-#: Requests whose body, or whose answer's, is a password, a token, a key or a secret.
+#: Requests that have a password, a token, a key or a secret in their body, or in the body of their response.
 PATHS = re.compile(
     r"POST /auth|GET /swarm|POST /swarm/(?:init|join|unlock|update)|GET /swarm/unlockkey"
     r"|POST /secrets/(?:create|[^/]+/update)"
@@ -22,20 +22,20 @@ PATHS = re.compile(
 LOCAL = re.compile(r"localhost|127(?:\.\d{1,3}){3}|::1", re.I)
 
 
-def is_open(endpoint: Endpoint) -> bool:
-    """Tell whether others can read along: plain TCP to another machine."""
+def is_unencrypted(endpoint: Endpoint) -> bool:
+    """Return whether others can read what is sent: plain TCP to another machine."""
     return endpoint.kind == "tcp" and not LOCAL.fullmatch(endpoint.host)
 
 
 def carries_credentials(method: str, target: str, headers: Iterable[str]) -> bool:
-    """Tell whether a request, or its answer, is or holds a credential."""
+    """Return whether a request or its response contains credentials."""
     path = re.sub(r"^/v\d+\.\d+(?=/)", "", target.partition("?")[0])
     return bool(PATHS.fullmatch(f"{method.upper()} {path}")) or any(name.lower() in HEADERS for name in headers)
 
 
 def refuse(endpoint: Endpoint, method: str, target: str, headers: Iterable[str]) -> None:
-    """Raise ArgumentError if a request would show a credential to others; nothing was sent then."""
-    if endpoint.insecure or not is_open(endpoint) or not carries_credentials(method, target, headers):
+    """Raise ArgumentError if sending this request would show credentials to others."""
+    if endpoint.insecure or not is_unencrypted(endpoint) or not carries_credentials(method, target, headers):
         return
     raise ArgumentError(
         f"{method} {target.partition('?')[0]} carries credentials, and {endpoint.url} is not encrypted: anyone on the "

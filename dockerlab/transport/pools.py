@@ -1,17 +1,13 @@
-"""A urllib3 pool for each kind of endpoint: unix socket, TCP, TLS, and ssh, of which each connection is a process.
+"""A urllib3 connection pool for each kind of endpoint: unix socket, TCP, TLS, and ssh.
 
-Unix sockets go through requests-unixsocket's connection class.
+Connections to unix sockets are requests-unixsocket's; each ssh connection is an ssh process.
 """
 
 from __future__ import annotations
 
 import contextlib
 import http.client
-import os
-import signal
 import socket
-import subprocess
-import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -22,25 +18,23 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from dockerlab.endpoint import ssh, tls
 from dockerlab.transport.http_response import Chunked
+from dockerlab.transport.ssh_process import SshEnded, SshGarbled, SshProcess
 
 if TYPE_CHECKING:
     from dockerlab.endpoint.endpoint import Endpoint
 
-__all__ = ["Asking", "SshEnded", "SshGarbled", "end_writing", "pool"]
+__all__ = ["DirectConnection", "pool", "shutdown_write"]
 
 CONNECTIONS = 8
-#: So much of a file is read at once when it is sent.
+#: The size of the pieces in which a file is sent.
 BLOCK = 1 << 18
-#: How much of what ssh complains about is kept: the last bytes say why it ended.
-KEPT_BYTES = 8192
-#: How long ssh may take to end by itself, then after it was asked to.
-GRACE_SECONDS, END_SECONDS = 0.2, 2.0
+SSH_CONNECT_SECONDS = 10.0
 
 
 def pool(endpoint: Endpoint) -> urllib3.HTTPConnectionPool:
-    """Make the pool for an endpoint; it connects when it is first used.
+    """Return the pool for an endpoint; it connects when it is first used.
 
-    Raises EngineUnreachable if the files of its TLS can't be used.
+    Raises EngineUnreachable if the files for TLS can't be used.
     """
     options: dict[str, Any] = {"maxsize": CONNECTIONS, "block": False, "retries": False}
     if endpoint.kind == "unix":
@@ -53,31 +47,31 @@ def pool(endpoint: Endpoint) -> urllib3.HTTPConnectionPool:
     return kind(endpoint.host, endpoint.port, ssl_context=tls.context(endpoint.tls), **options)
 
 
-def end_writing(held: socket.socket) -> None:
+def shutdown_write(sock: socket.socket) -> None:
     """Tell the other side of a hijacked connection that nothing more will be written; reading goes on.
 
-    Under TLS it is the TCP connection that says so: ssl's own way would end both directions at once.
+    Under TLS this shuts down the TCP connection beneath, because ssl's own `unwrap` would end both directions.
     """
-    socket.socket.shutdown(held, socket.SHUT_WR)
+    socket.socket.shutdown(sock, socket.SHUT_WR)
 
 
-class Asking(http.client.HTTPConnection):
-    """What a connection of urllib3 can do besides: be asked as http.client is, at half the time of a small call.
+class DirectConnection(http.client.HTTPConnection):
+    """Adds http.client's own request and response to a connection of urllib3: they take half as long.
 
-    Its `request` and `getresponse` are urllib3's, for a requests session.
+    `request` and `getresponse` stay urllib3's, for a requests session.
     """
 
     response_class = Chunked
-    kept = False  #: was it open already when it was taken out of its pool?
+    reused = False  #: whether the connection was already open when it was taken from its pool
 
-    def ask(self, method: str, target: str, body: Any, headers: dict[str, str]) -> None:
-        """Send a request, its body as it is; one of unknown length goes in chunks."""
+    def send_request(self, method: str, target: str, body: Any, headers: dict[str, str]) -> None:
+        """Send a request. A body of unknown length is sent in chunks."""
         self.blocksize = BLOCK
-        with contextlib.suppress(BrokenPipeError):  # an engine may answer, and close, before it has read a whole body
+        with contextlib.suppress(BrokenPipeError):  # an engine may respond and close before it has read the whole body
             http.client.HTTPConnection.request(self, method, target, body, headers)
 
-    def answer(self) -> Chunked:
-        """Read the head of the answer. Raises IncompleteRead if the connection ends in it."""
+    def read_head(self) -> Chunked:
+        """Read the status line and headers of the response. Raises IncompleteRead if the connection ends there."""
         return http.client.HTTPConnection.getresponse(self)  # type: ignore[return-value]  # see response_class
 
 
@@ -94,15 +88,15 @@ class _UnixPool(urllib3.HTTPConnectionPool):
         return _UnixConnection(self._socket_url, timeout=timeout)
 
 
-class _UnixConnection(Asking, UnixHTTPConnection):  # type: ignore[misc]  # which has no types
+class _UnixConnection(DirectConnection, UnixHTTPConnection):  # type: ignore[misc]  # which has no types
     """An HTTP connection over a unix socket."""
 
 
-class _TcpConnection(Asking, HTTPConnection):
+class _TcpConnection(DirectConnection, HTTPConnection):
     """An HTTP connection over TCP."""
 
 
-class _TlsConnection(Asking, HTTPSConnection):
+class _TlsConnection(DirectConnection, HTTPSConnection):
     """An HTTP connection over TLS."""
 
 
@@ -113,32 +107,21 @@ class _TcpPool(urllib3.HTTPConnectionPool):
 
 
 class _TlsPool(urllib3.HTTPSConnectionPool):
-    """A pool of connections to one address that are encrypted."""
+    """A pool of encrypted connections to one address."""
 
     ConnectionCls = _TlsConnection
 
 
 class _UnverifiedPool(_TlsPool):
-    """A pool whose server is not verified, without urllib3's warning at each call: whoever switched it off knows."""
+    """A pool that does not verify the server, without urllib3's warning at each call: the user has chosen this."""
 
     def _validate_conn(self, conn: Any) -> None:
         if conn.is_closed:
             conn.connect()
 
 
-# -- ssh -----------------------------------------------------------------------------------------------------
-
-
-class SshEnded(ConnectionError):
-    """ssh ended, or never began; the text says why, and what to do."""
-
-
-class SshGarbled(ConnectionError):
-    """Something else than an engine's answer came through ssh."""
-
-
 class _SshPool(urllib3.HTTPConnectionPool):
-    """A pool of connections to an engine behind ssh."""
+    """A pool of connections to an engine that is reached over ssh."""
 
     def __init__(self, address: ssh.Address, **options: Any) -> None:
         super().__init__("localhost", **options)
@@ -149,139 +132,51 @@ class _SshPool(urllib3.HTTPConnectionPool):
         return _SshConnection(self._address, self.timeout.connect_timeout)
 
 
-class _SshConnection(Asking, HTTPConnection):
+class _SshConnection(DirectConnection, HTTPConnection):
     """An HTTP connection whose other end is an ssh process."""
 
     def __init__(self, address: ssh.Address, timeout: Any) -> None:
         super().__init__("localhost", timeout=timeout)
         self._address = address
-        self._process: _Process | None = None
+        self._process: SshProcess | None = None
 
     def connect(self) -> None:
-        """Start ssh. Whether it arrives is seen when it is first asked."""
-        self._process = None  # the former one has nothing to say about this
-        seconds = self.timeout if isinstance(self.timeout, (int, float)) else 10.0
-        self._process = _Process(ssh.command(self._address, seconds))
+        """Start ssh. Whether it reaches the engine is known only when the first response comes."""
+        self._process = None  # if starting fails, the former process must not explain why
+        seconds = self.timeout if isinstance(self.timeout, (int, float)) else SSH_CONNECT_SECONDS
+        self._process = SshProcess(ssh.command(self._address, seconds))
         self.sock = self._process.socket
         self.sock.settimeout(self.timeout)
 
     def request(self, *arguments: Any, **options: Any) -> None:
-        """Send a request, for a requests session."""
-        with self._explained():
+        with self._errors_explained():
             super().request(*arguments, **options)
 
     def getresponse(self) -> Any:
-        """Read the head of the answer, for a requests session."""
-        with self._explained():
+        with self._errors_explained():
             return super().getresponse()
 
-    def ask(self, method: str, target: str, body: Any, headers: dict[str, str]) -> None:
-        """Send a request."""
-        with self._explained():
-            super().ask(method, target, body, headers)
+    def send_request(self, method: str, target: str, body: Any, headers: dict[str, str]) -> None:
+        with self._errors_explained():
+            super().send_request(method, target, body, headers)
 
-    def answer(self) -> Chunked:
-        """Read the head of the answer."""
-        with self._explained():
-            return super().answer()
+    def read_head(self) -> Chunked:
+        with self._errors_explained():
+            return super().read_head()
 
     @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Let what ssh wrote say why the connection broke: that its pipe closed tells nobody anything."""
+    def _errors_explained(self) -> Iterator[None]:
+        """Explain a broken connection by what ssh wrote to its standard error: a closed pipe alone explains nothing."""
         if self._process is not None:
-            self._process.drain()  # so that one who complains much is never kept waiting
+            self._process.drain_stderr()
         try:
             yield
         except (BrokenPipeError, SshEnded):
-            raise  # after a broken pipe urllib3 still reads an answer, and finds there what happened
+            raise  # after a broken pipe the response is read all the same, and then this method explains it
         except (http.client.BadStatusLine, ConnectionError) as error:
             if self._process is None:
                 raise
             if isinstance(error, http.client.BadStatusLine) and not isinstance(error, ConnectionError):
                 raise SshGarbled(str(error)) from None
-            code, said = self._process.last_words()
-            raise SshEnded(ssh.explained(self._address, said, code)) from None
-
-
-class _ProcessSocket(socket.socket):
-    """A socket that ends the process at its other end when it is closed, or forgotten.
-
-    The process is tied to the socket and not to the connection: an answer may outlive its connection.
-    """
-
-    ending: Any = None
-
-    def _real_close(self, *arguments: Any) -> None:
-        super()._real_close(*arguments)  # type: ignore[misc]
-        if self.ending is not None:
-            self.ending()
-
-
-class _Process:
-    """ssh, with one socket as its input and output and another for its complaints."""
-
-    def __init__(self, command: list[str]) -> None:
-        near, far = socket.socketpair()
-        said, complaints = socket.socketpair()
-        with far, complaints:
-            try:
-                self._process = subprocess.Popen(  # noqa: S603  (its words were checked by ssh.parse)
-                    command, stdin=far.fileno(), stdout=far.fileno(), stderr=complaints.fileno(),
-                    start_new_session=True,  # Ctrl-C is for Python, and ssh must not ask at the terminal
-                )  # fmt: skip
-            except OSError as error:
-                near.close()
-                said.close()
-                raise SshEnded(_not_started(error)) from None
-        self._complaints = _Complaints(said)
-        self.socket = _ProcessSocket(fileno=near.detach())
-        self.socket.ending = weakref.finalize(self.socket, _end, self._process, self._complaints)
-
-    def drain(self) -> None:
-        """Read what ssh wrote to its standard error so far."""
-        self._complaints.read()
-
-    def last_words(self) -> tuple[int | None, str]:
-        """Give ssh's exit code, None if it runs on, and the last that it wrote to its standard error."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(END_SECONDS)  # its output closes a moment before it ends
-        return self._process.poll(), self._complaints.read()
-
-
-class _Complaints:
-    """What comes from a standard error, of which the last is kept."""
-
-    def __init__(self, source: socket.socket) -> None:
-        self._source, self._kept = source, b""
-        source.setblocking(False)
-
-    def read(self) -> str:
-        """Give all that was kept, without waiting for more."""
-        with contextlib.suppress(OSError):
-            while more := self._source.recv(65536):
-                self._kept = (self._kept + more)[-KEPT_BYTES:]
-        return self._kept.decode("utf-8", "replace")
-
-    def close(self) -> None:
-        """Read what is there, and close."""
-        self.read()
-        self._source.close()
-
-
-def _not_started(error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "ssh:// needs the program ssh, which is not in PATH. Install it: sudo apt-get install openssh-client."
-    return f"ssh can't be started: {error.strerror}. Try it by hand: ssh -V."
-
-
-def _end(process: subprocess.Popen[bytes], complaints: _Complaints) -> None:
-    """End ssh and what it started, and wait for it. Its input is closed already, so that it may end by itself."""
-    for number, seconds in ((0, GRACE_SECONDS), (signal.SIGTERM, END_SECONDS), (signal.SIGKILL, END_SECONDS)):
-        if process.poll() is not None:
-            break
-        if number:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(seconds)
-    complaints.close()
+            code, stderr = self._process.exit_status()
+            raise SshEnded(ssh.explained(self._address, stderr, code)) from None

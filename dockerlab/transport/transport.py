@@ -1,8 +1,7 @@
-"""Bytes over an endpoint: one urllib3 pool for one engine, with timeouts everywhere.
+"""Requests and responses over an endpoint: one urllib3 pool per engine, and a timeout for every wait.
 
-`connections` has the pools, `chunked` reads answers, `failures` has the words for what goes wrong. The pool makes and
-keeps connections; they are asked as http.client's, since urllib3's own way to ask costs half a small call more, and a
-requests session two to three times as much. `sessions` makes one for those who want requests themselves.
+The pool makes and keeps the connections, but requests are sent as http.client does it: urllib3's own way costs half as
+much again for a small call, and a requests session two to three times as much.
 """
 
 from __future__ import annotations
@@ -23,22 +22,29 @@ from dockerlab.errors import ArgumentError, ConnectionFailed, EngineUnreachable
 from dockerlab.protocol.advice import engine_error
 from dockerlab.protocol.exchange import Exchange
 from dockerlab.protocol.request import Request
-from dockerlab.transport.failures import CONNECT_SECONDS, ERROR_BYTES, broken, failure, in_between, not_asked
+from dockerlab.transport.failures import (
+    CONNECT_SECONDS,
+    ERROR_BYTES,
+    broken_response,
+    failure,
+    intermediary,
+    unexpected_response,
+)
 from dockerlab.transport.plaintext_guard import refuse
-from dockerlab.transport.pools import Asking, pool
+from dockerlab.transport.pools import DirectConnection, pool
 
 if TYPE_CHECKING:
     from dockerlab.endpoint.endpoint import Endpoint
     from dockerlab.transport.http_response import Chunked
 
-__all__ = ["Answer", "Transport", "seconds_of"]
+__all__ = ["Response", "Transport", "is_error", "valid_timeout"]
 
 USER_AGENT = "dockerlab"
 ERROR = 400
 CHUNK = 65536
-#: An engine never sends its callers elsewhere, but what stands in front of one may. 304 is an answer.
-ELSEWHERE = {301, 302, 303, 307, 308}
-#: A longer wait than a system can count, and long enough for anybody.
+#: An engine never redirects, but a server in front of one may. 304 is not a redirect but an engine's response.
+REDIRECTS = {301, 302, 303, 307, 308}
+#: Longer timeouts are cut to this, because the operating system can't count them.
 LONGEST_SECONDS = 30 * 86400.0
 
 
@@ -46,7 +52,6 @@ class Transport:
     """Sends requests to one engine. `timeout` is in seconds, for connecting and for each wait for bytes."""
 
     def __init__(self, endpoint: Endpoint, timeout: float = 60.0) -> None:
-        """Make the pool; nothing is sent yet."""
         self.endpoint = endpoint
         self.timeout = timeout
         self._pool = pool(endpoint)
@@ -57,94 +62,94 @@ class Transport:
         self._finalizer()
 
     def send(self, request: Request, timeout: float | None = None) -> Exchange:
-        """Send a request and read its whole answer. Raises EngineError for a status of 400 or more."""
-        answer = self.open(request, timeout)
-        answer.read()
-        return answer.exchange
+        """Send a request and read its whole response. Raises EngineError for a status of 400 or more."""
+        response = self.open(request, timeout)
+        response.read()
+        return response.exchange
 
-    def open(self, request: Request, timeout: float | None = None) -> Answer:
-        """Send a request and read the headers of its answer. Raises EngineError for a status of 400 or more."""
-        seconds = self.timeout if timeout is None else seconds_of(timeout)
-        exchange = self.begin(request)
+    def open(self, request: Request, timeout: float | None = None) -> Response:
+        """Send a request and read the headers of its response. Raises EngineError for a status of 400 or more."""
+        seconds = self.timeout if timeout is None else valid_timeout(timeout)
+        exchange = self.new_exchange(request)
         clock = time.perf_counter()
         try:
-            connection, response = self._answered(request, seconds)
+            connection, head = self._send(request, seconds)
         finally:
             if not isinstance(request.body, (bytes, type(None))) and request.body is not request.arguments.get("body"):
-                request.body.close()  # the caller gave a path
-        exchange.set_response_head(response.status, response.reason, response.getheaders())
+                request.body.close()  # encode() opened this file, because the caller passed a path
+        exchange.set_response_head(head.status, head.reason, head.getheaders())
         exchange.seconds = time.perf_counter() - clock
-        answer = Answer(exchange, response, self, connection, seconds)
-        if unasked := not_asked(exchange):
-            answer.close()
-            raise unasked
-        if response.status >= ERROR or response.status in ELSEWHERE:
-            answer.read(ERROR_BYTES)
-            if stranger := in_between(exchange):
-                raise EngineUnreachable(f"{self.endpoint.url} answers, but {stranger}")
+        response = Response(exchange, head, self, connection, seconds)
+        if error := unexpected_response(exchange):
+            response.close()
+            raise error
+        if is_error(head.status):
+            response.read(ERROR_BYTES)
+            if server := intermediary(exchange):
+                raise EngineUnreachable(f"{self.endpoint.url} answers, but {server}")
             raise engine_error(exchange)
-        return answer
+        return response
 
-    def _answered(self, request: Request, seconds: float) -> tuple[Asking, Chunked]:
-        """Send a request, and read the head of its answer.
+    def _send(self, request: Request, seconds: float) -> tuple[DirectConnection, Chunked]:
+        """Send a request, and read the head of its response.
 
-        A connection that was kept may end in the moment in which it is used: what only reads is then asked once more,
-        on another. What changes something is not, since nobody knows whether it was heard.
+        The engine may close a pooled connection just when it is used again. A request that only reads is then sent once
+        more, on another connection. One that changes something is not, since the engine may already have acted on it.
         """
         while True:
-            connection = self.take(seconds)
+            connection = self._take_connection(seconds)
             try:
-                connection.ask(request.operation.method, request.target, request.body, self.headers(request))
-                return connection, connection.answer()
+                connection.send_request(request.operation.method, request.target, request.body, self.headers(request))
+                return connection, connection.read_head()
             except BaseException as error:
                 connection.close()
                 self.give_back(connection)
                 only_reads = request.operation.method in ("GET", "HEAD")
-                if not (connection.kept and only_reads and isinstance(error, (ConnectionResetError, BrokenPipeError))):
-                    raise _ours(error, self.endpoint, seconds) from None
+                was_closed = isinstance(error, (ConnectionResetError, BrokenPipeError))
+                if not (connection.reused and only_reads and was_closed):
+                    raise _as_dockerlab_error(error, self.endpoint, seconds) from None
 
-    def connection(self, timeout: float | None = None) -> Asking:
-        """Give a new connection to the engine, connected: http.client's kind, over whatever the endpoint is.
+    def new_connection(self, timeout: float | None = None) -> DirectConnection:
+        """Return a new, open connection to the engine, outside the pool: the caller closes it.
 
-        It is no pool's: whoever asked for it closes it. `connection.sock` is its socket, also under ssh and TLS;
-        `connections.end_writing` ends what is written to that, and lets the answer come.
+        `connection.sock` is its socket, also under ssh and TLS; `pools.shutdown_write` ends what is written to it.
         Raises EngineUnreachable, PermissionDenied or EngineTimeout.
         """
-        seconds = self.timeout if timeout is None else seconds_of(timeout)
-        return self._ready(self._pool._new_conn(), seconds)
+        seconds = self.timeout if timeout is None else valid_timeout(timeout)
+        return self._connected(self._pool._new_conn(), seconds)
 
-    def _ready(self, connection: Any, seconds: float) -> Asking:
-        """Connect, if it isn't; from then on each wait takes so many seconds at most."""
+    def _connected(self, connection: Any, seconds: float) -> DirectConnection:
+        """Connect if necessary, and set the timeout of each wait from then on."""
         if connection.sock is None:
             connection.timeout = min(seconds, CONNECT_SECONDS)
             try:
                 connection.connect()
             except BaseException as error:
                 connection.close()
-                raise _ours(error, self.endpoint, connection.timeout) from None
+                raise _as_dockerlab_error(error, self.endpoint, connection.timeout) from None
         connection.timeout = seconds
         connection.sock.settimeout(seconds)
-        return connection  # type: ignore[no-any-return]  # the pool has no others
+        return connection  # type: ignore[no-any-return]  # every connection of the pool is a DirectConnection
 
-    def take(self, seconds: float) -> Asking:
-        """Take a connection out of the pool, or a new one, connected; `give_back` it."""
+    def _take_connection(self, seconds: float) -> DirectConnection:
+        """Take an open connection from the pool, or make a new one. It must be given back."""
         try:
             connection: Any = self._pool._get_conn()
         except HTTPError as error:
             raise failure(error, self.endpoint, seconds) from None
-        connection.kept = connection.sock is not None
+        connection.reused = connection.sock is not None
         try:
-            return self._ready(connection, seconds)
+            return self._connected(connection, seconds)
         except BaseException:
             self.give_back(connection)
             raise
 
     def give_back(self, connection: Any) -> None:
-        """Give a connection back to the pool. A closed one connects again when it is taken."""
+        """Return a connection to the pool. A closed one connects again when it is taken."""
         self._pool._put_conn(connection)
 
-    def begin(self, request: Request) -> Exchange:
-        """Give the exchange of a request that is about to be sent. Raises ArgumentError for one that may not be."""
+    def new_exchange(self, request: Request) -> Exchange:
+        """Return the exchange for a request that is about to be sent. Raises ArgumentError if it must not be sent."""
         refuse(self.endpoint, request.operation.method, request.target, request.headers)
         return Exchange(
             operation=request.operation,
@@ -159,27 +164,27 @@ class Transport:
         )
 
     def headers(self, request: Request) -> dict[str, str]:
-        """Give all headers that are sent, so that what is shown is what went over the wire."""
+        """Return all headers of a request: http.client adds none, so an exchange shows exactly what was sent."""
         headers = {"Host": self.endpoint.host_header, "User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         headers |= request.headers
-        size = _size(request.body)
-        if size is not None and (request.body is not None or request.operation.method in ("POST", "PUT")):
-            headers["Content-Length"] = str(size)
+        length = _content_length(request.body)
+        if length is not None and (request.body is not None or request.operation.method in ("POST", "PUT")):
+            headers["Content-Length"] = str(length)
         return headers
 
 
-class Answer:
-    """An answer whose headers are here and whose body is still to be read.
+class Response:
+    """A response whose headers were read and whose body was not.
 
-    `chunks()` reads it piece by piece as it comes. Close it, or use it in `with`: until then it holds a connection.
+    `chunks()` reads the body piece by piece as it arrives. Close the response or use it in `with`: until then it
+    occupies a connection.
     """
 
     def __init__(
-        self, exchange: Exchange, response: Chunked, transport: Transport, connection: Asking, seconds: float
+        self, exchange: Exchange, head: Chunked, transport: Transport, connection: DirectConnection, seconds: float
     ) -> None:
-        """Take an answer whose headers were read, with its connection, which goes back to the pool in the end."""
         self.exchange = exchange
-        self._response = response
+        self._http = head
         self._transport = transport
         self._connection = connection
         self._seconds: float | None = seconds
@@ -187,29 +192,25 @@ class Answer:
         self._closed = False
 
     def __del__(self) -> None:
-        """Close it, if it was forgotten."""
         with contextlib.suppress(AttributeError, OSError):
             self.close()
 
-    def __enter__(self) -> Answer:
-        """Give itself."""
+    def __enter__(self) -> Response:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Close it."""
         self.close()
 
     def __repr__(self) -> str:
-        """Give one line: method, path, status."""
-        return f"<Answer {self.exchange.method} {self.exchange.target} · {self.exchange.status}>"
+        return f"<Response {self.exchange.method} {self.exchange.target} · {self.exchange.status}>"
 
     def read(self, most: int | None = None) -> bytes:
-        """Read the whole body into the exchange, or its first so many bytes, and close."""
+        """Read the whole body into the exchange, or at most so many bytes of it, and close."""
         try:
-            body = self._response.read(most)
+            body = self._http.read(most)
         except (HTTPException, OSError) as error:
             raise self._broken(error) from None
-        except (ValueError, OverflowError, MemoryError):  # of a chunk whose size is none
+        except (ValueError, OverflowError, MemoryError):  # http.client's reaction to an invalid chunk size
             raise self._broken(ConnectionResetError()) from None
         finally:
             self.exchange.seconds = time.perf_counter() - self._clock
@@ -219,18 +220,18 @@ class Answer:
         return body
 
     def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
-        """Read the body piece by piece: each piece as soon as it is there, at most `size` bytes.
+        """Yield the body in pieces of at most `size` bytes, each as soon as it arrives.
 
-        Ends when the answer is closed, also by another thread. Raises StreamBroken if the body ends early,
+        Ends when the response is closed, also by another thread. Raises StreamBroken if the body ends too early,
         EngineTimeout if nothing comes for as long as the timeout.
         """
         self.exchange.streamed = True
         try:
-            while not self._closed and (data := self._response.read1(size)):
+            while not self._closed and (data := self._http.read1(size)):
                 self.exchange.received += len(data)
                 yield data
         except (HTTPException, OSError, AttributeError, ValueError) as error:
-            if self._closed:  # by another thread, while a read was under way
+            if self._closed:  # another thread closed the response during the read
                 return
             if isinstance(error, (AttributeError, ValueError)):
                 raise
@@ -240,46 +241,51 @@ class Answer:
             self.close()
 
     def patience(self, seconds: float | None) -> None:
-        """Change how long each wait for bytes may take from now on; None is for ever."""
+        """Set how long each wait for bytes may take from now on; None is no limit."""
         self._seconds = seconds
-        if held := self._socket():
-            held.settimeout(seconds)
+        if sock := self._socket():
+            sock.settimeout(seconds)
 
     def close(self) -> None:
-        """Give the connection back; one with bytes still to come is closed. May be called more than once."""
+        """Give the connection back, or close it if bytes are still to come. May be called more than once."""
         if self._closed:
             return
         self._closed = True
-        if not self._response.isclosed():
-            if held := self._socket():
+        if not self._http.isclosed():
+            if sock := self._socket():
                 with contextlib.suppress(OSError):
-                    held.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for bytes
+                    sock.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for bytes
             self._connection.close()
-            self._response.close()
+            self._http.close()
         self._transport.give_back(self._connection)
 
     def _socket(self) -> socket.socket | None:
-        """The socket beneath, while there is one."""
-        # http.client hands the socket of a connection that ends with its answer over to the answer
-        raw = getattr(getattr(self._response, "fp", None), "raw", None)
-        held = self._connection.sock or getattr(raw, "_sock", None)
-        return held if isinstance(held, socket.socket) else None
+        """Return the socket, while there is one."""
+        # If the connection ends with this response, http.client has moved the socket from the one to the other.
+        raw = getattr(getattr(self._http, "fp", None), "raw", None)
+        sock = self._connection.sock or getattr(raw, "_sock", None)
+        return sock if isinstance(sock, socket.socket) else None
 
     def _broken(self, error: Exception) -> ConnectionFailed:
         self._connection.close()
-        self._response.close()
-        return broken(error, self._transport.endpoint, self._seconds or 0)
+        self._http.close()
+        return broken_response(error, self._transport.endpoint, self._seconds or 0)
 
 
-def _ours(error: BaseException, endpoint: Endpoint, seconds: float) -> BaseException:
-    """Turn what the system or a library raises into one of ours; anything else stays."""
+def is_error(status: int) -> bool:
+    """Return whether a status is an error, or a redirect, which no engine sends."""
+    return status >= ERROR or status in REDIRECTS
+
+
+def _as_dockerlab_error(error: BaseException, endpoint: Endpoint, seconds: float) -> BaseException:
+    """Turn an error of the system or of a library into a DockerlabError; any other stays as it is."""
     if isinstance(error, (HTTPError, HTTPException, OSError)):
         return failure(error, endpoint, seconds)
     return error
 
 
-def _size(body: object) -> int | None:
-    """Give the length of a body, None for a stream of unknown length."""
+def _content_length(body: object) -> int | None:
+    """Return the length of a body, None for a stream of unknown length."""
     if body is None:
         return 0
     if isinstance(body, bytes):
@@ -291,8 +297,8 @@ def _size(body: object) -> int | None:
     return stat.st_size - body.tell() if stat.st_size else None  # type: ignore[attr-defined]
 
 
-def seconds_of(timeout: object) -> float:
-    """Check a timeout. Raises ArgumentError for what isn't a time."""
+def valid_timeout(timeout: object) -> float:
+    """Return a timeout as a float. Raises ArgumentError if it is not a positive number."""
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout > 0:
         raise ArgumentError(f"timeout is a number of seconds above 0, not {timeout!r}.")
     return min(float(timeout), LONGEST_SECONDS)

@@ -142,7 +142,7 @@ def test_a_look_at_what_a_registry_has(lab: Any, name: str, closed: Registry) ->
     assert "manifest.v" in field(told, "Descriptor.mediaType")
     assert field(told, "Platforms.0.os") == "linux"
     for credentials in (closed.auth(WRONG), None):
-        with pytest.raises(EngineError, match="give registry_auth"):
+        with pytest.raises(EngineError, match="pass registry_auth"):
             lab.distribution.inspect(f"{name}:1", registry_auth=credentials)
 
 
@@ -165,7 +165,7 @@ def test_who_is_not_known_does_nothing(lab: Any, name: str, closed: Registry) ->
         with pytest.raises(EngineError, match=r"unauthorized|no basic auth|denied") as refused:
             lab.image.create(f"{name}:1", registry_auth=credentials)
         for caught in (failed, refused):
-            assert "give registry_auth" in str(caught.value)
+            assert "pass registry_auth" in str(caught.value)
             assert WRONG not in str(caught.value)
     with pytest.raises(EngineError, match="manifest unknown"):  # the push has left nothing
         lab.image.create(f"{name}:2", registry_auth=closed.auth())

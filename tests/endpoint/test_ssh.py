@@ -117,7 +117,7 @@ def test_a_connection_of_ones_own(sshd: Sshd) -> None:
     before = children()
     with dockerlab.connect(sshd.url) as lab:
         kept = len(children() - before)
-        connection = lab._transport.connection(5)
+        connection = lab._transport.new_connection(5)
         connection.request("GET", "/_ping", headers={"Host": "localhost"})
         assert connection.getresponse().status == 200
         assert len(children() - before) == kept + 1
@@ -193,13 +193,13 @@ def test_nobody_listens_and_nobody_is_named_so(sshd: Sshd) -> None:
 def test_something_prints_before_docker_does(sshd: Sshd, practice_host: str) -> None:
     script(sshd.far / "docker", "#!/bin/sh\necho Welcome to this machine\nexec /bin/sleep 30\n")
     said = refused(sshd.url)
-    assert "is not an engine's answer: 'Welcome to this machine" in said
-    assert said.endswith(f"this must print nothing: ssh -p {sshd.port} -- 127.0.0.1 true.")
+    assert "is not an engine's response: 'Welcome to this machine" in said
+    assert said.endswith(f"This must print nothing: ssh -p {sshd.port} -- 127.0.0.1 true.")
 
 
 def test_garbage_from_the_other_side(near: Path) -> None:
     script(near / "ssh", "#!/bin/sh\nhead -c 200000 /dev/urandom\nsleep 30\n")
-    assert "not an engine's answer" in refused("ssh://somewhere")
+    assert "not an engine's response" in refused("ssh://somewhere")
 
 
 def test_ssh_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,7 +215,7 @@ def test_an_ssh_that_hangs_is_ended_with_all_that_it_started(near: Path) -> None
     clock = time.monotonic()
     said = refused("ssh://somewhere", 0.5, EngineTimeout)
     assert said.startswith("The engine did not answer within 0.5 s.")
-    assert said.endswith("see by hand whether ssh arrives: ssh -- somewhere true.")
+    assert said.endswith("check in a terminal whether ssh works: ssh -- somewhere true.")
     assert time.monotonic() - clock < 6
     left = [pid for pid in Path("/proc").glob("[0-9]*") if reads(pid).startswith(nap)]
     assert left == []
@@ -250,7 +250,7 @@ def test_ssh_is_killed_in_the_middle_of_an_answer(sshd: Sshd, tmp_path: Path) ->
     killer.start()
     said = refused(sshd.url, 40, StreamBroken)
     killer.join()
-    assert said.startswith("The ssh connection ended before the answer was whole.")
+    assert said.startswith("The ssh connection ended before the response was complete.")
 
 
 def test_after_ssh_was_killed_the_next_call_connects_anew(sshd: Sshd) -> None:

@@ -106,7 +106,7 @@ def test_the_shown_lines_run(front: Any, client: Path) -> None:
 
 def test_a_connection_of_ones_own(front: Any, client: Path) -> None:
     with opened(front("server"), client) as lab:
-        connection = lab._transport.connection(5)
+        connection = lab._transport.new_connection(5)
         connection.request("GET", "/_ping", headers={"Host": "localhost"})
         assert connection.getresponse().status == 200
         connection.close()
@@ -158,23 +158,23 @@ def test_an_expired_certificate(front: Any, client: Path) -> None:
     port = front("expired", days=-1)
     assert refused(port, client) == (
         f"tcp://127.0.0.1:{port}: its certificate has expired. "
-        "Renew it on the engine's machine, or set this machine's clock right."
+        "Renew it on the engine's machine, or correct this machine's clock."
     )
 
 
 @pytest.mark.parametrize("subject", ["DNS:engine.example", "IP:127.0.0.2"])
 def test_a_certificate_for_another_name(front: Any, client: Path, subject: str) -> None:
     said = refused(front(f"wrong-{subject[:2]}", subject=subject), client)
-    assert "its certificate is for another name than 127.0.0.1. Use a name that stands in it" in said
+    assert "its certificate is for another name than 127.0.0.1. Use one of the names in the certificate" in said
 
 
 def test_an_authority_that_is_not_known(front: Any, stranger: Path) -> None:
     said = refused(front("server"), stranger)
-    assert f"unknown authority: {stranger}/ca.pem does not vouch for it. Put that authority's" in said
+    assert f"unknown authority: {stranger}/ca.pem did not sign it. Save that authority's" in said
 
 
 def test_without_a_ca_the_systems_authorities_are_asked(front: Any) -> None:
-    with pytest.raises(EngineUnreachable, match="no authority that this machine knows vouches for it"):
+    with pytest.raises(EngineUnreachable, match="no authority that this machine trusts signed it"):
         Lab(resolve(f"https://127.0.0.1:{front('server')}", {}), timeout=10)
 
 
@@ -185,7 +185,7 @@ def test_no_client_certificate(front: Any, client: Path, tmp_path: Path) -> None
     (tmp_path / "ca.pem").write_bytes((client / "ca.pem").read_bytes())
     for _ in range(5):  # which of two messages comes first is chance
         said = refused_or_closed(front("server"), tmp_path)
-        assert "client's certificate" in said
+        assert "client certificate" in said
         assert "cert.pem and key.pem in the directory that DOCKER_CERT_PATH names" in said
 
 
@@ -203,7 +203,7 @@ def test_a_client_certificate_that_is_refused(
     (tmp_path / "ca.pem").write_bytes((client / "ca.pem").read_bytes())
     for files in (tmp_path, authority.issue("late", days=-1)):
         said = refused_or_closed(front("server"), files)
-        assert re.search(rf"refuses? the client's certificate {files}/cert.pem", said)
+        assert re.search(rf"refuses? the client certificate {files}/cert.pem", said)
 
 
 # -- one side speaks TLS and the other doesn't

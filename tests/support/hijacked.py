@@ -10,7 +10,7 @@ import pytest
 
 from dockerlab import Lab
 from dockerlab.errors import EngineTimeout, StreamBroken
-from dockerlab.transport.pools import end_writing
+from dockerlab.transport.pools import shutdown_write
 
 #: More than all that is between here and a program can keep.
 MUCH = 64 << 20
@@ -23,7 +23,7 @@ def counted(lab: Lab, labels: dict[str, str], size: int) -> int:
     lab.call(
         "ContainerCreate", name=name, image="busybox", cmd=["wc", "-c"], labels=labels, open_stdin=True, stdin_once=True
     )
-    connection = lab._transport.connection(20)
+    connection = lab._transport.new_connection(20)
     connection.putrequest("POST", f"/containers/{name}/attach?stream=1&stdin=1&stdout=1", skip_host=True)
     for header, value in {"Host": "localhost", "Connection": "Upgrade", "Upgrade": "tcp"}.items():
         connection.putheader(header, value)
@@ -34,7 +34,7 @@ def counted(lab: Lab, labels: dict[str, str], size: int) -> int:
     assert head.startswith(b"HTTP/1.1 101"), head
     lab.call("ContainerStart", id=name)
     connection.sock.sendall(b"x" * size)
-    end_writing(connection.sock)
+    shutdown_write(connection.sock)
     said = b""
     while more := connection.sock.recv(65536):
         said += more
@@ -58,10 +58,10 @@ def unread(lab: Lab, labels: dict[str, str], seconds: float = 0.5) -> bytes:
         reader = threading.Thread(target=listen, daemon=True)
         reader.start()
         clock = time.monotonic()
-        with pytest.raises(EngineTimeout, match=rf"For {seconds:g} s nothing of the input was taken: .* timeout=…\.$"):
+        with pytest.raises(EngineTimeout, match=rf"For {seconds:g} s no input was accepted, .* timeout=…\.$"):
             talk.write(bytes(MUCH), timeout=seconds)
         assert seconds <= time.monotonic() - clock < seconds + 10
-        with pytest.raises(StreamBroken, match=r"cut off.* once more\.$"):
+        with pytest.raises(StreamBroken, match=r"cut off.* again\.$"):
             talk.write(b"what nobody could make sense of")
         assert reader.is_alive(), "who reads has no limit, and waits on"
         lab.container.kill(name, signal="TERM")

@@ -219,5 +219,5 @@ def test_a_closed_lab_says_so(serve: Any) -> None:
     lab = dockerlab.connect(serve(answer()).url)
     lab.close()
     lab.close()
-    with pytest.raises(ConnectionFailed, match=r"This Lab is closed\. Connect once more"):
+    with pytest.raises(ConnectionFailed, match=r"This Lab is closed\. Connect again"):
         lab.call("SystemPing")

@@ -66,7 +66,7 @@ def test_what_is_no_frame_is_said(garbage: bytes) -> None:
 
 
 def test_a_websocket_that_is_reset() -> None:
-    with pytest.raises(StreamBroken, match="ask again"):
+    with pytest.raises(StreamBroken, match="try again"):
         said([frame(BINARY, b"good")], "rst")
 
 

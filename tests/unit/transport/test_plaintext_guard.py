@@ -49,7 +49,7 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ],
 )
 def test_where_others_can_read_along(url: str, is_open: bool) -> None:
-    assert plaintext_guard.is_open(parse(url)) is is_open
+    assert plaintext_guard.is_unencrypted(parse(url)) is is_open
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_what_answers_in_an_engines_place_is_named(serve: Any, headers: list[str
     with pytest.raises(EngineUnreachable) as caught:
         dockerlab.connect(serve(said).url)
     assert words in str(caught.value)
-    assert str(caught.value).endswith("let that one pass the engine's address, or reach it by ssh://.")
+    assert str(caught.value).endswith("exclude the engine's address from it, or connect with ssh://.")
 
 
 @pytest.mark.parametrize("body", [b'{"message":"No such container: x"}', b"No such container: x\n"])
