@@ -144,7 +144,9 @@ def test_a_chunk_whose_size_is_none(name: str, size: bytes) -> None:
 @pytest.mark.parametrize("name", PLAIN)
 @pytest.mark.parametrize("status", [b"101 Switching Protocols", b"103 Early Hints"])
 def test_a_status_that_is_no_final_one(name: str, status: bytes) -> None:
-    assert "which is not a final response" in fails(PLAIN[name], b"HTTP/1.1 " + status + b"\r\n\r\n", "fin", StreamBroken)
+    assert "which is not a final response" in fails(
+        PLAIN[name], b"HTTP/1.1 " + status + b"\r\n\r\n", "fin", StreamBroken
+    )
 
 
 @pytest.mark.parametrize("name", ALL)
