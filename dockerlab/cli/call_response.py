@@ -70,7 +70,7 @@ def _table_without_method(
         return _table_of_records(_documents(lab, operation, arguments, seconds))
     exchange = lab.call(operation.id, **arguments)
     if operation.answer == "none" or not exchange.body.strip():
-        return build.done_table(exchange)
+        return build.outcome_table(exchange)
     content = exchange.text if operation.answer == "text" else exchange.json()
     if isinstance(content, dict):
         return build.object_table(content)
@@ -79,7 +79,7 @@ def _table_without_method(
 
 def save(response: Response, path: Path) -> int:
     """Write a tar to a file, which gets its name once it is complete, and return its size in bytes."""
-    from dockerlab.groups.save_tar import save as save_tar
+    from dockerlab.groups.save_tar import save_tar
 
     return int(save_tar(response, path, None).loc[0, "size_bytes"])  # type: ignore[arg-type]
 
@@ -103,7 +103,7 @@ def _log(lab: Lab, operation: Operation, arguments: dict[str, Any], seconds: flo
         tty = lab.call("ContainerInspect", id=arguments.get("id")).json()["Config"]["Tty"]
 
     def read() -> Any:
-        return read_log(lab, operation.id, arguments, tty=tty, text=True, limit=seconds, timeout=seconds)
+        return read_log(lab, operation.id, tty=tty, text=True, limit=seconds, timeout=seconds, **arguments)
 
     if not arguments.get("follow"):
         log: pd.DataFrame = read()

@@ -1,4 +1,4 @@
-"""What attach and exec give: a program's input and output, on a connection of its own."""
+"""The result of attach and exec: a program's input and output, on a connection of their own."""
 
 from __future__ import annotations
 
@@ -12,62 +12,65 @@ from dockerlab.protocol.streams import frames, lines, unframed
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dockerlab.transport.hijack import Hijacked
+    from dockerlab.protocol.caller import Connection
 
 __all__ = ["Attached", "Piece"]
 
 
 class Piece(NamedTuple):
-    """Some bytes of a program's output, as they came: `stream` (stdout or stderr) and `data`."""
+    """Some bytes of a program's output, as they arrived: `stream` (stdout or stderr) and `data`."""
 
     stream: str
     data: bytes
 
     @property
     def text(self) -> str:
-        """The bytes as text: those that aren't UTF-8 are shown as `\\xff`."""
+        """The bytes as text; bytes that aren't UTF-8 are shown as `\\xff`."""
         return self.data.decode("utf-8", "backslashreplace")
 
 
 class Attached(Following[Piece]):
     """A program's output, piece by piece, and its input.
 
-    Iterate over it with `for` or `async for`: each is a `Piece`. `read()` gives all that still comes, `read_until`
-    waits for some words of it, `table()` gives its lines. `write` sends to its input, `close_stdin` ends that.
-    Use it in `with`. It ends with the program, when it is closed, or after `limit` seconds.
+    Iterate over it with `for` or `async for`: each item is a `Piece`. `read()` returns all remaining output,
+    `read_until` waits for some text in it, `table()` returns its lines. `write` sends to the program's input, and
+    `close_stdin` ends the input. Use it in `with`. It ends with the program, when it is closed, or after `limit`
+    seconds.
     """
 
-    def __init__(self, taken: Hijacked, *, tty: bool, limit: float | None = None, timeout: float | None = None) -> None:
-        """Take a connection; with a TTY it has no frames, and all is stdout."""
+    def __init__(
+        self, connection: Connection, *, tty: bool, limit: float | None = None, timeout: float | None = None
+    ) -> None:
+        """Read from `connection`; with a TTY it has no frames, and all output is stdout."""
         self.tty = tty
-        self._taken = taken
-        super().__init__(taken, partial(_pieces, tty), limit=limit, timeout=timeout, table=partial(_lines, tty))
+        self._connection = connection
+        super().__init__(connection, partial(_pieces, tty), limit=limit, timeout=timeout, table=partial(_lines, tty))
 
     def write(self, data: str | bytes, *, timeout: float | None = None) -> None:
         """Send text or bytes to the program's input.
 
-        Raises StreamBroken if it takes none any more, and EngineTimeout if it takes nothing for `timeout` seconds (the
-        Lab's timeout, or the one of this connection).
+        Raises StreamBroken if the input is closed, and EngineTimeout if the program reads nothing for `timeout` seconds
+        (by default the timeout of this connection, or of the Lab).
         """
-        self._taken.write(data.encode() if isinstance(data, str) else data, timeout)
+        self._connection.write(data.encode() if isinstance(data, str) else data, timeout)
 
     def close_stdin(self) -> None:
         """End the program's input; its output goes on."""
-        self._taken.close_write()
+        self._connection.close_write()
 
     def read(self) -> bytes:
-        """Give all bytes that still come, of both streams in their order."""
+        """Return all remaining bytes of both streams, in the order in which they arrive."""
         return b"".join(piece.data for piece in self)
 
     def read_until(self, words: str | bytes) -> bytes:
-        """Give the bytes that come up to some words, with these; or all, if they don't come before the end."""
-        wanted = words.encode() if isinstance(words, str) else words
-        found = b""
+        """Return the bytes up to and including `words`, or all bytes if the output ends without them."""
+        end = words.encode() if isinstance(words, str) else words
+        output = b""
         for piece in self:
-            found += piece.data
-            if wanted in found:
+            output += piece.data
+            if end in output:
                 break
-        return found
+        return output
 
 
 def _pieces(tty: bool, chunks: Iterable[bytes]) -> Iterator[Piece]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.groups.base import Group, base64_of
+from dockerlab.groups.base import own_arguments
+from dockerlab.groups.swarm_data import SwarmData
 from dockerlab.tables.swarm import CONFIGS
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["ConfigGroup"]
 
 
-class ConfigGroup(Group):
+class ConfigGroup(SwarmData):
     """Operations on the configs of a swarm, asked of one of its managers. A config is named by its name or its id.
 
     Every method takes `timeout`, in seconds, in place of the Lab's: how long to wait for the engine's next bytes.
@@ -43,8 +44,7 @@ class ConfigGroup(Group):
         Raises BadRequest (400), Conflict (409) if the name is in use, ServerError (500; 503 outside of a swarm).
         Source: Engine API, Config, ConfigCreate.
         """
-        asked = {key: value for key, value in locals().items() if key not in ("self", "data")}
-        return self._object("ConfigCreate", **asked, data=base64_of(data))
+        return self._create("ConfigCreate", own_arguments(locals()))
 
     def inspect(self, id: str, *, timeout: float | None = None) -> pd.DataFrame:
         """GET /configs/{id}.
@@ -72,8 +72,7 @@ class ConfigGroup(Group):
         Raises BadRequest (400) if anything else was to change, NotFound (404), ServerError (500; 503 outside of a
         swarm). Source: Engine API, Config, ConfigUpdate.
         """
-        asked = {key: value for key, value in locals().items() if key not in ("self", "data")}
-        return self._done("ConfigUpdate", **asked, data=base64_of(data))
+        return self._update("ConfigUpdate", own_arguments(locals()))
 
     def delete(self, id: str, *, timeout: float | None = None) -> pd.DataFrame:
         """DELETE /configs/{id}.
@@ -81,4 +80,4 @@ class ConfigGroup(Group):
         One row: `operation`, `object`, `status`, `changed`. Raises BadRequest (400) if a service uses it, NotFound
         (404), ServerError (500; 503 outside of a swarm). Source: Engine API, Config, ConfigDelete.
         """
-        return self._done("ConfigDelete", timeout=timeout, id=id)
+        return self._outcome("ConfigDelete", timeout=timeout, id=id)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.groups.base import as_lists
+from dockerlab.groups.base import as_api_lists, own_arguments
 from dockerlab.groups.container_files import ContainerFiles
 from dockerlab.groups.container_io import ContainerTalk
 from dockerlab.protocol.exchange import Exchange
-from dockerlab.tables import container as tables
+from dockerlab.tables.container import LIST
 from dockerlab.tables.inspection import container_inspections
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ class ContainerGroup(ContainerTalk, ContainerFiles):
         status, volume: {"status": ["exited"]}.
         Raises BadRequest (400) for a bad filter, ServerError (500). Source: Engine API, Container, ContainerList.
         """
-        asked = self._lab.call("ContainerList", timeout=timeout, all=all, limit=limit, size=size, filters=filters)
-        return tables.container_list(asked.json())
+        return self._array(LIST, "ContainerList", **own_arguments(locals()))
 
     def create(
         self,
@@ -93,8 +92,7 @@ class ContainerGroup(ContainerTalk, ContainerFiles):
         Raises BadRequest (400), NotFound (404) if the image isn't there, Conflict (409) if the name is in use,
         ServerError (500). Source: Engine API, Container, ContainerCreate.
         """
-        asked = {key: value for key, value in locals().items() if key != "self"}
-        return self._object("ContainerCreate", **as_lists(asked))
+        return self._object("ContainerCreate", **as_api_lists(own_arguments(locals())))
 
     def inspect(self, id: str | Texts, *, size: bool | None = None, timeout: float | None = None) -> pd.DataFrame:
         """GET /containers/{id}/json.
@@ -106,8 +104,8 @@ class ContainerGroup(ContainerTalk, ContainerFiles):
         """
         if isinstance(id, str):
             return self._object("ContainerInspect", timeout=timeout, id=id, size=size)
-        asked = [{"id": one, "size": size} for one in id]
-        return container_inspections(self._each("ContainerInspect", asked, Exchange.json, timeout))
+        arguments = [{"id": name, "size": size} for name in id]
+        return container_inspections(self._gather("ContainerInspect", arguments, Exchange.json, timeout))
 
     def start(self, id: str, *, detach_keys: str | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /containers/{id}/start.
@@ -116,7 +114,7 @@ class ContainerGroup(ContainerTalk, ContainerFiles):
         runs already). Raises BadRequest (400) if its command can't be run, NotFound (404), ServerError (500).
         Source: Engine API, Container, ContainerStart.
         """
-        return self._done("ContainerStart", timeout=timeout, id=id, detach_keys=detach_keys)
+        return self._outcome("ContainerStart", timeout=timeout, id=id, detach_keys=detach_keys)
 
     def stop(
         self, id: str, *, t: int | None = None, signal: str | None = None, timeout: float | None = None
@@ -127,7 +125,7 @@ class ContainerGroup(ContainerTalk, ContainerFiles):
         has ended. One row: `operation`, `object`, `status`, `changed` (False for 304: it doesn't run).
         Raises NotFound (404), ServerError (500). Source: Engine API, Container, ContainerStop.
         """
-        return self._done("ContainerStop", timeout=self._patience(t, timeout), id=id, t=t, signal=signal)
+        return self._outcome("ContainerStop", timeout=self._patience(t, timeout), id=id, t=t, signal=signal)
 
     def restart(
         self, id: str, *, t: int | None = None, signal: str | None = None, timeout: float | None = None
@@ -138,7 +136,7 @@ class ContainerGroup(ContainerTalk, ContainerFiles):
         `object`, `status`, `changed`. Raises NotFound (404), ServerError (500).
         Source: Engine API, Container, ContainerRestart.
         """
-        return self._done("ContainerRestart", timeout=self._patience(t, timeout), id=id, t=t, signal=signal)
+        return self._outcome("ContainerRestart", timeout=self._patience(t, timeout), id=id, t=t, signal=signal)
 
     def kill(self, id: str, *, signal: str | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /containers/{id}/kill.
@@ -147,7 +145,7 @@ class ContainerGroup(ContainerTalk, ContainerFiles):
         `operation`, `object`, `status`, `changed`. Raises BadRequest (400) for an unknown signal, NotFound (404),
         Conflict (409) if it doesn't run, ServerError (500). Source: Engine API, Container, ContainerKill.
         """
-        return self._done("ContainerKill", timeout=timeout, id=id, signal=signal)
+        return self._outcome("ContainerKill", timeout=timeout, id=id, signal=signal)
 
     def wait(self, id: str, *, condition: str | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /containers/{id}/wait.
@@ -166,7 +164,7 @@ class ContainerGroup(ContainerTalk, ContainerFiles):
         NotFound (404), Conflict (409) if it is in use, ServerError (500).
         Source: Engine API, Container, ContainerRename.
         """
-        return self._done("ContainerRename", timeout=timeout, id=id, name=name)
+        return self._outcome("ContainerRename", timeout=timeout, id=id, name=name)
 
     def update(self, id: str, *, timeout: float | None = None, **fields: Any) -> pd.DataFrame:
         """POST /containers/{id}/update.
@@ -187,7 +185,7 @@ class ContainerGroup(ContainerTalk, ContainerFiles):
         Raises NotFound (404), Conflict (409) if it doesn't run or is paused, ServerError (500).
         Source: Engine API, Container, ContainerPause.
         """
-        return self._done("ContainerPause", timeout=timeout, id=id)
+        return self._outcome("ContainerPause", timeout=timeout, id=id)
 
     def unpause(self, id: str, *, timeout: float | None = None) -> pd.DataFrame:
         """POST /containers/{id}/unpause.
@@ -196,7 +194,7 @@ class ContainerGroup(ContainerTalk, ContainerFiles):
         Raises NotFound (404), Conflict (409) if it isn't paused, ServerError (500).
         Source: Engine API, Container, ContainerUnpause.
         """
-        return self._done("ContainerUnpause", timeout=timeout, id=id)
+        return self._outcome("ContainerUnpause", timeout=timeout, id=id)
 
     def delete(
         self,
@@ -213,7 +211,7 @@ class ContainerGroup(ContainerTalk, ContainerFiles):
         a link. One row: `operation`, `object`, `status`, `changed`. Raises BadRequest (400), NotFound (404), Conflict
         (409) if it runs, ServerError (500). Source: Engine API, Container, ContainerDelete.
         """
-        return self._done("ContainerDelete", timeout=timeout, id=id, v=v, force=force, link=link)
+        return self._outcome("ContainerDelete", timeout=timeout, id=id, v=v, force=force, link=link)
 
     def prune(self, *, filters: dict[str, Any] | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /containers/prune.

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any
 
 from dockerlab.errors import StreamBroken
-from dockerlab.groups.base import Group
-from dockerlab.groups.save_tar import tar_answer
+from dockerlab.groups.base import Group, own_arguments
+from dockerlab.groups.save_tar import save_or_list
 from dockerlab.tables.container import CHANGES, path_table
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class ContainerFiles(Group):
         Source: Engine API, Container, ContainerExport.
         """
         answer = self._lab.open("ContainerExport", timeout=timeout, id=id)
-        return tar_answer(answer, to, progress, f"export of {id}")
+        return save_or_list(answer, to, progress, f"export of {id}")
 
     def changes(self, id: str, *, timeout: float | None = None) -> pd.DataFrame:
         """GET /containers/{id}/changes.
@@ -69,7 +69,7 @@ class ContainerFiles(Group):
         Source: Engine API, Container, ContainerArchive.
         """
         answer = self._lab.open("ContainerArchive", timeout=timeout, id=id, path=path)
-        return tar_answer(answer, to, progress, f"{path} of {id}")
+        return save_or_list(answer, to, progress, f"{path} of {id}")
 
     def archive_info(self, id: str, path: str, *, timeout: float | None = None) -> pd.DataFrame:
         """HEAD /containers/{id}/archive.
@@ -104,5 +104,4 @@ class ContainerFiles(Group):
         `status`, `changed`. Raises BadRequest (400) if it is no tar, NotAllowed (403) if the place is read-only,
         NotFound (404), ServerError (500). Source: Engine API, Container, PutContainerArchive.
         """
-        asked = {key: value for key, value in locals().items() if key != "self"}
-        return self._done("PutContainerArchive", **asked)
+        return self._outcome("PutContainerArchive", **own_arguments(locals()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.groups.attached import Attached
-from dockerlab.groups.base import Group, as_lists
+from dockerlab.groups.base import Group, as_api_lists, own_arguments
 from dockerlab.groups.logs import Follow, read_log
 from dockerlab.protocol.operations import version_number
 from dockerlab.protocol.streams import documents
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ContainerTalk"]
 
-#: From this API version on a websocket carries only the streams that were asked for.
-CHOOSING = (1, 42)
+#: From this API version on, a websocket carries only the requested streams.
+STREAM_CHOICE_VERSION = (1, 42)
 
 
 class ContainerTalk(Group):
@@ -43,7 +43,7 @@ class ContainerTalk(Group):
         Raises NotFound (404), Conflict (409) if it doesn't run, ServerError (500) for bad ps_args.
         Source: Engine API, Container, ContainerTop.
         """
-        return process_table(self._asked("ContainerTop", timeout=timeout, id=id, ps_args=ps_args))
+        return process_table(self._json("ContainerTop", timeout=timeout, id=id, ps_args=ps_args))
 
     def logs(
         self,
@@ -74,11 +74,10 @@ class ContainerTalk(Group):
         Raises BadRequest (400) without a stream, NotFound (404), ServerError (500), StreamBroken.
         Source: Engine API, Container, ContainerLogs.
         """
+        arguments = own_arguments(locals())
         if tty is None:
-            tty = self._has_tty(id, timeout)
-        asked = {"id": id, "follow": follow, "stdout": stdout, "stderr": stderr, "since": since, "until": until}
-        asked |= {"timestamps": timestamps, "tail": tail}
-        return read_log(self._lab, "ContainerLogs", asked, tty=tty, text=text, limit=limit, timeout=timeout)
+            arguments["tty"] = self._has_tty(id, timeout)
+        return read_log(self._lab, "ContainerLogs", **arguments)
 
     def stats(
         self,
@@ -101,16 +100,20 @@ class ContainerTalk(Group):
         Source: Engine API, Container, ContainerStats.
         """
         if not isinstance(id, str):
-            asked = [{"id": one, "stream": False, "one_shot": one_shot is not False} for one in id]
-            found = self._each("ContainerStats", asked, lambda exchange: documents(exchange.body), timeout)
-            # Docker says whose sample it is only where it measures twice
+            arguments = [{"id": name, "stream": False, "one_shot": one_shot is not False} for name in id]
+            responses = self._gather("ContainerStats", arguments, lambda exchange: documents(exchange.body), timeout)
+            # Docker writes a container's name into a sample only where it measures twice.
             return stats_table(
-                [{"name": name, **one} for name, samples in zip(id, found, strict=True) for one in objects(samples)]
+                [
+                    {"name": name, **sample}
+                    for name, samples in zip(id, responses, strict=True)
+                    for sample in objects(samples)
+                ]
             )
         if stream is False or one_shot:
-            asked_one = {"id": id, "stream": False, "one_shot": one_shot}
-            return stats_table(documents(self._lab.call("ContainerStats", timeout=timeout, **asked_one).body))
-        return self._documents(
+            exchange = self._lab.call("ContainerStats", timeout=timeout, id=id, stream=False, one_shot=one_shot)
+            return stats_table(documents(exchange.body))
+        return self._follow_documents(
             "ContainerStats", stats_table, limit=limit, timeout=timeout, id=id, stream=stream, one_shot=one_shot
         )
 
@@ -138,9 +141,18 @@ class ContainerTalk(Group):
         Source: Engine API, Container, ContainerAttach.
         """
         tty = self._has_tty(id, timeout) if tty is None else tty
-        asked = {"id": id, "logs": logs, "stream": stream, "stdin": stdin or None, "stdout": stdout, "stderr": stderr}
-        taken = self._lab.hijack("ContainerAttach", timeout=timeout, **asked, detach_keys=detach_keys)
-        return Attached(taken, tty=tty, limit=limit, timeout=timeout)
+        connection = self._lab.hijack(
+            "ContainerAttach",
+            timeout=timeout,
+            id=id,
+            logs=logs,
+            stream=stream,
+            stdin=stdin or None,
+            stdout=stdout,
+            stderr=stderr,
+            detach_keys=detach_keys,
+        )
+        return Attached(connection, tty=tty, limit=limit, timeout=timeout)
 
     def attach_websocket(
         self,
@@ -161,11 +173,20 @@ class ContainerTalk(Group):
         and `stderr` need API 1.42 (without them it is the output); older engines always give all.
         Raises as attach does. Source: Engine API, Container, ContainerAttachWebsocket.
         """
-        if stdin is stdout is stderr is None and version_number(self._lab.version) >= CHOOSING:
+        if stdin is stdout is stderr is None and version_number(self._lab.version) >= STREAM_CHOICE_VERSION:
             stdout = stderr = True
-        asked = {"id": id, "logs": logs, "stream": stream, "stdin": stdin, "stdout": stdout, "stderr": stderr}
-        taken = self._lab.hijack("ContainerAttachWebsocket", timeout=timeout, **asked, detach_keys=detach_keys)
-        return Attached(taken, tty=True, limit=limit, timeout=timeout)
+        connection = self._lab.hijack(
+            "ContainerAttachWebsocket",
+            timeout=timeout,
+            id=id,
+            logs=logs,
+            stream=stream,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            detach_keys=detach_keys,
+        )
+        return Attached(connection, tty=True, limit=limit, timeout=timeout)
 
     def exec(
         self,
@@ -192,8 +213,7 @@ class ContainerTalk(Group):
         Raises BadRequest (400), NotFound (404), Conflict (409) if the container is paused or doesn't run,
         ServerError (500). Source: Engine API, Exec, ContainerExec.
         """
-        asked = {key: value for key, value in locals().items() if key != "self"}
-        return self._object("ContainerExec", **as_lists(asked))
+        return self._object("ContainerExec", **as_api_lists(own_arguments(locals())))
 
     def resize(self, id: str, *, h: int, w: int, timeout: float | None = None) -> pd.DataFrame:
         """POST /containers/{id}/resize.
@@ -202,8 +222,8 @@ class ContainerTalk(Group):
         Raises NotFound (404), Conflict (409) if it doesn't run, ServerError (500).
         Source: Engine API, Container, ContainerResize.
         """
-        return self._done("ContainerResize", timeout=timeout, id=id, h=h, w=w)
+        return self._outcome("ContainerResize", timeout=timeout, id=id, h=h, w=w)
 
     def _has_tty(self, id: str, timeout: float | None) -> bool:
-        config = one_object(self._asked("ContainerInspect", timeout=timeout, id=id)).get("Config")
+        config = one_object(self._json("ContainerInspect", timeout=timeout, id=id)).get("Config")
         return bool(one_object(config).get("Tty"))

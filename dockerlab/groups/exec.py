@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dockerlab.groups.attached import Attached
 from dockerlab.groups.base import Group
-from dockerlab.tables.build import done_table
+from dockerlab.tables.build import outcome_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,12 +35,13 @@ class ExecGroup(Group):
         Raises BadRequest (400), NotFound (404), Conflict (409) if the container doesn't run, ServerError (500).
         Source: Engine API, Exec, ExecStart.
         """
-        asked: dict[str, Any] = {"id": id, "detach": detach, "tty": tty, "console_size": console_size, "body": {}}
-        taken = self._lab.hijack("ExecStart", timeout=timeout, **asked)
+        connection = self._lab.hijack(
+            "ExecStart", timeout=timeout, id=id, detach=detach, tty=tty, console_size=console_size, body={}
+        )
         if detach:
-            with taken:
-                return done_table(taken.exchange)
-        return Attached(taken, tty=bool(tty), limit=limit, timeout=timeout)
+            with connection:
+                return outcome_table(connection.exchange)
+        return Attached(connection, tty=bool(tty), limit=limit, timeout=timeout)
 
     def resize(self, id: str, *, h: int, w: int, timeout: float | None = None) -> pd.DataFrame:
         """POST /exec/{id}/resize.
@@ -49,7 +50,7 @@ class ExecGroup(Group):
         `status`, `changed`. Raises BadRequest (400), NotFound (404), ServerError (500).
         Source: Engine API, Exec, ExecResize.
         """
-        return self._done("ExecResize", timeout=timeout, id=id, h=h, w=w)
+        return self._outcome("ExecResize", timeout=timeout, id=id, h=h, w=w)
 
     def inspect(self, id: str, *, timeout: float | None = None) -> pd.DataFrame:
         """GET /exec/{id}/json.

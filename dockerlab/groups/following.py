@@ -1,4 +1,4 @@
-"""What an answer without an end becomes: an iterator of records, which can be closed at any time."""
+"""A response that has no end, as an iterator over its records that can be closed at any time."""
 
 from __future__ import annotations
 
@@ -6,86 +6,65 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from dockerlab.errors import DockerlabError, EngineTimeout
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dockerlab.protocol.exchange import Exchange
+    from dockerlab.protocol.caller import Connection, Response
 
-__all__ = ["Following", "Source"]
+__all__ = ["Following"]
 
 T = TypeVar("T")
 
 
-class Source(Protocol):
-    """Where the bytes come from: an answer that is still to be read, or a connection that was taken over."""
-
-    exchange: Exchange
-
-    def chunks(self, size: int = 65536) -> Iterator[bytes]:
-        """Give the bytes as they come."""
-
-    def patience(self, seconds: float | None) -> None:
-        """Wait no longer than that for the next bytes."""
-
-    def close(self) -> None:
-        """Let it go."""
-
-
 class _LimitReached(Exception):
-    """The time that the user gave is over."""
+    """The `limit` of a Following is over."""
 
 
 class Following(Generic[T]):
-    """Records as they come. Iterate over it with `for` or `async for`; close it, or use it in `with`.
+    """Records, as they arrive. Iterate over it with `for` or `async for`; close it, or use it in `with`.
 
-    It ends with the engine's answer, when it is closed, or after `limit` seconds. Silence of `timeout` seconds raises
-    EngineTimeout; without a timeout it may be silent for ever. An exception, Ctrl-C among them, closes it, and so does
-    Python when nobody holds it any more. `table(n)` gives the next n records, or all that still come, as a DataFrame.
+    It ends with the engine's response, when it is closed, or after `limit` seconds. Silence of `timeout` seconds
+    raises EngineTimeout; without a timeout it waits for ever. It is closed by any exception, including Ctrl-C, and
+    when it is garbage-collected. `table(n)` returns the next n records, or all remaining ones, as a DataFrame.
     """
 
     def __init__(
         self,
-        source: Source,
+        source: Response | Connection,
         records: Callable[[Iterator[bytes]], Iterator[T]],
         *,
         limit: float | None = None,
         timeout: float | None = None,
         table: Callable[[list[T]], pd.DataFrame] | None = None,
     ) -> None:
-        """Follow a source; `records` takes its bytes apart, `table` makes a DataFrame of records."""
+        """Follow `source`; `records` splits its bytes into records, `table` builds a DataFrame from a list of them."""
         self._source = source
         end = None if limit is None else time.monotonic() + limit
         self._table = table
         self._records = records(_chunks(source, end, timeout))
 
     def __enter__(self) -> Following[T]:
-        """Give itself."""
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Close it."""
         self.close()
 
     def __del__(self) -> None:
-        """Close it when nobody holds it any more."""
         if hasattr(self, "_source"):
             self.close()
 
     def __repr__(self) -> str:
-        """Give one line."""
         exchange = self._source.exchange
         return f"<{type(self).__name__} {exchange.method} {exchange.target}>"
 
     def __iter__(self) -> Following[T]:
-        """Give itself."""
         return self
 
     def __next__(self) -> T:
-        """Wait for the next record."""
         try:
             return next(self._records)
         except _LimitReached:
@@ -96,48 +75,48 @@ class Following(Generic[T]):
             raise
 
     def __aiter__(self) -> Following[T]:
-        """Give itself."""
         return self
 
     async def __anext__(self) -> T:
-        """Wait for the next record in a thread, so that other tasks go on; a cancelled task closes it."""
-        nothing = object()
+        """Wait for the next record in a thread, so that other tasks go on. Cancelling the task closes the iterator."""
+        end = object()
         try:
-            found = await asyncio.to_thread(next, self, nothing)
+            record = await asyncio.to_thread(next, self, end)
         except asyncio.CancelledError:
-            self.close()  # and the thread, which waits for bytes, wakes up
+            self.close()  # wakes the thread, which is waiting for bytes
             raise
-        if found is nothing:
+        if record is end:
             raise StopAsyncIteration
-        return found  # type: ignore[return-value]
+        return record  # type: ignore[return-value]
 
     def table(self, n: int | None = None) -> pd.DataFrame:
-        """Wait for the next n records, or for all that still come, and give them as a DataFrame."""
+        """Wait for the next n records, or for all remaining ones, and return them as a DataFrame."""
         if self._table is None:
-            raise DockerlabError("There is no table of these records: iterate over them.")
+            raise DockerlabError("These records can't be made into a table: iterate over them.")
         return self._table(list(islice(self, n)))
 
     def close(self) -> None:
-        """Stop. May be called more than once, and by another thread than the one that waits."""
+        """Stop. Any thread may call this, and more than once."""
         self._records = iter(())
         self._source.close()
 
 
-def _chunks(source: Source, end: float | None, timeout: float | None) -> Iterator[bytes]:
-    """Read, and wait no longer than the limit leaves time.
+def _chunks(source: Response | Connection, end: float | None, timeout: float | None) -> Iterator[bytes]:
+    """Yield chunks until `end`, never waiting longer than that or `timeout`.
 
-    It doesn't know who follows: a ring of two would be let go by the collector only, and in any order.
+    This is a function without a reference to the Following: a reference cycle would keep an abandoned connection open
+    until the garbage collector runs.
     """
     chunks = source.chunks()
     while True:
-        left = None if end is None else end - time.monotonic()
-        if left is not None and left <= 0:
+        remaining = None if end is None else end - time.monotonic()
+        if remaining is not None and remaining <= 0:
             raise _LimitReached
-        source.patience(min([seconds for seconds in (left, timeout) if seconds is not None], default=None))
+        source.patience(min([seconds for seconds in (remaining, timeout) if seconds is not None], default=None))
         try:
             chunk = next(chunks, None)
         except EngineTimeout:
-            if left is None or time.monotonic() < (end or 0):
+            if remaining is None or time.monotonic() < (end or 0):
                 raise
             raise _LimitReached from None
         if chunk is None:

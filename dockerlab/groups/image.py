@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from dockerlab.groups.base import own_arguments
 from dockerlab.groups.image_build import ImageMaking
-from dockerlab.groups.save_tar import tar_answer
+from dockerlab.groups.save_tar import save_or_list
 from dockerlab.protocol.exchange import Exchange
 from dockerlab.tables.image import ATTESTATIONS, DELETED, HISTORY, LIST, SEARCH
 from dockerlab.tables.inspection import image_inspections
@@ -48,8 +49,7 @@ class ImageGroup(ImageMaking):
         `shared_size` needs API 1.42, `manifests` 1.47, `identity` 1.54.
         Raises ServerError (500). Source: Engine API, Image, ImageList.
         """
-        asked = {key: value for key, value in locals().items() if key != "self"}
-        return self._array(LIST, "ImageList", **asked)
+        return self._array(LIST, "ImageList", **own_arguments(locals()))
 
     def inspect(
         self,
@@ -68,8 +68,8 @@ class ImageGroup(ImageMaking):
         """
         if isinstance(name, str):
             return self._object("ImageInspect", timeout=timeout, name=name, manifests=manifests, platform=platform)
-        asked = [{"name": one, "manifests": manifests, "platform": platform} for one in name]
-        return image_inspections(self._each("ImageInspect", asked, Exchange.json, timeout))
+        arguments = [{"name": one, "manifests": manifests, "platform": platform} for one in name]
+        return image_inspections(self._gather("ImageInspect", arguments, Exchange.json, timeout))
 
     def history(
         self, name: str, *, platform: dict[str, str] | str | None = None, timeout: float | None = None
@@ -98,8 +98,7 @@ class ImageGroup(ImageMaking):
         Raises BadRequest (400), NotFound (404), ServerError (500; 501 where the engine keeps none).
         Source: Engine API, Image, ImageAttestations.
         """
-        asked = {key: value for key, value in locals().items() if key != "self"}
-        return self._array(ATTESTATIONS, "ImageAttestations", **asked)
+        return self._array(ATTESTATIONS, "ImageAttestations", **own_arguments(locals()))
 
     def search(
         self,
@@ -118,8 +117,7 @@ class ImageGroup(ImageMaking):
         Raises BadRequest (400), ServerError (500), as when the registry isn't reached.
         Source: Engine API, Image, ImageSearch.
         """
-        asked = {key: value for key, value in locals().items() if key != "self"}
-        return self._array(SEARCH, "ImageSearch", **asked)
+        return self._array(SEARCH, "ImageSearch", **own_arguments(locals()))
 
     def tag(self, name: str, repo: str, *, tag: str | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /images/{name}/tag.
@@ -128,7 +126,7 @@ class ImageGroup(ImageMaking):
         `changed`. Raises BadRequest (400) for a name that can't be one, NotFound (404), Conflict (409),
         ServerError (500). Source: Engine API, Image, ImageTag.
         """
-        return self._done("ImageTag", timeout=timeout, name=name, repo=repo, tag=tag)
+        return self._outcome("ImageTag", timeout=timeout, name=name, repo=repo, tag=tag)
 
     def delete(
         self,
@@ -146,8 +144,7 @@ class ImageGroup(ImageMaking):
         Raises NotFound (404), Conflict (409) if a container uses it, ServerError (500).
         Source: Engine API, Image, ImageDelete.
         """
-        asked = {key: value for key, value in locals().items() if key != "self"}
-        return self._array(DELETED, "ImageDelete", **asked)
+        return self._array(DELETED, "ImageDelete", **own_arguments(locals()))
 
     def prune(self, *, filters: dict[str, Any] | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /images/prune.
@@ -175,7 +172,7 @@ class ImageGroup(ImageMaking):
         Raises NotFound (404), ServerError (500), StreamBroken. Source: Engine API, Image, ImageGet.
         """
         answer = self._lab.open("ImageGet", timeout=timeout, name=name, platform=platform)
-        return tar_answer(answer, to, progress, f"tar of {name}")
+        return save_or_list(answer, to, progress, f"tar of {name}")
 
     def get_all(
         self,
@@ -192,4 +189,4 @@ class ImageGroup(ImageMaking):
         Source: Engine API, Image, ImageGetAll.
         """
         answer = self._lab.open("ImageGetAll", timeout=timeout, names=names, platform=platform)
-        return tar_answer(answer, to, progress, f"tar of {', '.join(names)}")
+        return save_or_list(answer, to, progress, f"tar of {', '.join(names)}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import IO, TYPE_CHECKING, Any
 
-from dockerlab.groups.base import Group, as_lists
-from dockerlab.groups.progress import Show, progressing
+from dockerlab.groups.base import Group, as_api_lists, own_arguments
+from dockerlab.groups.progress import Progress, call_with_progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,7 @@ class ImageMaking(Group):
         platform: str | None = None,
         registry_auth: dict[str, str] | str | None = None,
         body: Tar | None = None,
-        progress: Show = None,
+        progress: Progress = None,
         timeout: float | None = None,
     ) -> pd.DataFrame:
         """POST /images/create.
@@ -46,8 +46,8 @@ class ImageMaking(Group):
         Raises BadRequest (400), NotAllowed (401, 403), NotFound (404), ServerError (500), and OperationFailed for what
         goes wrong later. Source: Engine API, Image, ImageCreate.
         """
-        asked = {key: value for key, value in locals().items() if key not in ("self", "progress")}
-        return progressing(self._lab, "ImageCreate", progress, f"pull of {from_image or repo}", **asked)
+        arguments = own_arguments(locals(), "progress")
+        return call_with_progress(self._lab, "ImageCreate", progress, f"pull of {from_image or repo}", **arguments)
 
     def push(
         self,
@@ -56,7 +56,7 @@ class ImageMaking(Group):
         tag: str | None = None,
         platform: dict[str, str] | str | None = None,
         registry_auth: dict[str, str] | str | None = None,
-        progress: Show = None,
+        progress: Progress = None,
         timeout: float | None = None,
     ) -> pd.DataFrame:
         """POST /images/{name}/push.
@@ -66,9 +66,9 @@ class ImageMaking(Group):
         Raises NotFound (404), ServerError (500), and OperationFailed for what goes wrong later.
         Source: Engine API, Image, ImagePush.
         """
-        asked = {key: value for key, value in locals().items() if key not in ("self", "progress")}
-        asked["registry_auth"] = registry_auth or {}
-        return progressing(self._lab, "ImagePush", progress, f"push of {name}", **asked)
+        arguments = own_arguments(locals(), "progress")
+        arguments["registry_auth"] = registry_auth or {}
+        return call_with_progress(self._lab, "ImagePush", progress, f"push of {name}", **arguments)
 
     def load(
         self,
@@ -76,7 +76,7 @@ class ImageMaking(Group):
         *,
         quiet: bool | None = None,
         platform: dict[str, str] | str | None = None,
-        progress: Show = None,
+        progress: Progress = None,
         timeout: float | None = None,
     ) -> pd.DataFrame:
         """POST /images/load.
@@ -86,8 +86,7 @@ class ImageMaking(Group):
         Raises BadRequest (400), ServerError (500), and OperationFailed for what goes wrong later.
         Source: Engine API, Image, ImageLoad.
         """
-        asked = {key: value for key, value in locals().items() if key not in ("self", "progress")}
-        return progressing(self._lab, "ImageLoad", progress, "load", **asked)
+        return call_with_progress(self._lab, "ImageLoad", progress, "load", **own_arguments(locals(), "progress"))
 
     def build(
         self,
@@ -106,7 +105,7 @@ class ImageMaking(Group):
         rm: bool | None = None,
         forcerm: bool | None = None,
         registry_config: dict[str, Any] | str | None = None,
-        progress: Show = None,
+        progress: Progress = None,
         timeout: float | None = None,
         **more: Any,
     ) -> pd.DataFrame:
@@ -120,8 +119,8 @@ class ImageMaking(Group):
         Raises BadRequest (400), ServerError (500), and OperationFailed if a step fails: its `table` has all words.
         Source: Engine API, Image, ImageBuild.
         """
-        asked = {key: value for key, value in locals().items() if key not in ("self", "progress", "more")}
-        return progressing(self._lab, "ImageBuild", progress, f"build of {t or 'an image'}", **asked, **more)
+        arguments = own_arguments(locals(), "progress", "more") | more
+        return call_with_progress(self._lab, "ImageBuild", progress, f"build of {t or 'an image'}", **arguments)
 
     def build_prune(
         self,
@@ -140,8 +139,7 @@ class ImageMaking(Group):
         (bytes). `all` takes what is in use, too; the spaces are in bytes, and but for the first need API 1.48.
         Raises BadRequest (400), ServerError (500). Source: Engine API, Image, BuildPrune.
         """
-        asked = {key: value for key, value in locals().items() if key != "self"}
-        return self._object("BuildPrune", **asked)
+        return self._object("BuildPrune", **own_arguments(locals()))
 
     def commit(
         self,
@@ -163,6 +161,5 @@ class ImageMaking(Group):
         container.create: `cmd`, `env`, `labels`, `working_dir`, … Without `pause` the container stands still meanwhile.
         Raises NotFound (404), ServerError (500). Source: Engine API, Image, ImageCommit.
         """
-        asked = {key: value for key, value in locals().items() if key not in ("self", "config")}
-        config = as_lists({"env": None, **config})
-        return self._object("ImageCommit", **asked, **config, body={})
+        arguments = own_arguments(locals(), "config")
+        return self._object("ImageCommit", **arguments, **as_api_lists(config), body={})

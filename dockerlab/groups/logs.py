@@ -1,4 +1,4 @@
-"""How `logs` reads: to the end, or following."""
+"""Reading a log: to its end as a table, or line by line while it is written."""
 
 from __future__ import annotations
 
@@ -13,80 +13,86 @@ from dockerlab.protocol.streams import Line, frames, lines, unframed
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dockerlab.lab.lab import Lab
-    from dockerlab.transport.transport import Response
+    from dockerlab.protocol.caller import Caller, Response
 
 __all__ = ["Follow", "read_log"]
 
-#: So many bytes are read at once, if they are there.
+#: The most bytes to read at once.
 BLOCK = 1 << 20
-#: From so many bytes on a log is long; a piece is small that is shorter than this; what comes in a moment fits into a
-#: socket's buffer, which holds some 250 lines.
+#: A log of more bytes than LONG is long, a chunk of fewer than SMALL is small. After MOMENT_SECONDS the engine has
+#: filled the socket's buffer, which holds some 250 lines.
 LONG, SMALL, MOMENT_SECONDS = 1 << 17, 1 << 15, 0.0002
 
 
 def read_log(
-    lab: Lab,
+    lab: Caller,
     operation: str,
-    asked: dict[str, Any],
     *,
     tty: bool,
     text: bool,
     limit: float | None,
     timeout: float | None,
+    **arguments: Any,
 ) -> pd.DataFrame | Follow:
-    """Ask for a log, of a container, a service or a task: its table, or with `follow` an iterator of its lines."""
+    """Read the log of a container, a service or a task: a table, or with `follow` an iterator over its lines."""
     from dockerlab.tables.log import read_log_table
 
-    answer = lab.open(operation, timeout=timeout, **asked)
-    timestamps = bool(asked.get("timestamps"))
-    if asked.get("follow"):
-        return Follow(answer, tty=tty, timestamps=timestamps, limit=limit, timeout=timeout)
-    with answer:
-        return read_log_table(_unhurried(answer.chunks(BLOCK)), tty=tty, timestamps=timestamps, text=text)
+    response = lab.open(operation, timeout=timeout, **arguments)
+    timestamps = bool(arguments.get("timestamps"))
+    if arguments.get("follow"):
+        return Follow(response, tty=tty, timestamps=timestamps, limit=limit, timeout=timeout)
+    with response:
+        return read_log_table(_with_pauses(response.chunks(BLOCK)), tty=tty, timestamps=timestamps, text=text)
 
 
-def _unhurried(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Give the pieces of a log that is read whole, and wait a moment after each small one of a long log.
+def _with_pauses(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the chunks, and pause a moment after each small one of a long log.
 
-    An engine writes line by line: if it wakes nobody for each of them, it is done a fifth sooner (measured).
+    An engine writes line by line. If it does not have to wake a reader for each line, it finishes a fifth sooner, as
+    measured.
     """
-    have = 0
+    size = 0
     for chunk in chunks:
         yield chunk
-        have += len(chunk)
-        if have > LONG and len(chunk) < SMALL:
+        size += len(chunk)
+        if size > LONG and len(chunk) < SMALL:
             time.sleep(MOMENT_SECONDS)
-
-
-def _read(chunks: Iterable[bytes], *, tty: bool, timestamps: bool) -> Iterator[Line]:
-    return lines(unframed(chunks) if tty else frames(chunks), timestamps=timestamps, tty=tty)
 
 
 class Follow(Following[Line]):
     """The lines of a log, as they are written.
 
-    Each is a `Line`: `time` (text), `stream`, `data` (bytes), `message` (text). It ends with the container, too.
+    Each is a `Line`: `time` (text), `stream`, `data` (bytes), `message` (text). The iterator also ends when the
+    container stops.
     """
 
     def __init__(
-        self, answer: Response, *, tty: bool, timestamps: bool, limit: float | None = None, timeout: float | None = None
+        self,
+        response: Response,
+        *,
+        tty: bool,
+        timestamps: bool,
+        limit: float | None = None,
+        timeout: float | None = None,
     ) -> None:
-        """Follow an answer whose headers were read."""
         super().__init__(
-            answer,
-            lambda chunks: _read(chunks, tty=tty, timestamps=timestamps),
+            response,
+            partial(_lines, tty=tty, timestamps=timestamps),
             limit=limit,
             timeout=timeout,
             table=partial(_log_table, timestamps),
         )
 
     def __repr__(self) -> str:
-        """Give one line."""
         return f"<Follow the log of {self._source.exchange.arguments.get('id')}>"
 
 
-def _log_table(timestamps: bool, found: list[Line]) -> pd.DataFrame:
+def _lines(chunks: Iterable[bytes], *, tty: bool, timestamps: bool) -> Iterator[Line]:
+    """Read lines; a container with a TTY sends its log without frames."""
+    return lines(unframed(chunks) if tty else frames(chunks), timestamps=timestamps, tty=tty)
+
+
+def _log_table(timestamps: bool, records: list[Line]) -> pd.DataFrame:
     from dockerlab.tables.log import log_table
 
-    return log_table(found, timestamps=timestamps)
+    return log_table(records, timestamps=timestamps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.groups.base import Group
+from dockerlab.groups.base import Group, own_arguments
 from dockerlab.tables.network import LIST
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ class NetworkGroup(Group):
         isn't there, Conflict (409) if the name is in use, ServerError (500).
         Source: Engine API, Network, NetworkCreate.
         """
-        asked = {key: value for key, value in locals().items() if key != "self"}
-        return self._object("NetworkCreate", **asked)
+        return self._object("NetworkCreate", **own_arguments(locals()))
 
     def inspect(
         self, id: str, *, verbose: bool | None = None, scope: str | None = None, timeout: float | None = None
@@ -84,7 +83,7 @@ class NetworkGroup(Group):
         `object`, `status`, `changed`. Raises BadRequest (400), NotAllowed (403) if they can't be joined, NotFound
         (404), ServerError (500). Source: Engine API, Network, NetworkConnect.
         """
-        return self._done(
+        return self._outcome(
             "NetworkConnect", timeout=timeout, id=id, container=container, endpoint_config=endpoint_config
         )
 
@@ -96,7 +95,7 @@ class NetworkGroup(Group):
         Takes a container out. One row: `operation`, `object`, `status`, `changed`.
         Raises NotAllowed (403), NotFound (404), ServerError (500). Source: Engine API, Network, NetworkDisconnect.
         """
-        return self._done("NetworkDisconnect", timeout=timeout, id=id, container=container, force=force)
+        return self._outcome("NetworkDisconnect", timeout=timeout, id=id, container=container, force=force)
 
     def delete(self, id: str, *, timeout: float | None = None) -> pd.DataFrame:
         """DELETE /networks/{id}.
@@ -104,7 +103,7 @@ class NetworkGroup(Group):
         One row: `operation`, `object`, `status`, `changed`. Raises NotAllowed (403) if a container is in it, or if it
         is the engine's own, NotFound (404), ServerError (500). Source: Engine API, Network, NetworkDelete.
         """
-        return self._done("NetworkDelete", timeout=timeout, id=id)
+        return self._outcome("NetworkDelete", timeout=timeout, id=id)
 
     def prune(self, *, filters: dict[str, Any] | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /networks/prune.

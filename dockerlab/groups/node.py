@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.groups.base import Group
+from dockerlab.groups.base import Group, own_arguments
 from dockerlab.tables.swarm import NODES
 
 if TYPE_CHECKING:
@@ -55,8 +55,7 @@ class NodeGroup(Group):
         Raises BadRequest (400), NotFound (404), ServerError (500; 503 outside of a swarm).
         Source: Engine API, Node, NodeUpdate.
         """
-        asked = {key: value for key, value in locals().items() if key != "self"}
-        return self._done("NodeUpdate", **asked)
+        return self._outcome("NodeUpdate", **own_arguments(locals()))
 
     def delete(self, id: str, *, force: bool | None = None, timeout: float | None = None) -> pd.DataFrame:
         """DELETE /nodes/{id}.
@@ -65,4 +64,4 @@ class NodeGroup(Group):
         `status`, `changed`. Raises NotFound (404), ServerError (500 if it is not down; 503 outside of a swarm).
         Source: Engine API, Node, NodeDelete.
         """
-        return self._done("NodeDelete", timeout=timeout, id=id, force=force)
+        return self._outcome("NodeDelete", timeout=timeout, id=id, force=force)

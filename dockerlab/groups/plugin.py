@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import IO, TYPE_CHECKING, Any
 
-from dockerlab.groups.base import Group
-from dockerlab.groups.progress import Show, progressing
+from dockerlab.groups.base import Group, own_arguments
+from dockerlab.groups.progress import Progress, call_with_progress
 from dockerlab.tables.plugin import LIST, PRIVILEGES
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ class PluginGroup(Group):
         Raises NotAllowed (401, 403), NotFound (404), ServerError (500).
         Source: Engine API, Plugin, GetPluginPrivileges.
         """
-        asked = {"remote": remote, "registry_auth": registry_auth, "timeout": timeout}
-        return self._array(PRIVILEGES, "GetPluginPrivileges", **asked)
+        return self._array(PRIVILEGES, "GetPluginPrivileges", **own_arguments(locals()))
 
     def pull(
         self,
@@ -54,7 +53,7 @@ class PluginGroup(Group):
         *,
         name: str | None = None,
         registry_auth: dict[str, str] | str | None = None,
-        progress: Show = None,
+        progress: Progress = None,
         timeout: float | None = None,
     ) -> pd.DataFrame:
         """POST /plugins/pull.
@@ -64,8 +63,8 @@ class PluginGroup(Group):
         Raises NotAllowed (401, 403), NotFound (404), ServerError (500), and OperationFailed for what goes wrong later.
         Source: Engine API, Plugin, PluginPull.
         """
-        asked = {"remote": remote, "name": name, "registry_auth": registry_auth, "body": body or []}
-        return progressing(self._lab, "PluginPull", progress, f"pull of {remote}", timeout=timeout, **asked)
+        arguments = own_arguments(locals(), "progress") | {"body": body or []}
+        return call_with_progress(self._lab, "PluginPull", progress, f"pull of {remote}", **arguments)
 
     def inspect(self, name: str, *, timeout: float | None = None) -> pd.DataFrame:
         """GET /plugins/{name}/json.
@@ -81,7 +80,7 @@ class PluginGroup(Group):
         `force` takes away one that runs. One row: `operation`, `object`, `status`, `changed`.
         Raises NotFound (404), Conflict (409), ServerError (500). Source: Engine API, Plugin, PluginDelete.
         """
-        return self._done("PluginDelete", name=name, force=force, timeout=timeout)
+        return self._outcome("PluginDelete", name=name, force=force, timeout=timeout)
 
     def enable(self, name: str, *, timeout_: int | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /plugins/{name}/enable.
@@ -89,7 +88,7 @@ class PluginGroup(Group):
         Starts a plugin. `timeout_`, in seconds, is how long the engine waits for it. One row: `operation`, `object`,
         `status`, `changed`. Raises NotFound (404), ServerError (500). Source: Engine API, Plugin, PluginEnable.
         """
-        return self._done("PluginEnable", name=name, timeout_=timeout_, timeout=timeout)
+        return self._outcome("PluginEnable", name=name, timeout_=timeout_, timeout=timeout)
 
     def disable(self, name: str, *, force: bool | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /plugins/{name}/disable.
@@ -97,7 +96,7 @@ class PluginGroup(Group):
         Ends a plugin; with `force` one that is in use. One row: `operation`, `object`, `status`, `changed`.
         Raises NotFound (404), Conflict (409), ServerError (500). Source: Engine API, Plugin, PluginDisable.
         """
-        return self._done("PluginDisable", name=name, force=force, timeout=timeout)
+        return self._outcome("PluginDisable", name=name, force=force, timeout=timeout)
 
     def upgrade(
         self,
@@ -106,7 +105,7 @@ class PluginGroup(Group):
         body: Privileges | None = None,
         *,
         registry_auth: dict[str, str] | str | None = None,
-        progress: Show = None,
+        progress: Progress = None,
         timeout: float | None = None,
     ) -> pd.DataFrame:
         """POST /plugins/{name}/upgrade.
@@ -115,8 +114,8 @@ class PluginGroup(Group):
         progress. Raises NotFound (404), ServerError (500), and OperationFailed for what goes wrong later.
         Source: Engine API, Plugin, PluginUpgrade.
         """
-        asked = {"name": name, "remote": remote, "registry_auth": registry_auth, "body": body or []}
-        return progressing(self._lab, "PluginUpgrade", progress, f"upgrade of {name}", timeout=timeout, **asked)
+        arguments = own_arguments(locals(), "progress") | {"body": body or []}
+        return call_with_progress(self._lab, "PluginUpgrade", progress, f"upgrade of {name}", **arguments)
 
     def create(
         self, name: str, body: bytes | str | os.PathLike[str] | IO[bytes], *, timeout: float | None = None
@@ -127,14 +126,14 @@ class PluginGroup(Group):
         row: `operation`, `object`, `status`, `changed`. Raises ServerError (500), BadRequest (400).
         Source: Engine API, Plugin, PluginCreate.
         """
-        return self._done("PluginCreate", timeout=timeout, name=name, body=body)
+        return self._outcome("PluginCreate", timeout=timeout, name=name, body=body)
 
     def push(
         self,
         name: str,
         *,
         registry_auth: dict[str, str] | str | None = None,
-        progress: Show = None,
+        progress: Progress = None,
         timeout: float | None = None,
     ) -> pd.DataFrame:
         """POST /plugins/{name}/push.
@@ -144,8 +143,8 @@ class PluginGroup(Group):
         Raises NotFound (404), ServerError (500), and OperationFailed for what goes wrong later.
         Source: Engine API, Plugin, PluginPush.
         """
-        asked = {"name": name, "registry_auth": registry_auth}
-        return progressing(self._lab, "PluginPush", progress, f"push of {name}", timeout=timeout, **asked)
+        arguments = own_arguments(locals(), "progress")
+        return call_with_progress(self._lab, "PluginPush", progress, f"push of {name}", **arguments)
 
     def set(self, name: str, body: Texts, *, timeout: float | None = None) -> pd.DataFrame:
         """POST /plugins/{name}/set.
@@ -153,4 +152,4 @@ class PluginGroup(Group):
         Changes settings of a plugin that doesn't run: ["DEBUG=1", "data.source=/srv"]. One row: `operation`, `object`,
         `status`, `changed`. Raises NotFound (404), ServerError (500). Source: Engine API, Plugin, PluginSet.
         """
-        return self._done("PluginSet", timeout=timeout, name=name, body=body)
+        return self._outcome("PluginSet", timeout=timeout, name=name, body=body)

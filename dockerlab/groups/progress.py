@@ -1,8 +1,7 @@
-"""How pull, push, build and load are read: as a table of what they told, shown live meanwhile, or as an error."""
+"""Requests that report progress, such as pull and build: it is shown live, and returned as a table or an error."""
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,94 +14,106 @@ from dockerlab.tables.image import progress_table
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dockerlab.lab.lab import Lab
+    from dockerlab.protocol.caller import Caller
 
-__all__ = ["Show", "Showing", "in_notebook", "progressing"]
+__all__ = ["Progress", "ProgressView", "call_with_progress", "in_notebook"]
 
 
-class Showing(Protocol):
-    """What shows each record when it comes, and is told how it ended: `dockerlab.widgets.Steps` is one."""
+class ProgressView(Protocol):
+    """Shows each record as it arrives, and the end of the request. `dockerlab.widgets.Steps` is one."""
 
     def record(self, record: Any) -> None:
-        """Take what was told."""
+        """Show a record."""
 
     def finish(self) -> None:
-        """Say that it went well."""
+        """Show that the request succeeded."""
 
     def fail(self, why: str) -> None:
-        """Say that it did not."""
+        """Show that the request failed, and why."""
 
 
-#: None shows it in a notebook, True also in a terminal, False nowhere; or who is to show it, or is called with the
-#: bytes so far.
-Show = bool | Showing | Callable[[int], Any] | None
+#: The values of a `progress` argument. None shows progress in a notebook, True also in a terminal, False nowhere.
+#: A view shows it itself; a function is called with the number of bytes transferred so far.
+Progress = bool | ProgressView | Callable[[int], Any] | None
 
 
-def progressing(
-    lab: Lab, operation: str, show: Show, title: str, *, timeout: float | None, **asked: Any
+def call_with_progress(
+    lab: Caller, operation: str, progress: Progress, title: str, *, timeout: float | None, **arguments: Any
 ) -> pd.DataFrame:
-    """Make a request whose answer tells its progress; `show` says who is told meanwhile, and how.
+    """Send a request, show its progress as `progress` says, and return the table of all its records.
 
-    Raises OperationFailed if the engine tells of an error after its answer has begun; its `table` has what was told.
+    Raises OperationFailed if the engine reports an error after its response has begun; `table` has the records.
     """
-    showing = _showing(show, title)
+    view = _view(progress, title)
     records: list[dict[str, Any]] = []
     try:
-        with lab.open(operation, timeout=timeout, **asked) as answer:
-            for record in json_lines(answer.chunks()):
+        with lab.open(operation, timeout=timeout, **arguments) as response:
+            for record in json_lines(response.chunks()):
                 if isinstance(record, dict):
                     records.append(record)
-                    showing.record(record)
+                    view.record(record)
         table = progress_table(records)
-        failed = table["error"].dropna()
-        if len(failed):
-            raise OperationFailed(answer.exchange, str(failed.iloc[-1]), table, hint(operation))
+        errors = table["error"].dropna()
+        if len(errors):
+            raise OperationFailed(response.exchange, str(errors.iloc[-1]), table, hint(operation))
     except BaseException as error:
-        showing.fail(str(error) or type(error).__name__)
+        view.fail(str(error) or type(error).__name__)
         raise
-    showing.finish()
+    view.finish()
     return table
 
 
 def in_notebook() -> bool:
-    """Tell whether a Jupyter kernel runs this, whose pages may show widgets; IPython in a terminal is none."""
+    """Return whether this process is a Jupyter kernel, whose pages can show widgets; a terminal's IPython is not.
+
+    IPython is looked up among the loaded modules, because importing it would take longer than most requests.
+    """
     ipython: Any = sys.modules.get("IPython")
     shell = ipython.get_ipython() if hasattr(ipython, "get_ipython") else None
     return hasattr(shell, "kernel")
 
 
-def _showing(show: Show, title: str) -> Showing:
-    """Give who shows it: what was handed over, a live view in a notebook, lines in a terminal, or nobody."""
-    if hasattr(show, "record"):
-        return show  # type: ignore[return-value]
-    if callable(show):
-        return _Counted(show)
-    if show is False or (show is None and not in_notebook()):
-        return _Counted(None)
-    # widgets are a room above this one, and loaded only for who sees them
-    room: Any = importlib.import_module("dockerlab.widgets.progress_steps")
-    made: Showing = room.shown(title) if in_notebook() else room.Printed(title)
-    return made
+def _view(progress: Progress, title: str) -> ProgressView:
+    if hasattr(progress, "record"):
+        return progress  # type: ignore[return-value]
+    if callable(progress):
+        return _ByteCount(progress)
+    if progress is False or (progress is None and not in_notebook()):
+        return _NoView()
+    from dockerlab.widgets import progress_steps
+
+    return progress_steps.display_steps(title) if in_notebook() else progress_steps.PrintedSteps(title)
 
 
-class _Counted:
-    """Calls with the bytes so far, as for a download."""
-
-    def __init__(self, call: Callable[[int], Any] | None) -> None:
-        self._call = call
-        self._done: dict[str, int] = {}
+class _NoView:
+    """Shows nothing."""
 
     def record(self, record: Any) -> None:
-        """Add up what is done of each layer."""
-        detail = record.get("progressDetail")
-        current = detail.get("current") if isinstance(detail, dict) else None
-        if self._call and isinstance(current, int):
-            self._done[str(record.get("id"))] = current
-            self._call(sum(self._done.values()))
+        pass
 
     def finish(self) -> None:
-        """Tell a bar that it has come to its end."""
-        getattr(self._call, "finish", lambda: None)()
+        pass
 
     def fail(self, why: str) -> None:
-        """Leave a bar where it is: the error says the rest."""
+        pass
+
+
+class _ByteCount:
+    """Calls a function with the bytes transferred so far, summed over all layers, as a download does."""
+
+    def __init__(self, callback: Callable[[int], Any]) -> None:
+        self._callback = callback
+        self._bytes_by_layer: dict[str, int] = {}
+
+    def record(self, record: Any) -> None:
+        detail = record.get("progressDetail")
+        current = detail.get("current") if isinstance(detail, dict) else None
+        if isinstance(current, int):
+            self._bytes_by_layer[str(record.get("id"))] = current
+            self._callback(sum(self._bytes_by_layer.values()))
+
+    def finish(self) -> None:
+        getattr(self._callback, "finish", lambda: None)()
+
+    def fail(self, why: str) -> None:
+        """Leave a bar where it is: the error that is raised says the rest."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.groups.base import Group, base64_of
+from dockerlab.groups.base import own_arguments
+from dockerlab.groups.swarm_data import SwarmData
 from dockerlab.tables.swarm import SECRETS
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["SecretGroup"]
 
 
-class SecretGroup(Group):
+class SecretGroup(SwarmData):
     """Operations on the secrets of a swarm, asked of one of its managers. A secret is named by its name or its id.
 
     Every method takes `timeout`, in seconds, in place of the Lab's: how long to wait for the engine's next bytes.
@@ -45,8 +46,7 @@ class SecretGroup(Group):
         Raises BadRequest (400), Conflict (409) if the name is in use, ServerError (500; 503 outside of a swarm).
         Source: Engine API, Secret, SecretCreate.
         """
-        asked = {key: value for key, value in locals().items() if key not in ("self", "data")}
-        return self._object("SecretCreate", **asked, data=base64_of(data))
+        return self._create("SecretCreate", own_arguments(locals()))
 
     def inspect(self, id: str, *, timeout: float | None = None) -> pd.DataFrame:
         """GET /secrets/{id}.
@@ -75,8 +75,7 @@ class SecretGroup(Group):
         Raises BadRequest (400) if anything else was to change, NotFound (404), ServerError (500; 503 outside of a
         swarm). Source: Engine API, Secret, SecretUpdate.
         """
-        asked = {key: value for key, value in locals().items() if key not in ("self", "data")}
-        return self._done("SecretUpdate", **asked, data=base64_of(data))
+        return self._update("SecretUpdate", own_arguments(locals()))
 
     def delete(self, id: str, *, timeout: float | None = None) -> pd.DataFrame:
         """DELETE /secrets/{id}.
@@ -84,4 +83,4 @@ class SecretGroup(Group):
         One row: `operation`, `object`, `status`, `changed`. Raises BadRequest (400) if a service uses it, NotFound
         (404), ServerError (500; 503 outside of a swarm). Source: Engine API, Secret, SecretDelete.
         """
-        return self._done("SecretDelete", timeout=timeout, id=id)
+        return self._outcome("SecretDelete", timeout=timeout, id=id)

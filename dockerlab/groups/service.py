@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.groups.base import Group
+from dockerlab.groups.base import Group, own_arguments
 from dockerlab.groups.logs import Follow, read_log
 from dockerlab.tables.swarm import SERVICES
 
@@ -59,8 +59,7 @@ class ServiceGroup(Group):
         Raises BadRequest (400), NotAllowed (403), Conflict (409) if the name is in use, ServerError (500; 503 outside
         of a swarm). Source: Engine API, Service, ServiceCreate.
         """
-        asked = {key: value for key, value in locals().items() if key != "self"}
-        return self._object("ServiceCreate", **asked)
+        return self._object("ServiceCreate", **own_arguments(locals()))
 
     def inspect(self, id: str, *, insert_defaults: bool | None = None, timeout: float | None = None) -> pd.DataFrame:
         """GET /services/{id}.
@@ -98,8 +97,7 @@ class ServiceGroup(Group):
         Raises BadRequest (400), NotFound (404), ServerError (500; 503 outside of a swarm).
         Source: Engine API, Service, ServiceUpdate.
         """
-        asked = {key: value for key, value in locals().items() if key != "self"}
-        return self._object("ServiceUpdate", **asked)
+        return self._object("ServiceUpdate", **own_arguments(locals()))
 
     def delete(self, id: str, *, timeout: float | None = None) -> pd.DataFrame:
         """DELETE /services/{id}.
@@ -107,7 +105,7 @@ class ServiceGroup(Group):
         Its tasks end a while later. One row: `operation`, `object`, `status`, `changed`.
         Raises NotFound (404), ServerError (500; 503 outside of a swarm). Source: Engine API, Service, ServiceDelete.
         """
-        return self._done("ServiceDelete", timeout=timeout, id=id)
+        return self._outcome("ServiceDelete", timeout=timeout, id=id)
 
     def logs(
         self,
@@ -133,6 +131,4 @@ class ServiceGroup(Group):
         Raises NotFound (404), ServerError (500; 503 outside of a swarm), StreamBroken.
         Source: Engine API, Service, ServiceLogs.
         """
-        asked = {"id": id, "details": details, "follow": follow, "stdout": stdout, "stderr": stderr, "since": since}
-        asked |= {"timestamps": timestamps, "tail": tail}
-        return read_log(self._lab, "ServiceLogs", asked, tty=tty, text=text, limit=limit, timeout=timeout)
+        return read_log(self._lab, "ServiceLogs", **own_arguments(locals()))

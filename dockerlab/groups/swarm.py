@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.groups.base import Group
+from dockerlab.groups.base import Group, own_arguments
 from dockerlab.tables.build import object_table
 
 if TYPE_CHECKING:
@@ -48,8 +48,7 @@ class SwarmGroup(Group):
         Raises BadRequest (400), ServerError (500; 503 if it is in a swarm already).
         Source: Engine API, Swarm, SwarmInit.
         """
-        asked = {key: value for key, value in locals().items() if key != "self"}
-        return object_table({"NodeID": self._asked("SwarmInit", **asked)})
+        return object_table({"NodeID": self._json("SwarmInit", **own_arguments(locals()))})
 
     def join(
         self,
@@ -67,8 +66,7 @@ class SwarmGroup(Group):
         `operation`, `object`, `status`, `changed`. Raises BadRequest (400), ServerError (500; 503 if it is in one).
         Source: Engine API, Swarm, SwarmJoin.
         """
-        asked = {key: value for key, value in locals().items() if key != "self"}
-        return self._done("SwarmJoin", **asked)
+        return self._outcome("SwarmJoin", **own_arguments(locals()))
 
     def leave(self, *, force: bool | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /swarm/leave.
@@ -77,7 +75,7 @@ class SwarmGroup(Group):
         `status`, `changed`. Raises ServerError (500; 503 outside of a swarm, or if it may not leave).
         Source: Engine API, Swarm, SwarmLeave.
         """
-        return self._done("SwarmLeave", timeout=timeout, force=force)
+        return self._outcome("SwarmLeave", timeout=timeout, force=force)
 
     def update(
         self,
@@ -96,8 +94,7 @@ class SwarmGroup(Group):
         `body=` takes as it is. `version` is its `Version.Index`. One row: `operation`, `object`, `status`, `changed`.
         Raises BadRequest (400), ServerError (500; 503 outside of a swarm). Source: Engine API, Swarm, SwarmUpdate.
         """
-        asked = {key: value for key, value in locals().items() if key not in ("self", "spec")}
-        return self._done("SwarmUpdate", **asked, **spec)
+        return self._outcome("SwarmUpdate", **own_arguments(locals(), "spec"), **spec)
 
     def unlockkey(self, *, timeout: float | None = None) -> pd.DataFrame:
         """GET /swarm/unlockkey.
@@ -114,4 +111,4 @@ class SwarmGroup(Group):
         Raises ServerError (500; 503 outside of a swarm), Conflict (409) if it isn't locked.
         Source: Engine API, Swarm, SwarmUnlock.
         """
-        return self._done("SwarmUnlock", timeout=timeout, unlock_key=unlock_key)
+        return self._outcome("SwarmUnlock", timeout=timeout, unlock_key=unlock_key)

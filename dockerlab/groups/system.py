@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.groups.base import Group
+from dockerlab.groups.base import Group, own_arguments
 from dockerlab.protocol.streams import documents
-from dockerlab.tables.build import done_table, object_table
+from dockerlab.tables.build import object_table, outcome_table
 from dockerlab.tables.events import event_table
 from dockerlab.tables.system import data_usage_table, ping_table
 
@@ -77,9 +77,9 @@ class SystemGroup(Group):
         Raises NotAllowed (401) if it doesn't, ServerError (500), as when the registry isn't reached.
         Source: Engine API, System, SystemAuth.
         """
-        asked = {key: value for key, value in locals().items() if key != "self"}
-        exchange = self._lab.call("SystemAuth", **asked)
-        return object_table(exchange.json()) if exchange.body.strip() else done_table(exchange)
+        arguments = own_arguments(locals())
+        exchange = self._lab.call("SystemAuth", **arguments)
+        return object_table(exchange.json()) if exchange.body.strip() else outcome_table(exchange)
 
     def data_usage(
         self,
@@ -95,7 +95,7 @@ class SystemGroup(Group):
         (string). `type` are image, container, volume, build-cache, from API 1.42 on; `verbose` needs 1.52.
         Raises BadRequest (400), ServerError (500). Source: Engine API, System, SystemDataUsage.
         """
-        return data_usage_table(self._asked("SystemDataUsage", timeout=timeout, type=type, verbose=verbose))
+        return data_usage_table(self._json("SystemDataUsage", timeout=timeout, type=type, verbose=verbose))
 
     def events(
         self,
@@ -114,7 +114,7 @@ class SystemGroup(Group):
         `filters` are config, container, daemon, event, image, label, network, node, plugin, scope, secret, service,
         type, volume. Raises BadRequest (400), ServerError (500). Source: Engine API, System, SystemEvents.
         """
-        asked: dict[str, Any] = {"since": since, "until": until, "filters": filters}
+        arguments: dict[str, Any] = {"since": since, "until": until, "filters": filters}
         if until is not None:
-            return event_table(documents(self._lab.call("SystemEvents", timeout=timeout, **asked).body))
-        return self._documents("SystemEvents", event_table, limit=limit, timeout=timeout, **asked)
+            return event_table(documents(self._lab.call("SystemEvents", timeout=timeout, **arguments).body))
+        return self._follow_documents("SystemEvents", event_table, limit=limit, timeout=timeout, **arguments)

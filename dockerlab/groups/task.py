@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.groups.base import Group
+from dockerlab.groups.base import Group, own_arguments
 from dockerlab.groups.logs import Follow, read_log
 from dockerlab.tables.swarm import TASKS
 
@@ -64,6 +64,4 @@ class TaskGroup(Group):
         Raises NotFound (404), ServerError (500; 503 outside of a swarm), StreamBroken.
         Source: Engine API, Task, TaskLogs.
         """
-        asked = {"id": id, "details": details, "follow": follow, "stdout": stdout, "stderr": stderr, "since": since}
-        asked |= {"timestamps": timestamps, "tail": tail}
-        return read_log(self._lab, "TaskLogs", asked, tty=tty, text=text, limit=limit, timeout=timeout)
+        return read_log(self._lab, "TaskLogs", **own_arguments(locals()))

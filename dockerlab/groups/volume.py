@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.groups.base import Group
+from dockerlab.groups.base import Group, own_arguments
 from dockerlab.tables.volume import volume_list
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class VolumeGroup(Group):
         `filters` are dangling, driver, label, name.
         Raises BadRequest (400) for a bad filter, ServerError (500). Source: Engine API, Volume, VolumeList.
         """
-        return volume_list(self._asked("VolumeList", timeout=timeout, filters=filters))
+        return volume_list(self._json("VolumeList", timeout=timeout, filters=filters))
 
     def create(
         self,
@@ -48,8 +48,7 @@ class VolumeGroup(Group):
         Raises BadRequest (400), NotFound (404) for a driver that isn't there, ServerError (500).
         Source: Engine API, Volume, VolumeCreate.
         """
-        asked = {key: value for key, value in locals().items() if key != "self"}
-        return self._object("VolumeCreate", **asked, body={})
+        return self._object("VolumeCreate", **own_arguments(locals()), body={})
 
     def inspect(self, name: str, *, timeout: float | None = None) -> pd.DataFrame:
         """GET /volumes/{name}.
@@ -69,7 +68,7 @@ class VolumeGroup(Group):
         Raises BadRequest (400), NotFound (404), ServerError (500; 503 outside of a swarm).
         Source: Engine API, Volume, VolumeUpdate.
         """
-        return self._done("VolumeUpdate", timeout=timeout, name=name, version=version, spec=spec)
+        return self._outcome("VolumeUpdate", timeout=timeout, name=name, version=version, spec=spec)
 
     def delete(self, name: str, *, force: bool | None = None, timeout: float | None = None) -> pd.DataFrame:
         """DELETE /volumes/{name}.
@@ -78,7 +77,7 @@ class VolumeGroup(Group):
         `object`, `status`, `changed`. Raises NotFound (404), Conflict (409) if a container uses it, ServerError (500).
         Source: Engine API, Volume, VolumeDelete.
         """
-        return self._done("VolumeDelete", timeout=timeout, name=name, force=force)
+        return self._outcome("VolumeDelete", timeout=timeout, name=name, force=force)
 
     def prune(self, *, filters: dict[str, Any] | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /volumes/prune.

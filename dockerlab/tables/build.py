@@ -23,8 +23,19 @@ if TYPE_CHECKING:
     from dockerlab.protocol.exchange import Exchange
 
 __all__ = [
-    "SECOND", "TEXT", "TIME", "Column", "array_table", "counted", "done_table", "frame", "moments", "nanoseconds",
-    "object_table", "objects", "one_object",
+    "SECOND",
+    "TEXT",
+    "TIME",
+    "Column",
+    "array_table",
+    "counted",
+    "frame",
+    "moments",
+    "nanoseconds",
+    "object_table",
+    "objects",
+    "one_object",
+    "outcome_table",
 ]  # fmt: skip
 
 TEXT, WHOLE, FRACTION, YES_NO, TIME, PLAIN = "text", "Int64", "Float64", "boolean", "time", "object"
@@ -270,7 +281,7 @@ def _flatten(front: str, value: Any, fields: list[str], values: list[Any], depth
             values.append(item)
 
 
-def done_table(exchange: Exchange) -> pd.DataFrame:
+def outcome_table(exchange: Exchange) -> pd.DataFrame:
     """Make the one row of an answer without a body.
 
     Columns: `operation`, `object` (what it was asked for), `status`, and `changed`: False for 304.

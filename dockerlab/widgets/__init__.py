@@ -1,8 +1,8 @@
-"""Live views: widgets that follow an engine. Each has a still form for pages without widgets.
+"""Live views: widgets that show what an engine does now. Each also has a static form for pages without widgets.
 
 `widgets.Containers(lab, filters=lesson.filters)`, `widgets.Processes(lab, "web")`, `widgets.Logs(lab, "web")`,
-`widgets.States(lab, "web")`; `widgets.Progress("export of web")` for a download, `widgets.Steps("pull of web")` for a
-pull, a push, a build or a load.
+`widgets.States(lab, "web")` are live views. `widgets.Progress("export of web")` shows the progress of a download,
+`widgets.Steps("pull of web")` that of a pull, a push, a build or a load.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tables as escaped HTML: what an engine says is text here, never markup."""
+"""Tables as escaped HTML: text from an engine is never treated as markup."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ CELL = "text-align: left; padding: 0 1.5em 0 0; white-space: pre-wrap; line-heig
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Column heads and rows of text, and the sentence to say when there is no row."""
+    """Column heads, rows of text, and the sentence to show when there are no rows."""
 
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     empty: str = "Nothing to show."
 
     def html(self, caption: str) -> str:
-        """Give an HTML table with its caption."""
+        """Return an HTML table with a caption."""
         head = "".join(f"<th scope='col' style='{CELL}'>{html.escape(name)}</th>" for name in self.heads)
         body = "".join(_row(row) for row in self.rows) or _row((self.empty,), len(self.heads))
         title = f"<caption style='{CELL}; white-space: nowrap'><strong>{html.escape(caption)}</strong></caption>"
@@ -26,10 +26,10 @@ class Rows:
 
 
 def rows(heads: Sequence[str], cells: Iterable[Iterable[object]], empty: str = "Nothing to show.") -> Rows:
-    """Make rows of anything, as text."""
+    """Return rows of any values, written as text."""
     return Rows(tuple(heads), tuple(tuple(str(cell) for cell in row) for row in cells), empty)
 
 
 def _row(cells: tuple[str, ...], span: int = 1) -> str:
-    across = f" colspan='{span}'" if span > 1 else ""
-    return "<tr>" + "".join(f"<td{across} style='{CELL}'>{html.escape(cell)}</td>" for cell in cells) + "</tr>"
+    colspan = f" colspan='{span}'" if span > 1 else ""
+    return "<tr>" + "".join(f"<td{colspan} style='{CELL}'>{html.escape(cell)}</td>" for cell in cells) + "</tr>"

@@ -1,4 +1,4 @@
-"""A progress bar for a stream whose length nobody knows beforehand, such as an export."""
+"""A progress bar for a stream whose length may be unknown, such as an export."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ SHORTEST_PAUSE = 0.25
 
 
 class Progress(Box):
-    """A bar to hand to a call: `lab.container.export("web", "web.tar", progress=bar)`.
+    """A bar to pass to a call: `lab.container.export("web", "web.tar", progress=bar)`.
 
-    Call it with the bytes that have come so far. It redraws four times a second at most, and for the last ones.
+    Call it with the number of bytes received so far. It redraws at most four times per second, and at the end.
+    `total` is the number of bytes expected, if it is known.
     """
 
     def __init__(self, title: str = "export", total: int | None = None) -> None:
-        """Make an empty bar; `total` is the number of bytes expected, if anybody knows."""
         self.title = title
         self.total = total
         self.done_bytes = 0
@@ -32,28 +32,28 @@ class Progress(Box):
         self._draw()
 
     def __call__(self, done_bytes: int, total: int | None = None) -> None:
-        """Say how many bytes have come so far, and how many are expected if that is known now."""
+        """Show how many bytes have been received, and how many are expected if that is known now."""
         self.done_bytes = done_bytes
         self.total = total or self.total
         if time.monotonic() - self._shown >= SHORTEST_PAUSE:
             self._draw()
 
     def finish(self) -> None:
-        """Say that the stream has ended."""
+        """Show that the stream has ended."""
         self.finished = True
         self._draw()
 
     def words(self) -> str:
-        """Give the bar as words."""
+        """Return the state as one line of text."""
         if self.finished:
             return f"{self.title}: done, {self.done_bytes / MIB:.1f} MiB"
         if not self.done_bytes:
             return f"{self.title}: waiting"
-        of = f" of about {self.total / MIB:.1f}" if self.total else ""
-        return f"{self.title}: {self.done_bytes / MIB:.1f}{of} MiB"
+        total = f" of about {self.total / MIB:.1f}" if self.total else ""
+        return f"{self.title}: {self.done_bytes / MIB:.1f}{total} MiB"
 
     def share(self) -> float:
-        """Give the part that is done: without a total it nears 1 and gets there at the end."""
+        """Return the share that is done. Without a total it approaches 1, and reaches 1 only at the end."""
         if self.finished:
             return 1.0
         if self.total:
@@ -66,9 +66,8 @@ class Progress(Box):
         self.text.value = html.escape(self.words())
 
     def __repr__(self) -> str:
-        """Give one constant line."""
         return f"<{self.title}: a progress bar>"
 
     def page(self) -> str:
-        """Say what a notebook shows here."""
+        """Return a sentence that says what a notebook shows here."""
         return f"<p>{html.escape(self.title)}: a progress bar, which moves while the bytes come.</p>"

@@ -1,4 +1,4 @@
-"""What a pull, a push, a build or a load tells: records in, bars and words out. Pure; it shows nothing."""
+"""The state of a pull, a push, a build or a load: records in, bars and text out. Pure; it displays nothing."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import Any
 
 from dockerlab.errors import printable
 
-__all__ = ["Bar", "Told", "size"]
+__all__ = ["Bar", "ProgressState", "format_size"]
 
 KIB, MIB = 1 << 10, 1 << 20
-#: The latest lines that are kept, how much of one is shown, and how much of one that goes on without an end is kept.
-LINES, LONGEST, LONGEST_OPEN = 20, 300, 4000
-#: How many bars are shown, and how much of a name. An image has some ten layers; 127 are the most.
-BARS, LONGEST_NAME = 12, 40
-LARGEST = 1 << 63
+#: How many of the latest lines are kept, how many characters of a line are shown, and how many characters are kept of
+#: a line that has not ended yet.
+MAX_LINES, MAX_LINE_LENGTH, MAX_OPEN_LENGTH = 20, 300, 4000
+#: The most bars to show, and the most characters of a name. Most images have about ten layers, and none more than 127.
+MAX_BARS, MAX_NAME_LENGTH = 12, 40
+#: Larger numbers of bytes are ignored.
+TOO_LARGE = 1 << 63
 STEP = re.compile(r"(?:\[\d+/\d+\] )?step (\d{1,6})/(\d{1,6})\s?:", re.IGNORECASE)
 LAYER = re.compile(r"[0-9a-f]{12}\b")
 DONE = re.compile(r"(pull complete|already exists|layer already exists|pushed|mounted from|loaded)\b", re.IGNORECASE)
@@ -25,7 +27,7 @@ COLOURS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A layer: what is done with it, which part of that is over, and whether nothing more is to be done."""
+    """The progress of one layer: its status, the share that is done, the amount as text, and whether it is finished."""
 
     name: str
     status: str
@@ -35,145 +37,147 @@ class Bar:
 
     @property
     def words(self) -> str:
-        """What is done with it, and how far."""
+        """The status and the amount as text."""
         return f"{self.status}, {self.amount}" if self.amount and not self.done else self.status
 
 
-class Told:
-    """What was told so far. `take` takes a record; whatever JSON it is, it does no harm."""
+class ProgressState:
+    """The progress so far. `add` takes any JSON value; a record of an unexpected shape is ignored."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
         self.step = self.steps = 0
         self.error = ""
         self._layers: dict[str, Bar] = {}
-        self._lines: deque[str] = deque(maxlen=LINES)
-        self._open = ""
+        self._lines: deque[str] = deque(maxlen=MAX_LINES)
+        self._open_line = ""
 
-    def take(self, record: Any) -> list[str]:
-        """Take a record; gives the lines that it brings to an end, and layers whose status it changes, as words."""
+    def add(self, record: Any) -> list[str]:
+        """Add a record. Return the lines that it completes, and one line per layer whose status it changes."""
         if not isinstance(record, dict):
             return []
-        new: list[str] = []
+        new_lines: list[str] = []
         stream, status, error = record.get("stream"), record.get("status"), record.get("error")
         if isinstance(stream, str):
-            new += self._said(stream)
+            new_lines += self._add_text(stream)
         if isinstance(status, str):
-            new += self._status(record, status)
+            new_lines += self._add_status(record, status)
         detail = record.get("errorDetail")
         if error is None and isinstance(detail, dict):
             error = detail.get("message")
         if error is not None:
-            self.error = _line(str(error))
-        return new
+            self.error = _printable_line(str(error))
+        return new_lines
 
     def end(self) -> list[str]:
-        """Take all that was begun for done, as an engine says so of the whole only; gives the line that was open."""
+        """Mark every layer and step as done, because engines report the end only of the whole request.
+
+        Return the last line if it has no line end yet.
+        """
         self._layers = {
-            name: Bar(one.name, one.status, 1.0, one.amount, done=True) for name, one in self._layers.items()
+            name: Bar(bar.name, bar.status, 1.0, bar.amount, done=True) for name, bar in self._layers.items()
         }
         self.step = self.steps
-        return self._said("\n") if self._open else []
+        return self._add_text("\n") if self._open_line else []
 
-    # -- what is to be seen ------------------------------------------------------------------------------------
+    # -- the view ----------------------------------------------------------------------------------------------
 
     @property
     def lines(self) -> list[str]:
-        """The latest lines, the one that is being written among them."""
-        return [*self._lines, *([written] if (written := _line(self._open)) else [])][-LINES:]
+        """The latest lines, including the one that has not ended yet."""
+        return [*self._lines, *([line] if (line := _printable_line(self._open_line)) else [])][-MAX_LINES:]
 
     @property
     def layers(self) -> list[Bar]:
-        """All layers, in the order in which they were first spoken of."""
+        """All layers, in the order of their first record."""
         return list(self._layers.values())
 
-    def bars(self, most: int = BARS) -> tuple[list[Bar], str]:
-        """Give the layers to show, those in work before those that are done; and what is left out, as words."""
+    def bars(self, most: int = MAX_BARS) -> tuple[list[Bar], str]:
+        """Return at most so many layers to show, unfinished ones first, and a text about the others."""
         layers = self.layers
         if len(layers) <= most:
             return layers, ""
-        kept = sorted(range(len(layers)), key=lambda place: (layers[place].done, place))[:most]
-        left = [one for place, one in enumerate(layers) if place not in kept]
-        done = sum(one.done for one in left)
-        return [layers[place] for place in sorted(kept)], f"and {len(left)} more, {done} of them done"
+        visible = sorted(range(len(layers)), key=lambda index: (layers[index].done, index))[:most]
+        hidden = [bar for index, bar in enumerate(layers) if index not in visible]
+        done = sum(bar.done for bar in hidden)
+        return [layers[index] for index in sorted(visible)], f"and {len(hidden)} more, {done} of them done"
 
     @property
     def share(self) -> float:
-        """The part of the whole that is done: of a build's steps, or of the layers."""
+        """The share of the whole that is done: of a build's steps, or of the layers."""
         if self.steps:
             return min(max(self.step - 1, 0) / self.steps, 1.0)
-        return sum(one.done for one in self._layers.values()) / len(self._layers) if self._layers else 0.0
+        return sum(bar.done for bar in self._layers.values()) / len(self._layers) if self._layers else 0.0
 
     @property
     def words(self) -> str:
-        """The same as words; empty if nothing can be counted."""
+        """The share as text; empty if there is nothing to count."""
         if self.steps:
             return f"step {self.step} of {self.steps}"
         if not self._layers:
             return ""
-        done, of = sum(one.done for one in self._layers.values()), len(self._layers)
-        return f"{done} of {of} layer{'s' if of > 1 else ''}"
+        done, total = sum(bar.done for bar in self._layers.values()), len(self._layers)
+        return f"{done} of {total} layer{'s' if total > 1 else ''}"
 
     # -- one record --------------------------------------------------------------------------------------------
 
-    def _said(self, text: str) -> list[str]:
-        """Put a piece of text behind what stands there, and give the lines that are whole now."""
-        *whole, rest = (self._open + text).split("\n")
-        self._open = _overwritten(rest)[:LONGEST_OPEN]
-        lines = [line for line in map(_line, whole) if line.strip()]
+    def _add_text(self, text: str) -> list[str]:
+        """Append text to the open line, and return the lines that are complete now."""
+        *complete, rest = (self._open_line + text).split("\n")
+        self._open_line = _after_carriage_returns(rest)[:MAX_OPEN_LENGTH]
+        lines = [line for line in map(_printable_line, complete) if line.strip()]
         self._lines.extend(lines)
-        for line in [*lines, _line(self._open)]:
-            found = STEP.match(line)
-            if found and 0 < int(found[1]) <= int(found[2]):
-                self.step, self.steps = int(found[1]), int(found[2])
+        for line in [*lines, _printable_line(self._open_line)]:
+            match = STEP.match(line)
+            if match and 0 < int(match[1]) <= int(match[2]):
+                self.step, self.steps = int(match[1]), int(match[2])
         return lines
 
-    def _status(self, record: dict[str, Any], status: str) -> list[str]:
-        """Note what is done with a layer; what is told of anything else is a line."""
+    def _add_status(self, record: dict[str, Any], status: str) -> list[str]:
+        """Update the layer that a status is about; a status about anything else becomes a line."""
         detail, identity = record.get("progressDetail"), record.get("id")
-        name = _line(str(identity))[:LONGEST_NAME] if isinstance(identity, (str, int)) else ""
-        told = _line(status)
+        name = _printable_line(str(identity))[:MAX_NAME_LENGTH] if isinstance(identity, (str, int)) else ""
+        text = _printable_line(status)
         if not name or not (isinstance(detail, dict) or name in self._layers or LAYER.match(name)):
-            return self._said(f"{name}: {told}\n" if name else f"{told}\n")
+            return self._add_text(f"{name}: {text}\n" if name else f"{text}\n")
         before = self._layers.get(name)
-        self._layers[name] = _bar(name, told, detail if isinstance(detail, dict) else {}, before)
-        return [] if before is not None and before.status == told else [f"{name}: {told}"]
+        self._layers[name] = _bar(name, text, detail if isinstance(detail, dict) else {}, before)
+        return [] if before is not None and before.status == text else [f"{name}: {text}"]
 
 
 def _bar(name: str, status: str, detail: dict[str, Any], before: Bar | None) -> Bar:
-    current, total = _number(detail.get("current")), _number(detail.get("total"))
+    current, total = _byte_count(detail.get("current")), _byte_count(detail.get("total"))
     share, amount = before.share if before else 0.0, ""
     if current and detail.get("units") == "s":
         amount = f"{current} s"
     elif current is not None and total:
-        share, amount = min(current / total, 1.0), f"{size(current)} of {size(total)}"
+        share, amount = min(current / total, 1.0), f"{format_size(current)} of {format_size(total)}"
     elif current:
-        share, amount = current / (current + 4 * MIB), size(current)
+        share, amount = current / (current + 4 * MIB), format_size(current)
     done = bool(DONE.match(status)) or (status.lower().startswith("loading") and share == 1.0)
     if done or status.lower().endswith("complete"):
         share = 1.0
     return Bar(name, status, share, amount, done)
 
 
-def _number(value: Any) -> int | None:
-    """Give a number of bytes; None for what is none."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < LARGEST else None
+def _byte_count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < TOO_LARGE else None
 
 
-def _overwritten(text: str) -> str:
-    """Give what is left of a line in which each carriage return begins anew; one at its end has done nothing yet."""
-    written = text.rstrip("\r")
-    return written.rpartition("\r")[2] + text[len(written) :][:1]
+def _after_carriage_returns(text: str) -> str:
+    """Return what a terminal shows of a line: each carriage return overwrites it, except one at the end."""
+    body = text.rstrip("\r")
+    return body.rpartition("\r")[2] + text[len(body) :][:1]
 
 
-def _line(text: str) -> str:
-    """Give one line as text to be seen: without colours, and without what would move a cursor."""
-    seen = printable(COLOURS.sub("", _overwritten(text.rstrip())[:LONGEST_OPEN]).replace("\n", " "))
-    return seen if len(seen) <= LONGEST else f"{seen[: LONGEST - 1]}…"
+def _printable_line(text: str) -> str:
+    """Return one short line, without colours and without characters that would move a cursor."""
+    plain = COLOURS.sub("", _after_carriage_returns(text.rstrip())[:MAX_OPEN_LENGTH]).replace("\n", " ")
+    line = printable(plain)
+    return line if len(line) <= MAX_LINE_LENGTH else f"{line[: MAX_LINE_LENGTH - 1]}…"
 
 
-def size(count: int) -> str:
-    """Give a number of bytes in the unit that fits."""
+def format_size(count: int) -> str:
+    """Return a number of bytes as text, in the unit that fits."""
     if count < KIB:
         return f"{count} B"
     return f"{count / KIB:.0f} KiB" if count < MIB else f"{count / MIB:.1f} MiB"

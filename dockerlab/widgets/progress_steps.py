@@ -1,6 +1,6 @@
-"""The progress of a pull, a push, a build or a load while it happens: bars and words, or lines in a terminal.
+"""The progress of a pull, a push, a build or a load while it happens: bars and text, or lines in a terminal.
 
-Whatever an engine says here is text of a stranger: it is escaped.
+All text from the engine is untrusted, and is escaped.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import ipywidgets
 
 from dockerlab.errors import printable
 from dockerlab.widgets.box import Box
-from dockerlab.widgets.progress_state import Bar, Told
+from dockerlab.widgets.progress_state import Bar, ProgressState
 
-__all__ = ["Printed", "Steps", "shown"]
+__all__ = ["PrintedSteps", "Steps", "display_steps"]
 
-#: At most four drawings a second, whatever is told.
+#: The shortest time between two redraws, in seconds: at most four per second, however many records arrive.
 SHORTEST_PAUSE = 0.25
 STYLES = {"done": "success", "failed": "danger"}
 WORDS = (
@@ -30,16 +30,15 @@ WORDS = (
 
 
 class Steps(Box):
-    """A live view of what a pull, a push, a build or a load tells: one bar a layer, a build's steps and its words.
+    """A live view of a pull, a push, a build or a load: one bar per layer, the steps of a build, and its output.
 
-    In a notebook these calls show one by themselves. To have it elsewhere on the page, display one and hand it to the
-    call: `lab.image.build(tar, t="web", progress=steps)`. `record` takes a record, `finish` and `fail` end it.
+    In a notebook these calls show one automatically. To place it elsewhere on the page, display one and pass it to
+    the call: `lab.image.build(tar, t="web", progress=steps)`. `record` adds a record; `finish` or `fail` ends it.
     """
 
     def __init__(self, title: str = "progress") -> None:
-        """Make a view of which nothing is known yet."""
         self.title = title
-        self.told = Told()
+        self.progress = ProgressState()
         self.state = "waiting"
         self._why = ""
         self._shown = 0.0
@@ -54,44 +53,44 @@ class Steps(Box):
         self._draw()
 
     def record(self, record: Any) -> None:
-        """Take what was told, and draw it within a quarter of a second, also if nothing follows for long."""
+        """Add a record, and draw it within a quarter of a second even if no other record follows."""
         with self._lock:
-            self.told.take(record)
+            self.progress.add(record)
             if self.state == "waiting":
                 self.state = "running"
             wait = SHORTEST_PAUSE - (time.monotonic() - self._shown)
             if wait <= 0:
                 self._draw()
             elif self._timer is None:
-                self._timer = threading.Timer(wait, self._late)
+                self._timer = threading.Timer(wait, self._draw_late)
                 self._timer.daemon = True
                 self._timer.start()
 
     def finish(self) -> None:
-        """Say that it went well."""
+        """Show that the request succeeded."""
         with self._lock:
-            self.told.end()
+            self.progress.end()
             self._end("done")
 
     def fail(self, why: str = "") -> None:
-        """Say that it did not, and why."""
+        """Show that the request failed, and why."""
         with self._lock:
             self._why = why
             self._end("failed")
 
     def words(self) -> str:
-        """Give the whole as words."""
-        counted = self.told.words
+        """Return the state as one line of text."""
+        amount, steps = self.progress.words, self.progress.steps
         if self.state == "waiting":
-            said = "waiting for the engine"
+            text = "waiting for the engine"
         elif self.state == "running":
-            said = counted or "running"
+            text = amount or "running"
         elif self.state == "done":
-            said = f"done, {self.told.steps} steps" if self.told.steps else f"done, {counted}" if counted else "done"
+            text = f"done, {steps} steps" if steps else f"done, {amount}" if amount else "done"
         else:
-            why = printable(self.told.error or self._why).strip().partition("\n")[0]
-            said = "failed" + (f" at {counted}" if self.told.steps else "") + (f": {why}" if why else "")
-        return f"{self.title}: {said}"
+            why = printable(self.progress.error or self._why).strip().partition("\n")[0]
+            text = "failed" + (f" at {amount}" if steps else "") + (f": {why}" if why else "")
+        return f"{self.title}: {text}"
 
     # -- drawing -----------------------------------------------------------------------------------------------
 
@@ -102,18 +101,19 @@ class Steps(Box):
             self._timer = None
         self._draw()
 
-    def _late(self) -> None:
+    def _draw_late(self) -> None:
         with self._lock:
-            if self._timer is not None:  # or it has ended meanwhile
+            if self._timer is not None:  # it is None if the request has ended in the meantime
                 self._timer = None
                 self._draw()
 
     def _draw(self) -> None:
         self._shown = time.monotonic()
-        self.whole.show(1.0 if self.state == "done" else self.told.share, self.words(), STYLES.get(self.state, ""))
-        bars, more = self.told.bars()
+        share = 1.0 if self.state == "done" else self.progress.share
+        self.whole.show(share, self.words(), STYLES.get(self.state, ""))
+        bars, more = self.progress.bars()
         self._draw_layers(bars, more)
-        self.lines.value = _area(self.title, self.told.lines)
+        self.lines.value = _scrolling_text(self.title, self.progress.lines)
 
     def _draw_layers(self, bars: Sequence[Bar], more: str) -> None:
         while len(self._rows) < len(bars):
@@ -125,19 +125,18 @@ class Steps(Box):
         if len(rows) != len(self.layers.children):
             self.layers.children = rows
 
-    # -- how it displays ---------------------------------------------------------------------------------------
+    # -- display -----------------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        """Give one constant line."""
         return f"<{self.title}: live progress>"
 
     def page(self) -> str:
-        """Say what a notebook shows here."""
+        """Return a sentence that says what a notebook shows here."""
         return f"<p>{html.escape(self.title)}: live progress, which moves while the engine works.</p>"
 
 
 class _Row(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets has no types
-    """A bar with words beside it."""
+    """A bar with text beside it."""
 
     def __init__(self, width: str) -> None:
         self.bar = ipywidgets.FloatProgress(min=0, max=1, value=0, layout=ipywidgets.Layout(width=width, flex="none"))
@@ -150,41 +149,40 @@ class _Row(ipywidgets.HBox):  # type: ignore[misc]  # ipywidgets has no types
         self.text.value = html.escape(words)
 
 
-def _area(title: str, lines: Sequence[str]) -> str:
-    """Give lines as a text that scrolls, and shows its end."""
+def _scrolling_text(title: str, lines: Sequence[str]) -> str:
+    """Return the lines as HTML that scrolls and shows its end."""
     if not lines:
         return ""
     text = html.escape("\n".join(lines))
     return f"<pre role='log' aria-label='{html.escape(title)}' style='{WORDS}'><span>{text}</span></pre>"
 
 
-class Printed:
-    """The same where no widget can live: lines on standard error, as they come to their end."""
+class PrintedSteps:
+    """The same progress for a terminal: lines on standard error, each as soon as it is complete."""
 
     def __init__(self, title: str) -> None:
-        """Say nothing yet."""
         self.title = title
-        self.told = Told()
+        self.progress = ProgressState()
 
     def record(self, record: Any) -> None:
-        """Print what is new."""
-        self._print(self.told.take(record))
+        """Print the lines that a record completes."""
+        self._print(self.progress.add(record))
 
     def finish(self) -> None:
-        """Say that it went well."""
-        self._print([*self.told.end(), f"{self.title}: done"])
+        """Print that the request succeeded."""
+        self._print([*self.progress.end(), f"{self.title}: done"])
 
     def fail(self, why: str = "") -> None:
-        """Say that it did not; why, the error says."""
-        self._print([*self.told.end(), f"{self.title}: failed"])
+        """Print that the request failed; the error that is raised says why."""
+        self._print([*self.progress.end(), f"{self.title}: failed"])
 
     def _print(self, lines: Sequence[str]) -> None:
         sys.stderr.write("".join(f"{printable(line)}\n" for line in lines))
         sys.stderr.flush()
 
 
-def shown(title: str) -> Steps:
-    """Show a live view in a notebook's cell."""
+def display_steps(title: str) -> Steps:
+    """Display a live view in the output of a notebook's cell."""
     from IPython.display import display
 
     steps = Steps(title)

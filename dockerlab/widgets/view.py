@@ -1,7 +1,7 @@
-"""The live view: one widget whose text changes while a thread asks the engine.
+"""The live view: one widget whose text changes while a thread sends requests to the engine.
 
-A thread sets traits and does nothing else: it never prints, so it needs no cell. It has a connection of its own,
-so `lab.last` stays with the cells. It ends after a time, by the button, or with the lesson.
+The thread only sets traits and never prints, so it needs no cell. It uses its own connection, so that `lab.last` stays
+the last request of a cell. It ends after some time, by the button, or with the lesson.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import threading
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -17,34 +18,34 @@ from dockerlab.errors import DockerlabError
 from dockerlab.widgets.box import Box
 
 if TYPE_CHECKING:
-    from dockerlab.lab.lab import Lab
+    from dockerlab.protocol.caller import Caller
     from dockerlab.widgets.html_table import Rows
 
-#: At most four updates a second, whatever is asked for.
+#: The shortest pause between two updates, in seconds, whatever pause is requested.
 SHORTEST_PAUSE = 0.25
 
 _VIEWS: weakref.WeakSet[View] = weakref.WeakSet()
 
 
 def stop_all() -> None:
-    """Stop every live view of this process, and wait for their threads."""
+    """Stop every live view of this process, and wait for its thread."""
     for view in list(_VIEWS):
         view.stop()
 
 
 class View(Box):
-    """What all live views share. A subclass says what to ask (`ask`) and how it reads (`live`, `still`).
+    """The base of all live views. A subclass defines the requests (`ask`) and their display (`live`, `still`).
 
-    `ask(lab)` makes the requests and gives their JSON. `live(answer)` and `still(answer)` are pure: the first
-    gives every column for the widget; the second only what is the same in each run, for a page without widgets.
+    `ask(lab)` sends the requests and returns their JSON. `live(answer)` and `still(answer)` are pure: `live` returns
+    all columns, for the widget; `still` returns only what is the same in each run, for a page without widgets.
     """
 
     caption = "A live view"
 
-    def __init__(self, lab: Lab, *, seconds: float = 60, pause: float = 0.5) -> None:
-        """Prepare a view that looks for `seconds`, each `pause`; it begins when it is displayed."""
-        self._where = lab.endpoint.url
-        self._own: Lab | None = None
+    def __init__(self, lab: Caller, *, seconds: float = 60, pause: float = 0.5) -> None:
+        """Prepare a view that updates every `pause` seconds, for `seconds`. It starts when it is displayed."""
+        self._connect = partial(type(lab), lab.endpoint)
+        self._connection: Caller | None = None
         self._seconds = seconds
         self._pause = max(pause, SHORTEST_PAUSE)
         self._end = threading.Event()
@@ -56,40 +57,40 @@ class View(Box):
         super().__init__([self.table, ipywidgets.HBox([self.button, self.note])])
         _VIEWS.add(self)
 
-    # -- what a subclass says ----------------------------------------------------------------------------------
+    # -- for subclasses ----------------------------------------------------------------------------------------
 
-    def ask(self, lab: Lab) -> Any:
-        """Ask the engine; give the JSON."""
+    def ask(self, lab: Caller) -> Any:
+        """Send the requests, and return their JSON."""
         raise NotImplementedError
 
     def live(self, answer: Any) -> Rows:
-        """Make the rows for the widget."""
+        """Return the rows for the widget."""
         raise NotImplementedError
 
     def still(self, answer: Any) -> Rows:
-        """Make the rows for a page without widgets: by default the same."""
+        """Return the rows for a page without widgets: by default those of `live`."""
         return self.live(answer)
 
-    # -- one step ----------------------------------------------------------------------------------------------
+    # -- updates -----------------------------------------------------------------------------------------------
 
     def step(self) -> Any:
-        """Look once, and show what was seen. Gives the engine's JSON."""
-        answer = self.ask(self._connection())
+        """Update the view once, and return the engine's JSON."""
+        answer = self.ask(self._connected())
         self.table.value = self.live(answer).html(self.caption)
         return answer
 
     def start(self) -> None:
-        """Begin to look, in the background. Does nothing if it looks already."""
+        """Start updating in the background. Does nothing if the view is already running."""
         if self.running:
             return
         self._end.clear()
-        self._thread = threading.Thread(target=self._look, name="dockerlab-view", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="dockerlab-view", daemon=True)
         self.button.description = "Stop"
-        self._say(f"live, for {self._seconds:g} seconds")
+        self._show_note(f"live, for {self._seconds:g} seconds")
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop looking, and wait until the last look is over."""
+        """Stop updating, and wait until the last update is over."""
         self._end.set()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
@@ -97,24 +98,24 @@ class View(Box):
 
     @property
     def running(self) -> bool:
-        """Say whether the view is looking."""
+        """Whether the view is updating in the background."""
         return self._thread is not None and self._thread.is_alive()
 
-    def _look(self) -> None:
-        """Step until the end; an engine's refusal is shown, and ends it too."""
+    def _run(self) -> None:
+        """Update until the end; an error ends the view, and is shown in it."""
         pauses = max(1, round(self._seconds / self._pause))
-        said = "stopped"
+        note = "stopped"
         try:
             for _ in range(pauses):
                 self.step()
                 if self._end.wait(self._pause):
                     break
-        except Exception as error:  # whatever it is: it is shown here, as a thread must not print
-            said = f"stopped: {error}"
+        except Exception as error:  # a thread must not print, so every error is shown in the view
+            note = f"stopped: {error}"
         finally:
             self.button.description = "Start"
-            self._say(said)
-            self._leave()
+            self._show_note(note)
+            self._disconnect()
 
     def _pressed(self, button: Any) -> None:
         if self.running:
@@ -122,36 +123,32 @@ class View(Box):
         else:
             self.start()
 
-    def _say(self, text: str) -> None:
+    def _show_note(self, text: str) -> None:
         self.note.value = f"<span>{html.escape(text)}</span>"
 
-    def _connection(self) -> Lab:
-        if self._own is None:
-            import dockerlab
+    def _connected(self) -> Caller:
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
 
-            self._own = dockerlab.connect(self._where)
-        return self._own
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
-    def _leave(self) -> None:
-        own, self._own = self._own, None
-        if own is not None:
-            own.close()
-
-    # -- how it displays ---------------------------------------------------------------------------------------
+    # -- display -----------------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        """Give one constant line."""
         return f"<{self.caption}: a live view>"
 
     def page(self) -> str:
-        """Give what there is to see now as a table."""
+        """Update the view once, and return its static form as HTML."""
         try:
             return self.still(self.step()).html(self.caption)
         except DockerlabError as error:
             return f"<p>{html.escape(f'{self.caption}: {error}')}</p>"
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        """Give the widget with its words, and begin to look."""
         bundle = super()._repr_mimebundle_(**options)
         self.start()
         return bundle

@@ -1,4 +1,4 @@
-"""The live views of the first lessons: containers, processes, logs, states."""
+"""The live views: containers, processes, logs, states."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from dockerlab.widgets.html_table import Rows, rows
 from dockerlab.widgets.view import View
 
 if TYPE_CHECKING:
-    from dockerlab.lab.lab import Lab
+    from dockerlab.protocol.caller import Caller
 
 NOT_FOUND, CONFLICT = 404, 409
 GONE = "gone"
 
-#: So many lines of a log are read each time; it may have millions.
-LOOK_BACK = 200
+#: How many lines of a log each update reads: a log may have millions.
+TAIL = 200
 
 
 class Containers(View):
@@ -26,26 +26,26 @@ class Containers(View):
 
     caption = "Containers"
 
-    def __init__(self, lab: Lab, filters: Mapping[str, Any] | None = None, **options: Any) -> None:
-        """Show the containers that the filters leave; give `lesson.filters` to see your own."""
+    def __init__(self, lab: Caller, filters: Mapping[str, Any] | None = None, **options: Any) -> None:
+        """Show the containers that match the filters; `lesson.filters` selects those of a lesson."""
         self.filters = dict(filters or {})
         super().__init__(lab, **options)
 
-    def ask(self, lab: Lab) -> Any:
-        """Ask for the list."""
+    def ask(self, lab: Caller) -> Any:
+        """Request the container list."""
         return lab.call("ContainerList", all=True, filters=self.filters or None).json()
 
     def live(self, answer: Any) -> Rows:
-        """Show name, state, status and command, the newest first."""
-        found = [(*_named(item), item["Status"], item["Command"]) for item in answer]
-        return rows(("name", "state", "status", "command"), found, "No container.")
+        """Show name, state, status and command, the newest container first."""
+        cells = [(*_name_and_state(item), item["Status"], item["Command"]) for item in answer]
+        return rows(("name", "state", "status", "command"), cells, "No container.")
 
     def still(self, answer: Any) -> Rows:
         """Show name and state."""
-        return rows(("name", "state"), [_named(item) for item in answer], "No container.")
+        return rows(("name", "state"), [_name_and_state(item) for item in answer], "No container.")
 
 
-def _named(item: Mapping[str, Any]) -> tuple[str, str]:
+def _name_and_state(item: Mapping[str, Any]) -> tuple[str, str]:
     return item["Names"][0].lstrip("/"), item["State"]
 
 
@@ -54,15 +54,15 @@ class Processes(View):
 
     caption = "Processes"
 
-    def __init__(self, lab: Lab, container: str, ps_args: str = "-o pid,ppid,time,args", **options: Any) -> None:
-        """Show the processes of a container; the last column is taken for the command line."""
+    def __init__(self, lab: Caller, container: str, ps_args: str = "-o pid,ppid,time,args", **options: Any) -> None:
+        """Show the processes of a container; the last column must be the command line."""
         self.container = container
         self.ps_args = ps_args
         self.caption = f"Processes of {container}"
         super().__init__(lab, **options)
 
-    def ask(self, lab: Lab) -> Any:
-        """Ask for the processes. A container that doesn't run has none."""
+    def ask(self, lab: Caller) -> Any:
+        """Request the processes. A stopped container has none."""
         try:
             return lab.call("ContainerTop", id=self.container, ps_args=self.ps_args).json()
         except EngineError as error:
@@ -71,7 +71,7 @@ class Processes(View):
             return {"Titles": [], "Processes": []}
 
     def live(self, answer: Any) -> Rows:
-        """Show the columns that `ps` gave."""
+        """Show all columns of `ps`."""
         titles = [title.lower() for title in answer["Titles"]] or ["process"]
         return rows(titles, answer["Processes"] or [], "No process: it does not run.")
 
@@ -85,18 +85,18 @@ class Logs(View):
 
     caption = "Log"
 
-    def __init__(self, lab: Lab, container: str, lines: int = 8, first: int = 3, **options: Any) -> None:
-        """Show the last `lines` lines; a page without widgets shows the `first` ones of a short log."""
+    def __init__(self, lab: Caller, container: str, lines: int = 8, first: int = 3, **options: Any) -> None:
+        """Show the last `lines` lines; a page without widgets shows the `first` lines of the same part."""
         self.container = container
         self.lines = lines
         self.first = first
         self.caption = f"Log of {container}"
         super().__init__(lab, **options)
 
-    def ask(self, lab: Lab) -> Any:
-        """Ask for the end of the log: pairs of stream and line."""
+    def ask(self, lab: Caller) -> Any:
+        """Request the end of the log, and return pairs of stream and line."""
         tty = lab.call("ContainerInspect", id=self.container).json()["Config"]["Tty"]
-        with lab.open("ContainerLogs", id=self.container, stdout=True, stderr=True, tail=str(LOOK_BACK)) as answer:
+        with lab.open("ContainerLogs", id=self.container, stdout=True, stderr=True, tail=str(TAIL)) as answer:
             pieces = unframed(answer.chunks()) if tty else frames(answer.chunks())
             return [(line.stream, line.message) for line in lines(pieces, tty=tty)]
 
@@ -110,39 +110,41 @@ class Logs(View):
 
 
 class States(View):
-    """A watcher: one row for each state that the containers were seen in, in order."""
+    """The state changes of containers, in order: one row per container and state."""
 
     caption = "States"
 
-    def __init__(self, lab: Lab, *containers: str, **options: Any) -> None:
+    def __init__(self, lab: Caller, *containers: str, **options: Any) -> None:
         """Watch containers by name, four times a second."""
         self.containers = containers
         self.seen: list[tuple[str, str, float]] = []
-        self._begun = time.monotonic()
+        self._started = time.monotonic()
         super().__init__(lab, **{"pause": 0.25, **options})
 
-    def ask(self, lab: Lab) -> Any:
-        """Ask for each container's state, and note what is new."""
-        now = {name: _state(lab, name) for name in self.containers}
-        self.seen = noted(self.seen, now, time.monotonic() - self._begun)
+    def ask(self, lab: Caller) -> Any:
+        """Request each container's state, and add the changes."""
+        states = {name: _state(lab, name) for name in self.containers}
+        self.seen = with_changes(self.seen, states, time.monotonic() - self._started)
         return self.seen
 
     def live(self, answer: Any) -> Rows:
-        """Show what was seen, with the seconds since the beginning."""
+        """Show the changes, with the seconds since the start."""
         return rows(("container", "state", "after"), [(name, state, f"{at:.1f} s") for name, state, at in answer])
 
     def still(self, answer: Any) -> Rows:
-        """Show what was seen, without times."""
+        """Show the changes, without times."""
         return rows(("container", "state"), [(name, state) for name, state, _ in answer])
 
 
-def noted(seen: Sequence[tuple[str, str, float]], now: Mapping[str, str], at: float) -> list[tuple[str, str, float]]:
-    """Add to what was seen each container whose state is not the one last seen."""
+def with_changes(
+    seen: Sequence[tuple[str, str, float]], states: Mapping[str, str], seconds: float
+) -> list[tuple[str, str, float]]:
+    """Return `seen` with one more entry per container whose state has changed."""
     last = {name: state for name, state, _ in seen}
-    return [*seen, *((name, state, at) for name, state in now.items() if last.get(name) != state)]
+    return [*seen, *((name, state, seconds) for name, state in states.items() if last.get(name) != state)]
 
 
-def _state(lab: Lab, name: str) -> str:
+def _state(lab: Caller, name: str) -> str:
     try:
         return str(lab.call("ContainerInspect", id=name).json()["State"]["Status"])
     except EngineError as error:

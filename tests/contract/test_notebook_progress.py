@@ -53,6 +53,6 @@ def test_a_pull_and_a_push_of_layers(lab: Any, practice_host: str, labels: dict[
             lab.image.delete(name, force=True)
             lab.image.create(name, tag="latest", progress=pulled)
     for view in (pushed, pulled):
-        assert len(view.told.layers) == 2
-        assert all(bar.done and bar.share == 1 for bar in view.told.layers)
+        assert len(view.progress.layers) == 2
+        assert all(bar.done and bar.share == 1 for bar in view.progress.layers)
         assert view.words().endswith(": done, 2 of 2 layers")

@@ -50,7 +50,7 @@ def test_a_notebook_shows_it_by_itself(name: str, serve: Any, notebook: list[Any
     [view] = notebook
     assert isinstance(view, Steps)
     assert (view.state, len(table)) == ("done", len(RECORDED[said]))
-    assert view.told.lines or view.told.layers
+    assert view.progress.lines or view.progress.layers
 
 
 @pytest.mark.parametrize("name", ACTS)

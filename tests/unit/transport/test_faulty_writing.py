@@ -216,6 +216,6 @@ def test_pings_without_end_are_no_reason_to_keep_their_answers(tmp_path: Path) -
 
     with talking(tmp_path, WAYS["websocket"], then, timeout=10) as talk:
         assert talk.read() == b"the end"
-        assert len(talk._taken._unsent) < 2 * 65536
-        assert len(talk._taken._pongs) <= 500
+        assert len(talk._connection._unsent) < 2 * 65536
+        assert len(talk._connection._pongs) <= 500
         over.set()

@@ -16,8 +16,8 @@ from polling import polled
 
 from dockerlab.errors import UNPRINTABLE
 from dockerlab.widgets import Steps
-from dockerlab.widgets.progress_state import BARS, LINES, LONGEST, Told, size
-from dockerlab.widgets.progress_steps import SHORTEST_PAUSE, Printed
+from dockerlab.widgets.progress_state import MAX_BARS, MAX_LINE_LENGTH, MAX_LINES, ProgressState, format_size
+from dockerlab.widgets.progress_steps import SHORTEST_PAUSE, PrintedSteps
 
 RECORDED = json.loads((Path(__file__).parents[2] / "recordings/docker-20.10/progress.json").read_text("utf-8"))
 NASTY = "<script>alert(1)</script>"
@@ -42,14 +42,14 @@ RECORDS = st.lists(
 )  # fmt: skip
 
 
-def told(name: str, records: int | None = None) -> Told:
-    made = Told()
+def told(name: str, records: int | None = None) -> ProgressState:
+    made = ProgressState()
     for record in RECORDED[name][:records]:
-        made.take(record)
+        made.add(record)
     return made
 
 
-def layers(seen: Told) -> dict[str, tuple[str, bool]]:
+def layers(seen: ProgressState) -> dict[str, tuple[str, bool]]:
     return {bar.name: (bar.words, bar.done) for bar in seen.layers}
 
 
@@ -69,13 +69,13 @@ def test_a_pull_has_a_bar_for_each_layer() -> None:
 
 
 def test_a_download_fills_its_bar() -> None:
-    seen, shares = Told(), []
+    seen, shares = ProgressState(), []
     for record in RECORDED["pull"]:
-        seen.take(record)
+        seen.add(record)
         if record.get("status") == "Downloading" and record["id"] == "a24fc292aba6":
             [bar] = [one for one in seen.layers if one.name == "a24fc292aba6"]
             shares.append(bar.share)
-            assert bar.words == f"Downloading, {size(record['progressDetail']['current'])} of 40.0 MiB"
+            assert bar.words == f"Downloading, {format_size(record['progressDetail']['current'])} of 40.0 MiB"
     assert len(shares) > 1
     assert shares == sorted(shares)
     assert 0 < shares[0] < shares[-1] < 1
@@ -83,9 +83,9 @@ def test_a_download_fills_its_bar() -> None:
 
 def test_a_push_never_fills_a_bar_beyond_its_end() -> None:
     """Docker says 2.1 of 1.9 MiB: it counts what it packed, and not what it packs."""
-    seen = Told()
+    seen = ProgressState()
     for record in RECORDED["push"]:
-        seen.take(record)
+        seen.add(record)
         assert all(0 <= bar.share <= 1 for bar in seen.layers)
     assert all(bar.done for bar in seen.layers)
     assert seen.words == told("push_again").words == "4 of 4 layers"
@@ -93,16 +93,16 @@ def test_a_push_never_fills_a_bar_beyond_its_end() -> None:
 
 
 def test_a_build_counts_its_steps_and_says_its_words() -> None:
-    seen, steps = Told(), []
+    seen, steps = ProgressState(), []
     for record in RECORDED["build"]:
-        seen.take(record)
+        seen.add(record)
         steps.append((seen.step, seen.steps, round(seen.share, 2)))
     assert list(dict.fromkeys(steps)) == [(1, 5, 0.0), (2, 5, 0.2), (3, 5, 0.4), (4, 5, 0.6), (5, 5, 0.8)]
     assert "6+0 records in" in seen.lines
     assert "careful" in seen.lines
     assert seen.lines[-1] == "Successfully tagged 127.0.0.1:5000/shop:1"
     assert not [line for line in seen.lines if "\x1b" in line or not line.strip()]
-    assert len(seen.lines) == LINES < len([one for one in RECORDED["build"] if one.get("stream", "\n").strip()])
+    assert len(seen.lines) == MAX_LINES < len([one for one in RECORDED["build"] if one.get("stream", "\n").strip()])
     seen.end()
     assert seen.step == 5
 
@@ -116,9 +116,9 @@ def test_a_build_that_pulls_and_fails() -> None:
 
 def test_podmans_steps_are_counted_too() -> None:
     file = Path(__file__).parents[2] / "recordings/podman-5.4/ImageBuild.jsonl"
-    seen = Told()
+    seen = ProgressState()
     for record in json.loads(file.read_text("utf-8").splitlines()[0]):
-        seen.take(record)
+        seen.add(record)
     assert seen.words == "step 4 of 5"
 
 
@@ -126,7 +126,7 @@ def test_podmans_steps_are_counted_too() -> None:
 def test_a_terminal_gets_each_line_once_and_each_status_of_a_layer_once(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    printed = Printed("it")
+    printed = PrintedSteps("it")
     for record in RECORDED[name]:
         printed.record(record)
     printed.finish()
@@ -144,15 +144,15 @@ def test_a_terminal_gets_each_line_once_and_each_status_of_a_layer_once(
 # -- anything
 
 
-def in_order(seen: Told) -> None:
+def in_order(seen: ProgressState) -> None:
     bars, more = seen.bars()
-    assert len(bars) <= BARS
-    assert bool(more) == (len(seen.layers) > BARS)
-    assert len(seen.lines) <= LINES
+    assert len(bars) <= MAX_BARS
+    assert bool(more) == (len(seen.layers) > MAX_BARS)
+    assert len(seen.lines) <= MAX_LINES
     for text in [*seen.lines, seen.error, seen.words, *(f"{bar.name}{bar.words}" for bar in seen.layers)]:
         assert not UNPRINTABLE.search(text)
         assert "\n" not in text
-        assert len(text) <= 2 * LONGEST
+        assert len(text) <= 2 * MAX_LINE_LENGTH
     for bar in seen.layers:
         assert 0 <= bar.share <= 1
     assert 0 <= seen.share <= 1
@@ -161,9 +161,9 @@ def in_order(seen: Told) -> None:
 
 @given(RECORDS)
 def test_any_records_make_bars_and_lines(records: list[Any]) -> None:
-    seen = Told()
+    seen = ProgressState()
     for record in records:
-        for new in seen.take(record):
+        for new in seen.add(record):
             assert not UNPRINTABLE.search(new)
         in_order(seen)
     seen.end()
@@ -174,33 +174,33 @@ def test_any_records_make_bars_and_lines(records: list[Any]) -> None:
 @given(st.lists(st.text(alphabet="ab <\r\n\x1b[91m", max_size=30), max_size=8))
 def test_words_read_the_same_however_they_are_cut(pieces: list[str]) -> None:
     """An engine cuts a program's output where it likes."""
-    whole, cut = Told(), Told()
-    found = whole.take({"stream": "".join(pieces)})
-    assert [line for piece in pieces for line in cut.take({"stream": piece})] == found
+    whole, cut = ProgressState(), ProgressState()
+    found = whole.add({"stream": "".join(pieces)})
+    assert [line for piece in pieces for line in cut.add({"stream": piece})] == found
     assert cut.lines == whole.lines
 
 
 def test_what_is_overwritten_on_a_line_is_seen_once() -> None:
-    seen = Told()
+    seen = ProgressState()
     for percent in range(0, 100, 10):
-        seen.take({"stream": f"{percent}%\r"})
+        seen.add({"stream": f"{percent}%\r"})
         assert seen.lines == [f"{percent}%"]
-    assert seen.take({"stream": "done\n"}) == ["done"]
+    assert seen.add({"stream": "done\n"}) == ["done"]
 
 
 def test_a_line_without_an_end_is_not_kept_to_it() -> None:
-    seen = Told()
+    seen = ProgressState()
     for _ in range(100):
-        seen.take({"stream": "x" * 10_000})
-    assert len(seen._open) < 10_000
-    assert len(seen.lines[0]) == LONGEST
+        seen.add({"stream": "x" * 10_000})
+    assert len(seen._open_line) < 10_000
+    assert len(seen.lines[0]) == MAX_LINE_LENGTH
 
 
 def test_of_many_layers_those_in_work_are_shown() -> None:
-    seen = Told()
+    seen = ProgressState()
     for number in range(30):
         status = "Pull complete" if number < 20 else "Downloading"
-        seen.take({"id": f"{number:012x}", "status": status, "progressDetail": {"current": 1, "total": 2}})
+        seen.add({"id": f"{number:012x}", "status": status, "progressDetail": {"current": 1, "total": 2}})
     bars, more = seen.bars()
     assert [int(bar.name, 16) for bar in bars] == [0, 1, *range(20, 30)]
     assert more == "and 18 more, 18 of them done"
@@ -211,7 +211,7 @@ def test_of_many_layers_those_in_work_are_shown() -> None:
     ("count", "words"), [(0, "0 B"), (1023, "1023 B"), (1024, "1 KiB"), (1 << 20, "1.0 MiB"), (3 << 29, "1536.0 MiB")]
 )
 def test_sizes_in_words(count: int, words: str) -> None:
-    assert size(count) == words
+    assert format_size(count) == words
 
 
 # -- the widget
@@ -246,7 +246,7 @@ def test_more_layers_than_rows_are_counted() -> None:
     for number in range(30):
         view.record({"id": f"{number:012x}", "status": "Waiting", "progressDetail": {}})
     view.finish()
-    assert len(view.layers.children) == BARS + 1
+    assert len(view.layers.children) == MAX_BARS + 1
     assert view.layers.children[-1].value == "and 18 more, 18 of them done"
 
 

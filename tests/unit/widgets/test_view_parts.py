@@ -1,10 +1,10 @@
-"""The parts of the widgets that need no engine: rows, what was noted, the bar's words and share."""
+"""The parts of the widgets that need no engine: rows, what was with_changes, the bar's words and share."""
 
 from __future__ import annotations
 
 from dockerlab.widgets import Progress
 from dockerlab.widgets.html_table import rows
-from dockerlab.widgets.views import noted
+from dockerlab.widgets.views import with_changes
 
 NASTY = "<script>alert(1)</script>"
 
@@ -26,13 +26,13 @@ def test_a_table_has_heads_and_a_caption() -> None:
     assert "<th scope='col' " in table
 
 
-def test_noted_adds_only_what_is_new() -> None:
-    seen = noted([], {"web": "created", "spare": "created"}, 0.0)
+def test_with_changes_adds_only_what_is_new() -> None:
+    seen = with_changes([], {"web": "created", "spare": "created"}, 0.0)
     assert seen == [("web", "created", 0.0), ("spare", "created", 0.0)]
-    assert noted(seen, {"web": "created", "spare": "created"}, 1.0) == seen
-    seen = noted(seen, {"web": "running", "spare": "created"}, 2.0)
+    assert with_changes(seen, {"web": "created", "spare": "created"}, 1.0) == seen
+    seen = with_changes(seen, {"web": "running", "spare": "created"}, 2.0)
     assert seen[-1] == ("web", "running", 2.0)
-    assert noted(seen, {"web": "created", "spare": "created"}, 3.0)[-1] == ("web", "created", 3.0)
+    assert with_changes(seen, {"web": "created", "spare": "created"}, 3.0)[-1] == ("web", "created", 3.0)
 
 
 def test_progress_in_words() -> None:
