@@ -118,7 +118,7 @@ def test_numbers_that_are_none(lab: Any, tmp_path: Path, wrong: dict[str, Any]) 
 
 
 def test_no_recording_and_a_damaged_one(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match="Give the directory that record wrote"):
+    with pytest.raises(ArgumentError, match="Pass the directory that `record` wrote to"):
         replay(tmp_path)
     (tmp_path / "stats.parquet").write_bytes(b"PAR1 and then nothing")
     with pytest.raises(ArgumentError, match="Record it again"):
