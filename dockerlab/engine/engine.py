@@ -13,7 +13,7 @@ from dockerlab.engine.common.events import Events
 from dockerlab.engine.common.timestamps import now
 from dockerlab.engine.containers.containers import Containers
 from dockerlab.engine.containers.execs import Execs
-from dockerlab.engine.containers.services import Means
+from dockerlab.engine.containers.services import EngineServices
 from dockerlab.engine.images.images import Images
 from dockerlab.engine.networks.endpoints import Endpoints
 from dockerlab.engine.networks.networks import Networks
@@ -22,6 +22,7 @@ from dockerlab.engine.processes import cgroups
 from dockerlab.engine.storage.volumes import Volumes
 
 if TYPE_CHECKING:
+    from dockerlab.engine.common.container_record import ContainerRecord
     from dockerlab.engine.processes.isolation import Rung
 
 __all__ = ["Engine"]
@@ -46,10 +47,13 @@ class Engine:
         self.groups = cgroups.find_hierarchies(self.identity)
         self.switch = SwitchClient(state, "network" in rung.gives)
         self.networks = Networks(state / "networks", self.events, self.switch.works)
-        self.endpoints = Endpoints(self.networks, self.switch, lambda: self.containers)
-        means = Means(rung, self.events, self.volumes, self.groups, self.endpoints)
-        self.containers = Containers(state / "containers", self.images, means)
+        self.endpoints = Endpoints(self.networks, self.switch, self._container_records)
+        services = EngineServices(rung, self.events, self.volumes, self.groups, self.endpoints)
+        self.containers = Containers(state / "containers", self.images, services)
         self.execs = Execs()
+
+    def _container_records(self) -> list[ContainerRecord]:
+        return self.containers.records()
 
     def _identity(self) -> str:
         """Give the id that this engine keeps for ever."""

@@ -22,16 +22,16 @@ STAT = "X-Docker-Container-Path-Stat"
 async def archive_info(engine: Engine, request: Request) -> Response:
     """HEAD /containers/{id}/archive: what the path is, in a header."""
     container = engine.containers.find(request.id)
-    told = await asyncio.to_thread(copy_files.path_stat, container, request.text("path"), request.id)
+    told = await asyncio.to_thread(copy_files.path_stat, container.record, request.text("path"), request.id)
     return Response(200, headers=[(STAT, told)])
 
 
 async def archive_get(engine: Engine, request: Request) -> Response:
     """GET /containers/{id}/archive: the path as a tar."""
     container, path = engine.containers.find(request.id), request.text("path")
-    told = await asyncio.to_thread(copy_files.path_stat, container, path, request.id)
-    blocks = copy_files.pack(container, path, request.id)
-    engine.events.tell("archive-path", container)
+    told = await asyncio.to_thread(copy_files.path_stat, container.record, path, request.id)
+    blocks = copy_files.pack(container.record, path, request.id)
+    engine.events.publish_container("archive-path", container.record)
     return Response(200, content_type="application/x-tar", chunks=threaded(blocks), headers=[(STAT, told)])
 
 
@@ -40,22 +40,22 @@ async def archive_put(engine: Engine, request: Request) -> Response:
     container = engine.containers.find(request.id)
     await asyncio.to_thread(
         copy_files.unpack_into,
-        container,
+        container.record,
         request.text("path"),
         request.id,
         request.upload or io.BytesIO(),
         request.flag("noOverwriteDirNonDir"),
     )
-    engine.events.tell("extract-to-dir", container)
+    engine.events.publish_container("extract-to-dir", container.record)
     return Response(200)
 
 
 async def container_changes(engine: Engine, request: Request) -> Response:
     """GET /containers/{id}/changes."""
     container = engine.containers.find(request.id)
-    before = await asyncio.to_thread(engine.containers.base, container)
-    hidden = [point["Destination"] for point in container.record.get("MountPoints", [])]
-    found = await asyncio.to_thread(diff.changes, before, container.root, hidden)
+    before = await asyncio.to_thread(engine.containers.image_tree, container)
+    hidden = [point["Destination"] for point in container.record.mount_points]
+    found = await asyncio.to_thread(diff.changes, before, container.record.root, hidden)
     return json_response([{"Path": change.path, "Kind": change.kind} for change in found] or None)
 
 

@@ -50,7 +50,7 @@ async def container_attach(engine: Engine, request: Request) -> Response:
         await session.serve(client)
         client.end()
 
-    content_type = stream_content_type(request, frames=not container.record["Config"]["Tty"])
+    content_type = stream_content_type(request, frames=not container.record.config["Tty"])
     return Response(200, content_type=content_type, hijack=hijack)
 
 
@@ -72,16 +72,16 @@ async def container_attach_websocket(engine: Engine, request: Request) -> Respon
     return Response(101, hijack=hijack, headers=headers)
 
 
-def _options(container: Container, request: Request, raw: bool = False) -> attach.Wanted:
-    config = container.record["Config"]
-    return attach.Wanted(
+def _options(container: Container, request: Request, raw: bool = False) -> attach.Options:
+    config = container.record.config
+    return attach.Options(
         stdin=request.flag("stdin") and bool(config["OpenStdin"]),
         stdout=request.flag("stdout"),
         stderr=request.flag("stderr"),
         frames=not (raw or config["Tty"]),
         tty=bool(config["Tty"]),
         once=bool(config["StdinOnce"]),
-        detach=attach.detach_keys(request.text("detachKeys")),
+        detach_keys=attach.parse_detach_keys(request.text("detachKeys")),
     )
 
 
@@ -91,7 +91,7 @@ class _AttachSession:
 
     engine: Engine
     container: Container
-    options: attach.Wanted
+    options: attach.Options
     logs: bool
     link: asyncio.Future[ShimConnection] | None
 
@@ -99,19 +99,19 @@ class _AttachSession:
         """Send the logs if the request includes them, then join the two until one of them ends."""
         if self.logs:
             options = logs.Wanted(stdout=self.options.stdout, stderr=self.options.stderr, frames=self.options.frames)
-            self.container.log_path.touch()
-            async for data in logs.read(self.container.log_path, options, lambda: True):
+            self.container.record.log_path.touch()
+            async for data in logs.read(self.container.record.log_path, options, lambda: True):
                 await client.write(data)
         if self.link is None:
             return
-        self.engine.events.tell("attach", self.container)
+        self.engine.events.publish_container("attach", self.container.record)
         gone = asyncio.create_task(client.gone())
         try:
             waiting: set[asyncio.Future[Any]] = {self.link, gone}
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             started = self.link.done() and not self.link.exception()
             if started and await attach.join(self.link.result(), client, self.options):
-                self.engine.events.tell("detach", self.container)
+                self.engine.events.publish_container("detach", self.container.record)
         finally:
             gone.cancel()
             self.link.cancel()
@@ -121,10 +121,10 @@ async def container_resize(engine: Engine, request: Request) -> Response:
     """POST /containers/{id}/resize."""
     container = engine.containers.find(request.id)
     height, width = terminal_size(request)
-    if container.running is None:
+    if container.main_process is None:
         raise Conflict(f"container {container.id} is not running")
-    await attach.resize(await container.running.connect(), height, width)
-    engine.events.tell("resize", container, height=str(height), width=str(width))
+    await attach.resize(await container.main_process.connect(), height, width)
+    engine.events.publish_container("resize", container.record, height=str(height), width=str(width))
     return Response(200)
 
 

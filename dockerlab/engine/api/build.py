@@ -13,8 +13,8 @@ from dockerlab.engine.api.images import trouble
 from dockerlab.engine.build import dockerfile, remote
 from dockerlab.engine.build.builder import Builder, Options, StepFailed
 from dockerlab.engine.build.context import Context
+from dockerlab.engine.common.filters import parse
 from dockerlab.engine.containers import validation
-from dockerlab.engine.containers.filters import parse
 from dockerlab.engine.faults import BadParameter, Fault, NotServed
 from dockerlab.engine.http.messages import Request, Response, json_lines_response, json_response
 from dockerlab.engine.images import references

@@ -11,8 +11,8 @@ from dockerlab.engine.api.attach import CONTENT_TYPE_TELLS_FRAMES, stream_conten
 from dockerlab.engine.api.threads import threaded
 from dockerlab.engine.api.views import container as container_view
 from dockerlab.engine.common import signals, timestamps
+from dockerlab.engine.common.filters import parse
 from dockerlab.engine.containers import log_options, logs, top, update, validation
-from dockerlab.engine.containers.filters import parse
 from dockerlab.engine.faults import BadParameter, Conflict, Fault
 from dockerlab.engine.http.messages import (
     Request,
@@ -80,16 +80,16 @@ async def container_inspect(engine: Engine, request: Request) -> Response:
 
 
 async def _sizes(engine: Engine, container: Container) -> tuple[int, int]:
-    return await asyncio.to_thread(container_view.sizes, container, engine.containers.base(container))
+    return await asyncio.to_thread(container_view.sizes, container, engine.containers.image_tree(container))
 
 
 async def container_top(engine: Engine, request: Request) -> Response:
     """GET /containers/{id}/top."""
     container = engine.containers.find(request.id)
-    if container.running is None:
+    if container.main_process is None:
         raise Conflict(f"container {container.id} is not running")
-    titles, processes = await asyncio.to_thread(top.top, container.running.pids(), request.text("ps_args"))
-    engine.events.tell("top", container)
+    titles, processes = await asyncio.to_thread(top.top, container.main_process.pids(), request.text("ps_args"))
+    engine.events.publish_container("top", container.record)
     return json_response({"Processes": processes, "Titles": titles})
 
 
@@ -98,7 +98,7 @@ async def container_logs(engine: Engine, request: Request) -> Response:
     container = engine.containers.find(request.id)
     if not (request.flag("stdout") or request.flag("stderr")):
         raise BadParameter("Bad parameters: you must choose at least one stream")
-    tty = container.record["Config"]["Tty"]
+    tty = container.record.config["Tty"]
     wanted = logs.Wanted(
         stdout=request.flag("stdout") or tty,
         stderr=request.flag("stderr"),
@@ -110,11 +110,13 @@ async def container_logs(engine: Engine, request: Request) -> Response:
         follow=request.flag("follow"),
         frames=not tty,
     )
-    log_options.readable(container.record)
-    container.log_path.touch()
+    log_options.check_readable(container.record)
+    container.record.log_path.touch()
     # Docker sent logs without a content type before the type began to tell about frames.
     content_type = stream_content_type(request, frames=not tty) if request.version >= CONTENT_TYPE_TELLS_FRAMES else ""
-    return stream_response(logs.read(container.log_path, wanted, lambda: not container.state["Running"]), content_type)
+    return stream_response(
+        logs.read(container.record.log_path, wanted, lambda: not container.state["Running"]), content_type
+    )
 
 
 def _tail(text: str) -> int | None:
@@ -125,8 +127,8 @@ def _tail(text: str) -> int | None:
 async def container_export(engine: Engine, request: Request) -> Response:
     """GET /containers/{id}/export."""
     container = engine.containers.find(request.id)
-    engine.events.tell("export", container)
-    return stream_response(threaded(tar_writer.export(container.root)), "application/octet-stream")
+    engine.events.publish_container("export", container.record)
+    return stream_response(threaded(tar_writer.export(container.record.root)), "application/octet-stream")
 
 
 async def container_start(engine: Engine, request: Request) -> Response:

@@ -6,9 +6,8 @@ import json
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from dockerlab.engine.common import timestamps
+from dockerlab.engine.common import filters, timestamps
 from dockerlab.engine.common.events import event_filter
-from dockerlab.engine.containers import filters
 from dockerlab.engine.faults import BadParameter
 from dockerlab.engine.http.messages import Request, Response, stream_response
 

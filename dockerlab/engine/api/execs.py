@@ -27,7 +27,7 @@ async def exec_start(engine: Engine, request: Request) -> Response:
     """POST /exec/{id}/start: hijack the client's connection or, if detached, respond once the process has started."""
     body = request.json() if request.body.strip() else {}
     execution, console_size = engine.execs.find(request.id), list(body.get("ConsoleSize") or [])
-    execution.must_be_new()
+    execution.require_new()
     tty = bool(body.get("Tty"))
     if console_size and not tty:
         raise BadParameter("console size is only supported when TTY is enabled")
@@ -49,7 +49,7 @@ async def exec_resize(engine: Engine, request: Request) -> Response:
     """POST /exec/{id}/resize."""
     execution = engine.execs.find(request.id)
     height, width = terminal_size(request)
-    running = await execution.must_run()
+    running = await execution.require_process()
     await attach.resize(await running.connect(), height, width)
     return Response(200)
 

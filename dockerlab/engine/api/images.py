@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.api.threads import threaded
 from dockerlab.engine.api.views import image as image_view
-from dockerlab.engine.containers.filters import parse
+from dockerlab.engine.common.filters import parse
+from dockerlab.engine.containers.commit import commit_container, image_config
 from dockerlab.engine.faults import BadParameter, Fault, NotFound, NotServed
 from dockerlab.engine.http.messages import Request, Response, json_lines_response, json_response, stream_response
-from dockerlab.engine.images import archives, commit, import_tar, references, removal
+from dockerlab.engine.images import archives, import_tar, references, removal
 from dockerlab.engine.images import filters as image_filters
 from dockerlab.engine.images.instructions import apply_changes
 
@@ -50,7 +51,7 @@ async def image_list(engine: Engine, request: Request) -> Response:
     made = []
     for image in found:
         shared = image_view.shared(image, engine.images) if sized else -1
-        told = image_view.summary(image, request.version, engine.containers.using(image), shared)
+        told = image_view.summary(image, request.version, engine.containers.count_using(image), shared)
         made.append(image_filters.remove_unmatched_names(told, filters))
     return json_response(made)
 
@@ -80,7 +81,7 @@ async def image_delete(engine: Engine, request: Request) -> Response:
     """DELETE /images/{name}."""
     told = removal.remove(
         engine.images,
-        engine.containers,
+        engine.containers.records(),
         request.id,
         force=request.flag("force"),
         keep_parents=request.flag("noprune"),
@@ -90,8 +91,8 @@ async def image_delete(engine: Engine, request: Request) -> Response:
 
 async def image_prune(engine: Engine, request: Request) -> Response:
     """POST /images/prune."""
-    told, freed = removal.prune(engine.images, engine.containers, parse(request.text("filters")))
-    engine.events.record("image", "prune", "", {"reclaimed": str(freed)})
+    told, freed = removal.prune(engine.images, engine.containers.records(), parse(request.text("filters")))
+    engine.events.publish("image", "prune", "", {"reclaimed": str(freed)})
     return json_response({"ImagesDeleted": told or None, "SpaceReclaimed": freed})
 
 
@@ -174,15 +175,15 @@ async def image_commit(engine: Engine, request: Request) -> Response:
     if request.text("repo"):
         reference = references.parse_with_tag(request.text("repo"), request.text("tag"))
     asked = json.loads(request.body) if request.body.strip() else {}
-    config = commit.config_of(container, asked if isinstance(asked, dict) else {}, request.query.get("changes", []))
+    config = image_config(container.record, asked if isinstance(asked, dict) else {}, request.query.get("changes", []))
     pause = request.flag("pause", True) and container.state["Status"] == "running"
     if pause:
         await container.pause()
     try:
         image = await asyncio.to_thread(
-            commit.of_container,
+            commit_container,
             engine.images,
-            container,
+            container.record,
             config,
             author=request.text("author"),
             comment=request.text("comment"),
@@ -193,7 +194,7 @@ async def image_commit(engine: Engine, request: Request) -> Response:
                 await container.unpause()
     if reference is not None:
         engine.images.tag(image, reference)
-    engine.events.tell("commit", container, comment=request.text("comment"), imageID=image.id)
+    engine.events.publish_container("commit", container.record, comment=request.text("comment"), imageID=image.id)
     return json_response({"Id": image.id}, 201)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dockerlab.engine.api.views import network as network_view
 from dockerlab.engine.common import timestamps
-from dockerlab.engine.containers.filters import parse, prune_filter
+from dockerlab.engine.common.filters import parse, prune_filter
 from dockerlab.engine.faults import BadParameter
 from dockerlab.engine.http.messages import Request, Response, json_response, no_content
 
@@ -55,21 +55,21 @@ async def network_connect(engine: Engine, request: Request) -> Response:
     """POST /networks/{id}/connect."""
     body = request.json()
     container = engine.containers.find(body.get("Container") or "")
-    engine.endpoints.connect(request.id, container, body.get("EndpointConfig") or {})
+    engine.endpoints.connect(request.id, container.record, body.get("EndpointConfig") or {})
     return Response(200)
 
 
 async def network_disconnect(engine: Engine, request: Request) -> Response:
     """POST /networks/{id}/disconnect."""
     body, network = request.json(), engine.networks.find(request.id)
-    engine.endpoints.disconnect(network, engine.containers.find(body.get("Container") or ""))
+    engine.endpoints.disconnect(network, engine.containers.find(body.get("Container") or "").record)
     return Response(200)
 
 
 async def network_prune(engine: Engine, request: Request) -> Response:
     """POST /networks/prune."""
     names = engine.endpoints.prune(prune_filter(parse(request.text("filters"))), timestamps.nanoseconds)
-    engine.events.record("network", "prune", "", {"reclaimed": "0"})
+    engine.events.publish("network", "prune", "", {"reclaimed": "0"})
     return json_response({"NetworksDeleted": names or None})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dockerlab.engine.containers import filters
+from dockerlab.engine.common import filters
 from dockerlab.engine.faults import BadParameter, NotFound
 from dockerlab.engine.http.messages import Request, Response, json_response
 

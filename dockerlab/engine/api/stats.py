@@ -25,7 +25,7 @@ async def container_stats(engine: Engine, request: Request) -> Response:
 
         async def lines() -> AsyncIterator[bytes]:
             before = stats.NOTHING
-            while not container.gone:
+            while not container.is_removed:
                 fresh = await asyncio.to_thread(stats.sample, container)
                 told = stats.told(container, fresh, before)
                 yield json.dumps(told, separators=(",", ":")).encode() + b"\n"
@@ -34,7 +34,7 @@ async def container_stats(engine: Engine, request: Request) -> Response:
 
         return stream_response(lines(), "application/json")
     before = stats.NOTHING
-    if not request.flag("one-shot") and container.running is not None:
+    if not request.flag("one-shot") and container.record.is_running:
         before = await asyncio.to_thread(stats.sample, container)
         await asyncio.sleep(SECONDS)
     fresh = await asyncio.to_thread(stats.sample, container)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dockerlab.engine.containers.filters import parse
+from dockerlab.engine.common.filters import parse
 from dockerlab.engine.http.messages import Request, Response, json_response, no_content
 
 if TYPE_CHECKING:

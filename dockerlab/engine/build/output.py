@@ -25,10 +25,10 @@ def stream_line(text: str) -> Record:
 
 async def container_output(container: Container) -> AsyncIterator[str]:
     """Yield what a container prints until it stops, with its standard error in red."""
-    container.log_path.touch()
+    container.record.log_path.touch()
     wanted = logs.Wanted(stdout=True, stderr=True, follow=True, frames=True)
     buffer = b""
-    async for data in logs.read(container.log_path, wanted, lambda: not container.state["Running"]):
+    async for data in logs.read(container.record.log_path, wanted, lambda: not container.state["Running"]):
         buffer += data
         while len(buffer) >= HEADER.size:
             stream, length = HEADER.unpack_from(buffer)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dockerlab.engine.containers.container import Container
+    from dockerlab.engine.common.container_record import ContainerRecord
 
 __all__ = ["Events", "event_filter"]
 
@@ -33,14 +33,13 @@ class Events:
         """Count the listeners."""
         return len(self._listeners)
 
-    def tell(self, action: str, container: Container, **attributes: str) -> None:
-        """Tell that something happened to a container."""
-        config = container.record["Config"]
-        about = {**config["Labels"], "image": config["Image"], "name": container.name, **attributes}
-        self.record("container", action, container.id, about)
+    def publish_container(self, action: str, record: ContainerRecord, **attributes: str) -> None:
+        """Publish an event of a container."""
+        about = {**record.config["Labels"], "image": record.image_name, "name": record.name, **attributes}
+        self.publish("container", action, record.id, about)
 
-    def record(self, kind: str, action: str, identity: str, about: dict[str, str]) -> None:
-        """Tell that something happened to an object: `kind` is container, image, network, volume, builder or daemon."""
+    def publish(self, kind: str, action: str, identity: str, about: dict[str, str]) -> None:
+        """Publish an event: `kind` is container, image, network, volume, builder or daemon."""
         moment = time.time_ns()
         event: Event = {}
         if kind in ("container", "image"):  # as all events were written before there were other kinds

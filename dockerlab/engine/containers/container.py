@@ -1,4 +1,4 @@
-"""One container: its record, and the state machine around its process."""
+"""One container: the state machine around its main process."""
 
 from __future__ import annotations
 
@@ -6,35 +6,36 @@ import asyncio
 import contextlib
 import logging
 import shutil
-from pathlib import Path
 from signal import SIGKILL
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine.common import json_files, signals
+from dockerlab.engine.common import container_record, signals
 from dockerlab.engine.common.tasks import Tasks
 from dockerlab.engine.common.timestamps import NEVER, now
 from dockerlab.engine.containers import health, restart_policy
 from dockerlab.engine.containers.process_spec import container_spec
-from dockerlab.engine.containers.waiters import Waiting
+from dockerlab.engine.containers.waiters import Waiters
 from dockerlab.engine.faults import BadParameter, Conflict, Fault, NotFound
 from dockerlab.engine.processes import process
 from dockerlab.engine.storage import mount_points, rootfs
 
 if TYPE_CHECKING:
+    from dockerlab.engine.common.container_record import ContainerRecord
     from dockerlab.engine.containers.execs import Exec
-    from dockerlab.engine.containers.services import Home
+    from dockerlab.engine.containers.services import ContainerContext
     from dockerlab.engine.processes.process import Exit, RunningProcess
     from dockerlab.engine.processes.shim_connection import ShimConnection
 
-__all__ = ["Container"]
+__all__ = ["Container", "new_state"]
 
-#: Seconds for a container to end after its stop signal, and after KILL.
-PATIENCE, LAST_PATIENCE = 10, 10
-LOST, UNKNOWN = 137, 128
+#: How many seconds a container has to end after its stop signal, and after KILL.
+STOP_SECONDS, KILL_SECONDS = 10, 10
+#: Exit codes: of a process that KILL ended, of a start that failed, and of a process that ended without the engine.
+KILLED, NOT_STARTED, UNKNOWN = 137, 128, 255
 log = logging.getLogger("dockerlab.engine")
-Record = dict[str, Any]
+Document = dict[str, Any]
 
-FRESH = {
+NEW_STATE: Document = {
     "Status": "created",
     "Running": False,
     "Paused": False,
@@ -49,112 +50,99 @@ FRESH = {
 }
 
 
-class Container:
-    """One container. `record` is what is kept on disk; everything else is of this moment."""
+def new_state() -> Document:
+    """Return the part of a record that describes a container which has never run."""
+    return {"State": dict(NEW_STATE), "RestartCount": 0, "Stopped": False}
 
-    def __init__(self, home: Home, directory: Path, record: Record) -> None:
-        """Take its directory and record, and what it shares with the other containers."""
-        self.directory = directory
-        self.rung = home.means.rung
-        self.record: Record = record
-        self.events = home.means.events
-        self.running: RunningProcess | None = None
+
+class Container:
+    """One container. Its `record` is stored on disk; everything else lasts as long as this engine's process."""
+
+    def __init__(self, context: ContainerContext, record: ContainerRecord) -> None:
+        self.record = record
+        self.events = context.services.events
+        self.rung = context.services.rung
+        self.volumes = context.services.volumes
+        self.endpoints = context.services.endpoints
+        self.cgroup = context.services.groups.cgroup(record.id)
+        self.main_process: RunningProcess | None = None
         self.execs: dict[str, Exec] = {}
-        self.find = home.find
-        self.volumes = home.means.volumes
-        self.cgroup = home.means.groups.cgroup(self.id)
-        self.endpoints = home.means.endpoints
-        self.spaces: dict[str, str] = {}  #: namespaces that were made for it: kind -> path
-        self.gone = False
-        self.waiting = Waiting()
-        self._forget = home.forget
+        self.namespaces: dict[str, str] = {}  #: the paths of namespaces that were made before the start, by kind
+        self.is_removed = False
+        self.waiters = Waiters()
+        self.tasks = Tasks()
+        self._context = context
         self._removing = False
         self._lock = asyncio.Lock()
         self._ended = asyncio.Event()
-        self._pauses = restart_policy.Pauses()
-        self.tasks = Tasks()
-
-    @classmethod
-    def new(cls, home: Home, directory: Path, record: Record) -> Container:
-        """Make one that has never run."""
-        return cls(home, directory, {**record, "State": dict(FRESH), "RestartCount": 0, "Stopped": False})
-
-    # -- what it is --------------------------------------------------------------------------------------------
+        self._restart_delay = restart_policy.RestartDelay()
 
     @property
     def id(self) -> str:
-        """Its id."""
-        return str(self.record["Id"])
+        return self.record.id
 
     @property
     def name(self) -> str:
-        """Its name, without the slash."""
-        return str(self.record["Name"])
+        return self.record.name
 
     @property
-    def state(self) -> Record:
-        """Its `State` object."""
-        return self.record["State"]  # type: ignore[no-any-return]
+    def state(self) -> Document:
+        return self.record.state
 
-    @property
-    def log_path(self) -> Path:
-        """The file with its log."""
-        return self.directory / "container.log"
-
-    @property
-    def root(self) -> Path:
-        """The directory with its files."""
-        return self.directory / "rootfs"
-
-    def must_run(self, what: str) -> None:
-        """Raise Conflict, in Docker's words, if it does not run or is paused."""
+    def require_running(self, action: str) -> None:
+        """Raise Conflict, with Docker's message, if it is stopped, restarting or paused."""
         if self.state["Restarting"]:
             raise Conflict(f"Container {self.id} is restarting, wait until the container is running")
-        if self.running is None:
+        if self.main_process is None:
             raise Conflict(f"container {self.id} is not running")
         if self.state["Paused"]:
-            raise Conflict(f"Container {self.name} is paused, unpause the container before {what}")
-
-    def save(self) -> None:
-        """Write the record."""
-        json_files.write(self.directory / "container.json", self.record)
+            raise Conflict(f"Container {self.name} is paused, unpause the container before {action}")
 
     # -- starting ----------------------------------------------------------------------------------------------
 
     async def start(self) -> bool:
-        """Start it; False if it runs already. Raises BadParameter if its command can't be run."""
+        """Start it. Return False if it is already running. Raises BadParameter if its command can't be run."""
         async with self._lock:
             if self._removing:
                 raise NotFound(f"No such container: {self.id}")
-            if self.running is not None or self.state["Restarting"]:
+            if self.main_process is not None or self.state["Restarting"]:
                 return False
-            self.record["Stopped"] = False
-            self._pauses.reset()
+            self.record.stop_requested = False
+            self._restart_delay.reset()
             await self._launch()
             return True
 
     async def _launch(self) -> None:
         try:
-            self.spaces = self.endpoints.prepare(self)
-            self.endpoints.started(self)
-            running = await process.start(container_spec(self), self.directory)
+            self.namespaces = self.endpoints.prepare(self.record)
+            self.endpoints.started(self.record)
+            spec = container_spec(self.record, self.rung, self.cgroup, self.namespaces, self._context.find)
+            running = await process.start(spec, self.record.directory)
         except (process.StartFailed, LookupError, Fault) as error:
-            self.endpoints.ended(self)
-            self.waiting.not_started()
-            code = getattr(error, "code", UNKNOWN)
-            self.state.update(Error=str(error), ExitCode=code, Restarting=False, Running=False, Pid=0)
-            self.state["Status"] = "created" if self.state["StartedAt"] == NEVER else "exited"
-            self.save()
-            if self.record["HostConfig"]["AutoRemove"]:
-                await self._remove_self()
-            raise _refusal(error) from None
+            await self._give_up(error)
+            raise _fault_of(error) from None
         self._began(running)
-        await self.waiting.connect(running)
+        await self.waiters.connect_attached(running)
         running.release()
-        self.events.tell("start", self)
+        self.events.publish_container("start", self.record)
+
+    async def _give_up(self, error: Exception) -> None:
+        """Record that the start failed."""
+        self.endpoints.ended(self.record)
+        self.waiters.refuse_attached()
+        code = getattr(error, "code", NOT_STARTED)
+        self.state.update(Error=str(error), ExitCode=code, Restarting=False, Running=False, Pid=0)
+        self.state["Status"] = "created" if self.state["StartedAt"] == NEVER else "exited"
+        self.record.save()
+        if self.record.host_config["AutoRemove"]:
+            await self._remove_self()
 
     async def attach(self) -> asyncio.Future[ShimConnection]:
-        """Give its input and output: now if it runs, or from the first byte when it is started. Raises Conflict."""
+        """Return a future for the connection to the main process's input and output.
+
+        It is ready at once if the container is running; otherwise it is connected from the first byte of the next run.
+        Raises Conflict.
+        """
         if self._removing:
             raise NotFound(f"No such container: {self.id}")
         if self.state["Paused"]:
@@ -162,124 +150,125 @@ class Container:
         if self.state["Restarting"]:
             raise Conflict(f"container {self.id} is restarting, wait until the container is running")
         future: asyncio.Future[ShimConnection] = asyncio.get_running_loop().create_future()
-        if self.running is not None:
-            with contextlib.suppress(OSError):  # it has just ended: the next start is meant
-                future.set_result(await self.running.connect())
+        if self.main_process is not None:
+            with contextlib.suppress(OSError):  # the process has just ended, so the client waits for the next start
+                future.set_result(await self.main_process.connect())
                 return future
-        self.waiting.attached.append(future)
+        self.waiters.attached.append(future)
         return future
 
     def _began(self, running: RunningProcess, paused: bool = False) -> None:
-        self.running = running
+        self.main_process = running
         self._ended.clear()
-        self.state.update(FRESH, Status="running", Running=True, Pid=running.pid, StartedAt=running.started)
+        self.state.update(NEW_STATE, Status="running", Running=True, Pid=running.pid, StartedAt=running.started)
         if paused:
             self.state.update(Status="paused", Paused=True)
-        self.state["FinishedAt"] = self.record.get("LastFinished", NEVER)
+        self.state["FinishedAt"] = self.record.last_finished or NEVER
         health.begin(self, running)
-        self.save()
+        self.record.save()
         self.tasks.begin(self._monitor(running))
 
     def adopt(self) -> None:
-        """After an engine restart: take up what still runs, finish what doesn't.
+        """Take over what an earlier engine left: monitor a process that still runs, and finish one that has ended.
 
-        The record may be older than what the shim knows: the engine may have died between the two.
+        The shim may know more than the record, because the engine may have died before it saved the record.
         """
-        found = process.adopt(self.directory)
-        for name in mount_points.volumes_of(self.record.get("MountPoints", [])):
+        directory = self.record.directory
+        result = process.adopt(directory)
+        for name in mount_points.volumes_of(self.record.mount_points):
             self.volumes.use(name, self.id)
-        shutil.rmtree(self.directory / "execs", ignore_errors=True)
-        if isinstance(found, process.RunningProcess):
-            self._began(found, paused=self.state["Paused"])
-            self._freeze(self.state["Paused"])  # a pause or its end may have been half done
-        elif found is not None and found.finished != self.record.get("LastFinished"):
-            self._finish(found)
+        shutil.rmtree(directory / "execs", ignore_errors=True)
+        if isinstance(result, process.RunningProcess):
+            self._began(result, paused=self.state["Paused"])
+            self._freeze(self.state["Paused"])  # the engine may have died halfway through a pause or an unpause
+        elif result is not None and result.finished != self.record.last_finished:
+            self._finish(result)
             self.tasks.begin(self._after_end())
         elif self.state["Restarting"]:
             self.tasks.begin(self._restart_later())
         elif self.state["Running"]:
-            self._finish(process.Exit(255, now()))
+            self._finish(process.Exit(UNKNOWN, now()))
             self.tasks.begin(self._after_end())
 
-    # -- its end -----------------------------------------------------------------------------------------------
+    # -- the end of the main process ---------------------------------------------------------------------------
 
     async def _monitor(self, running: RunningProcess) -> None:
         self._finish(await running.wait())
         await self._after_end()
 
     def _finish(self, end: Exit) -> None:
-        self.running = None
+        self.main_process = None
         try:
-            self.endpoints.ended(self)
+            self.endpoints.ended(self.record)
         except (Fault, OSError):
-            log.exception("the network of %s", self.id)
-        self.record["LastFinished"] = end.finished
-        self.state.update(FRESH, Status="exited", ExitCode=end.code, StartedAt=self.state["StartedAt"])
+            log.exception("could not take down the network of %s", self.id)
+        self.record.last_finished = end.finished
+        self.state.update(NEW_STATE, Status="exited", ExitCode=end.code, StartedAt=self.state["StartedAt"])
         self.state["FinishedAt"] = end.finished
         if self.cgroup is not None:
-            self.state["OOMKilled"] = end.code == LOST and self.cgroup.oom_kills() > 0
+            self.state["OOMKilled"] = end.code == KILLED and self.cgroup.oom_kills() > 0
             self.cgroup.remove()
-        (self.directory / "pid.json").unlink(missing_ok=True)  # what ended is not found again
+        (self.record.directory / "pid.json").unlink(missing_ok=True)  # so that the next engine doesn't adopt it again
         if self.state["OOMKilled"]:
-            self.events.tell("oom", self)
-        self.events.tell("die", self, exitCode=str(end.code))
+            self.events.publish_container("oom", self.record)
+        self.events.publish_container("die", self.record, exitCode=str(end.code))
 
     async def _after_end(self) -> None:
-        """Obey the restart policy, or rest."""
-        again = restart_policy.wanted(self.record)
-        if again:
+        """Follow the restart policy."""
+        restarts = restart_policy.should_restart(self.record)
+        if restarts:
             self.state.update(Status="restarting", Restarting=True, Running=True)
-        self.save()
+        self.record.save()
         self._ended.set()
-        self.waiting.ended(self._result())
-        if again:
+        self.waiters.notify_ended(self._result())
+        if restarts:
             self.tasks.begin(self._restart_later())
-        elif self.record["HostConfig"]["AutoRemove"]:
+        elif self.record.host_config["AutoRemove"]:
             await self._remove_self()
 
     async def _restart_later(self) -> None:
-        """Wait longer each time, but begin anew after a run of ten seconds."""
-        await asyncio.sleep(self._pauses.seconds)
+        await asyncio.sleep(self._restart_delay.seconds)
         async with self._lock:
-            if self.record["Stopped"] or self.running is not None or not self.state["Restarting"]:
+            if self.record.stop_requested or self.main_process is not None or not self.state["Restarting"]:
                 return
-            self.record["RestartCount"] += 1
+            self.record.restart_count += 1
             with contextlib.suppress(Fault):
                 await self._launch()
-        self._pauses.longer()
-        self.tasks.begin(self._calm(self.running))
+        self._restart_delay.increase()
+        self.tasks.begin(self._reset_delay_after_long_run(self.main_process))
 
-    async def _calm(self, running: RunningProcess | None) -> None:
-        """After ten seconds of the same run the next pause is short again."""
-        await asyncio.sleep(restart_policy.LONG_RUN)
-        if running is not None and self.running is running:
-            self._pauses.reset()
+    async def _reset_delay_after_long_run(self, running: RunningProcess | None) -> None:
+        await asyncio.sleep(restart_policy.LONG_RUN_SECONDS)
+        if running is not None and self.main_process is running:
+            self._restart_delay.reset()
 
     # -- stopping ----------------------------------------------------------------------------------------------
 
+    def _stop_signal(self) -> str:
+        return self.record.config.get("StopSignal") or "SIGTERM"
+
     async def stop(self, seconds: int | None, signal: str | None = None) -> bool:
-        """Stop it, and return when it has ended; False if it doesn't run. Raises BadParameter for a bad signal."""
-        config = self.record["Config"]
-        number = signals.number(signal or config.get("StopSignal") or "SIGTERM")
-        async with self._lock:  # a start that is on its way comes first
-            self.record["Stopped"] = True
-            if self.running is None:
-                return self._stop_restarting()
-        wait = seconds if seconds is not None else config.get("StopTimeout")
-        await self._end(number, PATIENCE if wait is None else wait)
-        self.events.tell("stop", self)
+        """Stop it, and return when it has ended. Return False if it is not running. Raises BadParameter."""
+        number = signals.number(signal or self._stop_signal())
+        async with self._lock:  # waits for a start that is under way
+            self.record.stop_requested = True
+            if self.main_process is None:
+                return self._cancel_restart()
+        timeout = seconds if seconds is not None else self.record.config.get("StopTimeout")
+        await self._end(number, STOP_SECONDS if timeout is None else timeout)
+        self.events.publish_container("stop", self.record)
         return True
 
-    def _stop_restarting(self) -> bool:
+    def _cancel_restart(self) -> bool:
         if not self.state["Restarting"]:
             return False
         self.state.update(Status="exited", Restarting=False, Running=False)
-        self.save()
+        self.record.save()
         return True
 
     async def _end(self, number: int, seconds: float) -> None:
-        """Send a signal, and after so many seconds KILL; less than 0 is for ever."""
-        running, ended = self.running, self._ended
+        """Send a signal, and KILL after so many seconds. A negative number of seconds means no KILL."""
+        running, ended = self.main_process, self._ended
         if running is None:
             return
         self._signal(running, number)
@@ -292,35 +281,35 @@ class Container:
     def _signal(self, running: RunningProcess, number: int) -> None:
         running.signal(number)
         if self.state["Paused"] and number == SIGKILL:
-            self._go_on()
-        self.events.tell("kill", self, signal=str(number))
+            self._resume()
+        self.events.publish_container("kill", self.record, signal=str(number))
 
     async def restart(self, seconds: int | None, signal: str | None = None) -> None:
-        """Stop it if it runs, and start it."""
-        if self.running is not None or self.state["Restarting"]:
+        """Stop it if it is running, and start it."""
+        if self.main_process is not None or self.state["Restarting"]:
             await self.stop(seconds, signal)
         await self.start()
-        self.events.tell("restart", self)
+        self.events.publish_container("restart", self.record)
 
     async def kill(self, number: int) -> None:
-        """Send a signal; after KILL wait for the end. Raises Conflict if it doesn't run."""
-        if self.running is None:
+        """Send a signal. After KILL, wait for the end. Raises Conflict if it is not running."""
+        if self.main_process is None:
             raise Conflict(f"container {self.id} is not running")
-        if number in (SIGKILL, signals.number(self.record["Config"].get("StopSignal") or "SIGTERM")):
-            self.record["Stopped"] = True
-            self.save()
+        if number in (SIGKILL, signals.number(self._stop_signal())):
+            self.record.stop_requested = True
+            self.record.save()
         ended = self._ended
-        self._signal(self.running, number)
+        self._signal(self.main_process, number)
         if number == SIGKILL:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ended.wait(), LAST_PATIENCE)
+                await asyncio.wait_for(ended.wait(), KILL_SECONDS)
 
     # -- pausing -----------------------------------------------------------------------------------------------
 
     async def pause(self) -> None:
-        """Stop all of its processes where they are. Raises Conflict."""
+        """Suspend all of its processes. Raises Conflict."""
         async with self._lock:
-            if self.running is None:
+            if self.main_process is None:
                 raise Conflict(f"container {self.id} is not running")
             if self.state["Paused"]:
                 raise Conflict(f"Container {self.id} is already paused")
@@ -328,42 +317,47 @@ class Container:
                 raise Conflict(f"Container {self.id} is restarting, wait until the container is running")
             self._freeze(True)
             self.state.update(Status="paused", Paused=True)
-            self.save()
-        self.events.tell("pause", self)
+            self.record.save()
+        self.events.publish_container("pause", self.record)
 
     async def unpause(self) -> None:
-        """Let them go on. Raises Fault."""
+        """Resume all of its processes. Raises Fault."""
         async with self._lock:
-            if self.running is None or not self.state["Paused"]:
+            if self.main_process is None or not self.state["Paused"]:
                 raise Fault(f"Container {self.id} is not paused")
-            self._go_on()
-        self.events.tell("unpause", self)
+            self._resume()
+        self.events.publish_container("unpause", self.record)
 
-    def _go_on(self) -> None:
+    def _resume(self) -> None:
         self._freeze(False)
         self.state.update(Status="running", Paused=False)
-        self.save()
+        self.record.save()
 
     def _freeze(self, frozen: bool) -> None:
-        """Freeze by the control group, or by a signal to each process."""
-        if self.running is None or (self.cgroup is not None and self.cgroup.freeze(frozen)):
+        """Freeze or thaw the cgroup, or signal each process where there is no cgroup."""
+        if self.main_process is None or (self.cgroup is not None and self.cgroup.freeze(frozen)):
             return
-        self.running.freeze(frozen)
+        self.main_process.freeze(frozen)
+
+    # -- removing ----------------------------------------------------------------------------------------------
 
     async def remove(self, force: bool, volumes: bool = False) -> None:
-        """End it if `force` allows, and remove what is on disk. Raises Conflict if it runs."""
+        """Remove it and its files, and its anonymous volumes with `volumes`.
+
+        Raises Conflict if it is running, except with `force`, which kills it first.
+        """
         async with self._lock:
             if self._removing:
                 raise Conflict(f"removal of container {self.id} is already in progress")
-            if (self.running is not None or self.state["Restarting"]) and not force:
+            if (self.main_process is not None or self.state["Restarting"]) and not force:
                 raise Conflict(
                     f'cannot remove container "{self.name}": container is {self.state["Status"]}: '
                     "stop the container before removing or force remove"
                 )
             self._removing = True
-            self.record["Stopped"] = True
-            self._stop_restarting()
-        await self._end(SIGKILL, LAST_PATIENCE)
+            self.record.stop_requested = True
+            self._cancel_restart()
+        await self._end(SIGKILL, KILL_SECONDS)
         await self._clear(volumes)
 
     async def _remove_self(self) -> None:
@@ -372,32 +366,33 @@ class Container:
             await self._clear(volumes=True)
 
     async def _clear(self, volumes: bool) -> None:
-        """The record goes first: a crash in between leaves rubbish, never half a container."""
-        (self.directory / "container.json").unlink(missing_ok=True)
+        directory = self.record.directory
+        # The record is removed first: after a crash the next engine finds files to delete, never half a container.
+        (directory / container_record.FILE).unlink(missing_ok=True)
         try:
-            await asyncio.to_thread(rootfs.remove, self.directory)
+            await asyncio.to_thread(rootfs.remove, directory)
         except OSError:
-            log.exception("what is left of %s goes at the next start", self.id)
-        self.gone = True
-        self._forget(self)
-        self.volumes.release(self.id, mount_points.volumes_of(self.record.get("MountPoints", [])), volumes)
-        self.events.tell("destroy", self)
-        self.waiting.removed(self._result())
+            log.exception("could not remove all files of %s; the next start of the engine removes the rest", self.id)
+        self.is_removed = True
+        self._context.forget(self.record)
+        self.volumes.release(self.id, mount_points.volumes_of(self.record.mount_points), volumes)
+        self.events.publish_container("destroy", self.record)
+        self.waiters.notify_removed(self._result())
 
     # -- waiting -----------------------------------------------------------------------------------------------
 
-    def wait(self, condition: str) -> asyncio.Future[Record]:
-        """Give a future for the answer of wait: `not-running`, `next-exit`, `removed`."""
-        over = self.running is None and not self.state["Restarting"]
-        return self.waiting.wait(condition, self._result() if over else None)
+    def wait(self, condition: str) -> asyncio.Future[Document]:
+        """Return a future for the response of wait. `condition` is `not-running`, `next-exit` or `removed`."""
+        is_stopped = self.main_process is None and not self.state["Restarting"]
+        return self.waiters.wait(condition, self._result() if is_stopped else None)
 
-    def _result(self) -> Record:
+    def _result(self) -> Document:
         error = {"Message": self.state["Error"]} if self.state["Error"] else None
         return {"Error": error, "StatusCode": self.state["ExitCode"]}
 
 
-def _refusal(error: Exception) -> Fault:
-    """Give the fault that is behind a start that did not work."""
+def _fault_of(error: Exception) -> Fault:
+    """Return the fault for an error that prevented a start."""
     if isinstance(error, Fault):
         return error
     return BadParameter(str(error)) if isinstance(error, process.StartFailed) else Fault(str(error))

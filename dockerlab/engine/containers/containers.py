@@ -1,4 +1,4 @@
-"""All containers: their names and ids, and how one is made."""
+"""All containers of an engine: finding them by name and id, creating and removing them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine.common import json_files
+from dockerlab.engine.common import container_record, json_files
+from dockerlab.engine.common.container_record import ContainerRecord
+from dockerlab.engine.common.filters import prune_filter
 from dockerlab.engine.common.timestamps import nanoseconds, now
-from dockerlab.engine.containers import defaults, process_spec, validation
-from dockerlab.engine.containers import random_names as names
-from dockerlab.engine.containers.container import Container
-from dockerlab.engine.containers.filters import container_filter, missing, prune_filter
-from dockerlab.engine.containers.services import Home, Means
+from dockerlab.engine.containers import defaults, process_spec, random_names, validation
+from dockerlab.engine.containers.container import Container, new_state
+from dockerlab.engine.containers.filters import container_filter
+from dockerlab.engine.containers.services import ContainerContext
 from dockerlab.engine.faults import BadParameter, Conflict, Fault, NotFound
 from dockerlab.engine.images.references import familiar_unchecked
 from dockerlab.engine.networks import endpoints
@@ -25,169 +26,172 @@ from dockerlab.engine.processes import capabilities
 from dockerlab.engine.storage import mount_points, rootfs
 
 if TYPE_CHECKING:
+    from dockerlab.engine.containers.services import EngineServices
     from dockerlab.engine.images.images import Image, Images
 
 __all__ = ["Containers"]
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 DIGITS = set("0123456789abcdef")
-Record = dict[str, Any]
+Document = dict[str, Any]
 Warnings = list[str]
+Ids = list[str]
 Filters = dict[str, list[str]]
 
 
 class Containers:
     """All containers under one directory."""
 
-    def __init__(self, root: Path, images: Images, means: Means) -> None:
-        """Keep containers under `root`; `load` reads those that are there."""
+    def __init__(self, root: Path, images: Images, services: EngineServices) -> None:
+        """Create the directory. `load` reads the containers that are in it."""
         self.root = root
         self.images = images
-        self.means = means
-        self.events = means.events
-        self.volumes = means.volumes
-        self._home = Home(means, self.find, self._forget)
+        self.services = services
+        self.events = services.events
+        self.volumes = services.volumes
+        self._context = ContainerContext(services, lambda reference: self.find(reference).record, self._forget)
         self._all: dict[str, Container] = {}
-        images.container_layers = lambda: [self._layers(container) for container in self._all.values()]
+        images.container_layers = lambda: [container.record.layers for container in self._all.values()]
         self._names: dict[str, str] = {}
         root.mkdir(parents=True, exist_ok=True)
 
     def load(self) -> None:
-        """Read what an earlier engine left: running ones are taken up, rubbish of a crash is removed."""
+        """Take over the containers of an earlier engine, and remove the directories that a crash left."""
         for directory in sorted(self.root.iterdir()):
-            record = json_files.read(directory / "container.json")
-            if record is None:
+            document = json_files.read(directory / container_record.FILE)
+            if document is None:
                 shutil.rmtree(directory, ignore_errors=True)
                 continue
-            container = Container(self._home, directory, record)
+            self._upgrade(document)
+            container = Container(self._context, ContainerRecord(directory, document))
             self._all[container.id] = container
             self._names[container.name] = container.id
         for container in list(self._all.values()):
-            mode = container.record["HostConfig"]["NetworkMode"]  # older engines kept no endpoints
-            container.record.setdefault("Endpoints", {} if ":" in mode else {mode: {}})
             container.adopt()
-        self.means.endpoints.adopt(list(self._all.values()))
-        self.means.groups.remove_all_but({container.id for container in self._all.values() if container.running})
+        self.services.endpoints.adopt(list(self.records()))
+        self.services.groups.remove_all_but({record.id for record in self.records() if record.is_running})
         self.images.remove_unused_layers()
 
+    def _upgrade(self, document: Document) -> None:
+        """Add what the records of older engines lack."""
+        mode = document["HostConfig"]["NetworkMode"]
+        document.setdefault("Endpoints", {} if ":" in mode else {mode: {}})
+        if document.get("Layers") is None:
+            image = self.images.all.get(document["Image"])
+            document["Layers"] = image.layers if image else []
+
     def __iter__(self) -> Iterator[Container]:
-        """Give them, the newest first."""
-        return iter(sorted(self._all.values(), key=self.age, reverse=True))
+        """Iterate from the newest container to the oldest."""
+        return iter(sorted(self._all.values(), key=lambda container: _age(container.record), reverse=True))
 
     def __len__(self) -> int:
-        """Count them."""
         return len(self._all)
 
-    def using(self, image: Image) -> int:
-        """Count the containers of an image."""
-        return sum(container.record["Image"] == image.id for container in self._all.values())
+    def records(self) -> list[ContainerRecord]:
+        """Return the records of all containers, the newest first."""
+        return [container.record for container in self]
 
-    def base(self, container: Container) -> Path:
-        """Give the tree that a container's own was made from; its image may have been removed since."""
-        return self.images.trees.get(self._layers(container))
+    def count_using(self, image: Image) -> int:
+        """Return the number of containers of an image."""
+        return sum(container.record.image_id == image.id for container in self._all.values())
 
-    def _layers(self, container: Container) -> list[str]:
-        image = self.images.all.get(container.record["Image"])
-        known = container.record.get("Layers")
-        return known if known is not None else image.layers if image else []
-
-    @staticmethod
-    def age(container: Container) -> int:
-        """Give when one was created, in nanoseconds."""
-        return nanoseconds(container.record["Created"])
+    def image_tree(self, container: Container) -> Path:
+        """Return the file tree of the container's image. The image itself may have been removed since."""
+        return self.images.trees.get(container.record.layers)
 
     def find(self, reference: str) -> Container:
-        """Find one by id, name, or the beginning of its id. Raises NotFound."""
-        plain = reference.removeprefix("/")
-        identity = reference if reference in self._all else self._names.get(plain)
-        if identity is None and plain and set(plain) <= DIGITS:
-            found = [known for known in self._all if known.startswith(plain)]
-            if len(found) > 1:
-                raise Fault(f"Multiple IDs found with provided prefix: {plain}")
-            identity = found[0] if found else None
+        """Find a container by its id, its name, or a unique prefix of its id. Raises NotFound."""
+        name = reference.removeprefix("/")
+        identity = reference if reference in self._all else self._names.get(name)
+        if identity is None and name and set(name) <= DIGITS:
+            matches = [candidate for candidate in self._all if candidate.startswith(name)]
+            if len(matches) > 1:
+                raise Fault(f"Multiple IDs found with provided prefix: {name}")
+            identity = matches[0] if matches else None
         if identity is None:
-            raise missing(reference)
+            raise NotFound(f"No such container: {reference}")
         return self._all[identity]
 
-    def list(self, *, everything: bool, limit: int, filters: dict[str, list[str]]) -> list[Container]:
-        """Give those that are wanted, the newest first. Raises BadParameter for a bad filter."""
-        keep = container_filter(filters, self.find, self.age)
-        stopped_too = everything or limit > 0 or bool(filters.get("status"))
-        found = [one for one in self if (stopped_too or one.state["Running"]) and keep(one)]
-        return found[:limit] if limit > 0 else found
+    def list(self, *, everything: bool, limit: int, filters: Filters) -> list[Container]:
+        """Return the matching containers, the newest first. Raises BadParameter for an invalid filter."""
+        matches = container_filter(filters, self._context.find, _age)
+        with_stopped = everything or limit > 0 or bool(filters.get("status"))
+        containers = [one for one in self if (with_stopped or one.state["Running"]) and matches(one.record)]
+        return containers[:limit] if limit > 0 else containers
 
-    # -- making one --------------------------------------------------------------------------------------------
+    # -- creating ----------------------------------------------------------------------------------------------
 
-    async def create(self, name: str, body: Record) -> tuple[Container, Warnings]:
-        """Make a container; give it with its warnings. Raises BadParameter, NotFound, Conflict."""
+    async def create(self, name: str, body: Document) -> tuple[Container, Warnings]:
+        """Create a container. Raises BadParameter, NotFound, Conflict."""
         if not any(value for key, value in body.items() if key in defaults.CONFIG):
             raise BadParameter("config cannot be empty in order to create a container")
-        asked_host = body.get("HostConfig") or {}
-        validation.container(body, asked_host)
-        record = self._record(body, asked_host)
-        record["Name"] = self._reserve(name, record["Id"])
+        host = body.get("HostConfig") or {}
+        validation.check_container(body, host)
+        document = self._document(body, host)
+        document["Name"] = self._reserve(name, document["Id"])
         try:
-            points = mount_points.made(record["Config"], record["HostConfig"], self.volumes, self.find)
-            record["MountPoints"] = points
-            container = await self._make(record)
+            document["MountPoints"] = mount_points.made(
+                document["Config"], document["HostConfig"], self.volumes, self._context.find
+            )
+            container = await self._make(ContainerRecord(self.root / document["Id"], document))
         except BaseException:
-            self._names.pop(record["Name"], None)
+            self._names.pop(document["Name"], None)
             raise
         self._all[container.id] = container
-        self.events.tell("create", container)
-        limited = bool(self.means.groups.places)
-        return container, defaults.without_effect(record, asked_host, self.means.rung.gives, limited)
+        self.events.publish_container("create", container.record)
+        has_cgroups = bool(self.services.groups.places)
+        warnings = defaults.without_effect(container.record, host, self.services.rung.gives, has_cgroups)
+        return container, warnings
 
-    def _record(self, body: Record, asked_host: Record) -> Record:
-        """Say what is to be made. Raises BadParameter, NotFound."""
+    def _document(self, body: Document, requested_host: Document) -> Document:
+        """Return the document of the record, still without name and mounts. Raises BadParameter, NotFound."""
         reference = body.get("Image") or ""
         image = self.images.find(reference) if reference else None
         if reference and image is None:
             raise NotFound(f"No such image: {familiar_unchecked(reference)}")
         identity = secrets.token_hex(32)
         config = defaults.config(body, image.config if image else {}, reference, identity[:12])
-        words = [*(config["Entrypoint"] or []), *(config["Cmd"] or [])]
-        if not words or not words[0]:
+        command = [*(config["Entrypoint"] or []), *(config["Cmd"] or [])]
+        if not command or not command[0]:
             raise BadParameter("no command specified")
-        host = defaults.host_config(asked_host)
+        host = defaults.host_config(requested_host)
         process_spec.rlimits(host)
         capabilities.allowed(host)
         return {
             "Id": identity,
             "Created": now(),
             "Name": "",
-            "Path": words[0],
-            "Args": words[1:],
+            "Path": command[0],
+            "Args": command[1:],
             "Image": image.id if image else "",
             "Layers": image.layers if image else [],
             "Config": config,
             "HostConfig": host,
             "NetworkingConfig": body.get("NetworkingConfig") or {},
-            "Endpoints": self.means.endpoints.named(endpoints.asked_for(host, body)),
-        }
+            "Endpoints": self.services.endpoints.named(endpoints.asked_for(host, body)),
+        } | new_state()
 
-    async def _make(self, record: Record) -> Container:
-        directory = self.root / record["Id"]
-        directory.mkdir()
+    async def _make(self, record: ContainerRecord) -> Container:
+        record.directory.mkdir()
         try:
-            return await self._filled(directory, record)
-        except BaseException:  # a full disk, say: nothing is left of it
-            await asyncio.to_thread(rootfs.remove, directory)
+            return await self._fill(record)
+        except BaseException:  # for instance a full disk; nothing must remain of a container that was not created
+            await asyncio.to_thread(rootfs.remove, record.directory)
             raise
 
-    async def _filled(self, directory: Path, record: Record) -> Container:
-        source = await asyncio.to_thread(self.images.trees.get, record["Layers"])
-        hostname = record["Config"]["Hostname"]
-        await asyncio.to_thread(rootfs.create, source, directory / "rootfs", hostname)
-        await asyncio.to_thread(mount_points.fill, directory / "rootfs", record["MountPoints"])
-        container = Container.new(self._home, directory, record)
-        container.save()
-        for name in mount_points.volumes_of(record["MountPoints"]):
-            self.volumes.use(name, container.id)
+    async def _fill(self, record: ContainerRecord) -> Container:
+        """Copy the image's files, save the record, and mark its volumes as used."""
+        tree = await asyncio.to_thread(self.images.trees.get, record.layers)
+        await asyncio.to_thread(rootfs.create, tree, record.root, record.config["Hostname"])
+        await asyncio.to_thread(mount_points.fill, record.root, record.mount_points)
+        container = Container(self._context, record)
+        record.save()
+        for name in mount_points.volumes_of(record.mount_points):
+            self.volumes.use(name, record.id)
         return container
 
     def _reserve(self, name: str, identity: str) -> str:
-        """Take a name at once, so that no second create has it meanwhile."""
+        """Take a name at once, so that another create can't take it in the meantime."""
         plain = name.removeprefix("/")
         if name and not NAME.fullmatch(plain):
             raise BadParameter(f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")
@@ -196,52 +200,63 @@ class Containers:
                 f'Conflict. The container name "/{plain}" is already in use by container "{self._names[plain]}". '
                 "You have to remove (or rename) that container to be able to reuse that name."
             )
-        plain = plain or names.invent(set(self._names))
+        plain = plain or random_names.generate(set(self._names))
         self._names[plain] = identity
         return plain
 
     def rename(self, container: Container, name: str) -> None:
-        """Give a container another name. Raises BadParameter, Conflict."""
+        """Raises BadParameter, Conflict."""
         if not name:
             raise BadParameter("Neither old nor new names may be empty")
         if name.removeprefix("/") == container.name:
             raise BadParameter("Renaming a container with the same name as its current name")
         try:
-            fresh = self._reserve(name, container.id)
+            new_name = self._reserve(name, container.id)
         except (BadParameter, Conflict) as fault:
             raise type(fault)(f"Error when allocating new name: {fault}") from None
-        before = container.name
-        del self._names[before]
-        container.record["Name"] = fresh
-        container.save()
-        self.events.tell("rename", container, oldName=f"/{before}")
+        old_name = container.name
+        del self._names[old_name]
+        container.record.name = new_name
+        container.record.save()
+        self.events.publish_container("rename", container.record, oldName=f"/{old_name}")
 
-    async def prune(self, filters: Filters) -> tuple[Warnings, int]:
-        """Remove what has ended, or never began; give the ids, and the bytes that came free. Raises BadParameter."""
-        keep = prune_filter(filters)
-        names, freed = [], 0
+    # -- removing ----------------------------------------------------------------------------------------------
+
+    async def prune(self, filters: Filters) -> tuple[Ids, int]:
+        """Remove the matching stopped containers. Return their ids and the bytes that this freed.
+
+        Raises BadParameter.
+        """
+        matches = prune_filter(filters)
+        identities, freed = [], 0
         for container in list(self):
-            if container.state["Running"] or not keep(container.record["Config"]["Labels"], self.age(container)):
+            record = container.record
+            if record.state["Running"] or not matches(record.labels, _age(record)):
                 continue
-            size = await asyncio.to_thread(rootfs.sizes, self.base(container), container.root)
-            with contextlib.suppress(Conflict):  # it has just been started, or is being removed
+            size = await asyncio.to_thread(rootfs.sizes, self.image_tree(container), record.root)
+            with contextlib.suppress(Conflict):  # somebody has just started it, or is removing it
                 await container.remove(force=False)
-                names.append(container.id)
+                identities.append(record.id)
                 freed += size[0]
-        self.events.record("container", "prune", "", {"reclaimed": str(freed)})
-        return names, freed
+        self.events.publish("container", "prune", "", {"reclaimed": str(freed)})
+        return identities, freed
 
     def unlink(self, name: str) -> None:
         """Remove a link, `CONTAINER/ALIAS`. Raises NotFound."""
         owner, _, alias = name.removeprefix("/").partition("/")
-        container = self.find(owner)
-        links = container.record["HostConfig"]["Links"] or []
-        left = [link for link in links if link.rpartition(":")[2].rpartition("/")[2] != alias]
-        if len(left) == len(links):
+        record = self.find(owner).record
+        links = record.host_config["Links"] or []
+        remaining = [link for link in links if link.rpartition(":")[2].rpartition("/")[2] != alias]
+        if len(remaining) == len(links):
             raise NotFound(f"Cannot get parent link for name {name}")
-        container.record["HostConfig"]["Links"] = left or None
-        container.save()
+        record.host_config["Links"] = remaining or None
+        record.save()
 
-    def _forget(self, container: Container) -> None:
-        self._all.pop(container.id, None)
-        self._names.pop(container.name, None)
+    def _forget(self, record: ContainerRecord) -> None:
+        self._all.pop(record.id, None)
+        self._names.pop(record.name, None)
+
+
+def _age(record: ContainerRecord) -> int:
+    """Return when a container was created, in nanoseconds since 1970."""
+    return nanoseconds(record.created)

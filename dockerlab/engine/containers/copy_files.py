@@ -19,7 +19,7 @@ from dockerlab.engine.faults import BadParameter, Fault, NotFound
 from dockerlab.engine.storage import tar_writer, unpack
 
 if TYPE_CHECKING:
-    from dockerlab.engine.containers.container import Container
+    from dockerlab.engine.common.container_record import ContainerRecord
 
 __all__ = ["decompressed", "pack", "path_stat", "unpack_into"]
 
@@ -39,7 +39,7 @@ KINDS = {
 Record = dict[str, Any]
 
 
-def _place(container: Container, path: str, asked: str) -> str:
+def _place(container: ContainerRecord, path: str, asked: str) -> str:
     """Find a path; a link at its end is meant itself, unless a slash follows. Raises BadParameter, NotFound."""
     if not path:
         raise BadParameter("bad parameter: pathcannot be empty")
@@ -51,11 +51,11 @@ def _place(container: Container, path: str, asked: str) -> str:
     return place
 
 
-def _mounted(container: Container) -> list[Record]:
-    return [point for point in container.record.get("MountPoints", []) if point["Type"] != "tmpfs"]
+def _mounted(container: ContainerRecord) -> list[Record]:
+    return [point for point in container.mount_points if point["Type"] != "tmpfs"]
 
 
-def path_stat(container: Container, path: str, asked: str) -> str:
+def path_stat(container: ContainerRecord, path: str, asked: str) -> str:
     """Give the header that tells of a path: JSON in base64."""
     place = _place(container, path, asked)
     info = os.lstat(place)
@@ -81,7 +81,7 @@ def _go_mode(mode: int) -> int:
     return made
 
 
-def pack(container: Container, path: str, asked: str) -> Iterator[bytes]:
+def pack(container: ContainerRecord, path: str, asked: str) -> Iterator[bytes]:
     """Give a path as a tar whose first member has the path's last name; `/.` at its end means the content."""
     place = _place(container, path, asked)
     name = path.rstrip("/").rpartition("/")[2] or "."
@@ -90,7 +90,7 @@ def pack(container: Container, path: str, asked: str) -> Iterator[bytes]:
     return tar_writer.pack(place, name)
 
 
-def unpack_into(container: Container, path: str, asked: str, archive: IO[bytes], no_overwrite: bool) -> None:
+def unpack_into(container: ContainerRecord, path: str, asked: str, archive: IO[bytes], no_overwrite: bool) -> None:
     """Unpack a tar, compressed or not, into a directory. Raises BadParameter, NotFound, Fault."""
     place = inside(str(container.root), path, True, {p["Destination"]: p["Source"] for p in _mounted(container)})
     if not path:
@@ -99,7 +99,7 @@ def unpack_into(container: Container, path: str, asked: str, archive: IO[bytes],
         raise NotFound(f"Could not find the file {path} in container {asked}")
     if not os.path.isdir(place):  # noqa: PTH112
         raise BadParameter("extraction point is not a directory")
-    if container.record["HostConfig"]["ReadonlyRootfs"] or _read_only(container, path):
+    if container.host_config["ReadonlyRootfs"] or _read_only(container, path):
         raise Fault("container rootfs is marked read-only")
     opened = decompressed(archive)
     if no_overwrite:
@@ -107,7 +107,7 @@ def unpack_into(container: Container, path: str, asked: str, archive: IO[bytes],
     unpack.extract(opened, Path(place))
 
 
-def _read_only(container: Container, path: str) -> bool:
+def _read_only(container: ContainerRecord, path: str) -> bool:
     plain = "/" + path.strip("/")
     return any(
         not point["RW"] and (plain == point["Destination"] or plain.startswith(point["Destination"] + "/"))

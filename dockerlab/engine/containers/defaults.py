@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Container
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.containers.protected import MASKED, READ_ONLY
 
+if TYPE_CHECKING:
+    from dockerlab.engine.common.container_record import ContainerRecord
+
 __all__ = ["config", "host_config", "without_effect"]
+
+Document = dict[str, Any]
 
 CONFIG: dict[str, Any] = {
     "Hostname": "",
@@ -200,20 +205,20 @@ def host_config(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def without_effect(
-    record: dict[str, Any], asked: dict[str, Any], abilities: Container[str], limited: bool
+    record: ContainerRecord, requested_host: Document, abilities: Container[str], has_cgroups: bool
 ) -> list[str]:
     """Name the settings that are kept and shown, and that the practice engine does not act on."""
-    obeyed = OBEYED | (LIMITS if limited else set())
+    obeyed = OBEYED | (LIMITS if has_cgroups else set())
     obeyed = obeyed.union(*(fields for ability, fields in ABLE.items() if ability in abilities))
     fields = [
         f"HostConfig.{key}"
-        for key, value in asked.items()
+        for key, value in requested_host.items()
         if key not in obeyed and value and value != HOST_CONFIG.get(key) and value not in ("default", "host", -1)
     ]
-    user = record["Config"]["User"].partition(":")[0]
+    user = record.config["User"].partition(":")[0]
     if "users" not in abilities and user not in ("", "0", "root"):
         fields.append("Config.User")
     if "mounts" in abilities and "mount options" not in abilities:
-        places = [point for point in record["MountPoints"] if not point["RW"] or point["Type"] == "tmpfs"]
+        places = [point for point in record.mount_points if not point["RW"] or point["Type"] == "tmpfs"]
         fields += [f"The kind of mount of {point['Destination']}" for point in places]
     return [f"{field} is kept, and has no effect on the practice engine." for field in fields]

@@ -1,4 +1,4 @@
-"""Execs: programs that are started in a container that runs. They live in memory, as Docker's do."""
+"""Execs: further processes that clients start in a running container. They are kept in memory only, as in Docker."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import secrets
 import shutil
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dockerlab.engine.containers import attach
 from dockerlab.engine.containers.process_spec import exec_spec
@@ -16,63 +17,81 @@ from dockerlab.engine.processes.shim.frames import HEADER
 from dockerlab.engine.storage.users import user_ids
 
 if TYPE_CHECKING:
-    from dockerlab.engine.containers.container import Container
-    from dockerlab.engine.http.hijacked import HijackedConnection
+    from dockerlab.engine.common.container_record import ContainerRecord
+    from dockerlab.engine.common.events import Events
+    from dockerlab.engine.processes.cgroups import Cgroup
+    from dockerlab.engine.processes.isolation import Rung
     from dockerlab.engine.processes.process import RunningProcess
 
-__all__ = ["Exec", "Execs"]
+__all__ = ["Exec", "ExecContainer", "Execs"]
 
-LAST_SECONDS = 2
-START_SECONDS = 10  #: so long a resize waits for a program that is being started, as Docker's does
-KEPT = 512  #: so many that have ended are remembered
-Record = dict[str, Any]
+END_SECONDS = 2
+START_SECONDS = 10  #: how long a resize waits for a process that is being started, as Docker does
+MOST_ENDED = 512  #: how many execs that have ended are remembered
+Document = dict[str, Any]
+
+
+class ExecContainer(Protocol):
+    """What an exec needs of its container."""
+
+    record: ContainerRecord
+    events: Events
+    rung: Rung
+    cgroup: Cgroup | None
+    execs: dict[str, Exec]
+    is_removed: bool
+
+    def require_running(self, action: str) -> None:
+        """Raise Conflict if the container is stopped, restarting or paused."""
 
 
 class Exec:
-    """One of them: what was asked for, and what became of it."""
+    """One exec: the arguments it was created with, and its process."""
 
-    def __init__(self, container: Container, asked: Record) -> None:
-        """Note what is to be started. Raises BadParameter."""
+    def __init__(self, container: ExecContainer, arguments: Document) -> None:
+        """Create an exec without starting it. Raises BadParameter."""
         self.id = secrets.token_hex(32)
         self.container = container
-        self.asked = asked
-        self.keys = attach.detach_keys(asked.get("DetachKeys") or "")
+        self.arguments = arguments
+        self.detach_keys = attach.parse_detach_keys(arguments.get("DetachKeys") or "")
         self.running: RunningProcess | None = None
         self.code: int | None = None
-        self.begun = False
+        self.is_reserved = False
         self.pid = 0
         self.started, self.ended = asyncio.Event(), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self.tell("exec_create")
+        self._publish("exec_create")
 
-    def tell(self, action: str, **more: str) -> None:
-        """Tell an event: the command stands in its action."""
-        words = action if action == "exec_die" else f"{action}: {' '.join(self.asked['Cmd'])}"
-        self.container.events.tell(words, self.container, execID=self.id, **more)
+    def _publish(self, action: str, **attributes: str) -> None:
+        """Publish an event. Its action contains the command, except at the end of the process."""
+        words = action if action == "exec_die" else f"{action}: {' '.join(self.arguments['Cmd'])}"
+        self.container.events.publish_container(words, self.container.record, execID=self.id, **attributes)
 
-    def must_be_new(self) -> None:
+    def require_new(self) -> None:
         """Raise Conflict if it was started before, or if its container can't run it."""
         if self.code is not None:
             raise Conflict(f"Error: Exec command {self.id} has already run")
-        if self.begun:
+        if self.is_reserved:
             raise Conflict(f"Error: Exec command {self.id} is already running")
-        self.container.must_run("exec")
+        self.container.require_running("exec")
 
     def reserve(self) -> None:
-        """From now on nobody else can start it."""
-        self.begun = True
+        """Refuse every other request to start this exec from now on."""
+        self.is_reserved = True
 
     async def start(self, size: list[int]) -> RunningProcess:
-        """Start the program, whose output waits for `release`. Raises process.StartFailed."""
+        """Start the process. Its output waits for `release`. Raises process.StartFailed, Conflict."""
         self.reserve()
+        record = self.container.record
+        if not record.is_running:  # the container may have ended since the request was accepted
+            raise Conflict(f"container {record.id} is not running")
         if size:
-            self.asked["ConsoleSize"] = size
-        self.tell("exec_start")
-        directory = self.container.directory / "execs" / self.id
-        directory.mkdir(parents=True)
+            self.arguments["ConsoleSize"] = size
+        self._publish("exec_start")
+        self._directory.mkdir(parents=True)
         try:
-            spec = exec_spec(self.container, self.asked)
-            self.running = await process.start(spec, directory)
+            spec = exec_spec(record, self.container.rung, self.container.cgroup, self.arguments)
+            self.running = await process.start(spec, self._directory)
         except process.StartFailed as error:
             self._finish(error.code)
             raise
@@ -81,9 +100,13 @@ class Exec:
         self._task = asyncio.create_task(self._watch(self.running))
         return self.running
 
-    async def must_run(self) -> RunningProcess:
-        """Give what runs; wait for it if it is just being started. Raises Conflict."""
-        if self.begun:
+    @property
+    def _directory(self) -> Path:
+        return self.container.record.directory / "execs" / self.id
+
+    async def require_process(self) -> RunningProcess:
+        """Return the running process, and wait for one that is being started. Raises Conflict."""
+        if self.is_reserved:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.started.wait(), START_SECONDS)
         if self.running is None:
@@ -95,24 +118,25 @@ class Exec:
 
     def _finish(self, code: int) -> None:
         self.running, self.code = None, code
-        shutil.rmtree(self.container.directory / "execs" / self.id, ignore_errors=True)
-        self.tell("exec_die", exitCode=str(code))
+        shutil.rmtree(self._directory, ignore_errors=True)
+        self._publish("exec_die", exitCode=str(code))
         self.started.set()
         self.ended.set()
 
-    async def attend(self, client: HijackedConnection, frames: bool, size: list[int]) -> None:
-        """Start it on a client's connection, and join the two. A refusal is written into the stream, as Docker does.
+    async def attend(self, client: attach.Client, frames: bool, size: list[int]) -> None:
+        """Start the process and join it with a client's connection.
 
-        With `frames` each piece of output has a header: the client says so at the start, terminal or not.
+        If the start fails, the reason is written into the stream, as Docker does. With `frames` each piece of output
+        has a header: the client chooses this in the request that starts the exec, whether or not there is a terminal.
         """
-        asked = self.asked
-        wanted = attach.Wanted(
-            stdin=bool(asked.get("AttachStdin")),
-            stdout=bool(asked.get("AttachStdout")),
-            stderr=bool(asked.get("AttachStderr")),
+        arguments = self.arguments
+        options = attach.Options(
+            stdin=bool(arguments.get("AttachStdin")),
+            stdout=bool(arguments.get("AttachStdout")),
+            stderr=bool(arguments.get("AttachStderr")),
             frames=frames,
-            tty=bool(asked.get("Tty")),
-            detach=self.keys,
+            tty=bool(arguments.get("Tty")),
+            detach_keys=self.detach_keys,
         )
         try:
             running = await self.start(size)
@@ -121,37 +145,37 @@ class Exec:
             await client.write(HEADER.pack(1, len(words)) + words if frames else words)
             return
         try:
-            connection = await running.connect_and_release()
+            link = await running.connect_and_release()
         except OSError:
             return
-        if await attach.join(connection, client, wanted):
-            self.tell("exec_detach")
+        if await attach.join(link, client, options):
+            self._publish("exec_detach")
             return
-        with contextlib.suppress(TimeoutError):  # whoever reads the end asks for the code at once
-            await asyncio.wait_for(self.ended.wait(), LAST_SECONDS)
+        with contextlib.suppress(TimeoutError):  # a client that reads the end asks for the exit code at once
+            await asyncio.wait_for(self.ended.wait(), END_SECONDS)
 
-    def inspect(self) -> Record:
-        """Tell what it is, in Docker's order."""
-        asked = self.asked
+    def inspect(self) -> Document:
+        """Return the document of inspect, with its fields in Docker's order."""
+        arguments = self.arguments
         config = {
-            "tty": bool(asked.get("Tty")),
-            "entrypoint": asked["Cmd"][0],
-            "arguments": asked["Cmd"][1:],
-            "privileged": bool(asked.get("Privileged")),
+            "tty": bool(arguments.get("Tty")),
+            "entrypoint": arguments["Cmd"][0],
+            "arguments": arguments["Cmd"][1:],
+            "privileged": bool(arguments.get("Privileged")),
         }
-        if asked.get("User"):
-            config["user"] = asked["User"]
+        if arguments.get("User"):
+            config["user"] = arguments["User"]
         return {
             "ID": self.id,
             "Running": self.running is not None,
             "ExitCode": self.code,
             "ProcessConfig": config,
-            "OpenStdin": bool(asked.get("AttachStdin")),
-            "OpenStderr": bool(asked.get("AttachStderr")),
-            "OpenStdout": bool(asked.get("AttachStdout")),
+            "OpenStdin": bool(arguments.get("AttachStdin")),
+            "OpenStderr": bool(arguments.get("AttachStderr")),
+            "OpenStdout": bool(arguments.get("AttachStdout")),
             "CanRemove": False,
-            "ContainerID": self.container.id,
-            "DetachKeys": asked.get("DetachKeys") or "",
+            "ContainerID": self.container.record.id,
+            "DetachKeys": arguments.get("DetachKeys") or "",
             "Pid": self.pid,
         }
 
@@ -160,29 +184,32 @@ class Execs:
     """All execs of an engine."""
 
     def __init__(self) -> None:
-        """Begin without any."""
         self.all: dict[str, Exec] = {}
 
-    def create(self, container: Container, asked: Record) -> Exec:
-        """Note an exec. Raises BadParameter, Conflict."""
-        if not asked.get("Cmd"):
+    def create(self, container: ExecContainer, arguments: Document) -> Exec:
+        """Create an exec without starting it. Raises BadParameter, Conflict."""
+        if not arguments.get("Cmd"):
             raise BadParameter("No exec command specified")
-        container.must_run("exec")
+        container.require_running("exec")
         try:
-            user_ids(container.root, asked.get("User") or "")
+            user_ids(container.record.root, arguments.get("User") or "")
         except LookupError as error:
             raise Fault(str(error)) from None
-        made = Exec(container, asked)
-        self.all[made.id] = container.execs[made.id] = made
-        lost = [one.id for one in self.all.values() if one.container.gone]
-        ended = [one.id for one in self.all.values() if one.code is not None and not one.container.gone]
-        for identity in lost + ended[:-KEPT]:
+        new = Exec(container, arguments)
+        self.all[new.id] = container.execs[new.id] = new
+        self._forget_old()
+        return new
+
+    def _forget_old(self) -> None:
+        """Forget the execs of removed containers, and the oldest of those that have ended."""
+        orphans = [one.id for one in self.all.values() if one.container.is_removed]
+        ended = [one.id for one in self.all.values() if one.code is not None and not one.container.is_removed]
+        for identity in orphans + ended[:-MOST_ENDED]:
             self.all.pop(identity).container.execs.pop(identity, None)
-        return made
 
     def find(self, identity: str) -> Exec:
-        """Find one. Raises NotFound."""
-        found = self.all.get(identity)
-        if found is None or found.container.gone:
+        """Raises NotFound."""
+        execution = self.all.get(identity)
+        if execution is None or execution.container.is_removed:
             raise NotFound(f"No such exec instance: {identity}")
-        return found
+        return execution

@@ -1,32 +1,38 @@
-"""Health checks: a command that is run in a container again and again, and what its exit codes say of it."""
+"""Health checks: a command that runs in the container at intervals, and whose exit code says whether it is healthy."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dockerlab.engine.common.timestamps import now
-from dockerlab.engine.containers.execs import Exec
+from dockerlab.engine.containers.execs import Exec, ExecContainer
 from dockerlab.engine.faults import Fault
 from dockerlab.engine.processes import process
 
 if TYPE_CHECKING:
-    from dockerlab.engine.containers.container import Container
+    from dockerlab.engine.common.tasks import Tasks
     from dockerlab.engine.processes.process import RunningProcess
 
-__all__ = ["begin", "wanted"]
+__all__ = ["begin", "check_command"]
 
 SECOND = 10**9
 INTERVAL, TIMEOUT, RETRIES, START_INTERVAL = 30.0, 30.0, 3, 5.0
-KEPT, MOST_OUTPUT = 5, 4096
+LOG_ENTRIES, MOST_OUTPUT = 5, 4096
 SHELL = ("/bin/sh", "-c")
-Record = dict[str, Any]
+Document = dict[str, Any]
 
 
-def wanted(container: Container) -> list[str]:
-    """Give the command that checks a container; nothing if there is none."""
-    config = container.record["Config"]
+class _CheckedContainer(ExecContainer, Protocol):
+    """What a health check needs of its container."""
+
+    main_process: RunningProcess | None
+    tasks: Tasks
+
+
+def check_command(config: Document) -> list[str]:
+    """Return the command of a container's health check, or an empty list if it has none."""
     test = (config.get("Healthcheck") or {}).get("Test") or []
     if not test or test[0] == "NONE":
         return []
@@ -35,46 +41,47 @@ def wanted(container: Container) -> list[str]:
     return list(test[1:] if test[0] == "CMD" else test)
 
 
-def begin(container: Container, running: RunningProcess) -> None:
-    """Begin to check a container that has just been started, or was taken up again; nothing if it has no check."""
-    command = wanted(container)
+def begin(container: _CheckedContainer, running: RunningProcess) -> None:
+    """Check a container from now on, if it has a health check. Its main process `running` has just been started."""
+    command = check_command(container.record.config)
     if not command:
         return
-    container.state["Health"] = {"Status": "starting", "FailingStreak": 0, "Log": []}
+    container.record.state["Health"] = {"Status": "starting", "FailingStreak": 0, "Log": []}
     container.tasks.begin(_watch(container, running, command))
 
 
-async def _watch(container: Container, running: RunningProcess, command: list[str]) -> None:
-    asked = container.record["Config"]["Healthcheck"]
-    interval, period = _seconds(asked, "Interval", INTERVAL), _seconds(asked, "StartPeriod", 0.0)
-    begun = time.monotonic()
+async def _watch(container: _CheckedContainer, running: RunningProcess, command: list[str]) -> None:
+    settings, state = container.record.config["Healthcheck"], container.record.state
+    interval, period = _seconds(settings, "Interval", INTERVAL), _seconds(settings, "StartPeriod", 0.0)
+    begin_time = time.monotonic()
     while True:
-        starting = time.monotonic() - begun < period and container.state["Health"]["Status"] == "starting"
-        await asyncio.sleep(_seconds(asked, "StartInterval", START_INTERVAL) if starting else interval)
-        if container.running is not running:
+        is_starting = time.monotonic() - begin_time < period and state["Health"]["Status"] == "starting"
+        await asyncio.sleep(_seconds(settings, "StartInterval", START_INTERVAL) if is_starting else interval)
+        if container.main_process is not running:
             return
-        if container.state["Paused"]:
+        if state["Paused"]:
             continue
-        told = await _check(container, command, _seconds(asked, "Timeout", TIMEOUT))
-        if container.running is not running:
+        result = await _check(container, command, _seconds(settings, "Timeout", TIMEOUT))
+        if container.main_process is not running:
             return
-        _note(container, told, int(asked.get("Retries") or RETRIES), time.monotonic() - begun < period)
+        in_start_period = time.monotonic() - begin_time < period
+        _add_result(container, result, int(settings.get("Retries") or RETRIES), in_start_period)
 
 
-def _seconds(asked: Record, name: str, default: float) -> float:
-    return (asked.get(name) or 0) / SECOND or default
+def _seconds(settings: Document, name: str, default: float) -> float:
+    return (settings.get(name) or 0) / SECOND or default
 
 
-async def _check(container: Container, command: list[str], seconds: float) -> Record:
-    """Run the command once."""
-    asked = {"Cmd": command, "AttachStdout": True, "AttachStderr": True}
-    check, started, output = Exec(container, asked), now(), bytearray()
+async def _check(container: _CheckedContainer, command: list[str], seconds: float) -> Document:
+    """Run the command once, and return the result as inspect shows it."""
+    arguments = {"Cmd": command, "AttachStdout": True, "AttachStderr": True}
+    check, started, output = Exec(container, arguments), now(), bytearray()
     try:
         running = await check.start([])
     except (process.StartFailed, Fault) as error:
         return {"Start": started, "End": now(), "ExitCode": -1, "Output": str(error)}
     try:
-        await asyncio.wait_for(_gather(running, output), seconds)
+        await asyncio.wait_for(_read_output(running, output), seconds)
         await asyncio.wait_for(check.ended.wait(), seconds)
     except TimeoutError:
         running.signal(9)
@@ -85,11 +92,12 @@ async def _check(container: Container, command: list[str], seconds: float) -> Re
     return {"Start": started, "End": now(), "ExitCode": check.code, "Output": text}
 
 
-async def _gather(running: RunningProcess, output: bytearray) -> None:
+async def _read_output(running: RunningProcess, output: bytearray) -> None:
+    """Read the output to its end, but keep no more than one byte above the limit."""
     try:
         link = await running.connect_and_release()
     except OSError:
-        return  # it has ended already, and said nothing
+        return  # the command ended before anybody could connect
     try:
         while frame := await link.read_frame():
             output += frame[1][: max(0, MOST_OUTPUT + 1 - len(output))]
@@ -97,17 +105,18 @@ async def _gather(running: RunningProcess, output: bytearray) -> None:
         link.close()
 
 
-def _note(container: Container, told: Record, retries: int, in_start: bool) -> None:
-    """Remember an answer; what follows from it may be told as an event."""
-    health = container.state["Health"]
+def _add_result(container: _CheckedContainer, result: Document, retries: int, in_start_period: bool) -> None:
+    """Add a result to the health log, and publish an event if the status changes."""
+    record = container.record
+    health = record.state["Health"]
     before = health["Status"]
-    health["Log"] = [*health["Log"], told][-KEPT:]
-    if told["ExitCode"] == 0:
+    health["Log"] = [*health["Log"], result][-LOG_ENTRIES:]
+    if result["ExitCode"] == 0:
         health.update(Status="healthy", FailingStreak=0)
-    elif not (in_start and before == "starting"):
+    elif not (in_start_period and before == "starting"):
         health["FailingStreak"] += 1
         if health["FailingStreak"] >= retries:
             health["Status"] = "unhealthy"
-    container.save()
+    record.save()
     if health["Status"] != before:
-        container.events.tell(f"health_status: {health['Status']}", container)
+        container.events.publish_container(f"health_status: {health['Status']}", record)

@@ -1,31 +1,32 @@
-"""A container's LogConfig: which options there are, what they mean for its log, and what Docker says of wrong ones."""
+"""A container's LogConfig: the known options, their effect on the log, and Docker's errors for invalid ones."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
 from dockerlab.engine.faults import BadParameter, Fault, NotServed
 
-__all__ = ["Kept", "check", "details", "kept", "readable"]
+if TYPE_CHECKING:
+    from dockerlab.engine.common.container_record import ContainerRecord
+
+__all__ = ["check", "check_readable", "details", "shim_settings"]
 
 ANY_DRIVER = {"mode", "max-buffer-size"}
 SIZES = {"max-size", "max-file", "compress"}
 KNOWN = {"json-file": SIZES | {"labels", "labels-regex", "env", "env-regex", "tag"}, "local": SIZES}
-#: What `local` does without being told.
+#: The defaults of the driver `local`.
 LOCAL = {"max-size": "20m", "max-file": "5"}
 SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgtp]?)(?:i?b)?", re.IGNORECASE)
 POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 TRUE, FALSE = {"1", "t", "true"}, {"0", "f", "false"}
 WORDS = "failed to create task for container: failed to initialize logging driver: "
-Record = dict[str, Any]
-#: What is told to the shim: `log_size` in bytes (0: no limit), `log_files` with the newest, `log_attrs` of each record.
-Kept = dict[str, Any]
+Document = dict[str, Any]
 
 
-def check(config: Record) -> None:
-    """Hold a LogConfig that is asked for against the rules. Raises BadParameter."""
+def check(config: Document) -> None:
+    """Raise BadParameter if a requested LogConfig has an unknown driver or option."""
     driver, options = config.get("Type") or "json-file", config.get("Config") or {}
     if driver != "none" and driver not in KNOWN:
         raise BadParameter(f'error looking up logging plugin {driver}: plugin "{driver}" not found')
@@ -45,9 +46,14 @@ def check(config: Record) -> None:
             raise BadParameter(f"unknown log opt '{name}' {which}")
 
 
-def kept(record: Record) -> Kept:
-    """Say how a container's log is kept. Raises Fault for an option that has no sense, as Docker does at the start."""
-    driver, options = record["HostConfig"]["LogConfig"]["Type"], record["HostConfig"]["LogConfig"]["Config"] or {}
+def shim_settings(record: ContainerRecord) -> Document:
+    """Return how the shim writes a container's log, as fields of `Spec`.
+
+    `log_size` is the size in bytes at which the log is rotated (0: never), `log_files` the number of files including
+    the newest, and `log_attrs` what each log record carries. Raises Fault for an invalid option; Docker, too, looks at
+    the values only at the start.
+    """
+    driver, options = record.host_config["LogConfig"]["Type"], record.host_config["LogConfig"]["Config"] or {}
     try:
         size, files = _limits({**(LOCAL if driver == "local" else {}), **options})
     except ValueError as error:
@@ -55,20 +61,20 @@ def kept(record: Record) -> Kept:
     return {"log_size": size, "log_files": files, "log_attrs": _attributes(record, options)}
 
 
-def readable(record: Record) -> None:
-    """Is there a log that can be read? Raises NotServed, with Docker's status and words."""
-    if record["HostConfig"]["LogConfig"]["Type"] == "none":
+def check_readable(record: ContainerRecord) -> None:
+    """Raise NotServed if the container has a log driver without a log to read."""
+    if record.host_config["LogConfig"]["Type"] == "none":
         raise NotServed("configured logging driver does not support reading")
 
 
 def details(attributes: dict[str, str]) -> bytes:
-    """Write a log record's attributes as the lines of `logs` show them."""
+    """Return a log record's attributes as `logs` with `details` shows them before a line."""
     pairs = sorted(f"{quote_plus(name)}={quote_plus(value)}" for name, value in attributes.items())
     return ",".join(pairs).encode() + b" "
 
 
-def _limits(options: Record) -> tuple[int, int]:
-    """Give the size at which a log is put aside, and how many files there are. Raises ValueError in Docker's words."""
+def _limits(options: Document) -> tuple[int, int]:
+    """Return the size at which a log is rotated, and the number of files. Raises ValueError with Docker's message."""
     size, files = 0, 1
     if "max-size" in options:
         size = _size(options["max-size"])
@@ -89,39 +95,38 @@ def _limits(options: Record) -> tuple[int, int]:
 
 
 def _size(text: str) -> int:
-    """Read `10m`. Raises ValueError in Docker's words."""
-    found = SIZE.fullmatch(text)
-    if found is None:
+    """Return the bytes that a size such as `10m` means. Raises ValueError with Docker's message."""
+    match = SIZE.fullmatch(text)
+    if match is None:
         raise ValueError(f"invalid size: '{text}'")
-    return int(float(found[1]) * 1000 ** POWERS[found[2].lower()])
+    return int(float(match[1]) * 1000 ** POWERS[match[2].lower()])
 
 
-def _attributes(record: Record, options: Record) -> dict[str, str]:
-    """Choose the labels and the variables that each record of the log carries, and its tag."""
-    config, found = record["Config"], {}
-    labels = config["Labels"] or {}
-    variables = dict(entry.partition("=")[::2] for entry in config["Env"] or [])
-    for kind, values in (("labels", labels), ("env", variables)):
+def _attributes(record: ContainerRecord, options: Document) -> dict[str, str]:
+    """Return the labels, the environment variables and the tag that each log record carries."""
+    attributes = {}
+    variables = dict(entry.partition("=")[::2] for entry in record.config["Env"] or [])
+    for kind, values in (("labels", record.labels), ("env", variables)):
         names, pattern = (options.get(kind) or "").split(","), options.get(f"{kind}-regex")
         try:
             chosen = re.compile(pattern) if pattern else None
         except re.error as error:
             raise Fault(f"{WORDS}error parsing regexp: {error}: `{pattern}`") from None
-        found.update({n: v for n, v in values.items() if n in names or (chosen and chosen.search(n))})
+        attributes.update({n: v for n, v in values.items() if n in names or (chosen and chosen.search(n))})
     if options.get("tag"):
-        found["tag"] = _tag(record, options["tag"])
-    return found
+        attributes["tag"] = _tag(record, options["tag"])
+    return attributes
 
 
-def _tag(record: Record, template: str) -> str:
-    image = record["Image"].removeprefix("sha256:")
+def _tag(record: ContainerRecord, template: str) -> str:
+    image = record.image_id.removeprefix("sha256:")
     values = {
-        "ID": record["Id"][:12],
-        "FullID": record["Id"],
-        "Name": record["Name"].removeprefix("/"),
+        "ID": record.id[:12],
+        "FullID": record.id,
+        "Name": record.name.removeprefix("/"),
         "ImageID": image[:12],
-        "ImageFullID": record["Image"],
-        "ImageName": record["Config"]["Image"],
+        "ImageFullID": record.image_id,
+        "ImageName": record.image_name,
         "DaemonName": "docker",
     }
-    return re.sub(r"\{\{\s*\.(\w+)\s*\}\}", lambda found: values.get(found[1], found[0]), template)
+    return re.sub(r"\{\{\s*\.(\w+)\s*\}\}", lambda match: values.get(match[1], match[0]), template)

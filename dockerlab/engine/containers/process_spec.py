@@ -1,9 +1,10 @@
-"""What the shim is told: a container's record, or an exec's, turned into what is to be started on a rung."""
+"""Turns a container's record, or an exec's arguments, into the specification of the process that the shim starts."""
 
 from __future__ import annotations
 
 import resource
 import shutil
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,9 @@ from dockerlab.engine.processes.process import ProcessSpec
 from dockerlab.engine.storage import mount_points, users
 
 if TYPE_CHECKING:
-    from dockerlab.engine.containers.container import Container
+    from dockerlab.engine.common.container_record import ContainerRecord
+    from dockerlab.engine.processes.cgroups import Cgroup
+    from dockerlab.engine.processes.isolation import Rung
 
 __all__ = ["EXEC_ERROR_PREFIX", "PATH", "container_spec", "exec_spec", "rlimits"]
 
@@ -27,93 +30,103 @@ EXEC_ERROR_PREFIX = "OCI runtime exec failed: exec failed: unable to start conta
 KINDS = ("pid", "mnt", "uts", "ipc", "net")
 #: Where HostConfig says whose namespace to use: `host`, or `container:NAME`.
 MODES = {"pid": "PidMode", "ipc": "IpcMode", "uts": "UTSMode", "net": "NetworkMode"}
-Record = dict[str, Any]
+Document = dict[str, Any]
+Find = Callable[[str], "ContainerRecord"]
 
 
-def container_spec(container: Container) -> ProcessSpec:
-    """Say how a container is started. Raises LookupError for an unknown user, Fault."""
-    config, host = container.record["Config"], container.record["HostConfig"]
-    privileged, gives = host["Privileged"], container.rung.gives
-    user, groups = users.user_ids(container.root, config["User"])
-    groups = sorted({*groups, *(_group(container.root, name) for name in host["GroupAdd"] or [])})
+def container_spec(
+    record: ContainerRecord, rung: Rung, cgroup: Cgroup | None, prepared: dict[str, str], find: Find
+) -> ProcessSpec:
+    """Return the specification of a container's main process.
+
+    `prepared` has the paths of namespaces that were made for this container before, by kind. Raises LookupError for an
+    unknown user, and Fault.
+    """
+    config, host = record.config, record.host_config
+    privileged, abilities = host["Privileged"], rung.gives
+    user, groups = users.user_ids(record.root, config["User"])
+    groups = sorted({*groups, *(_group_id(record.root, name) for name in host["GroupAdd"] or [])})
     return ProcessSpec(
-        argv=[container.record["Path"], *container.record["Args"]],
-        env=_environment(config, container.root, config["User"]) | hosts_files.environment(container),
-        rootfs=str(container.root),
+        argv=record.command,
+        env=_environment(config, record.root, config["User"]) | hosts_files.environment(record, find),
+        rootfs=str(record.root),
         cwd=config["WorkingDir"] or "/",
         hostname=config["Hostname"],
         domainname=config["Domainname"],
-        tracer=_tracer(container),
-        log_path="" if host["LogConfig"]["Type"] == "none" else str(container.log_path),
-        **log_options.kept(container.record),
+        tracer=_tracer(rung),
+        log_path="" if host["LogConfig"]["Type"] == "none" else str(record.log_path),
+        **log_options.shim_settings(record),
         tty=config["Tty"],
         size=host["ConsoleSize"] if any(host["ConsoleSize"]) else [],
         stdin=config["OpenStdin"],
-        user=user if "users" in gives else (0, 0),
-        can_change_user="users" in gives and container.rung.name != PROOT,
+        user=user if "users" in abilities else (0, 0),
+        can_change_user="users" in abilities and rung.name != PROOT,
         groups=groups,
-        namespaces=_namespaces(container),
-        cgroups=container.cgroup.create(host) if container.cgroup else [],
-        mounts=mount_points.of_container(container) if "mounts" in gives else [],
+        namespaces=_namespaces(host, abilities, prepared, find),
+        cgroups=cgroup.create(host) if cgroup else [],
+        mounts=_mounts(record) if "mounts" in abilities else [],
         privileged=privileged,
-        devices=_devices(host) if "devices" in gives else [],
+        devices=_devices(host) if "devices" in abilities else [],
         readonly=host["ReadonlyRootfs"],
         masked=[] if privileged else host["MaskedPaths"] or [],
         readonly_paths=[] if privileged else host["ReadonlyPaths"] or [],
         shm_size=host["ShmSize"] or 64 << 20,
         sysctls=host.get("Sysctls") or {},
-        caps=capabilities.allowed(host) if "capabilities" in gives else None,
-        no_new_privs=any(
-            word.startswith("no-new-privileges") and "false" not in word for word in host["SecurityOpt"] or []
-        ),
-        rlimits=_rlimits(host, bool(container.cgroup)),
+        caps=capabilities.allowed(host) if "capabilities" in abilities else None,
+        no_new_privs=_has_no_new_privileges(host),
+        rlimits=_rlimits_with_memory(host, bool(cgroup)),
         oom_score_adj=host["OomScoreAdj"],
         init=bool(host.get("Init")),
     )
 
 
-def exec_spec(container: Container, asked: Record) -> ProcessSpec:
-    """Say how a program is started in a container that runs. Raises LookupError for an unknown user."""
-    assert container.running is not None  # noqa: S101  (the caller looked)
-    config, host = container.record["Config"], container.record["HostConfig"]
-    pid, gives = container.running.pid, container.rung.gives
-    apart = KINDS if "namespaces" in gives else ()
-    name = asked.get("User") or config["User"]
-    user, groups = users.user_ids(container.root, name)
-    env = _environment({**config, "Tty": asked.get("Tty")}, container.root, name)
-    env |= _pairs(asked.get("Env"))
+def exec_spec(record: ContainerRecord, rung: Rung, cgroup: Cgroup | None, arguments: Document) -> ProcessSpec:
+    """Return the specification of a process that is started in a running container.
+
+    `arguments` is the body of the request that created the exec. Raises LookupError for an unknown user.
+    """
+    config, host = record.config, record.host_config
+    pid, abilities = record.state["Pid"], rung.gives
+    user_name = arguments.get("User") or config["User"]
+    user, groups = users.user_ids(record.root, user_name)
+    env = _environment({**config, "Tty": arguments.get("Tty")}, record.root, user_name)
+    env |= _pairs(arguments.get("Env"))
     return ProcessSpec(
-        argv=asked["Cmd"],
+        argv=arguments["Cmd"],
         env=env,
-        rootfs=str(container.root),
-        cwd=asked.get("WorkingDir") or config["WorkingDir"] or "/",
-        tracer=_tracer(container),
-        mounts=mount_points.of_container(container) if container.rung.name == PROOT else [],
+        rootfs=str(record.root),
+        cwd=arguments.get("WorkingDir") or config["WorkingDir"] or "/",
+        tracer=_tracer(rung),
+        mounts=_mounts(record) if rung.name == PROOT else [],
         error_prefix=EXEC_ERROR_PREFIX,
-        tty=bool(asked.get("Tty")),
-        size=list(asked.get("ConsoleSize") or []),
-        stdin=bool(asked.get("AttachStdin")),
-        user=user if "users" in gives else (0, 0),
-        can_change_user="users" in gives and container.rung.name != PROOT,
+        tty=bool(arguments.get("Tty")),
+        size=list(arguments.get("ConsoleSize") or []),
+        stdin=bool(arguments.get("AttachStdin")),
+        user=user if "users" in abilities else (0, 0),
+        can_change_user="users" in abilities and rung.name != PROOT,
         groups=groups,
-        namespaces={kind: f"/proc/{pid}/ns/{kind}" for kind in apart},
-        cgroups=container.cgroup.directories() if container.cgroup else [],
-        caps=capabilities.allowed({"Privileged": True} if asked.get("Privileged") else host)
-        if "capabilities" in gives
+        namespaces={kind: f"/proc/{pid}/ns/{kind}" for kind in KINDS} if "namespaces" in abilities else {},
+        cgroups=cgroup.directories() if cgroup else [],
+        caps=capabilities.allowed({"Privileged": True} if arguments.get("Privileged") else host)
+        if "capabilities" in abilities
         else None,
         no_new_privs=any(word.startswith("no-new-privileges") for word in host["SecurityOpt"] or []),
         container_pid=pid,
     )
 
 
-def _tracer(container: Container) -> list[str]:
-    """Give the program that shows a container its own files, and its shell, on the rung that has one."""
-    if container.rung.name != PROOT:
+def _has_no_new_privileges(host: Document) -> bool:
+    return any(word.startswith("no-new-privileges") and "false" not in word for word in host["SecurityOpt"] or [])
+
+
+def _tracer(rung: Rung) -> list[str]:
+    """Return the program that shows a container its own files, and the shell for it, on the rung that needs one."""
+    if rung.name != PROOT:
         return []
     return [shutil.which(PROOT) or PROOT, host_programs.find()]
 
 
-def _environment(config: Record, root: Path, user: str) -> dict[str, str]:
+def _environment(config: Document, root: Path, user: str) -> dict[str, str]:
     env = {"PATH": PATH, "HOSTNAME": config["Hostname"]}
     if config["Tty"]:
         env["TERM"] = "xterm"
@@ -126,41 +139,54 @@ def _pairs(entries: list[str] | None) -> dict[str, str]:
     return {name: value for name, _, value in (entry.partition("=") for entry in entries or [])}
 
 
-def _group(root: Path, name: str) -> int:
-    """Give the number of a group that HostConfig adds. Raises LookupError."""
+def _group_id(root: Path, name: str) -> int:
+    """Return the number of a group that HostConfig adds. Raises LookupError."""
     return users.user_ids(root, f"0:{name}")[0][1]
 
 
-def _namespaces(container: Container) -> dict[str, str]:
-    """Say for each kind: a new one, the path of somebody's, or nothing for this machine's own."""
-    host, found = container.record["HostConfig"], {}
-    for kind in KINDS if "namespaces" in container.rung.gives else ():
+def _mounts(record: ContainerRecord) -> list[Document]:
+    """Return what the shim mounts for a container: its binds, volumes and tmpfs, and the files for its network."""
+    points = record.mount_points
+    mounts = [
+        {"kind": "bind", "source": point["Source"], "target": point["Destination"], "readonly": not point["RW"]}
+        for point in points
+        if point["Type"] != "tmpfs"
+    ]
+    mounts += mount_points.tmpfs(record.host_config, points)
+    mounts += hosts_files.mounts(record, {mount["target"] for mount in mounts})
+    return sorted(mounts, key=lambda mount: str(mount["target"]))
+
+
+def _namespaces(host: Document, abilities: Container[str], prepared: dict[str, str], find: Find) -> dict[str, str]:
+    """Return per kind `new` or the path of a namespace to join. A kind that is left out is shared with the host."""
+    namespaces = {}
+    for kind in KINDS if "namespaces" in abilities else ():
         mode = str(host.get(MODES.get(kind, ""), "") or "")
         if mode.startswith("container:"):
-            other = container.find(mode.partition(":")[2])
-            if other.running is None:
+            other = find(mode.partition(":")[2])
+            if not other.is_running:
                 raise BadParameter(f"cannot join {kind} of a non running container: {other.id}")
-            found[kind] = f"/proc/{other.running.pid}/ns/{kind}"
+            namespaces[kind] = f"/proc/{other.state['Pid']}/ns/{kind}"
         elif mode != "host":
-            found.setdefault(kind, container.spaces.get(kind, "new"))
-    return found
+            namespaces[kind] = prepared.get(kind, "new")
+    return namespaces
 
 
-def _devices(host: Record) -> list[dict[str, str]]:
-    asked = [
+def _devices(host: Document) -> list[dict[str, str]]:
+    devices = [
         {"source": entry["PathOnHost"], "target": entry.get("PathInContainer") or entry["PathOnHost"]}
         for entry in host["Devices"] or []
     ]
-    for entry in asked:
-        if not Path(entry["source"]).exists():
-            device = f'"{entry["source"]}": no such file or directory'
-            raise Fault(f"error gathering device information while adding custom device {device}")
-    return asked
+    for device in devices:
+        if not Path(device["source"]).exists():
+            reason = f'"{device["source"]}": no such file or directory'
+            raise Fault(f"error gathering device information while adding custom device {reason}")
+    return devices
 
 
-def rlimits(host: Record) -> list[tuple[int, int, int]]:
-    """Read `Ulimits`. Raises BadParameter for a name that there is not."""
-    found = []
+def rlimits(host: Document) -> list[tuple[int, int, int]]:
+    """Return `Ulimits` as the numbers of setrlimit. Raises BadParameter for an unknown name."""
+    limits = []
     for limit in host.get("Ulimits") or []:
         number = getattr(resource, f"RLIMIT_{limit['Name'].upper()}", None)
         if number is None:
@@ -168,13 +194,13 @@ def rlimits(host: Record) -> list[tuple[int, int, int]]:
         soft, hard = limit.get("Soft") or 0, limit.get("Hard") or 0
         if hard != -1 and (soft > hard or soft == -1):
             raise BadParameter(f"ulimit soft limit must be less than or equal to hard limit: {soft} > {hard}")
-        found.append((number, soft, hard))
-    return found
+        limits.append((number, soft, hard))
+    return limits
 
 
-def _rlimits(host: Record, limited: bool) -> list[tuple[int, int, int]]:
-    """Without cgroups a limit of memory holds for each process, as its data."""
-    found = rlimits(host)
-    if host["Memory"] and not limited:
-        found.append((resource.RLIMIT_DATA, host["Memory"], host["Memory"]))
-    return found
+def _rlimits_with_memory(host: Document, has_cgroup: bool) -> list[tuple[int, int, int]]:
+    """Return the limits of each process. Without a cgroup, the memory limit applies to the data of each process."""
+    limits = rlimits(host)
+    if host["Memory"] and not has_cgroup:
+        limits.append((resource.RLIMIT_DATA, host["Memory"], host["Memory"]))
+    return limits

@@ -1,18 +1,18 @@
-"""Names for containers that nobody named."""
+"""Generates a two-word name for a container that is created without one."""
 
 from __future__ import annotations
 
 import secrets
 
-__all__ = ["invent"]
+__all__ = ["generate"]
 
-LEFT = (
+ADJECTIVES = (
     "amber brave brisk calm clever cosy daring eager early fair fleet gentle glad golden hardy hidden "
     "honest jolly keen kind lively lucky merry mild modest neat noble patient plain proud quick quiet "
     "ready rosy silent silver sincere smooth steady sunny swift tidy tranquil true warm wise witty young "
     "zesty "
 )
-RIGHT = (
+SURNAMES = (
     "antonelli babbage bartik bell boole cerf conway curie dijkstra engelbart erdos euler faraday feinler "
     "franklin gauss goldberg hamilton hopper jennings johnson kay knuth lamarr lamport liskov lovelace "
     "mccarthy mcilroy meitner noether perlman postel ritchie shannon shaw spence thompson torvalds turing "
@@ -20,12 +20,12 @@ RIGHT = (
 )
 
 
-def invent(taken: set[str]) -> str:
-    """Give a name that isn't taken: an adjective and someone to look up."""
+def generate(used: set[str]) -> str:
+    """Return a name that is not in `used`: an adjective and the surname of a scientist."""
     while True:
-        name = f"{secrets.choice(LEFT.split())}_{secrets.choice(RIGHT.split())}"
-        if name not in taken:
+        name = f"{secrets.choice(ADJECTIVES.split())}_{secrets.choice(SURNAMES.split())}"
+        if name not in used:
             return name
         name += str(secrets.randbelow(10))
-        if name not in taken:
+        if name not in used:
             return name

@@ -1,36 +1,36 @@
-"""The restart policy: whether a container that has ended begins again, and after which pause."""
+"""The restart policy: whether a container starts again when its main process has ended, and after which delay."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-__all__ = ["LONG_RUN", "Pauses", "wanted"]
+if TYPE_CHECKING:
+    from dockerlab.engine.common.container_record import ContainerRecord
 
-FIRST_PAUSE, LONGEST_PAUSE, LONG_RUN = 0.1, 60.0, 10.0
+__all__ = ["LONG_RUN_SECONDS", "RestartDelay", "should_restart"]
+
+FIRST_SECONDS, LONGEST_SECONDS, LONG_RUN_SECONDS = 0.1, 60.0, 10.0
 
 
-class Pauses:
-    """The pause before each restart: twice as long each time, and short again after a long run."""
+class RestartDelay:
+    """The delay before each restart. It doubles each time, and a long run resets it."""
 
     def __init__(self) -> None:
-        """Begin with the shortest."""
-        self.seconds = FIRST_PAUSE
+        self.seconds = FIRST_SECONDS
 
-    def longer(self) -> None:
-        """The next one is longer."""
-        self.seconds = min(self.seconds * 2, LONGEST_PAUSE)
+    def increase(self) -> None:
+        self.seconds = min(self.seconds * 2, LONGEST_SECONDS)
 
     def reset(self) -> None:
-        """The next one is short again."""
-        self.seconds = FIRST_PAUSE
+        self.seconds = FIRST_SECONDS
 
 
-def wanted(record: dict[str, Any]) -> bool:
-    """Does the policy want this container, which has ended, to begin again?"""
-    policy = record["HostConfig"]["RestartPolicy"]
-    if record["Stopped"]:
+def should_restart(record: ContainerRecord) -> bool:
+    """Return whether the policy starts this stopped container again."""
+    policy = record.host_config["RestartPolicy"]
+    if record.stop_requested:
         return False
     if policy["Name"] == "on-failure":
         most = policy["MaximumRetryCount"]
-        return bool(record["State"]["ExitCode"]) and (not most or record["RestartCount"] < most)
+        return bool(record.state["ExitCode"]) and (not most or record.restart_count < most)
     return policy["Name"] in ("always", "unless-stopped")

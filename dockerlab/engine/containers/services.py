@@ -1,4 +1,4 @@
-"""What the containers of one engine share."""
+"""What the containers of one engine share: the engine's services, and how to find and forget a container."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dockerlab.engine.common.container_record import ContainerRecord
     from dockerlab.engine.common.events import Events
-    from dockerlab.engine.containers.container import Container
     from dockerlab.engine.networks.endpoints import Endpoints
     from dockerlab.engine.processes.cgroups import Hierarchies
     from dockerlab.engine.processes.isolation import Rung
     from dockerlab.engine.storage.volumes import Volumes
 
-__all__ = ["Home", "Means"]
+__all__ = ["ContainerContext", "EngineServices"]
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
-    """What an engine gives to its containers."""
+class EngineServices:
+    """The parts of the engine that containers use."""
 
     rung: Rung
     events: Events
@@ -29,9 +29,9 @@ class Means:
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
-    """What all containers of one engine share; `forget` is called by one that removes itself."""
+class ContainerContext:
+    """What a container knows of its surroundings. A container that removes itself calls `forget`."""
 
-    means: Means
-    find: Callable[[str], Container]
-    forget: Callable[[Container], None]
+    services: EngineServices
+    find: Callable[[str], ContainerRecord]
+    forget: Callable[[ContainerRecord], None]

@@ -56,14 +56,14 @@ NOTHING: Record = {
 
 def sample(container: Container) -> Record:
     """Look at a container now."""
-    running, group = container.running, container.cgroup
+    running, group = container.main_process, container.cgroup
     if running is None:
         return NOTHING
     pids = running.pids()
     made = {"read": now(), "pids_stats": _pids(group, pids), "blkio_stats": _blkio(group)}
     made["cpu_stats"] = _cpu_of(group, pids)
-    made["memory_stats"] = _memory(group, pids, container.record["HostConfig"]["Memory"])
-    if networks := _networks(running, str(container.record["HostConfig"]["NetworkMode"])):
+    made["memory_stats"] = _memory(group, pids, container.record.host_config["Memory"])
+    if networks := _networks(running, container.record.network_mode):
         made["networks"] = networks
     return made
 

@@ -18,7 +18,7 @@ Record = dict[str, Any]
 
 def update(container: Container, asked: Record) -> list[str]:
     """Take over what was asked for, and give warnings. Raises BadParameter, Conflict; then nothing has changed."""
-    host = container.record["HostConfig"]
+    host = container.record.host_config
     wanted = {key: value for key, value in asked.items() if key in host and value}
     validation.limits(wanted)
     rlimits(wanted)
@@ -40,9 +40,9 @@ def update(container: Container, asked: Record) -> list[str]:
         )
         raise BadParameter(words)
     host.update(wanted)
-    container.save()
+    container.record.save()
     failed = []
-    if container.running is not None and container.cgroup is not None:
+    if container.main_process is not None and container.cgroup is not None:
         failed = container.cgroup.limit(fresh)
-    container.events.tell("update", container)
+    container.events.publish_container("update", container.record)
     return [f"HostConfig.{field} could not be set on this machine." for field in failed]

@@ -12,7 +12,7 @@ from dockerlab.engine.containers.defaults import HOST_CONFIG
 from dockerlab.engine.faults import BadParameter
 from dockerlab.engine.http.bodies import check_host_config
 
-__all__ = ["container", "limits", "platform", "reference"]
+__all__ = ["check_container", "limits", "platform", "reference"]
 
 LEAST_MEMORY = 6 << 20
 PORT = re.compile(r"\d+(-\d+)?")
@@ -38,7 +38,7 @@ REFERENCE = re.compile(rf"(?:[\w.-]+(?::\d+)?/)?{PART}(?:/{PART})*(?::\w[\w.-]{{
 Record = dict[str, Any]
 
 
-def container(body: Record, host: Record) -> None:
+def check_container(body: Record, host: Record) -> None:
     """Hold a request for a container against the rules. Raises BadParameter."""
     check_host_config(host, HOST_CONFIG)
     _config(body)

@@ -1,4 +1,4 @@
-"""Who waits for a container: for its end, for its removal, or, attached, for its next start."""
+"""The clients that wait for a container: for its end, for its removal or, attached, for its next start."""
 
 from __future__ import annotations
 
@@ -12,23 +12,22 @@ if TYPE_CHECKING:
     from dockerlab.engine.processes.process import RunningProcess
     from dockerlab.engine.processes.shim_connection import ShimConnection
 
-__all__ = ["Waiting"]
+__all__ = ["Waiters"]
 
-Record = dict[str, Any]
+Result = dict[str, Any]
 
 
-class Waiting:
+class Waiters:
     """The waiting clients of one container."""
 
     def __init__(self) -> None:
-        """Begin without any."""
-        self.exits: list[asyncio.Future[Record]] = []
-        self.removals: list[asyncio.Future[Record]] = []
+        self.exits: list[asyncio.Future[Result]] = []
+        self.removals: list[asyncio.Future[Result]] = []
         self.attached: list[asyncio.Future[ShimConnection]] = []
 
-    def wait(self, condition: str, result: Record | None) -> asyncio.Future[Record]:
-        """Give a future for the answer of wait; `result` is how it ended, if it doesn't run."""
-        future: asyncio.Future[Record] = asyncio.get_running_loop().create_future()
+    def wait(self, condition: str, result: Result | None) -> asyncio.Future[Result]:
+        """Return a future for the response of wait. `result` is the last one of a container that is stopped."""
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         if condition == "removed":
             self.removals.append(future)
         elif condition == "next-exit" or result is None:
@@ -37,34 +36,33 @@ class Waiting:
             future.set_result(result)
         return future
 
-    def ended(self, result: Record) -> None:
-        """Tell those who wait for an end."""
-        _tell(self.exits, result)
+    def notify_ended(self, result: Result) -> None:
+        _resolve(self.exits, result)
 
-    def removed(self, result: Record) -> None:
-        """Tell everyone: there is nothing left to wait for."""
-        self.not_started()
-        _tell(self.exits, result)
-        _tell(self.removals, {**result, "Error": None})  # whoever started it has heard why it failed
+    def notify_removed(self, result: Result) -> None:
+        """Answer every client, because nothing is left to wait for."""
+        self.refuse_attached()
+        _resolve(self.exits, result)
+        _resolve(self.removals, {**result, "Error": None})  # the client that started it got the error already
 
-    async def connect(self, running: RunningProcess) -> None:
-        """Connect those who attached before the start."""
+    async def connect_attached(self, running: RunningProcess) -> None:
+        """Connect the clients that attached before the start."""
         for future in self.attached:
             if not future.done():
                 with contextlib.suppress(OSError):
                     future.set_result(await running.connect())
-        self.not_started()
+        self.refuse_attached()
 
-    def not_started(self) -> None:
-        """Whoever is still waiting for a start waits no longer."""
+    def refuse_attached(self) -> None:
+        """Refuse the attached clients that were not connected, because the container did not start."""
         for future in self.attached:
             if not future.done():
                 future.set_exception(Conflict("the container did not start"))
         self.attached.clear()
 
 
-def _tell(waiting: list[asyncio.Future[Record]], result: Record) -> None:
-    for future in waiting:
+def _resolve(futures: list[asyncio.Future[Result]], result: Result) -> None:
+    for future in futures:
         if not future.done():
             future.set_result(result)
-    waiting.clear()
+    futures.clear()

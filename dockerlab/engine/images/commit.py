@@ -9,30 +9,15 @@ from typing import TYPE_CHECKING, Any
 from dockerlab.engine.common.timestamps import now
 from dockerlab.engine.images.base_image import architecture
 from dockerlab.engine.images.images import canonical_json
-from dockerlab.engine.images.instructions import apply_changes
-from dockerlab.engine.storage import layer_diff
 
 if TYPE_CHECKING:
-    from dockerlab.engine.containers.container import Container
     from dockerlab.engine.images.images import Image, Images
 
-__all__ = ["Step", "commit", "config_of", "of_container"]
+__all__ = ["Step", "commit"]
 
 #: The digest of a tar without members, which is never kept as a layer.
 EMPTY = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
 VERSION = "0.1.0"
-#: What a container has for itself, and its image has not.
-OWN = (
-    "Hostname",
-    "Domainname",
-    "AttachStdin",
-    "AttachStdout",
-    "AttachStderr",
-    "Tty",
-    "OpenStdin",
-    "StdinOnce",
-    "Image",
-)
 Record = dict[str, Any]
 
 
@@ -64,26 +49,6 @@ def commit(images: Images, parent: Image | None, layer: Iterable[bytes] | None, 
         document["history"] = [*(parent.history if parent is not None else []), _history(step, moment, empty)]
         document["rootfs"] = {"type": "layers", "diff_ids": layers}
         return images.register(canonical_json(document), tags=[], parent=parent.id if parent is not None else "")
-
-
-def config_of(container: Container, asked: Record, changes: list[str]) -> Record:
-    """Give the configuration of an image made of a container. Raises BadParameter."""
-    config = {key: value for key, value in container.record["Config"].items() if key not in OWN}
-    for key, value in asked.items():
-        if key not in config or value in (None, "", [], {}, False):
-            continue
-        config[key] = {**(config[key] or {}), **value} if isinstance(value, dict) else value
-    return apply_changes(config, changes)
-
-
-def of_container(images: Images, container: Container, config: Record, *, author: str, comment: str) -> Image:
-    """Make an image of a container's files."""
-    record = container.record
-    words = [record["Path"], *record["Args"]]
-    step = Step(" ".join(words), author, comment, container.id, {**record["Config"]})
-    hidden = [point["Destination"] for point in record.get("MountPoints", [])]
-    layer = layer_diff.layer_of_changes(images.trees.get(record["Layers"]), container.root, hidden)
-    return commit(images, images.all.get(record["Image"]), layer, config, step)
 
 
 def _document(parent: Image | None, config: Record, step: Step, moment: str) -> Record:

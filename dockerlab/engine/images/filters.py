@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from dockerlab.engine.common import timestamps
+from dockerlab.engine.common.filters import fits_labels
 from dockerlab.engine.common.timestamps import nanoseconds
-from dockerlab.engine.containers.filters import fits_labels
 from dockerlab.engine.faults import BadParameter
 from dockerlab.engine.images import references
 

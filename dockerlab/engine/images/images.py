@@ -314,9 +314,9 @@ class Images:
             asyncio.get_running_loop()
         except RuntimeError:
             if self.loop is not None:
-                self.loop.call_soon_threadsafe(self.events.record, *event)
+                self.loop.call_soon_threadsafe(self.events.publish, *event)
             return
-        self.events.record(*event)
+        self.events.publish(*event)
 
 
 def canonical_json(document: Record) -> bytes:

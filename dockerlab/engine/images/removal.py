@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dockerlab.engine.faults import Conflict
@@ -9,14 +10,14 @@ from dockerlab.engine.images import references
 from dockerlab.engine.images.filters import images_to_prune
 
 if TYPE_CHECKING:
-    from dockerlab.engine.containers.container import Container
-    from dockerlab.engine.containers.containers import Containers
+    from dockerlab.engine.common.container_record import ContainerRecord
     from dockerlab.engine.images.images import Image, Images
 
 __all__ = ["prune", "remove"]
 
 SHORT = 12
 Told = list[dict[str, str]]
+Containers = Sequence["ContainerRecord"]
 
 
 def remove(images: Images, containers: Containers, name: str, *, force: bool, keep_parents: bool) -> Told:
@@ -69,12 +70,12 @@ def _delete(images: Images, image: Image, told: Told) -> None:
     images.record_event("delete", image, image.id)
 
 
-def _users(containers: Containers, image: Image, running: bool) -> list[Container]:
-    return [one for one in containers if one.record["Image"] == image.id and one.state["Running"] is running]
+def _users(containers: Containers, image: Image, running: bool) -> Containers:
+    return [one for one in containers if one.image_id == image.id and one.state["Running"] is running]
 
 
 def _check_last_name(containers: Containers, image: Image, name: str, force: bool) -> None:
-    users = [one for one in containers if one.record["Image"] == image.id]
+    users = [one for one in containers if one.image_id == image.id]
     if len(image.tags) <= 1 and users and not force:
         raise Conflict(
             f'conflict: unable to remove repository reference "{name}" (must force) - container '
@@ -99,7 +100,7 @@ def _conflict(images: Images, containers: Containers, image: Image, force: bool)
 
 def prune(images: Images, containers: Containers, filters: dict[str, list[str]]) -> tuple[Told, int]:
     """Remove what nobody uses; give what went, and the bytes that came free. Raises BadParameter."""
-    used = {str(one.record["Image"]) for one in containers}
+    used = {one.image_id for one in containers}
     told: Told = []
     before = sum(images.layers.get(layer).size for layer in images.all_layers())
     for image in images_to_prune(images, filters, used):

@@ -19,7 +19,7 @@ from dockerlab.engine.networks.switch_client import SwitchClient, bridge_name, v
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from dockerlab.engine.containers.container import Container
+    from dockerlab.engine.common.container_record import ContainerRecord
     from dockerlab.engine.networks.networks import Networks
 
 __all__ = ["Endpoints", "asked_for"]
@@ -55,7 +55,9 @@ def _endpoint(config: Record) -> Record:
 class Endpoints:
     """Connects the containers of one engine."""
 
-    def __init__(self, networks: Networks, switch: SwitchClient, containers: Callable[[], Iterable[Container]]) -> None:
+    def __init__(
+        self, networks: Networks, switch: SwitchClient, containers: Callable[[], Iterable[ContainerRecord]]
+    ) -> None:
         """Use the switch, where there is one."""
         self.networks = networks
         self.switch = switch
@@ -65,11 +67,11 @@ class Endpoints:
 
     # -- who is where ------------------------------------------------------------------------------------------
 
-    def on(self, network: Record) -> list[tuple[Container, Record]]:
+    def on(self, network: Record) -> list[tuple[ContainerRecord, Record]]:
         """Give the containers on a network that run, with what they have there."""
         found = []
         for container in self.containers():
-            for config in container.record.get("Endpoints", {}).values():
+            for config in container.endpoints.values():
                 live = config.get("Live")
                 if live and live["NetworkID"] == network["Id"]:
                     found.append((container, live))
@@ -77,7 +79,7 @@ class Endpoints:
 
     def used(self) -> set[str]:
         """Give the ids of the networks that containers have, running or not."""
-        names = {name for container in self.containers() for name in container.record.get("Endpoints", {})}
+        names = {name for container in self.containers() for name in container.endpoints}
         return {network["Id"] for network in self.networks if {network["Name"], network["Id"]} & names}
 
     def named(self, asked: dict[str, Record]) -> dict[str, Record]:
@@ -92,14 +94,14 @@ class Endpoints:
 
     # -- a container's life ------------------------------------------------------------------------------------
 
-    def prepare(self, container: Container) -> dict[str, str]:
+    def prepare(self, container: ContainerRecord) -> dict[str, str]:
         """Make the network of a container that is about to run; give the namespaces that it is to enter.
 
         Raises Fault, NotFound.
         """
         found = {}
-        container.record["Endpoints"] = self.named(container.record.get("Endpoints", {}))
-        for name in container.record["Endpoints"]:
+        container.endpoints = self.named(container.endpoints)
+        for name in container.endpoints:
             try:
                 found[name] = self.networks.find(name)
             except Fault as fault:
@@ -121,13 +123,12 @@ class Endpoints:
             raise
         return {"net": f"/proc/{self.switch.pid}/fd/{handle}"}
 
-    def _config(self, container: Container, name: str) -> Record:
-        config: Record = container.record["Endpoints"][name]
-        return config
+    def _config(self, container: ContainerRecord, name: str) -> Record:
+        return container.endpoints[name]
 
     @staticmethod
-    def _lives(container: Container) -> list[Record]:
-        return [one["Live"] for one in container.record.get("Endpoints", {}).values() if one.get("Live")]
+    def _lives(container: ContainerRecord) -> list[Record]:
+        return [one["Live"] for one in container.endpoints.values() if one.get("Live")]
 
     def _live(self, network: Record) -> Record:
         return {
@@ -139,7 +140,7 @@ class Endpoints:
             "MacAddress": "",
         }
 
-    def _plug(self, container: Container, name: str, network: Record) -> None:
+    def _plug(self, container: ContainerRecord, name: str, network: Record) -> None:
         config, (_, gateway, prefix) = self._config(container, name), nets.address_of(network)
         live = self._live(network)
         live["IPAddress"] = self._address(network, config)
@@ -184,10 +185,10 @@ class Endpoints:
             "failed to set up container networking: no available IPv4 addresses on this network's address pools"
         )
 
-    def started(self, container: Container) -> None:
+    def started(self, container: ContainerRecord) -> None:
         """Publish the ports of a container that is about to run, and tell its peers. Raises Fault."""
-        mode = str(container.record["HostConfig"]["NetworkMode"])
-        ports = requested_bindings(container.record["Config"], container.record["HostConfig"])
+        mode = container.network_mode
+        ports = requested_bindings(container.config, container.host_config)
         if ports and mode != "host" and not mode.startswith("container:"):
             connect = self._connector(container) if self.switch.works else None
             published = PublishedPorts(connect)
@@ -202,21 +203,21 @@ class Endpoints:
             self.published[container.id] = published
         self._tell_peers(container)
 
-    def _connector(self, container: Container) -> Connect:
+    def _connector(self, container: ContainerRecord) -> Connect:
         async def connect(number: int, protocol: str) -> socket.socket:
-            for config in container.record["Endpoints"].values():
+            for config in container.endpoints.values():
                 if address := (config.get("Live") or {}).get("IPAddress"):
                     return await self.switch.connect(address, number, protocol)
             raise Fault("the container has no address")
 
         return connect
 
-    def ended(self, container: Container) -> None:
+    def ended(self, container: ContainerRecord) -> None:
         """Take away what a container had while it ran."""
         if published := self.published.pop(container.id, None):
             published.close()
         lived = False
-        for name, config in container.record.get("Endpoints", {}).items():
+        for name, config in container.endpoints.items():
             live = config.pop("Live", None)
             lived |= bool(live and live["IPAddress"])
             if live and live["IPAddress"]:
@@ -231,9 +232,9 @@ class Endpoints:
         if lived:
             self._tell_peers(container)
 
-    def adopt(self, containers: list[Container]) -> None:
+    def adopt(self, containers: list[ContainerRecord]) -> None:
         """After an engine restart: publish again, and let go of what has ended meanwhile."""
-        running = {container.id for container in containers if container.running is not None}
+        running = {container.id for container in containers if container.is_running}
         if self.switch.pid:
             self.held = set(self.switch.request("spaces")["containers"])
             for identity in self.held - running:
@@ -246,28 +247,28 @@ class Endpoints:
                 except Fault:
                     continue  # somebody else has the port by now
 
-    def _tell_peers(self, container: Container) -> None:
+    def _tell_peers(self, container: ContainerRecord) -> None:
         """Tell all who run on the same networks of a container; on the default one only who is linked to it knows it.
 
         Those that don't run are told when they start.
         """
-        shared = set(container.record.get("Endpoints", {}))
+        shared = set(container.endpoints)
         for other in self.containers():
-            both = {name for name in shared & set(other.record.get("Endpoints", {})) if self._wired(other, name)}
+            both = {name for name in shared & set(other.endpoints) if self._wired(other, name)}
             if other.id == container.id or both - {nets.DEFAULT} or (both and self._linked(other, container)):
                 self._write(other)
 
-    def _wired(self, container: Container, name: str) -> bool:
+    def _wired(self, container: ContainerRecord, name: str) -> bool:
         return bool((self._config(container, name).get("Live") or {}).get("IPAddress"))
 
-    def _linked(self, container: Container, other: Container) -> bool:
-        endpoints = container.record["Endpoints"].values()
+    def _linked(self, container: ContainerRecord, other: ContainerRecord) -> bool:
+        endpoints = container.endpoints.values()
         return any(other.name in hosts_files.links(container, config) for config in endpoints)
 
-    def _peers(self, container: Container) -> list[tuple[str, list[str]]]:
+    def _peers(self, container: ContainerRecord) -> list[tuple[str, list[str]]]:
         """Give the addresses and names that a container knows."""
         found = []
-        for name, config in container.record.get("Endpoints", {}).items():
+        for name, config in container.endpoints.items():
             live = config.get("Live")
             if not live or not live["IPAddress"]:
                 continue
@@ -278,20 +279,20 @@ class Endpoints:
             for other, there in self.on(network):
                 if other.id == container.id or not there["IPAddress"]:
                     continue
-                aliases = other.record["Endpoints"].get(name, {}).get("Aliases") or []
+                aliases = other.endpoints.get(name, {}).get("Aliases") or []
                 own = [*links.get(other.name, [])]
                 if name != nets.DEFAULT:
                     own += [other.name, *aliases, other.id[:12]]
                 elif own:
-                    own += [other.record["Config"]["Hostname"], other.name]
+                    own += [other.config["Hostname"], other.name]
                 if own:
                     found.append((there["IPAddress"], list(dict.fromkeys(own))))
         return found
 
-    def _write(self, container: Container) -> None:
+    def _write(self, container: ContainerRecord) -> None:
         """Tell a container the names that it knows: by its /etc/hosts on the default network, else by its own DNS."""
         peers = self._peers(container)
-        wired = set(container.record.get("Endpoints", {})) - set(nets.PREDEFINED)
+        wired = set(container.endpoints) - set(nets.PREDEFINED)
         resolves = bool(wired) and self.switch.works
         hosts_files.write(container, [] if resolves else peers, resolves)
         if resolves and container.id in self.held:
@@ -304,21 +305,21 @@ class Endpoints:
 
     # -- connect and disconnect --------------------------------------------------------------------------------
 
-    def connect(self, reference: str, container: Container, config: Record) -> None:
+    def connect(self, reference: str, container: ContainerRecord, config: Record) -> None:
         """Connect a container, running or not. Raises NotFound, Conflict, Forbidden, Fault."""
         try:
             network = self.networks.find(reference)
         except NotFound:
-            if container.running is not None:
+            if container.is_running:
                 raise
-            container.record.setdefault("Endpoints", {})[reference] = _endpoint(config)  # looked for at the start
+            container.endpoints[reference] = _endpoint(config)  # looked for at the start
             container.save()
             return
         self._check(network, container, config)
-        name, endpoints = network["Name"], container.record.setdefault("Endpoints", {})
+        name, endpoints = network["Name"], container.endpoints
         endpoints.pop("none", None)
         endpoints[name] = _endpoint(config)
-        if container.running is not None and self.switch.works:
+        if container.is_running and self.switch.works:
             try:
                 self._plug(container, name, network)
             except Fault:
@@ -328,9 +329,9 @@ class Endpoints:
         container.save()
 
     @staticmethod
-    def _check(network: Record, container: Container, config: Record) -> None:
+    def _check(network: Record, container: ContainerRecord, config: Record) -> None:
         """Hold a connection against the rules. Raises BadParameter, Conflict, Forbidden."""
-        mode, name = str(container.record["HostConfig"]["NetworkMode"]), network["Name"]
+        mode, name = container.network_mode, network["Name"]
         if mode == "host" or name == "host":
             words = "container cannot be connected to host network"
             raise Forbidden(
@@ -341,7 +342,7 @@ class Endpoints:
                 "container sharing network namespace with another container or host cannot be connected to any other "
                 "network"
             )
-        if name in container.record.get("Endpoints", {}):
+        if name in container.endpoints:
             raise Forbidden(f"endpoint with name {container.name} already exists in network {name}")
         static = (config.get("IPAMConfig") or {}).get("IPv4Address")
         if static:
@@ -352,10 +353,10 @@ class Endpoints:
                     "invalid endpoint settings:\nno configured subnet or ip-range contain the IP address " + static
                 )
 
-    def disconnect(self, network: Record, container: Container) -> None:
+    def disconnect(self, network: Record, container: ContainerRecord) -> None:
         """Disconnect a container. Raises Forbidden."""
         name = network["Name"]
-        endpoints: dict[str, Record] = container.record.get("Endpoints", {})
+        endpoints = container.endpoints
         if name == "host":
             raise Forbidden("container cannot be disconnected from host network")
         if name not in endpoints:

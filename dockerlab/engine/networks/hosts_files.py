@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from dockerlab.engine.faults import Fault
 
 if TYPE_CHECKING:
-    from dockerlab.engine.containers.container import Container
+    from collections.abc import Callable
+
+    from dockerlab.engine.common.container_record import ContainerRecord
 
 __all__ = ["FILES", "environment", "links", "mounts", "write"]
 
@@ -24,28 +26,28 @@ Record = dict[str, Any]
 Peers = list[tuple[str, list[str]]]
 
 
-def links(container: Container, config: Record) -> dict[str, list[str]]:
+def links(container: ContainerRecord, config: Record) -> dict[str, list[str]]:
     """Read links, `CONTAINER:ALIAS`: the names under which a container knows another."""
     found: dict[str, list[str]] = {}
-    for word in [*(config.get("Links") or []), *(container.record["HostConfig"].get("Links") or [])]:
+    for word in [*(config.get("Links") or []), *(container.host_config.get("Links") or [])]:
         name, _, alias = word.partition(":")
         name = name.removeprefix("/")
         found.setdefault(name, []).append(alias.rpartition("/")[2] or name)
     return found
 
 
-def write(container: Container, peers: Peers, resolves: bool = False) -> None:
+def write(container: ContainerRecord, peers: Peers, resolves: bool = False) -> None:
     """Write the three files anew; whoever has them mounted sees it at once, so they are not replaced.
 
     With `resolves` the switch answers questions for names.
     """
-    config, host = container.record["Config"], container.record["HostConfig"]
+    config, host = container.config, container.host_config
     name = (
         f"{config['Hostname']}.{config['Domainname']} {config['Hostname']}"
         if config["Domainname"]
         else config["Hostname"]
     )
-    lives = [one.get("Live") or {} for one in container.record.get("Endpoints", {}).values()]
+    lives = [one.get("Live") or {} for one in container.endpoints.values()]
     own = [live["IPAddress"] for live in lives if live.get("IPAddress")] or ["127.0.1.1"]
     lines = [LOCAL]
     for entry in host.get("ExtraHosts") or []:
@@ -59,19 +61,19 @@ def write(container: Container, peers: Peers, resolves: bool = False) -> None:
     _put(container.directory / "resolv.conf", _resolver(host, resolves))
 
 
-def environment(container: Container) -> dict[str, str]:
-    """Give the variables that links bring."""
+def environment(container: ContainerRecord, find: Callable[[str], ContainerRecord]) -> dict[str, str]:
+    """Return the environment variables that links bring; `find` finds a linked container by its name."""
     found = {}
-    for config in container.record.get("Endpoints", {}).values():
+    for config in container.endpoints.values():
         for name, aliases in links(container, config).items():
             try:
-                other = container.find(name)
+                other = find(name)
             except Fault:
                 continue
             for alias in aliases:
                 begin = alias.upper().replace("-", "_")
                 found[f"{begin}_NAME"] = f"/{container.name}/{alias}"
-                for entry in other.record["Config"]["Env"] or []:
+                for entry in other.config["Env"] or []:
                     key, _, value = entry.partition("=")
                     found |= {f"{begin}_ENV_{key}": value} if key not in USUAL else {}
     return found
@@ -96,7 +98,7 @@ def _put(path: Path, text: str) -> None:
         file.write(text)
 
 
-def mounts(container: Container, taken: set[str]) -> list[Record]:
+def mounts(container: ContainerRecord, taken: set[str]) -> list[Record]:
     """Give what the shim is to mount over the tree, but nothing where the user has something of their own."""
     found = []
     for name in FILES:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.common import json_files
+from dockerlab.engine.common.filters import fits_labels
 from dockerlab.engine.common.timestamps import now
-from dockerlab.engine.containers.filters import fits_labels
 from dockerlab.engine.faults import BadParameter, Conflict, Fault, Forbidden, NotFound
 
 if TYPE_CHECKING:
@@ -180,7 +180,9 @@ class Networks:
 
     def tell(self, action: str, record: Record, **about: str) -> None:
         """Tell an event of a network."""
-        self.events.record("network", action, record["Id"], {"name": record["Name"], "type": record["Driver"], **about})
+        self.events.publish(
+            "network", action, record["Id"], {"name": record["Name"], "type": record["Driver"], **about}
+        )
 
     def listed(self, filters: Filters, used: set[str]) -> list[Record]:
         """Give those that are wanted; `used` are the ids of those that containers have. Raises BadParameter."""

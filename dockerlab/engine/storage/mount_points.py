@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.common.paths import inside
 from dockerlab.engine.faults import BadParameter, Fault
-from dockerlab.engine.networks import hosts_files
 from dockerlab.engine.processes.linux import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
 from dockerlab.engine.storage import rootfs
 from dockerlab.engine.storage.volumes import NAME
 
 if TYPE_CHECKING:
-    from dockerlab.engine.containers.container import Container
+    from collections.abc import Callable
+
+    from dockerlab.engine.common.container_record import ContainerRecord
     from dockerlab.engine.storage.volumes import Volumes
 
-__all__ = ["fill", "made", "of_container", "shown", "tmpfs", "volumes_of"]
+__all__ = ["fill", "made", "shown", "tmpfs", "volumes_of"]
 
 PROPAGATIONS = ("rprivate", "private", "rshared", "shared", "rslave", "slave")
 MODES = {"ro", "rw", "z", "Z", "nocopy", "cached", "delegated", "consistent", *PROPAGATIONS}
@@ -27,7 +28,7 @@ DATA = re.compile(r"(size|mode|uid|gid|nr_inodes|nr_blocks)=[\w%]+")
 Record = dict[str, Any]
 
 
-def made(config: Record, host: Record, volumes: Volumes, find: Any) -> list[Record]:
+def made(config: Record, host: Record, volumes: Volumes, find: Callable[[str], ContainerRecord]) -> list[Record]:
     """Give the list for a container that is being created; volumes that are not there are made.
 
     Raises BadParameter.
@@ -35,7 +36,7 @@ def made(config: Record, host: Record, volumes: Volumes, find: Any) -> list[Reco
     points: dict[str, Record] = {}
     for word in host.get("VolumesFrom") or []:
         name, _, mode = word.partition(":")
-        for point in find(name).record.get("MountPoints", []):
+        for point in find(name).mount_points:
             points[point["Destination"]] = {**point, **({"RW": False} if mode == "ro" else {})}
     explicit: set[str] = set()
     for word in host.get("Binds") or []:
@@ -211,16 +212,3 @@ def _tmpfs(target: str, words: str, flags: int) -> Record:
         "data": ",".join(data),
         "readonly": False,
     }
-
-
-def of_container(container: Container) -> list[Record]:
-    """Give what the shim is to mount for a container."""
-    points: list[Record] = container.record.get("MountPoints", [])
-    binds = [
-        {"kind": "bind", "source": point["Source"], "target": point["Destination"], "readonly": not point["RW"]}
-        for point in points
-        if point["Type"] != "tmpfs"
-    ]
-    asked = [*binds, *tmpfs(container.record["HostConfig"], points)]
-    own = hosts_files.mounts(container, {entry["target"] for entry in asked})
-    return sorted([*asked, *own], key=lambda entry: str(entry["target"]))

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.common import json_files
+from dockerlab.engine.common.filters import fits_labels
 from dockerlab.engine.common.timestamps import now
-from dockerlab.engine.containers.filters import fits_labels
 from dockerlab.engine.faults import BadParameter, Conflict, NotFound
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Volumes:
         }
         json_files.write(self.root / name / "volume.json", record)
         self.all[name] = record
-        self.events.record("volume", "create", name, {"driver": "local"})
+        self.events.publish("volume", "create", name, {"driver": "local"})
         return record
 
     def find(self, name: str) -> Record:
@@ -118,7 +118,7 @@ class Volumes:
         del self.all[name]
         self.users.pop(name, None)
         shutil.rmtree(self.root / name, ignore_errors=True)
-        self.events.record("volume", "destroy", name, {"driver": "local"})
+        self.events.publish("volume", "destroy", name, {"driver": "local"})
 
     def prune(self, filters: dict[str, Names], only_anonymous: bool) -> tuple[Names, int]:
         """Remove what no container has; give the names, and the bytes that came free."""
@@ -133,7 +133,7 @@ class Volumes:
                 freed += self.size(name)
                 self.remove(name)
                 names.append(name)
-        self.events.record("volume", "prune", "", {"reclaimed": str(freed)})
+        self.events.publish("volume", "prune", "", {"reclaimed": str(freed)})
         return names, freed
 
     def size(self, name: str) -> int:

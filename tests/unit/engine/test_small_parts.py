@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dockerlab.engine.api import HANDLERS, LEFT_OUT
 from dockerlab.engine.common.paths import inside
-from dockerlab.engine.containers.attach import detach_keys
+from dockerlab.engine.containers.attach import parse_detach_keys
 from dockerlab.engine.faults import BadParameter
 from dockerlab.engine.networks import dns
 from dockerlab.protocol.operations import NEWEST, OPERATIONS, version_number
@@ -80,10 +80,10 @@ def test_links_are_followed_inside(tmp_path: Path) -> None:
     ("text", "keys"), [("", b"\x10\x11"), ("ctrl-x", b"\x18"), ("a,ctrl-@", b"a\0"), ("ctrl-[", b"\x1b")]
 )
 def test_keys_that_detach(text: str, keys: bytes) -> None:
-    assert detach_keys(text) == keys
+    assert parse_detach_keys(text) == keys
 
 
 @pytest.mark.parametrize("text", ["ctrl-", "ctrl-1", "word", "a,,b"])
 def test_keys_that_are_none(text: str) -> None:
     with pytest.raises(BadParameter, match="Invalid detach keys"):
-        detach_keys(text)
+        parse_detach_keys(text)

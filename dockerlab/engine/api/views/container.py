@@ -44,8 +44,8 @@ def status(container: Container) -> str:
 
 def command(container: Container) -> str:
     """Write path and arguments as Docker does: an argument with a space stands in single quotes."""
-    words = [f"'{word}'" if " " in word else word for word in container.record["Args"]]
-    return " ".join([container.record["Path"], *words])
+    path, *arguments = container.record.command
+    return " ".join([path, *(f"'{word}'" if " " in word else word for word in arguments)])
 
 
 def summary(container: Container, version: Version, sized: tuple[int, int] | None) -> Record:
@@ -54,21 +54,21 @@ def summary(container: Container, version: Version, sized: tuple[int, int] | Non
     made = {
         "Id": container.id,
         "Names": [f"/{container.name}"],
-        "Image": record["Config"]["Image"],
-        "ImageID": record["Image"],
+        "Image": record.image_name,
+        "ImageID": record.image_id,
         "Command": command(container),
-        "Created": nanoseconds(record["Created"]) // SECOND,
+        "Created": nanoseconds(record.created) // SECOND,
         "Ports": network.ports(container),
     }
     if sized is not None:
         made |= {name: size for name, size in zip(("SizeRw", "SizeRootFs"), sized, strict=True) if size}
     return made | {
-        "Labels": record["Config"]["Labels"],
+        "Labels": record.config["Labels"],
         "State": container.state["Status"],
         "Status": status(container),
-        "HostConfig": {"NetworkMode": record["HostConfig"]["NetworkMode"]},
+        "HostConfig": {"NetworkMode": record.network_mode},
         "NetworkSettings": {"Networks": network.endpoints(container, version)},
-        "Mounts": _summed(mount_points.shown(record.get("MountPoints", []))),
+        "Mounts": _summed(mount_points.shown(record.mount_points)),
     }
 
 
@@ -80,34 +80,34 @@ def _summed(points: list[Record]) -> list[Record]:
 def inspect(container: Container, version: Version, sized: tuple[int, int] | None) -> Record:
     """Make the whole document."""
     record = container.record
-    directory = container.directory
+    directory = record.directory
     made = {
         "Id": container.id,
-        "Created": record["Created"],
-        "Path": record["Path"],
-        "Args": record["Args"],
+        "Created": record.created,
+        "Path": record.command[0],
+        "Args": record.command[1:],
         "State": container.state,
-        "Image": record["Image"],
+        "Image": record.image_id,
         "ResolvConfPath": str(directory / "resolv.conf"),
         "HostnamePath": str(directory / "hostname"),
         "HostsPath": str(directory / "hosts"),
-        "LogPath": str(container.log_path),
+        "LogPath": str(record.log_path),
         "Name": f"/{container.name}",
-        "RestartCount": record["RestartCount"],
+        "RestartCount": record.restart_count,
         "Driver": "copy",
         "Platform": "linux",
         "MountLabel": "",
         "ProcessLabel": "",
         "AppArmorProfile": "",
         "ExecIDs": [one.id for one in container.execs.values() if one.running is not None] or None,
-        "HostConfig": host_config(record["HostConfig"], version),
-        "GraphDriver": {"Data": {"RootDir": str(container.root)}, "Name": "copy"},
+        "HostConfig": host_config(record.host_config, version),
+        "GraphDriver": {"Data": {"RootDir": str(record.root)}, "Name": "copy"},
     }
     if sized is not None:
         made |= {"SizeRw": sized[0], "SizeRootFs": sized[1]}
     return made | {
-        "Mounts": mount_points.shown(record.get("MountPoints", [])),
-        "Config": record["Config"],
+        "Mounts": mount_points.shown(record.mount_points),
+        "Config": record.config,
         "NetworkSettings": network.settings(container, version),
     }
 
@@ -126,7 +126,7 @@ def host_config(kept: Record, version: Version) -> Record:
 
 def sizes(container: Container, base: Path) -> tuple[int, int]:
     """Give what a container wrote over its image's tree, and all that it has."""
-    return rootfs.sizes(base, container.root)
+    return rootfs.sizes(base, container.record.root)
 
 
 def waited(told: Record, version: tuple[int, ...]) -> Record:

@@ -27,7 +27,7 @@ def data_usage(engine: Engine, version: tuple[int, ...], kinds: list[str]) -> Re
         made["LayersSize"] = 0
     if "container" in wanted:
         made["Containers"] = [
-            container_view.summary(one, version, container_view.sizes(one, engine.containers.base(one)))
+            container_view.summary(one, version, container_view.sizes(one, engine.containers.image_tree(one)))
             for one in list(engine.containers)
         ]
     if "volume" in wanted:
@@ -46,7 +46,7 @@ def data_usage(engine: Engine, version: tuple[int, ...], kinds: list[str]) -> Re
 def _images(engine: Engine, version: tuple[int, ...]) -> list[Record]:
     containers, made = list(engine.containers), []
     for image in list(engine.images.all.values()):
-        users = sum(container.record["Image"] == image.id for container in containers)
+        users = sum(container.record.image_id == image.id for container in containers)
         shared = image_view.shared(image, engine.images)
         made.append(image_view.summary(image, version, users, shared) | {"Containers": users})
     return made

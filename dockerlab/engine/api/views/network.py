@@ -55,13 +55,13 @@ SETTINGS: Record = {
 def endpoints(container: Container, version: Version) -> Record:
     """Tell the networks of a container."""
     found: Record = {}
-    for name, config in container.record.get("Endpoints", {}).items():
+    for name, config in container.record.endpoints.items():
         made = {**EMPTY_ENDPOINT, "NetworkID": networks.identity(name) if name in networks.PREDEFINED else ""}
         made |= {key: value for key, value in config.items() if key in made}
         made |= {key: value for key, value in (config.get("Live") or {}).items() if key in made}
         if name not in networks.PREDEFINED:
             own = [container.name, *(config.get("Aliases") or []), container.id[:12]]
-            hostname = container.record["Config"]["Hostname"]
+            hostname = container.record.config["Hostname"]
             made["DNSNames"] = list(dict.fromkeys([*own, *([hostname] if hostname else [])]))
         if version < (1, 44):
             del made["DNSNames"]
@@ -76,11 +76,11 @@ def endpoints(container: Container, version: Version) -> Record:
 def settings(container: Container, version: Version) -> Record:
     """Tell `NetworkSettings`; the fields outside of `Networks` are those of the default network."""
     made = {**SETTINGS, "Ports": _published(container)}
-    live = (container.record.get("Endpoints", {}).get("bridge") or {}).get("Live") or {}
+    live = (container.record.endpoints.get("bridge") or {}).get("Live") or {}
     made |= {key: value for key, value in live.items() if key in made}
-    if container.running is not None and container.record.get("Endpoints"):
+    if container.record.is_running and container.record.endpoints:
         made["SandboxID"] = container.id
-        made["SandboxKey"] = f"/proc/{container.running.pid}/ns/net"
+        made["SandboxKey"] = f"/proc/{container.state['Pid']}/ns/net"
     return {**made, "Networks": endpoints(container, version)}
 
 
