@@ -331,7 +331,9 @@ class Builder:
                 raise StepFailed(f"The command '{' '.join(program)}' returned a non-zero code: {code}", code)
             volumes = list(self.config.get("Volumes") or {})
             before = self.engine.images.trees.get(container.record.layers)
-            await self._commit(layer_diff.layer_of_changes(before, container.record.root, volumes), command, container.id)
+            await self._commit(
+                layer_diff.layer_of_changes(before, container.record.root, volumes), command, container.id
+            )
         except BaseException:
             if self.options.always_remove or (not container.is_removed and container.record.is_running):
                 container.tasks.begin(container.remove(force=True, volumes=True))
