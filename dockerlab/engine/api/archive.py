@@ -39,7 +39,7 @@ async def archive_put(engine: Engine, request: Request) -> Response:
     """PUT /containers/{id}/archive: unpack a tar into a directory."""
     container = engine.containers.find(request.id)
     await asyncio.to_thread(
-        copy_files.unpack_into,
+        copy_files.extract,
         container.record,
         request.text("path"),
         request.id,

@@ -8,9 +8,9 @@ from typing import IO
 
 from dockerlab.engine.build.dockerignore import IgnoreRules
 from dockerlab.engine.common.paths import inside
-from dockerlab.engine.containers.copy_files import decompressed
 from dockerlab.engine.faults import Fault
 from dockerlab.engine.storage import rootfs, unpack
+from dockerlab.engine.storage.compression import decompressed
 
 __all__ = ["MAX_DOCKERFILE_BYTES", "Context"]
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from dockerlab.engine.build.fetch import NAMELESS
 from dockerlab.engine.build.patterns import has_wildcards, segment_regex
 from dockerlab.engine.common.paths import inside
-from dockerlab.engine.containers.copy_files import decompressed
 from dockerlab.engine.faults import Fault
 from dockerlab.engine.storage import tar_writer
+from dockerlab.engine.storage.compression import decompressed
 
 __all__ = ["Copy", "CopyFault", "Source"]
 

@@ -17,10 +17,10 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from dockerlab.engine.common.timestamps import nanoseconds
-from dockerlab.engine.containers.copy_files import decompressed
 from dockerlab.engine.faults import BadParameter, Fault
 from dockerlab.engine.images.images import canonical_json
 from dockerlab.engine.images.references import familiar
+from dockerlab.engine.storage.compression import decompressed
 from dockerlab.engine.storage.unpack import LayerFault, iterate_members, open_untrusted
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
 
 from dockerlab.engine.common.timestamps import now
-from dockerlab.engine.containers.copy_files import decompressed
 from dockerlab.engine.faults import Fault
 from dockerlab.engine.images.base_image import architecture
 from dockerlab.engine.images.images import canonical_json
+from dockerlab.engine.storage.compression import decompressed
 
 if TYPE_CHECKING:
     from dockerlab.engine.images.images import Image, Images

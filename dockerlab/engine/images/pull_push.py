@@ -9,12 +9,12 @@ import tempfile
 from collections.abc import Generator, Iterator
 from typing import IO, TYPE_CHECKING, Any
 
-from dockerlab.engine.containers.copy_files import decompressed
 from dockerlab.engine.faults import Fault, NotFound
 from dockerlab.engine.images.base_image import architecture
 from dockerlab.engine.images.images import canonical_json
 from dockerlab.engine.images.progress import progress_line
 from dockerlab.engine.images.registry import DOCKER, DOCKER_LIST, OCI, OCI_INDEX, Manifest
+from dockerlab.engine.storage.compression import decompressed
 
 if TYPE_CHECKING:
     from dockerlab.engine.images.images import Image, Images
