@@ -32,7 +32,7 @@ async def build(engine: Engine, request: Request) -> Response:
     """POST /build, as the classic builder does it."""
     if request.text("version") == "2":
         raise NotServed("the practice engine has no BuildKit: build with DOCKER_BUILDKIT=0")
-    validation.platform(request.text("platform"))
+    validation.check_platform(request.text("platform"))
     options = _options(request)
     name = request.text("dockerfile") or "Dockerfile"
     if request.text("remote"):

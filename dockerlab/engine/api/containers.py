@@ -67,7 +67,7 @@ async def container_list(engine: Engine, request: Request) -> Response:
 
 async def container_create(engine: Engine, request: Request) -> Response:
     """POST /containers/create."""
-    validation.platform(request.text("platform"))
+    validation.check_platform(request.text("platform"))
     container, warnings = await engine.containers.create(request.text("name"), request.json())
     return json_response({"Id": container.id, "Warnings": warnings}, 201)
 

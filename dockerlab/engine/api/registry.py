@@ -28,7 +28,7 @@ async def image_create(engine: Engine, request: Request) -> Response:
     if not request.text("fromImage"):
         return await image_import(engine, request)
     who = parse_auth_header(request.headers.get("x-registry-auth", ""))
-    validation.platform(request.text("platform"))
+    validation.check_platform(request.text("platform"))
     name, tag, platform = request.text("fromImage"), request.text("tag"), request.text("platform")
     if tag.startswith("sha256:"):
         reference = references.parse(f"{name}@{tag}")

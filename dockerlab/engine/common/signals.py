@@ -1,4 +1,4 @@
-"""Signal names as engines take them."""
+"""The names of signals, as engines accept them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import signal
 
 from dockerlab.engine.faults import BadParameter
 
-__all__ = ["number", "parse", "usable"]
+__all__ = ["is_known", "number", "parse"]
 
 
 def parse(text: str) -> int:
-    """Give a signal's number: `TERM`, `SIGTERM`, `15`, `RTMIN+3` are understood. Raises ValueError for others."""
+    """Return the number of `TERM`, `SIGTERM`, `15` or `RTMIN+3`. Raises ValueError for an unknown signal."""
     word = str(text).strip().upper()
     if word.isdigit():
         value = int(word)
@@ -20,19 +20,26 @@ def parse(text: str) -> int:
     word = word.removeprefix("SIG")
     for base, sign in (("RTMIN", "+"), ("RTMAX", "-")):
         if word.startswith(base):
-            _, _, offset = word.partition(sign)
-            value = int(getattr(signal, f"SIG{base}")) + (int(f"{sign}{offset}") if offset.isdigit() else 0)
-            if signal.SIGRTMIN <= value <= signal.SIGRTMAX and (not offset or offset.isdigit()):
-                return value
-            raise ValueError(text)
-    found = getattr(signal, f"SIG{word}", None)
-    if not isinstance(found, signal.Signals):
+            return _realtime(word, base, sign)
+    member = getattr(signal, f"SIG{word}", None)
+    if not isinstance(member, signal.Signals):
         raise ValueError(text)
-    return int(found)
+    return int(member)
+
+
+def _realtime(word: str, base: str, sign: str) -> int:
+    """Return the number of a realtime signal: `base` alone, or followed by `sign` and an offset."""
+    _, _, offset = word.partition(sign)
+    if offset and not offset.isdigit():
+        raise ValueError(word)
+    value = int(getattr(signal, f"SIG{base}")) + (int(f"{sign}{offset}") if offset else 0)
+    if not signal.SIGRTMIN <= value <= signal.SIGRTMAX:
+        raise ValueError(word)
+    return value
 
 
 def number(text: str) -> int:
-    """Give the number of a signal that a client names. Raises BadParameter in Docker's words."""
+    """Return the number of a signal that a client names. Raises BadParameter with Docker's message."""
     try:
         return parse(text)
     except ValueError:
@@ -41,8 +48,7 @@ def number(text: str) -> int:
         raise BadParameter(f"invalid signal: {text}") from None
 
 
-def usable(text: str) -> bool:
-    """Say whether there is such a signal."""
+def is_known(text: str) -> bool:
     try:
         parse(text)
     except ValueError:

@@ -20,7 +20,7 @@ def update(container: Container, asked: Record) -> list[str]:
     """Take over what was asked for, and give warnings. Raises BadParameter, Conflict; then nothing has changed."""
     host = container.record.host_config
     wanted = {key: value for key, value in asked.items() if key in host and value}
-    validation.limits(wanted)
+    validation.check_limits(wanted)
     rlimits(wanted)
     policy = wanted.get("RestartPolicy") or {}
     if policy.get("Name"):

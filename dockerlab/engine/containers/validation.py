@@ -1,4 +1,4 @@
-"""What Docker refuses of a container that is to be created, in Docker's words."""
+"""What Docker refuses in the request for a new container, with its messages."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import re
 from typing import Any
 
 from dockerlab.engine.common import signals
+from dockerlab.engine.common.go_types import FIELD_TYPES, PARAMETER_TYPES, check_items, check_type
 from dockerlab.engine.containers import log_options
 from dockerlab.engine.containers.defaults import HOST_CONFIG
 from dockerlab.engine.faults import BadParameter
-from dockerlab.engine.http.bodies import check_host_config
+from dockerlab.engine.images import references
 
-__all__ = ["check_container", "limits", "platform", "reference"]
+__all__ = ["check_container", "check_limits", "check_platform"]
 
 LEAST_MEMORY = 6 << 20
 PORT = re.compile(r"\d+(-\d+)?")
@@ -32,35 +33,71 @@ MACHINES = (
     "s390x",
     "riscv64",
 )
-POLICIES = ("no", "always", "unless-stopped", "on-failure")
-PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-REFERENCE = re.compile(rf"(?:[\w.-]+(?::\d+)?/)?{PART}(?:/{PART})*(?::\w[\w.-]{{0,127}})?(?:@\w+:[0-9a-f]{{32,}})?")
-Record = dict[str, Any]
+RESTART_POLICIES = ("no", "always", "unless-stopped", "on-failure")
+#: The fields of HostConfig whose defaults don't show their type.
+LISTS_OF_TEXT = {
+    *("Binds", "CapAdd", "CapDrop", "Dns", "DnsOptions", "DnsSearch", "ExtraHosts", "GroupAdd", "Links"),
+    *("SecurityOpt", "VolumesFrom", "DeviceCgroupRules", "MaskedPaths", "ReadonlyPaths"),
+}
+LISTS_OF_OBJECTS = {
+    *("BlkioWeightDevice", "BlkioDeviceReadBps", "BlkioDeviceWriteBps", "BlkioDeviceReadIOps"),
+    *("BlkioDeviceWriteIOps", "Devices", "DeviceRequests", "Ulimits", "Mounts"),
+}
+OBJECTS = {"LogConfig", "PortBindings", "RestartPolicy", "Tmpfs", "StorageOpt", "Sysctls", "Annotations"}
+Document = dict[str, Any]
 
 
-def check_container(body: Record, host: Record) -> None:
-    """Hold a request for a container against the rules. Raises BadParameter."""
-    check_host_config(host, HOST_CONFIG)
-    _config(body)
-    limits(host)
+def check_container(body: Document, host: Document) -> None:
+    """Check the body of a create request and its HostConfig. Raises BadParameter."""
+    _check_host_types(host)
+    _check_config(body)
+    check_limits(host)
     log_options.check(host.get("LogConfig") or {})
-    name = body.get("Image") or ""
-    if name:
-        reference(name)
+    image = body.get("Image") or ""
+    if image:
+        references.check_name_or_id(image)
     elif not (body.get("Entrypoint") or body.get("Cmd")):
         raise BadParameter("no command specified")
-    _ports(host)
-    _spaces(host)
+    _check_ports(host)
+    _check_ipc_mode(host)
 
 
-def _spaces(host: Record) -> None:
-    """Hold the namespaces that are asked for against those that there are."""
-    mode = host.get("IpcMode") or ""
-    if mode not in ("", "none", "private", "shareable", "host") and not mode.startswith("container:"):
-        raise BadParameter(f"invalid IPC mode: {mode}")
+def _check_host_types(host: Document) -> None:
+    """Check that each field of a HostConfig has the type that Docker's has."""
+    for name, value in host.items():
+        field, default = f".HostConfig.{name}", HOST_CONFIG.get(name)
+        if value is None:
+            continue
+        if name in LISTS_OF_TEXT:
+            check_type(field, value, (list,), "[]string")
+            check_items(field, value, str, "string")
+        elif name in LISTS_OF_OBJECTS:
+            go_type = FIELD_TYPES.get(name, "[]struct")
+            check_type(field, value, (list,), go_type)
+            check_items(field, value, dict, go_type.removeprefix("[]").removeprefix("*"))
+        elif name in OBJECTS:
+            check_type(field, value, (dict,), FIELD_TYPES.get(name, "map[string]string"))
+        elif default is not None and not isinstance(default, list | dict):
+            types, go_type = next((types, word) for types, word in PARAMETER_TYPES.values() if type(default) in types)
+            check_type(field, value, types, go_type)
+    policy, field = host.get("RestartPolicy") or {}, ".HostConfig.RestartPolicy"
+    check_type(f"{field}.Name", policy.get("Name") or "", (str,), "container.RestartPolicyMode")
+    check_type(f"{field}.MaximumRetryCount", policy.get("MaximumRetryCount") or 0, (int,), "int")
 
 
-def _ports(host: Record) -> None:
+def _check_config(body: Document) -> None:
+    directory = body.get("WorkingDir") or "/"
+    if not directory.startswith("/"):
+        raise BadParameter(f"the working directory '{directory}' is invalid, it needs to be an absolute path")
+    signal = body.get("StopSignal")
+    if signal and not signals.is_known(signal):
+        raise BadParameter(f"invalid signal: {signal}")
+    for entry in body.get("Env") or []:
+        if not entry or entry.startswith("="):
+            raise BadParameter(f"invalid environment variable: {entry}")
+
+
+def _check_ports(host: Document) -> None:
     for port, bindings in (host.get("PortBindings") or {}).items():
         number, _, protocol = port.partition("/")
         if not PORT.fullmatch(number) or protocol not in ("", "tcp", "udp", "sctp"):
@@ -70,42 +107,23 @@ def _ports(host: Record) -> None:
                 raise BadParameter(f'invalid port specification: "{binding["HostPort"]}"')
 
 
-def platform(text: str) -> None:
-    """Hold the name of a platform against the rules. Raises BadParameter."""
+def _check_ipc_mode(host: Document) -> None:
+    mode = host.get("IpcMode") or ""
+    if mode not in ("", "none", "private", "shareable", "host") and not mode.startswith("container:"):
+        raise BadParameter(f"invalid IPC mode: {mode}")
+
+
+def check_platform(text: str) -> None:
+    """Check the name of a platform, such as `linux/amd64`. Raises BadParameter."""
     if text and not PLATFORM.fullmatch(text):
         raise BadParameter(f'"{text}": cannot parse platform specifier: invalid argument')
     if text and "/" not in text and text.lower() not in (*SYSTEMS, *MACHINES):
         raise BadParameter(f'"{text}": unknown operating system or architecture: invalid argument')
 
 
-def reference(name: str) -> None:
-    """Hold an image's name against the rules. Raises BadParameter."""
-    if REFERENCE.fullmatch(name) or re.fullmatch(r"sha256:[0-9a-f]+", name):
-        return
-    first, _, rest = name.partition("/")
-    elsewhere = bool(rest) and (first == "localhost" or any(c in ".:" or c.isupper() for c in first))
-    path = (rest if elsewhere else name).partition(":")[0]
-    if path == path.lower() or not REFERENCE.fullmatch(path.lower()):
-        raise BadParameter("invalid reference format")
-    path = path if elsewhere or "/" in path else f"library/{path}"
-    raise BadParameter(f"invalid reference format: repository name ({path}) must be lowercase")
-
-
-def _config(body: Record) -> None:
-    place = body.get("WorkingDir") or "/"
-    if not place.startswith("/"):
-        raise BadParameter(f"the working directory '{place}' is invalid, it needs to be an absolute path")
-    signal = body.get("StopSignal")
-    if signal and not signals.usable(signal):
-        raise BadParameter(f"invalid signal: {signal}")
-    for entry in body.get("Env") or []:
-        if not entry or entry.startswith("="):
-            raise BadParameter(f"invalid environment variable: {entry}")
-
-
-def limits(host: Record) -> None:
-    """Hold limits and the restart policy against the rules, at create and at update. Raises BadParameter."""
-    _restart_policy(host)
+def check_limits(host: Document) -> None:
+    """Check the limits and the restart policy of a create or update request. Raises BadParameter."""
+    _check_restart_policy(host)
     memory, swap = host.get("Memory") or 0, host.get("MemorySwap") or 0
     if 0 < memory < LEAST_MEMORY:
         raise BadParameter("Minimum memory limit allowed is 6MB")
@@ -121,16 +139,16 @@ def limits(host: Record) -> None:
         raise BadParameter(f"range of CPUs is from 0.01 to {count}.00, as there are only {count} CPUs available")
 
 
-def _restart_policy(host: Record) -> None:
+def _check_restart_policy(host: Document) -> None:
     policy = host.get("RestartPolicy") or {}
-    kind, count = policy.get("Name") or "no", policy.get("MaximumRetryCount") or 0
-    if kind not in POLICIES:
+    name, count = policy.get("Name") or "no", policy.get("MaximumRetryCount") or 0
+    if name not in RESTART_POLICIES:
         choice = "use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
-        raise BadParameter(f"invalid restart policy: unknown policy '{kind}'; {choice}")
-    if count and kind != "on-failure":
+        raise BadParameter(f"invalid restart policy: unknown policy '{name}'; {choice}")
+    if count and name != "on-failure":
         more = " and cannot be negative" if count < 0 else ""
         raise BadParameter(f"invalid restart policy: maximum retry count can only be used with 'on-failure'{more}")
     if count < 0:
         raise BadParameter("invalid restart policy: maximum retry count cannot be negative")
-    if host.get("AutoRemove") and kind != "no":
+    if host.get("AutoRemove") and name != "no":
         raise BadParameter("can't create 'AutoRemove' container with restart policy")

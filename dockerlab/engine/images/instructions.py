@@ -234,7 +234,7 @@ def _volume(config: Record, instruction: Instruction) -> None:
 
 def _stop_signal(config: Record, instruction: Instruction) -> None:
     signal = instruction.expand(instruction.body)
-    if not signals.usable(signal):
+    if not signals.is_known(signal):
         raise BadParameter(f"invalid signal: {signal}")
     config["StopSignal"] = signal
 

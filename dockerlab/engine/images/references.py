@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dockerlab.engine.faults import BadParameter
 
-__all__ = ["Reference", "familiar", "familiar_unchecked", "parse", "parse_with_tag"]
+__all__ = ["Reference", "check_name_or_id", "familiar", "familiar_unchecked", "parse", "parse_with_tag"]
 
 HUB, OLD_HUB, OFFICIAL, LATEST = "docker.io", "index.docker.io", "library/", "latest"
 MAX_LENGTH = 255
@@ -74,6 +74,12 @@ def parse(text: str) -> Reference:
             "invalid checksum digest length" if digest.startswith("sha256:") else "unsupported digest algorithm"
         )
     return Reference(domain, path, tag, digest)
+
+
+def check_name_or_id(text: str) -> None:
+    """Check that a text is an image's name, its id or its digest. Raises BadParameter with Docker's message."""
+    if not IMAGE_ID.fullmatch(text) and not re.fullmatch(r"sha256:[0-9a-f]+", text):
+        parse(text)
 
 
 def parse_with_tag(repository: str, tag: str) -> Reference:
