@@ -102,8 +102,8 @@ async def container_logs(engine: Engine, request: Request) -> Response:
     wanted = logs.Wanted(
         stdout=request.flag("stdout") or tty,
         stderr=request.flag("stderr"),
-        since=timestamps.parameter(request.text("since")),
-        until=timestamps.parameter(request.text("until")),
+        since=timestamps.query_time(request.text("since")),
+        until=timestamps.query_time(request.text("until")),
         timestamps=request.flag("timestamps"),
         details=request.flag("details"),
         tail=_tail(request.text("tail", "all")),

@@ -19,7 +19,7 @@ __all__ = ["HANDLERS", "system_events"]
 
 async def system_events(engine: Engine, request: Request) -> Response:
     """GET /events: one JSON document a line, until `until`, or until the client goes away."""
-    since, until = timestamps.parameter(request.text("since")), timestamps.parameter(request.text("until"))
+    since, until = timestamps.query_time(request.text("since")), timestamps.query_time(request.text("until"))
     if until and since > until:
         first, last = since // timestamps.SECOND, until // timestamps.SECOND
         raise BadParameter(f"`since` time ({first}) cannot be after `until` time ({last})")

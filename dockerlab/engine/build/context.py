@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from dockerlab.engine.build.dockerignore import IgnoreRules
-from dockerlab.engine.common.paths import inside
+from dockerlab.engine.common.paths import resolve_in_root
 from dockerlab.engine.faults import Fault
 from dockerlab.engine.storage import rootfs, unpack
 from dockerlab.engine.storage.compression import decompressed
@@ -40,7 +40,7 @@ class Context:
         """Return the text of the Dockerfile. Raises Fault."""
         if self.only_dockerfile:
             return self.only_dockerfile
-        path = Path(inside(str(self.root), name))
+        path = Path(resolve_in_root(str(self.root), name))
         if not path.is_file():
             raise Fault(f"Cannot locate specified Dockerfile: {name}")
         return path.read_bytes()[:MAX_DOCKERFILE_BYTES].decode("utf-8", "replace")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dockerlab.engine.build.fetch import NAMELESS
 from dockerlab.engine.build.patterns import has_wildcards, segment_regex
-from dockerlab.engine.common.paths import inside
+from dockerlab.engine.common.paths import resolve_in_root
 from dockerlab.engine.faults import Fault
 from dockerlab.engine.storage import tar_writer
 from dockerlab.engine.storage.compression import decompressed
@@ -75,7 +75,7 @@ class Copy:
         return Source(str(path), path.name, is_download=True)
 
     def _context_source(self, pattern: str, path: str) -> Source:
-        host_path = inside(self.source_root, path)
+        host_path = resolve_in_root(self.source_root, path)
         if not os.path.lexists(host_path) or (path and self.is_ignored(path)):
             raise CopyFault(
                 f"{self.keyword} failed: file not found in build context or excluded by .dockerignore: "
@@ -90,7 +90,7 @@ class Copy:
             regex = re.compile(segment_regex(segment))
             deeper: list[str] = []
             for path in matches:
-                directory = inside(self.source_root, path)
+                directory = resolve_in_root(self.source_root, path)
                 names = sorted(os.listdir(directory)) if os.path.isdir(directory) else []  # noqa: PTH112, PTH208
                 deeper += [f"{path}/{name}".lstrip("/") for name in names if regex.fullmatch(name)]
             matches = deeper
@@ -111,10 +111,10 @@ class Copy:
 
     def _target_path(self) -> str:
         """Return the target without a slash in front, with the symbolic links of the image followed."""
-        return inside(self.image_root, self.target).removeprefix(self.image_root).strip("/")
+        return resolve_in_root(self.image_root, self.target).removeprefix(self.image_root).strip("/")
 
     def _target_is_directory(self) -> bool:
-        return self.target.endswith("/") or os.path.isdir(inside(self.image_root, self.target))  # noqa: PTH112
+        return self.target.endswith("/") or os.path.isdir(resolve_in_root(self.image_root, self.target))  # noqa: PTH112
 
     def _files_below(self, directory: str, path: str, target: str) -> Iterator[tuple[str, str]]:
         for name in sorted(os.listdir(directory)):  # noqa: PTH208

@@ -59,5 +59,5 @@ def prune_filter(filters: dict[str, list[str]]) -> Callable[[dict[str, str], int
     until = filters.get("until", [])
     if len(until) > 1:
         raise BadParameter("more than one until filter specified")
-    last = timestamps.filtered(until[0]) if until else 0
+    last = timestamps.filter_time(until[0]) if until else 0
     return lambda labels, created: fits_labels(labels, filters) and (not last or created < last)

@@ -1,6 +1,6 @@
-"""Finds a path within a container's tree: symbolic links are followed as the container sees them, and never out of it.
+"""Resolves paths inside a container's tree: symbolic links are followed as the container sees them, never out of it.
 
-Small and plain: shims import it too.
+The shim imports this module, so it does without pathlib.
 """
 
 from __future__ import annotations
@@ -10,36 +10,36 @@ import os
 MOST_LINKS = 255
 
 
-def inside(root: str, path: str, follow: bool = True, mounts: dict[str, str] | None = None) -> str:
-    """Give the place of a container's absolute path, as this machine names it; it need not be there.
+def resolve_in_root(root: str, path: str, follow: bool = True, mounts: dict[str, str] | None = None) -> str:
+    """Return where a container's absolute path is on this machine; nothing need exist there.
 
-    Without `follow` a link at the very end is the answer itself. `mounts` says which paths of the container are
-    somewhere else on this machine. Raises OSError for a circle of links.
+    Without `follow`, a link at the end of the path is not followed. `mounts` says which directories of the container
+    are somewhere else on this machine. Raises OSError if links form a circle.
     """
-    todo = [part for part in path.split("/") if part not in ("", ".")]
-    done: list[str] = []
+    pending = [part for part in path.split("/") if part not in ("", ".")]
+    resolved: list[str] = []
     links = 0
-    while todo:
-        part = todo.pop(0)
+    while pending:
+        part = pending.pop(0)
         if part == "..":
-            del done[-1:]
+            del resolved[-1:]
             continue
-        place = _place(root, [*done, part], mounts or {})
-        if os.path.islink(place) and (todo or follow):  # noqa: PTH114
+        host_path = _host_path(root, [*resolved, part], mounts or {})
+        if os.path.islink(host_path) and (pending or follow):  # noqa: PTH114
             links += 1
             if links > MOST_LINKS:
                 raise OSError(40, f"too many levels of symbolic links: {path}")
-            target = os.readlink(place)  # noqa: PTH115
+            target = os.readlink(host_path)  # noqa: PTH115
             if target.startswith("/"):
-                done.clear()
-            todo = [word for word in target.split("/") if word not in ("", ".")] + todo
+                resolved.clear()
+            pending = [word for word in target.split("/") if word not in ("", ".")] + pending
         else:
-            done.append(part)
-    return _place(root, done, mounts or {})
+            resolved.append(part)
+    return _host_path(root, resolved, mounts or {})
 
 
-def _place(root: str, parts: list[str], mounts: dict[str, str]) -> str:
-    """Give the place of a path without links: below the innermost mount that it is in, or else below the root."""
+def _host_path(root: str, parts: list[str], mounts: dict[str, str]) -> str:
+    """Return where a path without links is: below the innermost mount that contains it, or below the root."""
     for count in range(len(parts), 0, -1) if mounts else ():
         source = mounts.get("/" + "/".join(parts[:count]))
         if source is not None:

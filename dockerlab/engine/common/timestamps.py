@@ -1,4 +1,4 @@
-"""Moments and durations as the API writes them."""
+"""Times and durations as the API writes them. In the engine a time is a number of nanoseconds since 1970."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from calendar import timegm
 
 from dockerlab.engine.faults import Fault
 
-__all__ = ["NEVER", "ago", "asked", "filtered", "nanoseconds", "now", "parameter", "written"]
+__all__ = ["NEVER", "SECOND", "filter_time", "nanoseconds", "now", "parse_since", "query_time", "rfc3339", "time_ago"]
 
 NEVER = "0001-01-01T00:00:00Z"
 SECOND = 10**9
 MINUTE, HOUR, DAY = 60, 3600, 24
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|us|ns|s)")
-#: Go's units, in nanoseconds.
+#: Go's units of a duration, in nanoseconds.
 UNITS = {"h": 3600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 
 def now() -> str:
-    """Give the moment as RFC 3339, to the nanosecond."""
-    return written(time.time_ns())
+    """Return the current time as RFC 3339, to the nanosecond."""
+    return rfc3339(time.time_ns())
 
 
-def written(moment: int) -> str:
-    """Write nanoseconds since 1970 as RFC 3339."""
+def rfc3339(moment: int) -> str:
+    """Return a time as RFC 3339."""
     seconds, rest = divmod(moment, SECOND)
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{rest:09d}Z"
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=4096)  # each list of containers reads the same texts again
 def nanoseconds(text: str) -> int:
-    """Read a moment that `written` wrote; 0 for one that never was. Lists ask for the same ones again and again."""
+    """Return the time that `rfc3339` wrote; 0 for `NEVER`."""
     if not text or text.startswith("0001-"):
         return 0
     whole, _, rest = text.rstrip("Z").partition(".")
     return timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) * SECOND + int(rest.ljust(9, "0")[:9] or 0)
 
 
-def asked(text: str) -> int:
-    """Read `since` or `until`: seconds since 1970 with a fraction, or RFC 3339. Raises ValueError."""
+def parse_since(text: str) -> int:
+    """Return the time of `since` or `until`: seconds since 1970 with a fraction, or RFC 3339. Raises ValueError."""
     text = text.strip()
     if not text:
         return 0
@@ -50,24 +50,27 @@ def asked(text: str) -> int:
     return int(whole) * SECOND + int(rest.ljust(9, "0")[:9] or 0)
 
 
-def parameter(text: str) -> int:
-    """Read a query's `since` or `until` as nanoseconds. Raises Fault in Go's words: Docker answers 500 here."""
+def query_time(text: str) -> int:
+    """Return the time of the query parameter `since` or `until`.
+
+    Raises Fault with Go's message: Docker sends status 500 for a time that it can't read.
+    """
     try:
-        return asked(text)
+        return parse_since(text)
     except ValueError:
         raise Fault(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
 
 
-def filtered(text: str) -> int:
-    """Read a filter's `until`: a moment, or how long ago (`10m`, `1h30m`). Raises Fault."""
+def filter_time(text: str) -> int:
+    """Return the time of the filter `until`: a time, or a duration before now (`10m`, `1h30m`). Raises Fault."""
     parts = DURATION.findall(text)
     if parts and "".join(number + unit for number, unit in parts) == text:
         return time.time_ns() - sum(int(float(number) * UNITS[unit]) for number, unit in parts)
-    return parameter(text if "T" in text or text.replace(".", "").isdigit() else f"{text}T00:00:00Z")
+    return query_time(text if "T" in text or text.replace(".", "").isdigit() else f"{text}T00:00:00Z")
 
 
-def ago(text: str) -> str:
-    """Say how long ago a moment was, in Docker's words: `3 minutes`, `About an hour`."""
+def time_ago(text: str) -> str:
+    """Return how long ago a time was, as Docker writes it: `3 minutes`, `About an hour`."""
     seconds = (time.time_ns() - nanoseconds(text)) // SECOND
     minutes, hours = seconds // MINUTE, (seconds + HOUR // 2) // HOUR
     steps = (

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from dockerlab.engine.common import timestamps
-from dockerlab.engine.common.paths import inside
+from dockerlab.engine.common.paths import resolve_in_root
 from dockerlab.engine.faults import BadParameter, Fault, NotFound
 from dockerlab.engine.storage import tar_writer, unpack
 from dockerlab.engine.storage.compression import decompressed
@@ -44,12 +44,12 @@ def path_stat(record: ContainerRecord, path: str, reference: str) -> str:
     info = os.lstat(host_path)
     target = ""
     if stat.S_ISLNK(info.st_mode):
-        target = inside(str(record.root), path).removeprefix(str(record.root)) or "/"
+        target = resolve_in_root(str(record.root), path).removeprefix(str(record.root)) or "/"
     description = {
         "name": path.rstrip("/").rpartition("/")[2] or "/",
         "size": info.st_size,
         "mode": _go_mode(info.st_mode),
-        "mtime": timestamps.written(info.st_mtime_ns),
+        "mtime": timestamps.rfc3339(info.st_mtime_ns),
         "linkTarget": target,
     }
     return base64.b64encode(json.dumps(description, separators=(",", ":")).encode()).decode()
@@ -63,7 +63,7 @@ def _existing_path(record: ContainerRecord, path: str, reference: str) -> str:
     if not path:
         raise BadParameter("bad parameter: pathcannot be empty")
     follow = path.endswith(("/", "/."))
-    host_path = inside(str(record.root), path, follow, _mount_sources(record))
+    host_path = resolve_in_root(str(record.root), path, follow, _mount_sources(record))
     if not os.path.lexists(host_path) or (follow and not os.path.isdir(host_path)):  # noqa: PTH112
         raise NotFound(f"Could not find the file {path} in container {reference}")
     return host_path
@@ -98,7 +98,7 @@ def pack(record: ContainerRecord, path: str, reference: str) -> Iterator[bytes]:
 
 def extract(record: ContainerRecord, path: str, reference: str, archive: IO[bytes], no_overwrite: bool) -> None:
     """Extract a tar, compressed or not, into a directory. Raises BadParameter, NotFound, Fault."""
-    directory = inside(str(record.root), path, True, _mount_sources(record))
+    directory = resolve_in_root(str(record.root), path, True, _mount_sources(record))
     if not path:
         raise BadParameter("bad parameter: pathcannot be empty")
     if not os.path.lexists(directory):

@@ -36,7 +36,7 @@ def images_to_list(images: Images, filters: Filters, include_intermediate: bool)
         for word in filters.get(name, [])[-1:]:
             tests.append(_created(nanoseconds(images.require(word).created), before=name == "before"))
     for word in filters.get("until", [])[-1:]:
-        tests.append(_created(timestamps.filtered(word), before=True))
+        tests.append(_created(timestamps.filter_time(word), before=True))
     if patterns := filters.get("reference", []):
         tests.append(lambda image: any(_matches_any(patterns, name) for name in image.names))
     matches = []
@@ -55,7 +55,7 @@ def images_to_prune(images: Images, filters: Filters, used_ids: set[str]) -> lis
     """Return the images without children that a prune removes; `used_ids` are in use. Raises BadParameter."""
     _check_names(filters, PRUNE_FILTERS)
     include_tagged = _parse_dangling(filters) is False
-    until = timestamps.filtered(filters["until"][-1]) if filters.get("until") else 0
+    until = timestamps.filter_time(filters["until"][-1]) if filters.get("until") else 0
     matches = []
     for image in images.all.values():
         labels = image.config.get("Labels") or {}

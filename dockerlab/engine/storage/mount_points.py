@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine.common.paths import inside
+from dockerlab.engine.common.paths import resolve_in_root
 from dockerlab.engine.faults import BadParameter, Fault
 from dockerlab.engine.processes.linux import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
 from dockerlab.engine.storage import rootfs
@@ -170,7 +170,7 @@ def volumes_of(points: list[Record]) -> list[str]:
 def fill(root: Path, points: list[Record]) -> None:
     """Copy what an image has at a volume's place into the volume, if it is empty."""
     for point in points:
-        target, source = Path(point["Source"] or "/"), Path(inside(str(root), point["Destination"]))
+        target, source = Path(point["Source"] or "/"), Path(resolve_in_root(str(root), point["Destination"]))
         if point["Type"] != "volume" or point.get("NoCopy") or not source.is_dir() or any(target.iterdir()):
             continue
         rootfs.copy_tree(source, target)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dockerlab.engine.common.paths import inside
+from dockerlab.engine.common.paths import resolve_in_root
 
 __all__ = ["home_directory", "user_ids"]
 
@@ -42,7 +42,7 @@ def home_directory(root: Path, user: str) -> str:
 
 def _rows(root: Path, name: str) -> list[list[str]]:
     """Read a table of the container's. Symbolic links are followed inside its tree; malformed rows are left out."""
-    path = Path(inside(str(root), name))
+    path = Path(resolve_in_root(str(root), name))
     if not path.is_file():
         return []
     rows = [line.split(":") for line in path.read_text(errors="replace").splitlines()]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dockerlab.engine.api import HANDLERS, LEFT_OUT
-from dockerlab.engine.common.paths import inside
+from dockerlab.engine.common.paths import resolve_in_root
 from dockerlab.engine.containers.attach import parse_detach_keys
 from dockerlab.engine.faults import BadParameter
 from dockerlab.engine.networks import dns
@@ -67,13 +67,13 @@ def test_links_are_followed_inside(tmp_path: Path) -> None:
     (tmp_path / "up").symlink_to("../../../../etc")
     (tmp_path / "round").symlink_to("round")
     root = str(tmp_path)
-    assert inside(root, "/way/passwd") == f"{root}/etc/passwd"
-    assert inside(root, "/up/passwd") == f"{root}/etc/passwd"
-    assert inside(root, "/../../x") == f"{root}/x"
-    assert inside(root, "/way", follow=False) == f"{root}/way"
-    assert inside(root, "/way/a", mounts={"/etc": "/elsewhere"}) == "/elsewhere/a"
+    assert resolve_in_root(root, "/way/passwd") == f"{root}/etc/passwd"
+    assert resolve_in_root(root, "/up/passwd") == f"{root}/etc/passwd"
+    assert resolve_in_root(root, "/../../x") == f"{root}/x"
+    assert resolve_in_root(root, "/way", follow=False) == f"{root}/way"
+    assert resolve_in_root(root, "/way/a", mounts={"/etc": "/elsewhere"}) == "/elsewhere/a"
     with pytest.raises(OSError, match="too many levels"):
-        inside(root, "/round/x")
+        resolve_in_root(root, "/round/x")
 
 
 @pytest.mark.parametrize(

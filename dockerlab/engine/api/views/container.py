@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.api.views import network
-from dockerlab.engine.common.timestamps import NEVER, ago, nanoseconds
+from dockerlab.engine.common.timestamps import NEVER, nanoseconds, time_ago
 from dockerlab.engine.storage import mount_points, rootfs
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ def status(container: Container) -> str:
     if state["Status"] in ("running", "paused"):
         health = (state.get("Health") or {}).get("Status", "none")
         more = " (Paused)" if state["Paused"] else HEALTH.get(health, "")
-        return f"Up {ago(state['StartedAt'])}{more}"
+        return f"Up {time_ago(state['StartedAt'])}{more}"
     if state["Status"] == "restarting":
-        return f"Restarting ({state['ExitCode']}) {ago(state['FinishedAt'])} ago"
+        return f"Restarting ({state['ExitCode']}) {time_ago(state['FinishedAt'])} ago"
     if state["Status"] == "created" or state["FinishedAt"] == NEVER:
         return "Created"
-    return f"Exited ({state['ExitCode']}) {ago(state['FinishedAt'])} ago"
+    return f"Exited ({state['ExitCode']}) {time_ago(state['FinishedAt'])} ago"
 
 
 def command(container: Container) -> str:

@@ -7,7 +7,7 @@ import os
 import socket
 from typing import Any
 
-from dockerlab.engine.common.paths import inside
+from dockerlab.engine.common.paths import resolve_in_root
 from dockerlab.engine.processes import linux
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
@@ -76,7 +76,7 @@ def _mount_dev(root: str, spec: dict[str, Any]) -> None:
     for name, target in LINKS.items():
         os.symlink(target, f"{dev}/{name}")  # noqa: PTH211
     for device in spec["devices"]:
-        place = inside(root, device["target"])
+        place = resolve_in_root(root, device["target"])
         _create_file(place)
         linux.bind(device["source"], place)
 
@@ -106,7 +106,7 @@ def _mount(root: str, entry: dict[str, Any], nodev: int) -> None:
 
 def mount_point(root: str, entry: dict[str, Any]) -> str:
     """Create the mount point of an entry, and return its path on the machine."""
-    place = inside(root, entry["target"])
+    place = resolve_in_root(root, entry["target"])
     if entry["kind"] == "tmpfs" or os.path.isdir(entry["source"]):  # noqa: PTH112
         os.makedirs(place, exist_ok=True)  # noqa: PTH103
     elif not os.path.exists(place):  # noqa: PTH110

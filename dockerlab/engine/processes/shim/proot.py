@@ -13,7 +13,7 @@ import select
 import time
 from typing import Any
 
-from dockerlab.engine.common.paths import inside
+from dockerlab.engine.common.paths import resolve_in_root
 from dockerlab.engine.common.proc import children
 from dockerlab.engine.processes.shim.mounts import mount_point
 
@@ -39,7 +39,7 @@ def bindings(spec: dict[str, Any]) -> dict[str, str]:
 
 def machine_path(spec: dict[str, Any], bindings: dict[str, str], path: str) -> str:
     """Return where a path of the container is on the machine."""
-    return inside(spec["rootfs"], os.path.join(spec["cwd"] or "/", path), mounts=bindings)  # noqa: PTH118
+    return resolve_in_root(spec["rootfs"], os.path.join(spec["cwd"] or "/", path), mounts=bindings)  # noqa: PTH118
 
 
 def prepare(spec: dict[str, Any], exit_code_fd: int) -> dict[str, str]:
