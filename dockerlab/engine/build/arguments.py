@@ -14,8 +14,6 @@ PREDEFINED = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 
 
 class BuildArguments:
-    """The arguments of one build."""
-
     def __init__(self, values: dict[str, str | None], global_arguments: Iterable[Instruction], escape: str) -> None:
         """Evaluate the ARGs before the first FROM, whose names the FROMs may use. Raises BadParameter."""
         self.values = values

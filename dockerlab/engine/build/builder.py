@@ -67,8 +67,6 @@ class Options:
 
 
 class Builder:
-    """One build."""
-
     def __init__(self, engine: Engine, dockerfile: Dockerfile, context: Context, options: Options) -> None:
         """Prepare the build. Raises BadParameter if the target stage does not exist."""
         self.engine, self.dockerfile, self.context, self.options = engine, dockerfile, context, options

@@ -18,8 +18,6 @@ MAX_DOCKERFILE_BYTES = 1 << 20
 
 
 class Context:
-    """The context of one build."""
-
     def __init__(self, parent: Path, archive: IO[bytes] | None, only_dockerfile: str = "") -> None:
         """Unpack an archive into a new directory below `parent`, or hold only the text of a Dockerfile.
 
@@ -46,5 +44,4 @@ class Context:
         return path.read_bytes()[:MAX_DOCKERFILE_BYTES].decode("utf-8", "replace")
 
     def close(self) -> None:
-        """Remove the directory."""
         rootfs.remove(self.root)

@@ -104,7 +104,6 @@ class Download:
         yield written
 
     def close(self) -> None:
-        """Close the connection."""
         self._response.close()
         self._pool.clear()
 

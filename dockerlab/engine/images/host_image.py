@@ -40,8 +40,8 @@ def possible() -> bool:
     return _find_program("sh") is not None
 
 
-def add_programs(root: Path) -> list[str]:
-    """Copy programs, libraries and applets into a tree that has its directories; return the programs' names."""
+def add_programs(root: Path) -> None:
+    """Copy programs, libraries and applets into a tree that already has its directories."""
     programs = {name: path for name in PROGRAMS.split() if (path := _find_program(name))}
     if "sh" not in programs:
         raise RuntimeError(
@@ -54,7 +54,6 @@ def add_programs(root: Path) -> list[str]:
     _add_applets(root)
     files = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
     _add_libraries(root, files, {path: programs.get(path.name) for path in files})
-    return [*programs, *APPLETS]
 
 
 def _find_program(name: str) -> Path | None:

@@ -79,7 +79,6 @@ class Image:
 
     @property
     def created(self) -> str:
-        """When the image was created."""
         return str(self.document.get("created") or NEVER)
 
     @property
@@ -191,7 +190,6 @@ class Images:
         return [other for other in self.all.values() if other.parent == image.id]
 
     def all_layers(self) -> set[str]:
-        """Return the layers of all images."""
         return {layer for image in self.all.values() for layer in image.layers}
 
     # -- names -------------------------------------------------------------------------------------------------

@@ -40,7 +40,6 @@ class Layers:
         return self.root / f"{diff_id.removeprefix('sha256:')}.tar"
 
     def has(self, diff_id: str) -> bool:
-        """Return whether a layer exists."""
         return self.path(diff_id).is_file()
 
     def add(self, blocks: Iterable[bytes], held: set[str] | None = None) -> Layer:
@@ -80,11 +79,9 @@ class Layers:
         return self.path(diff_id).stat().st_size
 
     def remove(self, diff_id: str) -> None:
-        """Remove a layer, if it exists."""
         self.path(diff_id).unlink(missing_ok=True)
 
     def keep_only(self, diff_ids: set[str]) -> None:
-        """Remove all other layers."""
         names = {self.path(diff_id).name for diff_id in diff_ids}
         for path in self.root.glob("*.tar"):
             if path.name not in names:

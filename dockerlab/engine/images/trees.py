@@ -75,7 +75,6 @@ class Trees:
             tree.rename(target)
 
     def keep_only(self, ids: set[str]) -> None:
-        """Remove all other trees."""
         names = {self.path(chain_id).name for chain_id in ids}
         with self._lock:
             for path in self.root.iterdir():
