@@ -25,7 +25,9 @@ from dockerlab.engine.images.instructions import (
     apply_instruction,
     name_value_pairs,
     parse_instruction,
+    shell_of,
 )
+from dockerlab.engine.images.registry import access_denied
 from dockerlab.engine.storage import layer_diff, users
 
 if TYPE_CHECKING:
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["Builder", "Options", "StepFailed"]
 
 SHORT_ID = 12
-SHELL = ["/bin/sh", "-c"]
 Record = dict[str, Any]
 
 
@@ -112,7 +113,7 @@ class Builder:
             yield stream_line(f"[Warning] One or more build-args [{' '.join(unused)}] were not consumed\n")
         if self.image is None:
             raise BadParameter("No image was generated. Is your Dockerfile empty?")
-        yield stream_line(f"Successfully built {self.image.hex[:SHORT_ID]}\n")
+        yield stream_line(f"Successfully built {self.image.short_id}\n")
         for reference in self.options.tags:
             self.engine.images.tag(self.image, reference)
             yield stream_line(f"Successfully tagged {reference}\n")
@@ -144,7 +145,7 @@ class Builder:
         return [stream_line(header), stream_line("\n")]
 
     def _step_footer(self) -> Record:
-        return stream_line(f" ---> {self.image.hex[:SHORT_ID] if self.image else ''}\n")
+        return stream_line(f" ---> {self.image.short_id if self.image else ''}\n")
 
     def _start_stage(self, stage: Stage) -> None:
         """Reset the state, and find the image that a stage is based on. Raises Fault."""
@@ -165,11 +166,7 @@ class Builder:
     def _find_image(self, name: str) -> Image:
         image = self.engine.images.find(name)
         if image is None:
-            reference = references.parse(name)
-            raise Fault(
-                f"pull access denied for {reference.repository}, repository does not exist or may require "
-                "'docker login': denied: requested access to the resource is denied"
-            )
+            raise Fault(access_denied(references.parse(name)))
         return image
 
     async def _run_step(self, instruction: Instruction) -> AsyncIterator[Record]:
@@ -234,7 +231,7 @@ class Builder:
 
     async def _commit_config(self, text: str) -> AsyncIterator[Record]:
         """Make an image of a change to the configuration alone."""
-        command = [*(self.config.get("Shell") or SHELL), text]
+        command = [*shell_of(self.config), text]
         if self._use_cached(command):
             yield stream_line(" ---> Using cache\n")
             return
@@ -269,8 +266,7 @@ class Builder:
                     yield line
             copy = await asyncio.to_thread(self._prepare_copy, instruction, words, downloads)
             digest = await asyncio.to_thread(copy.digest)
-            shell = self.config.get("Shell") or SHELL
-            command = [*shell, f"#(nop) {instruction.keyword} {digest} in {words[-1]} "]
+            command = [*shell_of(self.config), f"#(nop) {instruction.keyword} {digest} in {words[-1]} "]
             if self._use_cached(command):
                 yield stream_line(" ---> Using cache\n")
                 return
@@ -312,7 +308,7 @@ class Builder:
     async def _run(self, instruction: Instruction) -> AsyncIterator[Record]:
         program = instruction.json_words
         if program is None:
-            program = [*(self.config.get("Shell") or SHELL), *filter(None, [instruction.body])]
+            program = [*shell_of(self.config), *filter(None, [instruction.body])]
         variables = _environment(self.config)
         arguments = [f"{name}={value}" for name, value in sorted(self.arguments.items()) if name not in variables]
         command = [f"|{len(arguments)}", *arguments, *program] if arguments else program

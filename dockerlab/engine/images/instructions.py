@@ -22,6 +22,7 @@ __all__ = [
     "apply_instruction",
     "name_value_pairs",
     "parse_instruction",
+    "shell_of",
     "unquote",
 ]
 
@@ -177,7 +178,12 @@ def _entrypoint(config: Record, instruction: Instruction) -> None:
 def _program(config: Record, instruction: Instruction) -> list[str]:
     if instruction.json_words is not None:
         return instruction.json_words
-    return [*(config.get("Shell") or ["/bin/sh", "-c"]), instruction.body] if instruction.body else []
+    return [*shell_of(config), instruction.body] if instruction.body else []
+
+
+def shell_of(config: Record) -> list[str]:
+    """Return the program that runs the commands of an image which are not JSON arrays."""
+    return config.get("Shell") or ["/bin/sh", "-c"]
 
 
 def _environment(config: Record, instruction: Instruction) -> None:

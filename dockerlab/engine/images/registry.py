@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from dockerlab.engine.images.references import Reference
 
-__all__ = ["Credentials", "Manifest", "Registry", "parse_auth_header"]
+__all__ = ["Credentials", "Manifest", "Registry", "access_denied", "parse_auth_header"]
 
 HUB_HOST = "registry-1.docker.io"
 CONNECT_SECONDS, READ_SECONDS = 15, 60
@@ -197,10 +197,7 @@ class Registry:
         path = f"{self.reference.path}/manifests/{quote(name, safe=':')}"
         response = self.request("GET", path, {"Accept": ACCEPTED})
         if response.status in (UNAUTHORIZED, FORBIDDEN):
-            raise NotFound(
-                f"pull access denied for {self.reference.repository}, repository does not exist or may require "
-                "'docker login': denied: requested access to the resource is denied"
-            )
+            raise NotFound(access_denied(self.reference))
         if response.status == NOT_FOUND:
             raise NotFound(f"manifest for {self.reference} not found: manifest unknown: manifest unknown")
         if response.status >= REDIRECTION:
@@ -265,6 +262,14 @@ class Registry:
         if response.status >= REDIRECTION:
             raise Fault(self._error_message(response))
         response.drain_conn()
+
+
+def access_denied(reference: Reference) -> str:
+    """Return Docker's message for an image that can't be pulled."""
+    return (
+        f"pull access denied for {reference.repository}, repository does not exist or may require 'docker login': "
+        "denied: requested access to the resource is denied"
+    )
 
 
 def _is_loopback(host: str) -> bool:
