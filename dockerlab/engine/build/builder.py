@@ -16,9 +16,9 @@ from dockerlab.engine.build.history_text import history_text
 from dockerlab.engine.build.output import container_output, stream_line
 from dockerlab.engine.build.substitution import expand, quote
 from dockerlab.engine.faults import BadParameter, Fault
-from dockerlab.engine.images import commit, references
+from dockerlab.engine.images import references
 from dockerlab.engine.images.base_image import DEFAULT_PATH
-from dockerlab.engine.images.commit import Step
+from dockerlab.engine.images.commit import Step, commit_step
 from dockerlab.engine.images.instructions import (
     CHANGE_KEYWORDS,
     Instruction,
@@ -250,7 +250,7 @@ class Builder:
             container=container_id,
             container_config={**config, "Cmd": command},
         )
-        image = await asyncio.to_thread(commit.commit, self.engine.images, self.image, layer, config, step)
+        image = await asyncio.to_thread(commit_step, self.engine.images, self.image, layer, config, step)
         self._use_image(image)
 
     # -- COPY and ADD ------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine.images.commit import Step, commit
+from dockerlab.engine.images.commit import Step, commit_step
 from dockerlab.engine.images.instructions import apply_changes
 from dockerlab.engine.storage import layer_diff
 
@@ -48,4 +48,4 @@ def commit_container(
     step = Step(" ".join(container.command), author, comment, container.id, {**container.config})
     hidden = [point["Destination"] for point in container.mount_points]
     layer = layer_diff.layer_of_changes(images.trees.get(container.layers), container.root, hidden)
-    return commit(images, images.all.get(container.image_id), layer, config, step)
+    return commit_step(images, images.all.get(container.image_id), layer, config, step)

@@ -20,7 +20,7 @@ from dockerlab.engine.common.timestamps import nanoseconds
 from dockerlab.engine.faults import BadParameter, Fault
 from dockerlab.engine.images.images import canonical_json
 from dockerlab.engine.images.references import familiar
-from dockerlab.engine.storage.compression import decompressed
+from dockerlab.engine.storage.compression import decompressed, decompressed_blocks
 from dockerlab.engine.storage.unpack import LayerFault, iterate_members, open_untrusted
 
 if TYPE_CHECKING:
@@ -172,9 +172,7 @@ class _Archive:
         """Yield the blocks of a layer, decompressed if necessary. Raises BadParameter."""
         member = self._regular_file(name)
         with io.BufferedReader(_FileSection(self.file, member.offset_data, member.size), BLOCK_BYTES) as section:
-            layer = decompressed(section)
-            while block := layer.read(BLOCK_BYTES):
-                yield block
+            yield from decompressed_blocks(section)
 
     def read(self, name: str) -> bytes:
         """Return the content of a small file. Raises BadParameter."""

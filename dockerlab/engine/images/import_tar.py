@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
 
 from dockerlab.engine.common.timestamps import now
 from dockerlab.engine.faults import Fault
 from dockerlab.engine.images.base_image import architecture
 from dockerlab.engine.images.images import canonical_json
-from dockerlab.engine.storage.compression import decompressed
+from dockerlab.engine.storage.compression import decompressed_blocks
 
 if TYPE_CHECKING:
     from dockerlab.engine.images.images import Image, Images
     from dockerlab.engine.images.references import Reference
 
 __all__ = ["import_tar"]
-
-BLOCK_BYTES = 1 << 20
 
 
 def import_tar(
@@ -27,7 +24,7 @@ def import_tar(
     created = now()
     with images.hold_layers() as held:
         try:
-            layer = images.layers.add(_blocks(file), held)
+            layer = images.layers.add(decompressed_blocks(file), held)
         except (OSError, EOFError) as error:
             raise Fault(str(error)) from None
         document = {
@@ -44,9 +41,3 @@ def import_tar(
         images.tag(image, reference, quiet=True)
     images.record_event("import", image, str(reference) if reference else image.id)
     return image
-
-
-def _blocks(file: IO[bytes]) -> Iterator[bytes]:
-    stream = decompressed(file)
-    while block := stream.read(BLOCK_BYTES):
-        yield block

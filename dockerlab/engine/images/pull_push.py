@@ -7,14 +7,14 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Generator, Iterator
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.faults import Fault, NotFound
 from dockerlab.engine.images.base_image import architecture
 from dockerlab.engine.images.images import canonical_json
 from dockerlab.engine.images.progress import progress_line
 from dockerlab.engine.images.registry import DOCKER, DOCKER_LIST, OCI, OCI_INDEX, Manifest
-from dockerlab.engine.storage.compression import decompressed
+from dockerlab.engine.storage.compression import decompressed_blocks
 
 if TYPE_CHECKING:
     from dockerlab.engine.images.images import Image, Images
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["pull", "push"]
 
-BLOCK_BYTES = 1 << 20
 PROGRESS_BYTES = 1 << 19  #: between two progress lines of a transfer
 CONFIG = "application/vnd.docker.container.image.v1+json"
 LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
@@ -100,16 +99,10 @@ def _pull_layer(images: Images, registry: Registry, layer: Record, diff_id: str,
         yield progress_line("Download complete", short)
         file.seek(0)
         yield progress_line("Extracting", short, total, total)
-        actual = images.layers.add(_blocks(file), held).diff_id
+        actual = images.layers.add(decompressed_blocks(file), held).diff_id
     if actual != diff_id:
         raise Fault(f"layer {layer['digest']} contains {actual}, but the image expects {diff_id}")
     yield progress_line("Pull complete", short)
-
-
-def _blocks(file: IO[bytes]) -> Iterator[bytes]:
-    opened = decompressed(file)
-    while block := opened.read(BLOCK_BYTES):
-        yield block
 
 
 # -- push ------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Removes images and names of images, as DELETE /images does: what is in the way, and what goes with it."""
+"""Removes images and names of images, as DELETE /images and POST /images/prune do."""
 
 from __future__ import annotations
 
@@ -15,98 +15,115 @@ if TYPE_CHECKING:
 
 __all__ = ["prune", "remove"]
 
-SHORT = 12
-Told = list[dict[str, str]]
+SHORT_ID = 12
+Removed = list[dict[str, str]]
 Containers = Sequence["ContainerRecord"]
 
 
-def remove(images: Images, containers: Containers, name: str, *, force: bool, keep_parents: bool) -> Told:
-    """Remove a name, and the image with its last one. Raises NotFound, Conflict."""
+def remove(images: Images, containers: Containers, name: str, *, force: bool, keep_parents: bool) -> Removed:
+    """Remove a name, and the image itself with its last name; return the response. Raises NotFound, Conflict."""
+    removal = _Removal(images, containers)
     image = images.require(name)
-    told: Told = []
-    by_id = image.id.removeprefix("sha256:").startswith(name.removeprefix("sha256:"))
-    if not by_id:
-        _check_last_name(containers, image, name, force)
-        reference = references.parse(name).with_default_tag()
-        _untag(images, image, str(reference), told)
-        if image.tags or [one for one in image.digests if not one.startswith(f"{reference.repository}@")]:
-            return told
-        for digest in image.digests:
-            _untag(images, image, digest, told)
-        if _conflict(images, containers, image, force):
-            return told  # its last name is gone, and what still needs it keeps it
-    else:
-        repositories = {one.rpartition("@" if "@" in one else ":")[0] for one in image.names}
-        if len(repositories) > 1 and not force:
-            raise Conflict(_words(image, "must be forced", "image is referenced in multiple repositories"))
-        if words := _conflict(images, containers, image, force):
-            raise Conflict(words)
-        for one in image.names:
-            _untag(images, image, one, told)
-    _delete(images, image, told)
+    if image.id.removeprefix("sha256:").startswith(name.removeprefix("sha256:")):
+        removal.remove_all_names(image, force)
+    elif not removal.remove_one_name(image, name, force):
+        return removal.removed
+    removal.delete(image)
     if not keep_parents:
-        _delete_parents(images, containers, image.parent, told)
-    return told
+        removal.delete_unused_parents(image)
+    return removal.removed
 
 
-def _delete_parents(images: Images, containers: Containers, identity: str, told: Told) -> None:
-    """Remove the images in between that nothing needs any more."""
-    while (parent := images.all.get(identity)) is not None:
-        if parent.names or _conflict(images, containers, parent, False):
-            return
-        identity = parent.parent
-        _delete(images, parent, told)
-
-
-def _untag(images: Images, image: Image, name: str, told: Told) -> None:
-    images.untag(image, name)
-    images.record_event("untag", image, image.id)
-    told.append({"Untagged": name})
-
-
-def _delete(images: Images, image: Image, told: Told) -> None:
-    told.append({"Deleted": image.id})
-    told += [{"Deleted": chain} for chain in images.remove(image)]
-    images.record_event("delete", image, image.id)
-
-
-def _users(containers: Containers, image: Image, running: bool) -> Containers:
-    return [one for one in containers if one.image_id == image.id and one.state["Running"] is running]
-
-
-def _check_last_name(containers: Containers, image: Image, name: str, force: bool) -> None:
-    users = [one for one in containers if one.image_id == image.id]
-    if len(image.tags) <= 1 and users and not force:
-        raise Conflict(
-            f'conflict: unable to remove repository reference "{name}" (must force) - container '
-            f"{users[0].id[:SHORT]} is using its referenced image {image.hex[:SHORT]}"
-        )
-
-
-def _words(image: Image, how: str, why: str) -> str:
-    return f"conflict: unable to delete {image.hex[:SHORT]} ({how}) - {why}"
-
-
-def _conflict(images: Images, containers: Containers, image: Image, force: bool) -> str:
-    """Say what is in the way of removing an image, or nothing."""
-    if images.children(image):
-        return _words(image, "cannot be forced", "image has dependent child images")
-    if users := _users(containers, image, True):
-        return _words(image, "cannot be forced", f"image is being used by running container {users[0].id[:SHORT]}")
-    if not force and (users := _users(containers, image, False)):
-        return _words(image, "must be forced", f"image is being used by stopped container {users[0].id[:SHORT]}")
-    return ""
-
-
-def prune(images: Images, containers: Containers, filters: dict[str, list[str]]) -> tuple[Told, int]:
-    """Remove what nobody uses; give what went, and the bytes that came free. Raises BadParameter."""
-    used = {one.image_id for one in containers}
-    told: Told = []
-    before = sum(images.layers.get(layer).size for layer in images.all_layers())
-    for image in images_to_prune(images, filters, used):
+def prune(images: Images, containers: Containers, filters: dict[str, list[str]]) -> tuple[Removed, int]:
+    """Remove unused images; return the response and the number of bytes that were freed. Raises BadParameter."""
+    removal = _Removal(images, containers)
+    used_ids = {container.image_id for container in containers}
+    size_before = _total_size(images)
+    for image in images_to_prune(images, filters, used_ids):
         for name in image.names:
-            _untag(images, image, name, told)
-        _delete(images, image, told)
-        _delete_parents(images, containers, image.parent, told)
-    freed = before - sum(images.layers.get(layer).size for layer in images.all_layers())
-    return told, freed
+            removal.untag(image, name)
+        removal.delete(image)
+        removal.delete_unused_parents(image)
+    return removal.removed, size_before - _total_size(images)
+
+
+def _total_size(images: Images) -> int:
+    return sum(images.layers.get(layer).size for layer in images.all_layers())
+
+
+class _Removal:
+    """One request to remove images. `removed` is the body of the response."""
+
+    def __init__(self, images: Images, containers: Containers) -> None:
+        self.images = images
+        self.containers = containers
+        self.removed: Removed = []
+
+    def untag(self, image: Image, name: str) -> None:
+        self.images.untag(image, name)
+        self.images.record_event("untag", image, image.id)
+        self.removed.append({"Untagged": name})
+
+    def delete(self, image: Image) -> None:
+        self.removed.append({"Deleted": image.id})
+        self.removed += [{"Deleted": chain_id} for chain_id in self.images.remove(image)]
+        self.images.record_event("delete", image, image.id)
+
+    def delete_unused_parents(self, image: Image) -> None:
+        """Delete the parents of a deleted image, up to the first that has a name or is in use."""
+        while (parent := self.images.all.get(image.parent)) is not None:
+            if parent.names or self._conflict(parent, force=False):
+                return
+            self.delete(parent)
+            image = parent
+
+    def remove_one_name(self, image: Image, name: str, force: bool) -> bool:
+        """Remove a name; return whether it was the last one, so that the image can be deleted. Raises Conflict."""
+        self._check_last_name(image, name, force)
+        reference = references.parse(name).with_default_tag()
+        self.untag(image, str(reference))
+        if image.tags or not all(digest.startswith(f"{reference.repository}@") for digest in image.digests):
+            return False
+        for digest in image.digests:
+            self.untag(image, digest)
+        # An image that is still in use stays without a name.
+        return not self._conflict(image, force)
+
+    def remove_all_names(self, image: Image, force: bool) -> None:
+        """Remove all names of an image that is named by its id. Raises Conflict."""
+        repositories = {name.rpartition("@" if "@" in name else ":")[0] for name in image.names}
+        if len(repositories) > 1 and not force:
+            raise Conflict(_message(image, "must be forced", "image is referenced in multiple repositories"))
+        if conflict := self._conflict(image, force):
+            raise Conflict(conflict)
+        for name in image.names:
+            self.untag(image, name)
+
+    def _check_last_name(self, image: Image, name: str, force: bool) -> None:
+        users = [container for container in self.containers if container.image_id == image.id]
+        if len(image.tags) <= 1 and users and not force:
+            raise Conflict(
+                f'conflict: unable to remove repository reference "{name}" (must force) - container '
+                f"{users[0].id[:SHORT_ID]} is using its referenced image {image.short_id}"
+            )
+
+    def _conflict(self, image: Image, force: bool) -> str:
+        """Return Docker's message about what prevents the deletion of an image; empty if nothing does."""
+        if self.images.children(image):
+            return _message(image, "cannot be forced", "image has dependent child images")
+        if container_id := self._user(image, is_running=True):
+            return _message(image, "cannot be forced", f"image is being used by running container {container_id}")
+        if not force and (container_id := self._user(image, is_running=False)):
+            return _message(image, "must be forced", f"image is being used by stopped container {container_id}")
+        return ""
+
+    def _user(self, image: Image, is_running: bool) -> str:
+        """Return the short id of the first container that uses an image; empty if there is none."""
+        for container in self.containers:
+            if container.image_id == image.id and container.state["Running"] is is_running:
+                return container.id[:SHORT_ID]
+        return ""
+
+
+def _message(image: Image, condition: str, reason: str) -> str:
+    return f"conflict: unable to delete {image.short_id} ({condition}) - {reason}"

@@ -5,9 +5,12 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+from collections.abc import Iterator
 from typing import IO
 
-__all__ = ["decompressed"]
+__all__ = ["decompressed", "decompressed_blocks"]
+
+BLOCK_BYTES = 1 << 20
 
 #: The first bytes of each format, and what opens it.
 FORMATS = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\x00", lzma.open))
@@ -21,3 +24,10 @@ def decompressed(file: IO[bytes]) -> IO[bytes]:
         if magic.startswith(first_bytes):
             return opener(file, "rb")  # type: ignore[return-value]
     return file
+
+
+def decompressed_blocks(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield the decompressed content of a file in blocks."""
+    content = decompressed(file)
+    while block := content.read(BLOCK_BYTES):
+        yield block
