@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from dockerlab.errors import ArgumentError
-from dockerlab.tables.build import PLAIN, TEXT, frame
+from dockerlab.tables.build import OBJECT, TEXT, typed_table
 
 __all__ = ["between"]
 
@@ -42,10 +42,10 @@ def between(inspections: pd.DataFrame, one: str, other: str) -> pd.DataFrame:
         "setting": ([row[0] for row in rows], TEXT),
         "key": ([row[1] for row in rows], TEXT),
         "change": (changes, TEXT),
-        "before": ([pd.NA if row[2] is None else row[2] for row in rows], PLAIN),
-        "after": ([pd.NA if row[3] is None else row[3] for row in rows], PLAIN),
+        "before": ([pd.NA if row[2] is None else row[2] for row in rows], OBJECT),
+        "after": ([pd.NA if row[3] is None else row[3] for row in rows], OBJECT),
     }
-    return frame(columns, len(rows))
+    return typed_table(columns, len(rows))
 
 
 def _row(inspections: pd.DataFrame, wanted: str) -> pd.Series[Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dockerlab.analyze.history import steps
-from dockerlab.tables.build import PLAIN, TEXT, WHOLE, YES_NO, frame
+from dockerlab.tables.build import BOOLEAN, INTEGER, OBJECT, TEXT, typed_table
 from dockerlab.tables.unfold import layers
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ def by_layer(images: pd.DataFrame, histories: Mapping[str, Any]) -> pd.DataFrame
     rows = sorted(found.values(), key=lambda row: -(row["size_bytes"] or 0))
     columns: dict[str, tuple[Any, str]] = {
         "chain_id": ([row["chain_id"] for row in rows], TEXT),
-        "size_bytes": ([row["size_bytes"] for row in rows], WHOLE),
+        "size_bytes": ([row["size_bytes"] for row in rows], INTEGER),
         "instruction": ([row["instruction"] for row in rows], TEXT),
-        "images": ([row["images"] for row in rows], PLAIN),
-        "shared": ([len(row["images"]) > 1 for row in rows], YES_NO),
+        "images": ([row["images"] for row in rows], OBJECT),
+        "shared": ([len(row["images"]) > 1 for row in rows], BOOLEAN),
     }
-    return frame(columns, len(rows))
+    return typed_table(columns, len(rows))
 
 
 def by_image(images: pd.DataFrame, histories: Mapping[str, Any]) -> pd.DataFrame:
@@ -69,9 +69,9 @@ def by_image(images: pd.DataFrame, histories: Mapping[str, Any]) -> pd.DataFrame
     rows.sort(key=lambda row: -(row[-1] or 0))
     names = ["id", "name", "layers", "size_bytes", "shared_bytes", "unique_bytes"]
     columns = {
-        n: ([row[place] for row in rows], TEXT if n in ("id", "name") else WHOLE) for place, n in enumerate(names)
+        n: ([row[place] for row in rows], TEXT if n in ("id", "name") else INTEGER) for place, n in enumerate(names)
     }
-    return frame(columns, len(rows))
+    return typed_table(columns, len(rows))
 
 
 def _title(image: Mapping[Any, Any]) -> str:

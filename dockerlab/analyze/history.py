@@ -8,16 +8,16 @@ from typing import Any
 
 import pandas as pd
 
-from dockerlab.tables.build import FRACTION, TEXT, TIME, WHOLE, Column, array_table
+from dockerlab.tables.build import FLOAT, INTEGER, TEXT, TIME, Column, array_table
 
 __all__ = ["STEPS", "instruction", "steps"]
 
 STEPS = (
-    Column("step", "step", WHOLE, "its place, the first is 1"),
+    Column("step", "step", INTEGER, "its place, the first is 1"),
     Column("instruction", "instruction", TEXT, "as in a Dockerfile: RUN …, COPY …"),
-    Column("size_bytes", "size_bytes", WHOLE, "what it added; a removal adds nothing and frees nothing", "bytes"),
-    Column("share_percent", "share_percent", FRACTION, "of the whole image", "%"),
-    Column("cumulative_bytes", "cumulative_bytes", WHOLE, "the image up to here", "bytes"),
+    Column("size_bytes", "size_bytes", INTEGER, "what it added; a removal adds nothing and frees nothing", "bytes"),
+    Column("share_percent", "share_percent", FLOAT, "of the whole image", "%"),
+    Column("cumulative_bytes", "cumulative_bytes", INTEGER, "the image up to here", "bytes"),
     Column("created", "created", TIME, "when it was made", "UTC"),
     Column("comment", "comment", TEXT, "what the builder noted"),
     Column("id", "id", TEXT, "the image that ends here; <NA> if it is not kept"),

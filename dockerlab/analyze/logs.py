@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from dockerlab.errors import ArgumentError
-from dockerlab.tables.build import FRACTION, TEXT, TIME, WHOLE, YES_NO, frame
+from dockerlab.tables.build import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, typed_table
 
 __all__ = ["LEVELS", "fields", "level", "levels", "patterns", "rates"]
 
@@ -135,11 +135,11 @@ def _typed(values: list[Any], index: pd.Index) -> pd.Series[Any]:
     """Make a column of the dtype that all of its values have."""
     kinds = {bool if isinstance(one, bool) else type(one) for one in values if one is not None}
     if kinds == {bool}:
-        return pd.Series(values, index=index, dtype=YES_NO)
+        return pd.Series(values, index=index, dtype=BOOLEAN)
     if kinds == {int} and all(abs(one) <= LARGEST for one in values if one is not None):
-        return pd.Series(values, index=index, dtype=WHOLE)
+        return pd.Series(values, index=index, dtype=INTEGER)
     if kinds and kinds <= {int, float} and all(abs(one) < 1e300 for one in values if one is not None):  # noqa: PLR2004
-        return pd.Series([None if one is None else float(one) for one in values], index=index, dtype=FRACTION)
+        return pd.Series([None if one is None else float(one) for one in values], index=index, dtype=FLOAT)
     texts = [None if one is None else one if isinstance(one, str) else json.dumps(one) for one in values]
     return pd.Series(texts, index=index, dtype=pd.StringDtype("python"))
 
@@ -170,9 +170,9 @@ def rates(log: pd.DataFrame, every: str = "10s", *, by: str | None = None) -> pd
     columns: dict[str, tuple[Any, str]] = {"time": ([row[0] for row in rows], TIME)}
     if by:
         columns[by] = ([None if row[1] is None else str(row[1]) for row in rows], TEXT)
-    columns["lines"] = ([row[2] for row in rows], WHOLE)
-    columns["per_second"] = ([row[2] / step.total_seconds() for row in rows], FRACTION)
-    return frame(columns, len(rows))
+    columns["lines"] = ([row[2] for row in rows], INTEGER)
+    columns["per_second"] = ([row[2] / step.total_seconds() for row in rows], FLOAT)
+    return typed_table(columns, len(rows))
 
 
 def _interval(every: str) -> pd.Timedelta:
@@ -198,10 +198,10 @@ def patterns(log: pd.DataFrame) -> pd.DataFrame:
     ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
     columns: dict[str, tuple[Any, str]] = {
         "pattern": ([shape for shape, _ in ordered], TEXT),
-        "lines": ([len(places) for _, places in ordered], WHOLE),
+        "lines": ([len(places) for _, places in ordered], INTEGER),
     }
     if "time" in log.columns:
         columns["first"] = ([log["time"].iloc[places].min() for _, places in ordered], TIME)
         columns["last"] = ([log["time"].iloc[places].max() for _, places in ordered], TIME)
     columns["example"] = ([messages[places[0]] for _, places in ordered], TEXT)
-    return frame(columns, len(ordered))
+    return typed_table(columns, len(ordered))

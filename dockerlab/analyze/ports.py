@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from dockerlab.tables.build import TEXT, WHOLE, YES_NO, frame
+from dockerlab.tables.build import BOOLEAN, INTEGER, TEXT, typed_table
 from dockerlab.tables.unfold import ports
 
 __all__ = ["conflicts", "published"]
@@ -43,8 +43,10 @@ def conflicts(containers: pd.DataFrame) -> pd.DataFrame:
                     pair = [side[key] for side in (one, other) for key in ("name", "host_ip", "open")]
                     rows.append((port, protocol, *pair))
     names = ["host_port", "protocol", "name", "host_ip", "open", "other_name", "other_host_ip", "other_open"]
-    dtypes = {"host_port": WHOLE, "open": YES_NO, "other_open": YES_NO}
-    return frame({n: ([row[place] for row in rows], dtypes.get(n, TEXT)) for place, n in enumerate(names)}, len(rows))
+    dtypes = {"host_port": INTEGER, "open": BOOLEAN, "other_open": BOOLEAN}
+    return typed_table(
+        {n: ([row[place] for row in rows], dtypes.get(n, TEXT)) for place, n in enumerate(names)}, len(rows)
+    )
 
 
 def _overlap(one: Any, other: Any) -> bool:

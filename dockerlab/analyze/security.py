@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from dockerlab.errors import printable
-from dockerlab.tables.build import TEXT, frame
+from dockerlab.tables.build import TEXT, typed_table
 from dockerlab.tables.unfold import mounts, ports
 
 __all__ = ["SEVERITIES", "findings"]
@@ -192,7 +192,7 @@ def findings(containers: pd.DataFrame) -> pd.DataFrame:
                 rows.append((row["id"], row["name"], check.name, severity, printable(evidence), check.mend))
     rows.sort(key=lambda row: SEVERITIES.index(row[3]))
     names = ["id", "name", "check", "severity", "evidence", "mend"]
-    return frame({name: ([row[place] for row in rows], TEXT) for place, name in enumerate(names)}, len(rows))
+    return typed_table({name: ([row[place] for row in rows], TEXT) for place, name in enumerate(names)}, len(rows))
 
 
 def _by_id(table: pd.DataFrame) -> dict[str, list[Row]]:

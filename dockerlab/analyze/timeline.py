@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dockerlab.tables.build import FRACTION, TEXT, TIME, WHOLE, Column, array_table
+from dockerlab.tables.build import FLOAT, INTEGER, TEXT, TIME, Column, array_table
 
 if TYPE_CHECKING:
     from dockerlab.analyze.pictures import Picture
@@ -17,13 +17,13 @@ LIVES = (
     Column("id", "id", TEXT, "the container's id"),
     Column("name", "name", TEXT, "its last name"),
     Column("image", "image", TEXT, "its image"),
-    Column("run", "run", WHOLE, "1 for its first run, 2 after a restart; 0 for one that was only created"),
+    Column("run", "run", INTEGER, "1 for its first run, 2 after a restart; 0 for one that was only created"),
     Column("created", "created", TIME, "when it was created; NaT if that was before the events begin", "UTC"),
     Column("started", "started", TIME, "when this run began; NaT if that was before the events begin", "UTC"),
     Column("died", "died", TIME, "when it ended; NaT if it had not when the events end", "UTC"),
-    Column("exit_code", "exit_code", WHOLE, "with which code"),
+    Column("exit_code", "exit_code", INTEGER, "with which code"),
     Column("signal", "signal", TEXT, "the last signal that the engine sent it in this run"),
-    Column("duration_seconds", "duration_seconds", FRACTION, "from start to end", "s"),
+    Column("duration_seconds", "duration_seconds", FLOAT, "from start to end", "s"),
     Column("destroyed", "destroyed", TIME, "when it was removed", "UTC"),
 )
 STARTS, ENDS = {"start"}, {"die", "died"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dockerlab.errors import ArgumentError
-from dockerlab.tables.build import FRACTION, TEXT, TIME, WHOLE, frame
+from dockerlab.tables.build import FLOAT, INTEGER, TEXT, TIME, typed_table
 
 if TYPE_CHECKING:
     from dockerlab.analyze.pictures import Picture
@@ -22,7 +22,7 @@ COUNTERS = {
     "block_write_bytes": "block_write_bytes_per_second",
 }
 AS_THEY_ARE = {
-    "memory_used_bytes": WHOLE, "memory_percent": FRACTION, "memory_limit_bytes": WHOLE, "pids": WHOLE,
+    "memory_used_bytes": INTEGER, "memory_percent": FLOAT, "memory_limit_bytes": INTEGER, "pids": INTEGER,
 }  # fmt: skip
 
 
@@ -44,15 +44,15 @@ def rates(samples: pd.DataFrame) -> pd.DataFrame:
         "id": (known["id"].array, TEXT),
         "name": (known["name"].array, TEXT),
         "time": (pd.DatetimeIndex(known["read"]), TIME),
-        "seconds": (seconds.array, FRACTION),
-        "cpu_percent": ((cpu.mask(anew) / seconds / 1e7).array, FRACTION),
+        "seconds": (seconds.array, FLOAT),
+        "cpu_percent": ((cpu.mask(anew) / seconds / 1e7).array, FLOAT),
     }
     for name, dtype in AS_THEY_ARE.items():
         columns[name] = (known[name].array, dtype)
     for name, title in COUNTERS.items():
-        columns[title] = (_growth(known, name, anew, seconds).array, FRACTION)
-    columns["throttled_percent"] = ((_growth(known, "throttled_time_ns", anew, seconds) / 1e7).array, FRACTION)
-    return frame(columns, len(known))
+        columns[title] = (_growth(known, name, anew, seconds).array, FLOAT)
+    columns["throttled_percent"] = ((_growth(known, "throttled_time_ns", anew, seconds) / 1e7).array, FLOAT)
+    return typed_table(columns, len(known))
 
 
 def _growth(known: pd.DataFrame, name: str, anew: pd.Series[Any], seconds: pd.Series[Any]) -> pd.Series[Any]:
@@ -85,8 +85,8 @@ def summary(rated: pd.DataFrame) -> pd.DataFrame:
     rows.sort(key=lambda row: -(row["cpu_percent_mean"] or 0))
     names = ["id", "name", "samples", "cpu_percent_mean", "cpu_percent_max", "memory_used_bytes_mean"]
     names += ["memory_used_bytes_max", *COUNTERS]
-    dtypes = {"id": TEXT, "name": TEXT, "cpu_percent_mean": FRACTION, "cpu_percent_max": FRACTION}
-    return frame({name: ([row[name] for row in rows], dtypes.get(name, WHOLE)) for name in names}, len(rows))
+    dtypes = {"id": TEXT, "name": TEXT, "cpu_percent_mean": FLOAT, "cpu_percent_max": FLOAT}
+    return typed_table({name: ([row[name] for row in rows], dtypes.get(name, INTEGER)) for name in names}, len(rows))
 
 
 def _or_none(value: Any, kind: Any = float) -> Any:

@@ -9,7 +9,7 @@ from dockerlab.groups.base import Group, as_api_lists, own_arguments
 from dockerlab.groups.logs import Follow, read_log
 from dockerlab.protocol.operations import version_number
 from dockerlab.protocol.streams import documents
-from dockerlab.tables.build import objects, one_object
+from dockerlab.tables.build import object_list, object_or_empty
 from dockerlab.tables.container import process_table
 from dockerlab.tables.stats import stats_table
 
@@ -107,7 +107,7 @@ class ContainerTalk(Group):
                 [
                     {"name": name, **sample}
                     for name, samples in zip(id, responses, strict=True)
-                    for sample in objects(samples)
+                    for sample in object_list(samples)
                 ]
             )
         if stream is False or one_shot:
@@ -225,5 +225,5 @@ class ContainerTalk(Group):
         return self._outcome("ContainerResize", timeout=timeout, id=id, h=h, w=w)
 
     def _has_tty(self, id: str, timeout: float | None) -> bool:
-        config = one_object(self._json("ContainerInspect", timeout=timeout, id=id)).get("Config")
-        return bool(one_object(config).get("Tty"))
+        config = object_or_empty(self._json("ContainerInspect", timeout=timeout, id=id)).get("Config")
+        return bool(object_or_empty(config).get("Tty"))

@@ -280,7 +280,7 @@ def _load(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
     import pandas as pd
     import pyarrow
 
-    from dockerlab.tables.build import PLAIN, frame
+    from dockerlab.tables.build import OBJECT, typed_table
 
     try:
         flat = pd.read_parquet(path, engine="pyarrow")
@@ -295,10 +295,10 @@ def _load(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
         # A recording of an older dockerlab may lack a column.
         values = list(flat[column.name]) if column.name in flat.columns else [None] * len(flat)
         values = [None if value is None or pd.isna(value) else value for value in values]
-        if column.dtype == PLAIN:
+        if column.dtype == OBJECT:
             values = [pd.NA if value is None else json.loads(value) for value in values]
         arrays[column.name] = (values, column.dtype)
-    return frame(arrays, len(flat))
+    return typed_table(arrays, len(flat))
 
 
 def _need_pyarrow() -> None:

@@ -28,17 +28,17 @@ __all__ = [
     "TIME",
     "Column",
     "array_table",
-    "counted",
-    "frame",
-    "moments",
-    "nanoseconds",
+    "count_or_none",
+    "datetimes",
+    "datetimes_from_nanoseconds",
+    "object_list",
+    "object_or_empty",
     "object_table",
-    "objects",
-    "one_object",
     "outcome_table",
+    "typed_table",
 ]  # fmt: skip
 
-TEXT, WHOLE, FRACTION, YES_NO, TIME, PLAIN = "text", "Int64", "Float64", "boolean", "time", "object"
+TEXT, INTEGER, FLOAT, BOOLEAN, TIME, OBJECT = "text", "Int64", "Float64", "boolean", "time", "object"
 STRINGS = pd.StringDtype("python")
 STRING_ARRAY: Any = STRINGS.construct_array_type()
 NOT_MODIFIED = 304
@@ -74,7 +74,7 @@ class Column:
         found = [one.get(last) if isinstance(one, dict) else None for one in _inner(way, nested)]
         if self.convert is not None:
             found = _converted(self.convert, found)
-        return [pd.NA if value is None else value for value in found] if self.dtype == PLAIN else found
+        return [pd.NA if value is None else value for value in found] if self.dtype == OBJECT else found
 
 
 def _inner(way: str, nested: dict[str, list[Any]]) -> list[Any]:
@@ -98,7 +98,7 @@ def _converted(convert: Callable[[Any], Any], values: list[Any]) -> list[Any]:
     return made
 
 
-def counted(number: int) -> int | None:
+def count_or_none(number: int) -> int | None:
     """Engines say -1 for a number that they have not counted."""
     return None if number < 0 else number
 
@@ -130,14 +130,14 @@ def _yes_no(value: Any) -> bool | None:
 
 
 #: Gives a value of a column's dtype, or None for one that can't be of it; and the types whose values need no look.
-FITTING: dict[str, Callable[[Any], Any]] = {TEXT: _text, WHOLE: _whole, FRACTION: _fraction, YES_NO: _yes_no}
+FITTING: dict[str, Callable[[Any], Any]] = {TEXT: _text, INTEGER: _whole, FLOAT: _fraction, BOOLEAN: _yes_no}
 NOTHING = type(None)
 PLAINLY: dict[str, set[type]] = {
-    TEXT: {str, NOTHING}, WHOLE: {int, NOTHING}, FRACTION: {float, NOTHING}, YES_NO: {bool, NOTHING},
+    TEXT: {str, NOTHING}, INTEGER: {int, NOTHING}, FLOAT: {float, NOTHING}, BOOLEAN: {bool, NOTHING},
 }  # fmt: skip
 
 
-def objects(records: Any) -> list[dict[str, Any]]:
+def object_list(records: Any) -> list[dict[str, Any]]:
     """Give the objects of a list, which may be null; what is in it besides is left out.
 
     Raises StreamBroken if it is no list: something else than an engine may have answered.
@@ -147,7 +147,7 @@ def objects(records: Any) -> list[dict[str, Any]]:
     return [one for one in records or () if isinstance(one, dict)]
 
 
-def one_object(document: Any) -> dict[str, Any]:
+def object_or_empty(document: Any) -> dict[str, Any]:
     """Give an object, which may be null. Raises StreamBroken if it is something else."""
     if document is not None and not isinstance(document, dict):
         raise _another_shape("an object", document)
@@ -166,12 +166,12 @@ def array_table(columns: Sequence[Column], records: Iterable[dict[str, Any]] | N
 
     Raises StreamBroken if the records are no list.
     """
-    rows = objects(records)
+    rows = object_list(records)
     nested: dict[str, list[Any]] = {"": rows}
-    return frame({column.name: (column.values(nested), column.dtype) for column in columns}, len(rows))
+    return typed_table({column.name: (column.values(nested), column.dtype) for column in columns}, len(rows))
 
 
-def frame(columns: dict[str, tuple[Any, str]], length: int) -> pd.DataFrame:
+def typed_table(columns: dict[str, tuple[Any, str]], length: int) -> pd.DataFrame:
     """Make a DataFrame of (values, dtype) by column name. Raises ValueError if a column has another length."""
     arrays = [_array(values, dtype) for values, dtype in columns.values()]
     if any(len(array) != length for array in arrays):
@@ -200,8 +200,8 @@ def _names(columns: tuple[str, ...]) -> pd.Index[Any]:
 def _array(values: Any, dtype: str) -> Any:
     """Make one column of true dtype. In a list each value may be of any type; other things are pandas' own already."""
     if dtype == TIME:
-        return (values if isinstance(values, pd.DatetimeIndex) else moments(values)).array
-    if dtype == PLAIN:
+        return (values if isinstance(values, pd.DatetimeIndex) else datetimes(values)).array
+    if dtype == OBJECT:
         return np.fromiter(values, object, len(values))  # np.array would make a table of lists of one length
     if not isinstance(values, (list, tuple)):
         return pd.Series(values, dtype=STRINGS if dtype == TEXT else dtype).array
@@ -215,32 +215,34 @@ def _array(values: Any, dtype: str) -> Any:
         data = np.fromiter((instead if value is None else value for value in values), kind, len(values))
     except OverflowError:  # of a number that no column can hold
         return _array([_whole(value) for value in values], dtype)
-    return make(data, missing | np.isnan(data) if dtype == FRACTION else missing)
+    return make(data, missing | np.isnan(data) if dtype == FLOAT else missing)
 
 
 #: How a column with gaps is made: pandas' array of values and gaps, numpy's type of a value, what stands in a gap.
 MASKED: dict[str, tuple[Any, Any, Any]] = {
-    WHOLE: (pd.arrays.IntegerArray, np.int64, 0),
-    FRACTION: (pd.arrays.FloatingArray, np.float64, 0.0),
-    YES_NO: (pd.arrays.BooleanArray, np.bool_, False),
+    INTEGER: (pd.arrays.IntegerArray, np.int64, 0),
+    FLOAT: (pd.arrays.FloatingArray, np.float64, 0.0),
+    BOOLEAN: (pd.arrays.BooleanArray, np.bool_, False),
 }
 
 
-def moments(values: Sequence[Any]) -> pd.DatetimeIndex:
+def datetimes(values: Sequence[Any]) -> pd.DatetimeIndex:
     """Read moments as datetimes in UTC, to the nanosecond: texts of RFC 3339, seconds since 1970, or datetimes.
 
     "Never" (the year 1, or 0), what can't be read, and years that nanoseconds don't reach are `NaT`.
     """
     if set(map(type, values)) <= {int, NOTHING}:
-        return nanoseconds([second * SECOND if second and abs(second) < LAST_SECOND else None for second in values])
+        return datetimes_from_nanoseconds(
+            [second * SECOND if second and abs(second) < LAST_SECOND else None for second in values]
+        )
     known = [_moment(value) for value in values]
     if not any(known):  # which pandas takes twice as long to read as moments
-        return nanoseconds([None] * len(known))
+        return datetimes_from_nanoseconds([None] * len(known))
     told = pd.Index(known, dtype=object)  # pandas reads a list half as fast
     return pd.DatetimeIndex(pd.to_datetime(told, utc=True, errors="coerce", format="ISO8601")).as_unit("ns")
 
 
-def nanoseconds(values: Sequence[int | None]) -> pd.DatetimeIndex:
+def datetimes_from_nanoseconds(values: Sequence[int | None]) -> pd.DatetimeIndex:
     """Read nanoseconds since 1970 as datetimes in UTC; None is `NaT`."""
     known = np.fromiter((NEVER if value is None else value for value in values), np.int64, len(values))
     return pd.DatetimeIndex(known.view("M8[ns]"), tz="UTC")
@@ -269,7 +271,7 @@ def object_table(document: Any) -> pd.DataFrame:
         _flatten("", document, fields, values)
     else:
         fields, values = [""], [document]
-    return frame({"field": (fields, TEXT), "value": (values, PLAIN)}, len(fields))
+    return typed_table({"field": (fields, TEXT), "value": (values, OBJECT)}, len(fields))
 
 
 def _flatten(front: str, value: Any, fields: list[str], values: list[Any], depth: int = 0) -> None:
@@ -288,12 +290,12 @@ def outcome_table(exchange: Exchange) -> pd.DataFrame:
     """
     named = (one.argument for one in exchange.operation.parameters if one.place == "path" or one.name == "name")
     asked = next((name for name in named if name in exchange.arguments), "")
-    return frame(
+    return typed_table(
         {
             "operation": ([exchange.operation.id], TEXT),
             "object": ([exchange.arguments.get(asked)], TEXT),
-            "status": ([exchange.status], WHOLE),
-            "changed": ([exchange.status != NOT_MODIFIED], YES_NO),
+            "status": ([exchange.status], INTEGER),
+            "changed": ([exchange.status != NOT_MODIFIED], BOOLEAN),
         },
         1,
     )

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from dockerlab.protocol.streams import Member
-from dockerlab.tables.build import FRACTION, PLAIN, TEXT, TIME, WHOLE, Column, array_table, frame, one_object
+from dockerlab.tables.build import FLOAT, INTEGER, OBJECT, TEXT, TIME, Column, array_table, object_or_empty, typed_table
 
 __all__ = [
     "CHANGES",
@@ -17,7 +17,6 @@ __all__ = [
     "MEMBERS",
     "PATH",
     "SAVED",
-    "container_list",
     "member_table",
     "path_table",
     "process_table",
@@ -60,9 +59,9 @@ LIST = (
     Column("ports", "Ports", TEXT, "published and exposed ports, as docker ps writes them", convert=_ports),
     Column("networks", "NetworkSettings.Networks", TEXT, "names of its networks", convert=_networks),
     Column("mounts", "Mounts", TEXT, "names of its volumes, sources of its bind mounts", convert=_mounts),
-    Column("labels", "Labels", PLAIN, "its labels, a dict"),
-    Column("size_rw_bytes", "SizeRw", WHOLE, "what it wrote; only with size=True", "bytes"),
-    Column("size_root_fs_bytes", "SizeRootFs", WHOLE, "all its files; only with size=True", "bytes"),
+    Column("labels", "Labels", OBJECT, "its labels, a dict"),
+    Column("size_rw_bytes", "SizeRw", INTEGER, "what it wrote; only with size=True", "bytes"),
+    Column("size_root_fs_bytes", "SizeRootFs", INTEGER, "all its files; only with size=True", "bytes"),
     Column("network_mode", "HostConfig.NetworkMode", TEXT, "the network it was created with"),
     Column("image_id", "ImageID", TEXT, "the image's id"),
     Column("id", "Id", TEXT, "its id, all 64 digits"),
@@ -74,9 +73,9 @@ MEMBERS = (
     Column("mode", "mode", TEXT, "permissions, octal: 0755"),
     Column("owner", "owner", TEXT, "the owner's name, if the tar has it"),
     Column("group", "group", TEXT, "the group's name, if the tar has it"),
-    Column("uid", "uid", WHOLE, "the owner's number"),
-    Column("gid", "gid", WHOLE, "the group's number"),
-    Column("size_bytes", "size_bytes", WHOLE, "its size; 0 for what has no content of its own", "bytes"),
+    Column("uid", "uid", INTEGER, "the owner's number"),
+    Column("gid", "gid", INTEGER, "the group's number"),
+    Column("size_bytes", "size_bytes", INTEGER, "its size; 0 for what has no content of its own", "bytes"),
     Column("mtime", "mtime", TIME, "time of the last change", "UTC"),
     Column("target", "target", TEXT, "what a link points to"),
 )
@@ -93,7 +92,7 @@ PATH = (
     Column("name", "name", TEXT, "its name, without the directories before it"),
     Column("kind", "kind", TEXT, "file, directory, symlink, device, fifo, socket"),
     Column("mode", "mode", TEXT, "permissions, octal: 0755"),
-    Column("size_bytes", "size", WHOLE, "its size; of a directory what its own entry takes", "bytes"),
+    Column("size_bytes", "size", INTEGER, "its size; of a directory what its own entry takes", "bytes"),
     Column("mtime", "mtime", TIME, "time of the last change", "UTC"),
     Column("target", "linkTarget", TEXT, "what a link points to", convert=lambda target: target or None),
 )
@@ -105,7 +104,7 @@ LARGEST = (1 << 63) - 1
 
 SAVED = (
     Column("path", "path", TEXT, "the file that was written"),
-    Column("size_bytes", "size_bytes", WHOLE, "its size", "bytes"),
+    Column("size_bytes", "size_bytes", INTEGER, "its size", "bytes"),
 )
 
 #: Columns of ps that hold numbers, by their titles in small letters; the others are text. A user id isn't one of them:
@@ -115,14 +114,9 @@ SHARE_TITLES = {"%cpu", "%mem"}
 RENAMED = {"%cpu": "cpu_percent", "%mem": "memory_percent", "vsz": "vsz_kib", "rss": "rss_kib"}
 
 
-def container_list(records: list[dict[str, Any]] | None) -> pd.DataFrame:
-    """Make the table of ContainerList."""
-    return array_table(LIST, records)
-
-
 def path_table(document: dict[str, Any]) -> pd.DataFrame:
     """Make the table of ContainerArchiveInfo, whose answer is in a header; the mode is written as Go has it."""
-    document = one_object(document)
+    document = object_or_empty(document)
     bits = document.get("mode")
     bits = bits if isinstance(bits, int) else 0
     kind = next((name for bit, name in GO_KINDS.items() if bits & bit), "file")
@@ -134,7 +128,7 @@ def path_table(document: dict[str, Any]) -> pd.DataFrame:
 
 def process_table(document: dict[str, Any]) -> pd.DataFrame:
     """Make the table of ContainerTop: a column for each title of ps, in small letters."""
-    document = one_object(document)
+    document = object_or_empty(document)
     processes = [one for one in _listed(document.get("Processes")) if isinstance(one, list)]
     columns: dict[str, tuple[list[Any], str]] = {}
     for place, title in enumerate(_listed(document.get("Titles"))):
@@ -144,12 +138,12 @@ def process_table(document: dict[str, Any]) -> pd.DataFrame:
         while name in columns:
             name += "_again"
         if plain in WHOLE_TITLES:
-            columns[name] = ([_number(value, int) for value in values], WHOLE)
+            columns[name] = ([_number(value, int) for value in values], INTEGER)
         elif plain in SHARE_TITLES:
-            columns[name] = ([_number(value, float) for value in values], FRACTION)
+            columns[name] = ([_number(value, float) for value in values], FLOAT)
         else:
             columns[name] = ([value if isinstance(value, str) else None for value in values], TEXT)
-    return frame(columns, len(processes))
+    return typed_table(columns, len(processes))
 
 
 def _listed(value: Any) -> list[Any]:
@@ -170,4 +164,4 @@ def member_table(members: Iterable[Member]) -> pd.DataFrame:
     rows = list(members)
     values = zip(*rows, strict=True) if rows else [()] * len(MEMBERS)
     columns = {column.name: (list(one), column.dtype) for column, one in zip(MEMBERS, values, strict=True)}
-    return frame(columns, len(rows))
+    return typed_table(columns, len(rows))

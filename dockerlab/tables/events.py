@@ -7,7 +7,17 @@ from typing import Any
 
 import pandas as pd
 
-from dockerlab.tables.build import PLAIN, TEXT, TIME, WHOLE, Column, frame, moments, nanoseconds, objects
+from dockerlab.tables.build import (
+    INTEGER,
+    OBJECT,
+    TEXT,
+    TIME,
+    Column,
+    datetimes,
+    datetimes_from_nanoseconds,
+    object_list,
+    typed_table,
+)
 
 __all__ = ["EVENTS", "event_table"]
 
@@ -25,15 +35,15 @@ EVENTS = (
     Column("id", "object_id", TEXT, "the object's id, or a volume's or plugin's name"),
     Column("name", "object_name", TEXT, "its name, if it has one"),
     Column("image", "object_image", TEXT, "a container's image"),
-    Column("exit_code", "exit_code", WHOLE, "the code with which a container or a command ended"),
+    Column("exit_code", "exit_code", INTEGER, "the code with which a container or a command ended"),
     Column("scope", "scope", TEXT, "local, or swarm"),
-    Column("attributes", "attributes", PLAIN, "all that the engine adds, with the object's labels; a dict"),
+    Column("attributes", "attributes", OBJECT, "all that the engine adds, with the object's labels; a dict"),
 )
 
 
 def event_table(documents: Iterable[dict[str, Any]] | None) -> pd.DataFrame:
     """Make one row an event of SystemEvents, in their order."""
-    rows = objects(documents)
+    rows = object_list(documents)
     actors = [actor if isinstance(actor := row.get("Actor"), dict) else {} for row in rows]
     attributes = [known if isinstance(known := actor.get("Attributes"), dict) else {} for actor in actors]
     kinds = [row.get("Type") for row in rows]
@@ -65,7 +75,7 @@ def event_table(documents: Iterable[dict[str, Any]] | None) -> pd.DataFrame:
         "scope": _texts([row.get("scope") for row in rows]),
         "attributes": attributes,
     }
-    return frame({column.name: (columns[column.name], column.dtype) for column in EVENTS}, len(rows))
+    return typed_table({column.name: (columns[column.name], column.dtype) for column in EVENTS}, len(rows))
 
 
 def _texts(values: list[Any]) -> list[str | None]:
@@ -76,10 +86,10 @@ def _texts(values: list[Any]) -> list[str | None]:
 def _moments(rows: list[dict[str, Any]]) -> pd.DatetimeIndex:
     """Read when each happened: to the nanosecond, and where that isn't told, to the second."""
     known = [_nanoseconds(row) for row in rows]
-    told = nanoseconds(known)
+    told = datetimes_from_nanoseconds(known)
     if None not in known:
         return told
-    return moments([row.get("time") if pd.isna(moment) else moment for moment, row in zip(told, rows, strict=True)])
+    return datetimes([row.get("time") if pd.isna(moment) else moment for moment, row in zip(told, rows, strict=True)])
 
 
 def _nanoseconds(row: dict[str, Any]) -> int | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from dockerlab.tables.build import PLAIN, TEXT, TIME, WHOLE, YES_NO, Column, array_table, objects
+from dockerlab.tables.build import BOOLEAN, INTEGER, OBJECT, TEXT, TIME, Column, array_table, object_list
 
 __all__ = ["CONTAINERS", "IMAGES", "container_inspections", "image_inspections"]
 
@@ -45,11 +45,11 @@ def _words(key: str, name: str, doc: str) -> Column:
 
 
 def _number(key: str, name: str, doc: str, unit: str = "") -> Column:
-    return Column(name, key, WHOLE, doc, unit, _whole)
+    return Column(name, key, INTEGER, doc, unit, _whole)
 
 
 def _yes_no(key: str, name: str, doc: str) -> Column:
-    return Column(name, key, YES_NO, doc, "", _flag)
+    return Column(name, key, BOOLEAN, doc, "", _flag)
 
 
 CONTAINERS = (
@@ -98,17 +98,17 @@ CONTAINERS = (
     _words("Platform", "platform", "its operating system"),
     _number("SizeRw", "size_rw_bytes", "what it wrote; only if asked with size=True", "bytes"),
     _number("SizeRootFs", "size_root_fs_bytes", "all its files; only if asked with size=True", "bytes"),
-    Column("ports", "NetworkSettings.Ports", PLAIN, "ports that are open now: addresses by inner port"),
-    Column("exposed_ports", "Config.ExposedPorts", PLAIN, "ports that it speaks of, by name"),
-    Column("port_bindings", "HostConfig.PortBindings", PLAIN, "ports that it asks for: addresses by inner port"),
-    Column("mounts", "Mounts", PLAIN, "its mounts, a list"),
-    Column("env", "Config.Env", PLAIN, "its environment, a list of NAME=value"),
-    Column("labels", "Config.Labels", PLAIN, "its labels, a dict"),
-    Column("networks", "NetworkSettings.Networks", PLAIN, "its networks by name"),
-    Column("cap_add", "HostConfig.CapAdd", PLAIN, "capabilities that it has besides the usual ones"),
-    Column("cap_drop", "HostConfig.CapDrop", PLAIN, "usual capabilities that it has not"),
-    Column("security_opt", "HostConfig.SecurityOpt", PLAIN, "options such as no-new-privileges, a list"),
-    Column("devices", "HostConfig.Devices", PLAIN, "devices of the machine that it may use"),
+    Column("ports", "NetworkSettings.Ports", OBJECT, "ports that are open now: addresses by inner port"),
+    Column("exposed_ports", "Config.ExposedPorts", OBJECT, "ports that it speaks of, by name"),
+    Column("port_bindings", "HostConfig.PortBindings", OBJECT, "ports that it asks for: addresses by inner port"),
+    Column("mounts", "Mounts", OBJECT, "its mounts, a list"),
+    Column("env", "Config.Env", OBJECT, "its environment, a list of NAME=value"),
+    Column("labels", "Config.Labels", OBJECT, "its labels, a dict"),
+    Column("networks", "NetworkSettings.Networks", OBJECT, "its networks by name"),
+    Column("cap_add", "HostConfig.CapAdd", OBJECT, "capabilities that it has besides the usual ones"),
+    Column("cap_drop", "HostConfig.CapDrop", OBJECT, "usual capabilities that it has not"),
+    Column("security_opt", "HostConfig.SecurityOpt", OBJECT, "options such as no-new-privileges, a list"),
+    Column("devices", "HostConfig.Devices", OBJECT, "devices of the machine that it may use"),
 )
 
 IMAGES = (
@@ -122,23 +122,23 @@ IMAGES = (
     _words("Author", "author", "who made it"),
     _words("DockerVersion", "docker_version", "what it was built with"),
     _words("Parent", "parent_id", "the image it was built from, if the engine knows"),
-    Column("entrypoint", "Config.Entrypoint", PLAIN, "what runs in any case, a list"),
-    Column("cmd", "Config.Cmd", PLAIN, "what runs if nothing else is asked for, or its arguments, a list"),
+    Column("entrypoint", "Config.Entrypoint", OBJECT, "what runs in any case, a list"),
+    Column("cmd", "Config.Cmd", OBJECT, "what runs if nothing else is asked for, or its arguments, a list"),
     _words("Config.User", "user", "whom its containers run as; <NA> is root"),
     _words("Config.WorkingDir", "working_dir", "where they run"),
     _words("Config.StopSignal", "stop_signal", "the signal that stops them; <NA> is TERM"),
-    Column("exposed_ports", "Config.ExposedPorts", PLAIN, "ports that it speaks of, by name"),
-    Column("volumes", "Config.Volumes", PLAIN, "directories that get a volume, by path"),
-    Column("healthcheck", "Config.Healthcheck", PLAIN, "its check of health"),
-    Column("env", "Config.Env", PLAIN, "its environment, a list of NAME=value"),
-    Column("labels", "Config.Labels", PLAIN, "its labels, a dict"),
-    Column("layers", "RootFS.Layers", PLAIN, "the digests of its layers, the lowest first"),
+    Column("exposed_ports", "Config.ExposedPorts", OBJECT, "ports that it speaks of, by name"),
+    Column("volumes", "Config.Volumes", OBJECT, "directories that get a volume, by path"),
+    Column("healthcheck", "Config.Healthcheck", OBJECT, "its check of health"),
+    Column("env", "Config.Env", OBJECT, "its environment, a list of NAME=value"),
+    Column("labels", "Config.Labels", OBJECT, "its labels, a dict"),
+    Column("layers", "RootFS.Layers", OBJECT, "the digests of its layers, the lowest first"),
 )
 
 
 def container_inspections(documents: Iterable[dict[str, Any]] | None) -> pd.DataFrame:
     """Make one row a document of ContainerInspect."""
-    records = [{**document, "command": _command(document)} for document in objects(documents)]
+    records = [{**document, "command": _command(document)} for document in object_list(documents)]
     return array_table(CONTAINERS, records)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from dockerlab.protocol.streams import HEADER, STREAMS, Line, frames, lines, unframed
-from dockerlab.tables.build import PLAIN, SECOND, TEXT, TIME, Column, frame, moments
+from dockerlab.tables.build import OBJECT, SECOND, TEXT, TIME, Column, datetimes, typed_table
 
 __all__ = ["LOGS", "log_table", "read_log_table"]
 
@@ -69,18 +69,18 @@ def log_table(found: Iterable[tuple[str, str, bytes]], *, timestamps: bool, text
 
 def _joined(parts: Iterable[_Part], timestamps: bool, text: bool) -> pd.DataFrame:
     """Make one table of its parts."""
-    times, streams, messages = [moments([])], [np.empty(0, object)], list[Any]()
+    times, streams, messages = [datetimes([])], [np.empty(0, object)], list[Any]()
     for part in parts:
         times.append(part.times)
         streams.append(part.streams)
         messages += part.messages
     columns: dict[str, Any] = {
         "stream": (np.concatenate(streams), TEXT),
-        "message": (messages, TEXT if text else PLAIN),
+        "message": (messages, TEXT if text else OBJECT),
     }
     if timestamps:
         columns = {"time": (times[0].append(times[1:]), TIME), **columns}
-    return frame(columns, len(messages))
+    return typed_table(columns, len(messages))
 
 
 def _parts(found: Iterator[tuple[str, str, bytes]], timestamps: bool, text: bool) -> Iterator[_Part]:
@@ -88,7 +88,7 @@ def _parts(found: Iterator[tuple[str, str, bytes]], timestamps: bool, text: bool
     while block := list(islice(found, LINES)):
         times, streams, data = zip(*block, strict=True)
         yield _Part(
-            moments(times if timestamps else []),
+            datetimes(times if timestamps else []),
             np.array(streams, dtype=object),
             _decoded(b"\n".join(data)) if text else list(data),
         )
@@ -140,7 +140,7 @@ def _whole_lines(data: bytes, timestamps: bool, text: bool) -> tuple[int, _Part 
     if content.count(b"\n") != starts.size - 1:  # behind such a byte in a header, the end of an empty line is not seen
         return 0, None
     messages: list[Any] = _decoded(content) if text else list(content.split(b"\n"))
-    times = _moments(seen[cut[:, HEADER.size : -2]]) if timestamps else moments([])
+    times = _moments(seen[cut[:, HEADER.size : -2]]) if timestamps else datetimes([])
     return keep.size, _Part(times, NAMES[seen[starts]], messages)
 
 
@@ -177,7 +177,7 @@ def _moments(digits: Any) -> pd.DatetimeIndex:
     for number, (_, _, least, most) in zip(numbers, FIELDS, strict=True):
         right &= (least <= number) & (number <= most)
     if not right.all():  # there is no 31st of February
-        return moments([row.tobytes().decode("latin-1") + "Z" for row in digits])
+        return datetimes([row.tobytes().decode("latin-1") + "Z" for row in digits])
     seconds = (days.astype(np.int64) * 24 + hour) * 3600 + minute * 60 + second
     return pd.DatetimeIndex((seconds * SECOND + fraction).view("M8[ns]"), tz="UTC")
 

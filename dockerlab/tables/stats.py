@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from dockerlab.tables.build import FRACTION, PLAIN, TEXT, TIME, WHOLE, Column, array_table, moments, objects
+from dockerlab.tables.build import FLOAT, INTEGER, OBJECT, TEXT, TIME, Column, array_table, datetimes, object_list
 
 __all__ = ["STATS", "stats_table"]
 
@@ -28,7 +28,7 @@ def _whole(value: Any) -> int | None:
 
 
 def _counter(name: str, key: str, doc: str, unit: str = "") -> Column:
-    return Column(name, key, WHOLE, doc, unit, _whole)
+    return Column(name, key, INTEGER, doc, unit, _whole)
 
 
 STATS = (
@@ -36,9 +36,9 @@ STATS = (
     Column("name", "name", TEXT, "its name, without the slash"),
     Column("read", "read", TIME, "when this sample was taken; NaT if the container did not run", "UTC"),
     Column("preread", "preread", TIME, "when the sample before it was taken, if the engine took two", "UTC"),
-    Column("cpu_percent", "cpu_percent", FRACTION, "100 is one processor; only where the engine took two samples", "%"),
-    Column("memory_percent", "memory_percent", FRACTION, "memory_used_bytes of the limit", "%"),
-    Column("memory_used_bytes", "memory_used_bytes", WHOLE, "memory without the page cache that could go", "bytes"),
+    Column("cpu_percent", "cpu_percent", FLOAT, "100 is one processor; only where the engine took two samples", "%"),
+    Column("memory_percent", "memory_percent", FLOAT, "memory_used_bytes of the limit", "%"),
+    Column("memory_used_bytes", "memory_used_bytes", INTEGER, "memory without the page cache that could go", "bytes"),
     _counter("memory_usage_bytes", "memory_stats.usage", "memory with page cache", "bytes"),
     _counter("memory_cache_bytes", "memory_cache_bytes", "inactive file pages", "bytes"),
     _counter("memory_limit_bytes", "memory_stats.limit", "the limit, or else the machine's memory", "bytes"),
@@ -56,7 +56,7 @@ STATS = (
     _counter("throttling_periods", "cpu_stats.throttling_data.periods", "periods in which a limit on cpu was watched"),
     _counter("throttled_periods", "cpu_stats.throttling_data.throttled_periods", "of them with the limit reached"),
     _counter("throttled_time_ns", "cpu_stats.throttling_data.throttled_time", "how long it had to wait", "ns"),
-    Column("interfaces", "networks", PLAIN, "counters by interface, a dict: see unfold.interfaces"),
+    Column("interfaces", "networks", OBJECT, "counters by interface, a dict: see unfold.interfaces"),
 )
 
 
@@ -67,7 +67,7 @@ def stats_table(
 
     `id` and `name` are those of documents that don't tell theirs.
     """
-    return array_table(STATS, [_record(document, id, name) for document in objects(documents)])
+    return array_table(STATS, [_record(document, id, name) for document in object_list(documents)])
 
 
 def _record(document: dict[str, Any], known_id: str | None, known_name: str | None) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def _cpu_percent(document: dict[str, Any]) -> float | None:
 
 def _seconds(document: dict[str, Any]) -> float:
     """Give the time between the two samples of a document, 0 if there are no two."""
-    before, now = moments([document.get("preread"), document.get("read")])
+    before, now = datetimes([document.get("preread"), document.get("read")])
     return 0.0 if pd.isna(before) or pd.isna(now) else max((now - before).total_seconds(), 0.0)
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
-
-from dockerlab.tables.build import PLAIN, TEXT, TIME, WHOLE, YES_NO, Column, array_table
+from dockerlab.tables.build import BOOLEAN, INTEGER, OBJECT, TEXT, TIME, Column
 
 __all__ = [
     "CONFIGS",
@@ -14,11 +12,6 @@ __all__ = [
     "SECRETS",
     "SERVICES",
     "TASKS",
-    "config_list",
-    "node_list",
-    "secret_list",
-    "service_list",
-    "task_list",
 ]
 
 VERSION = "counts its changes; an update must name it"
@@ -40,12 +33,12 @@ def _mode(mode: dict[str, Any]) -> str | None:
     return names.get(found, "global-job") if found else None
 
 
-_LABELS = Column("labels", "Spec.Labels", PLAIN, "its labels, a dict")
+_LABELS = Column("labels", "Spec.Labels", OBJECT, "its labels, a dict")
 #: What services, secrets and configs end with.
 _LAST = (
     Column("created", "CreatedAt", TIME, "when it was created", "UTC"),
     Column("updated", "UpdatedAt", TIME, "when it was last changed", "UTC"),
-    Column("version", "Version.Index", WHOLE, VERSION),
+    Column("version", "Version.Index", INTEGER, VERSION),
     Column("id", "ID", TEXT, "its id"),
 )
 
@@ -60,27 +53,27 @@ NODES = (
     Column("role", "Spec.Role", TEXT, "manager or worker"),
     Column("availability", "Spec.Availability", TEXT, "active, pause or drain"),
     Column("state", "Status.State", TEXT, "ready, down, disconnected or unknown"),
-    Column("leader", "ManagerStatus", YES_NO, "leads the managers; <NA> for a worker", convert=_leads),
+    Column("leader", "ManagerStatus", BOOLEAN, "leads the managers; <NA> for a worker", convert=_leads),
     Column("reachability", "ManagerStatus.Reachability", TEXT, "whether the other managers reach it"),
     Column("address", "Status.Addr", TEXT, "its address, as the others see it"),
     Column("engine_version", "Description.Engine.EngineVersion", TEXT, "its engine's version"),
     Column("os", "Description.Platform.OS", TEXT, "its system"),
     Column("architecture", "Description.Platform.Architecture", TEXT, "its processor"),
-    Column("nano_cpus", "Description.Resources.NanoCPUs", WHOLE, "its processors, in billionths", "nano"),
-    Column("memory_bytes", "Description.Resources.MemoryBytes", WHOLE, "its memory", "bytes"),
+    Column("nano_cpus", "Description.Resources.NanoCPUs", INTEGER, "its processors, in billionths", "nano"),
+    Column("memory_bytes", "Description.Resources.MemoryBytes", INTEGER, "its memory", "bytes"),
     _LABELS,
     Column("created", "CreatedAt", TIME, "when it joined", "UTC"),
     Column("updated", "UpdatedAt", TIME, "when it was last changed", "UTC"),
-    Column("version", "Version.Index", WHOLE, VERSION),
+    Column("version", "Version.Index", INTEGER, VERSION),
     Column("id", "ID", TEXT, "its id"),
 )
 
 SERVICES = (
     Column("name", "Spec.Name", TEXT, "its name"),
     Column("mode", "Spec.Mode", TEXT, "replicated, global, replicated-job or global-job", convert=_mode),
-    Column("replicas", "Spec.Mode.Replicated.Replicas", WHOLE, "tasks that are asked for; <NA> for other modes"),
-    Column("running_tasks", "ServiceStatus.RunningTasks", WHOLE, "tasks that run; only with status=True"),
-    Column("desired_tasks", "ServiceStatus.DesiredTasks", WHOLE, "tasks that should run; only with status=True"),
+    Column("replicas", "Spec.Mode.Replicated.Replicas", INTEGER, "tasks that are asked for; <NA> for other modes"),
+    Column("running_tasks", "ServiceStatus.RunningTasks", INTEGER, "tasks that run; only with status=True"),
+    Column("desired_tasks", "ServiceStatus.DesiredTasks", INTEGER, "tasks that should run; only with status=True"),
     Column("image", "Spec.TaskTemplate.ContainerSpec.Image", TEXT, "the image of its tasks"),
     Column("ports", "Endpoint.Ports", TEXT, "published ports, as docker service ls writes them", convert=_ports),
     _LABELS,
@@ -90,20 +83,20 @@ SERVICES = (
 
 TASKS = (
     Column("service_id", "ServiceID", TEXT, "the service that it is a part of"),
-    Column("slot", "Slot", WHOLE, "its place among the replicas; <NA> for a global service"),
+    Column("slot", "Slot", INTEGER, "its place among the replicas; <NA> for a global service"),
     Column("node_id", "NodeID", TEXT, "the node it is on; <NA> before it has one"),
     Column("state", "Status.State", TEXT, "new, pending, assigned, preparing, running, complete, failed, …"),
     Column("desired_state", "DesiredState", TEXT, "what it should be"),
     Column("message", "Status.Message", TEXT, "the last thing that happened to it"),
     Column("error", "Status.Err", TEXT, "what went wrong"),
-    Column("exit_code", "Status.ContainerStatus.ExitCode", WHOLE, "its container's exit code"),
+    Column("exit_code", "Status.ContainerStatus.ExitCode", INTEGER, "its container's exit code"),
     Column("container_id", "Status.ContainerStatus.ContainerID", TEXT, "its container, on its node"),
     Column("image", "Spec.ContainerSpec.Image", TEXT, "its image"),
     Column("changed", "Status.Timestamp", TIME, "when its state changed", "UTC"),
     Column("created", "CreatedAt", TIME, "when it was created", "UTC"),
     Column("updated", "UpdatedAt", TIME, "when it was last changed", "UTC"),
-    Column("labels", "Labels", PLAIN, "its labels, a dict"),
-    Column("version", "Version.Index", WHOLE, VERSION),
+    Column("labels", "Labels", OBJECT, "its labels, a dict"),
+    Column("version", "Version.Index", INTEGER, VERSION),
     Column("id", "ID", TEXT, "its id"),
 )
 
@@ -120,30 +113,3 @@ CONFIGS = (
     _LABELS,
     *_LAST,
 )
-
-Records = list[dict[str, Any]] | None
-
-
-def node_list(records: Records) -> pd.DataFrame:
-    """Make the table of NodeList."""
-    return array_table(NODES, records)
-
-
-def service_list(records: Records) -> pd.DataFrame:
-    """Make the table of ServiceList."""
-    return array_table(SERVICES, records)
-
-
-def task_list(records: Records) -> pd.DataFrame:
-    """Make the table of TaskList."""
-    return array_table(TASKS, records)
-
-
-def secret_list(records: Records) -> pd.DataFrame:
-    """Make the table of SecretList."""
-    return array_table(SECRETS, records)
-
-
-def config_list(records: Records) -> pd.DataFrame:
-    """Make the table of ConfigList."""
-    return array_table(CONFIGS, records)

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dockerlab.tables.build import TEXT, TIME, WHOLE, YES_NO, Column, array_table, counted, objects, one_object
+from dockerlab.tables.build import (
+    BOOLEAN,
+    INTEGER,
+    TEXT,
+    TIME,
+    Column,
+    array_table,
+    count_or_none,
+    object_list,
+    object_or_empty,
+)
 
 if TYPE_CHECKING:
     from dockerlab.protocol.exchange import Exchange
@@ -15,7 +25,7 @@ __all__ = ["DATA_USAGE", "PING", "data_usage_table", "ping_table"]
 
 PING = (
     Column("answer", "answer", TEXT, "OK"),
-    Column("status", "status", WHOLE, "200 for an engine that is well"),
+    Column("status", "status", INTEGER, "200 for an engine that is well"),
     Column("api_version", "Api-Version", TEXT, "the newest API version that the engine speaks"),
     Column("os_type", "Ostype", TEXT, "what its containers run on: linux or windows"),
     Column("experimental", "Docker-Experimental", TEXT, "whether experimental features are on: true or false"),
@@ -33,10 +43,12 @@ def ping_table(exchange: Exchange) -> pd.DataFrame:
 DATA_USAGE = (
     Column("kind", "kind", TEXT, "image, container, volume or build cache"),
     Column("name", "name", TEXT, "an image's or container's names, a volume's name, what a cached step did"),
-    Column("size_bytes", "size", WHOLE, "an image whole, what a container wrote, a volume", "bytes", counted),
-    Column("shared_size_bytes", "shared", WHOLE, "of an image: its part that others have, too", "bytes", counted),
-    Column("containers", "containers", WHOLE, "containers that use it; <NA> if not counted", convert=counted),
-    Column("in_use", "in_use", YES_NO, "something uses it: a prune would let it be"),
+    Column("size_bytes", "size", INTEGER, "an image whole, what a container wrote, a volume", "bytes", count_or_none),
+    Column(
+        "shared_size_bytes", "shared", INTEGER, "of an image: its part that others have, too", "bytes", count_or_none
+    ),
+    Column("containers", "containers", INTEGER, "containers that use it; <NA> if not counted", convert=count_or_none),
+    Column("in_use", "in_use", BOOLEAN, "something uses it: a prune would let it be"),
     Column("created", "created", TIME, "when it was made", "UTC"),
     Column("last_used", "last_used", TIME, "when it was last used; of the build cache only", "UTC"),
     Column("id", "id", TEXT, "its id; a volume has none"),
@@ -52,11 +64,11 @@ USED = {
 
 def data_usage_table(document: dict[str, Any]) -> pd.DataFrame:
     """Make the table of SystemDataUsage: a row for each image, container, volume and step in the build cache."""
-    document = one_object(document)
+    document = object_or_empty(document)
     rows: list[dict[str, Any]] = []
     for kind, (older, newer) in USED.items():
-        records = document.get(older) or one_object(document.get(newer)).get("Items")
-        rows += [{"kind": kind, **_USED[kind](record)} for record in objects(records)]
+        records = document.get(older) or object_or_empty(document.get(newer)).get("Items")
+        rows += [{"kind": kind, **_USED[kind](record)} for record in object_list(records)]
     return array_table(DATA_USAGE, rows)
 
 

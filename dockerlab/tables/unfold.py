@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from dockerlab.tables.build import TEXT, TIME, WHOLE, YES_NO, Column, array_table, objects
+from dockerlab.tables.build import BOOLEAN, INTEGER, TEXT, TIME, Column, array_table, object_list
 from dockerlab.tables.inspection import container_inspections, image_inspections
 from dockerlab.tables.stats import stats_table
 
@@ -47,12 +47,12 @@ def _flag(value: Any) -> bool | None:
 PORTS = (
     ID,
     NAME,
-    Column("container_port", "port", WHOLE, "the port inside", convert=_whole),
+    Column("container_port", "port", INTEGER, "the port inside", convert=_whole),
     Column("protocol", "protocol", TEXT, "tcp, udp or sctp"),
     Column("host_ip", "HostIp", TEXT, "the machine's address; <NA> if it is not published", convert=_text),
-    Column("host_port", "HostPort", WHOLE, "the machine's port; <NA> if it is not published or not yet chosen",
+    Column("host_port", "HostPort", INTEGER, "the machine's port; <NA> if it is not published or not yet chosen",
            convert=_whole),
-    Column("open", "open", YES_NO, "is it open now? False: the container asks for it when it starts"),
+    Column("open", "open", BOOLEAN, "is it open now? False: the container asks for it when it starts"),
 )  # fmt: skip
 MOUNTS = (
     ID,
@@ -61,7 +61,7 @@ MOUNTS = (
     Column("source", "Source", TEXT, "where it comes from: a path of the machine", convert=_text),
     Column("destination", "Destination", TEXT, "where it is in the container", convert=_text),
     Column("volume", "Name", TEXT, "the volume's name, if it is one", convert=_text),
-    Column("writable", "RW", YES_NO, "may the container write there?", convert=_flag),
+    Column("writable", "RW", BOOLEAN, "may the container write there?", convert=_flag),
     Column("mode", "Mode", TEXT, "options as they were given", convert=_text),
     Column("propagation", "Propagation", TEXT, "how mounts below it are passed on", convert=_text),
     Column("driver", "Driver", TEXT, "the volume's driver", convert=_text),
@@ -79,7 +79,7 @@ NETWORKS = (
     Column("network", "network", TEXT, "the network's name"),
     Column("network_id", "NetworkID", TEXT, "the network's id; Podman writes the name", convert=_text),
     Column("ip_address", "IPAddress", TEXT, "the container's address there", convert=_text),
-    Column("ip_prefix_length", "IPPrefixLen", WHOLE, "the length of the network's part of it", convert=_whole),
+    Column("ip_prefix_length", "IPPrefixLen", INTEGER, "the length of the network's part of it", convert=_whole),
     Column("gateway", "Gateway", TEXT, "the way out", convert=_text),
     Column("ipv6_address", "GlobalIPv6Address", TEXT, "the container's address of version 6", convert=_text),
     Column("mac_address", "MacAddress", TEXT, "its hardware address", convert=_text),
@@ -87,7 +87,7 @@ NETWORKS = (
 LAYERS = (
     ID,
     NAME,
-    Column("number", "number", WHOLE, "its place, the lowest is 1"),
+    Column("number", "number", INTEGER, "its place, the lowest is 1"),
     Column("layer", "layer", TEXT, "the digest of what is in it"),
     Column("chain_id", "chain_id", TEXT, "the digest of it and all below: images with the same one share its bytes"),
 )
@@ -97,7 +97,7 @@ INTERFACES = (
     Column("read", "read", TIME, "when the sample was taken", "UTC"),
     Column("interface", "interface", TEXT, "the interface's name in the container"),
     *(
-        Column(f"{way}_{what}", f"{way}_{what}", WHOLE, f"{what} {word} since the start", unit, _whole)
+        Column(f"{way}_{what}", f"{way}_{what}", INTEGER, f"{what} {word} since the start", unit, _whole)
         for way, word in (("rx", "received"), ("tx", "sent"))
         for what, unit in (("bytes", "bytes"), ("packets", ""), ("errors", ""), ("dropped", ""))
     ),
@@ -141,7 +141,7 @@ def interfaces(samples: Source) -> pd.DataFrame:
 
 def _either(documents: Iterable[dict[str, Any]] | None) -> pd.DataFrame:
     """Make the wide table of containers' or of images' documents."""
-    known = objects(documents)
+    known = object_list(documents)
     return image_inspections(known) if any("RootFS" in one for one in known) else container_inspections(known)
 
 

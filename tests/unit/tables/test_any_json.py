@@ -6,6 +6,7 @@ import copy
 import pickle
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -29,14 +30,15 @@ JSON = st.recursive(
 Make = Callable[[Any], pd.DataFrame]
 #: A table of a list of objects, and its columns.
 LISTS: list[tuple[Make, tuple[Column, ...]]] = [
-    (container.container_list, container.LIST), (lambda said: array_table(container.CHANGES, said), container.CHANGES),
-    (image.image_list, image.LIST), (image.history_table, image.HISTORY), (image.search_table, image.SEARCH),
-    (image.deleted_table, image.DELETED), (image.progress_table, image.PROGRESS),
-    (lambda said: array_table(image.ATTESTATIONS, said), image.ATTESTATIONS),
-    (network.network_list, network.LIST), (plugin.plugin_list, plugin.LIST),
-    (plugin.privilege_table, plugin.PRIVILEGES), (swarm.node_list, swarm.NODES),
-    (swarm.service_list, swarm.SERVICES), (swarm.task_list, swarm.TASKS), (swarm.secret_list, swarm.SECRETS),
-    (swarm.config_list, swarm.CONFIGS), (stats.stats_table, stats.STATS), (events.event_table, events.EVENTS),
+    *(
+        (partial(array_table, columns), columns)
+        for columns in (
+            container.LIST, container.CHANGES, image.LIST, image.HISTORY, image.SEARCH, image.DELETED,
+            image.ATTESTATIONS, network.LIST, plugin.LIST, plugin.PRIVILEGES, swarm.NODES, swarm.SERVICES, swarm.TASKS,
+            swarm.SECRETS, swarm.CONFIGS,
+        )
+    ),
+    (image.progress_table, image.PROGRESS), (stats.stats_table, stats.STATS), (events.event_table, events.EVENTS),
     (inspection.container_inspections, inspection.CONTAINERS), (inspection.image_inspections, inspection.IMAGES),
 ]  # fmt: skip
 #: A table of one object in which lists stand: the names of these, and the columns.
@@ -146,10 +148,10 @@ def test_any_members_are_a_table(members: list[Member]) -> None:
     ("dtype", "value", "stays"),
     [
         (build.TEXT, "a", "a"), (build.TEXT, 5, "5"), (build.TEXT, ["a"], None), (build.TEXT, True, None),
-        (build.WHOLE, 5, 5), (build.WHOLE, 5.0, 5), (build.WHOLE, 5.5, None), (build.WHOLE, "5", None),
-        (build.WHOLE, True, None), (build.WHOLE, 1 << 63, None), (build.WHOLE, float("inf"), None),
-        (build.FRACTION, 5, 5.0), (build.FRACTION, float("nan"), None), (build.FRACTION, 10**400, None),
-        (build.FRACTION, "5", None), (build.YES_NO, True, True), (build.YES_NO, 1, None), (build.YES_NO, "true", None),
+        (build.INTEGER, 5, 5), (build.INTEGER, 5.0, 5), (build.INTEGER, 5.5, None), (build.INTEGER, "5", None),
+        (build.INTEGER, True, None), (build.INTEGER, 1 << 63, None), (build.INTEGER, float("inf"), None),
+        (build.FLOAT, 5, 5.0), (build.FLOAT, float("nan"), None), (build.FLOAT, 10**400, None),
+        (build.FLOAT, "5", None), (build.BOOLEAN, True, True), (build.BOOLEAN, 1, None), (build.BOOLEAN, "true", None),
     ],
 )  # fmt: skip
 def test_a_value_of_another_type_is_na(dtype: str, value: object, stays: object) -> None:
@@ -189,18 +191,18 @@ def test_an_object_nested_without_end_is_a_row() -> None:
 # -- the quick ways are the slow ones
 
 CELLS: list[tuple[str, list[Any]]] = [
-    (build.TEXT, ["a", None, ""]), (build.WHOLE, [1, None, -1]), (build.FRACTION, [0.5, None, 2.0]),
-    (build.YES_NO, [True, None, False]), (build.TIME, ["2026-11-24T03:22:02.000000001Z", None, 1]),
-    (build.PLAIN, ["a", ["b"], ["c"]]), (build.PLAIN, ["a", "b", "c"]),
+    (build.TEXT, ["a", None, ""]), (build.INTEGER, [1, None, -1]), (build.FLOAT, [0.5, None, 2.0]),
+    (build.BOOLEAN, [True, None, False]), (build.TIME, ["2026-11-24T03:22:02.000000001Z", None, 1]),
+    (build.OBJECT, ["a", ["b"], ["c"]]), (build.OBJECT, ["a", "b", "c"]),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("length", [0, 1, 3])
 def test_a_table_is_the_one_that_the_constructor_makes(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
     columns = {f"c{number}": (values[:length], dtype) for number, (dtype, values) in enumerate(CELLS)}
-    quick = build.frame(columns, length)
+    quick = build.typed_table(columns, length)
     monkeypatch.delattr(pd.DataFrame, "_from_arrays")  # as in a pandas that has it no more
-    slow = build.frame(columns, length)
+    slow = build.typed_table(columns, length)
     monkeypatch.undo()
     pd.testing.assert_frame_equal(quick, slow, check_column_type="exact")
     assert list(quick.dtypes) == list(slow.dtypes)
@@ -213,11 +215,11 @@ def test_a_table_is_the_one_that_the_constructor_makes(length: int, monkeypatch:
 @pytest.mark.parametrize("length", [0, 2, 4])
 def test_a_column_of_another_length_makes_no_table(length: int) -> None:
     with pytest.raises(ValueError, match=f"a column has not {length} values"):
-        build.frame({f"c{number}": (values, dtype) for number, (dtype, values) in enumerate(CELLS)}, length)
+        build.typed_table({f"c{number}": (values, dtype) for number, (dtype, values) in enumerate(CELLS)}, length)
 
 
 @given(st.lists(st.none() | st.integers(-(1 << 70), 1 << 70) | st.integers(-(1 << 34), 1 << 34), max_size=4))
 def test_seconds_alone_are_the_moments_that_they_are_among_others(seconds: list[int | None]) -> None:
     told = "2026-11-24T03:22:02Z"
-    assert build.moments(seconds).equals(build.moments([*seconds, told])[:-1])
-    assert str(build.moments(seconds).dtype) == "datetime64[ns, UTC]"
+    assert build.datetimes(seconds).equals(build.datetimes([*seconds, told])[:-1])
+    assert str(build.datetimes(seconds).dtype) == "datetime64[ns, UTC]"

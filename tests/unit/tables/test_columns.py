@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockerlab.tables.build import array_table, moments, object_table
-from dockerlab.tables.container import LIST, container_list, process_table
+from dockerlab.tables.build import array_table, datetimes, object_table
+from dockerlab.tables.container import LIST, process_table
 from dockerlab.tables.log import log_table
 
-LIST_DTYPES = {column.name: container_list([])[column.name].dtype for column in LIST}
+LIST_DTYPES = {column.name: array_table(LIST, [])[column.name].dtype for column in LIST}
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
@@ -38,7 +38,7 @@ FIELDS = ["Names", "Ports", "Labels", "NetworkSettings", "Mounts", "SizeRw", "Ho
 
 
 def test_a_record_of_a_list_is_a_row() -> None:
-    row = container_list([RECORD]).loc[0]
+    row = array_table(LIST, [RECORD]).loc[0]
     assert (row["name"], row["image"], row["state"]) == ("web", "busybox", "running")
     assert row["ports"] == "127.0.0.1:8080->80/tcp, [::]:8080->80/tcp, 443/tcp"
     assert (row["networks"], row["mounts"], row["labels"]) == ("a, b", "data, /srv", {"a": "b"})
@@ -52,14 +52,14 @@ def test_what_is_left_out_or_null_changes_no_column_and_no_dtype(gone: list[set[
     for names in gone:
         record = {key: value for key, value in RECORD.items() if key not in names}
         records.append(record | (dict.fromkeys(names) if null else {}))
-    made = container_list(records)
+    made = array_table(LIST, records)
     assert {name: made[name].dtype for name in made.columns} == LIST_DTYPES
     assert len(made) == len(records)
 
 
 def test_no_records_and_null_are_an_empty_table_of_the_same_dtypes() -> None:
     for none in ([], None):
-        made = container_list(none)
+        made = array_table(LIST, none)
         assert len(made) == 0
         assert {name: str(made[name].dtype) for name in ("name", "created", "size_rw_bytes", "labels")} == {
             "name": "string",
@@ -70,7 +70,7 @@ def test_no_records_and_null_are_an_empty_table_of_the_same_dtypes() -> None:
 
 
 def test_a_field_that_nobody_knows_yet_is_no_harm() -> None:
-    assert list(container_list([RECORD | {"Novelty": {"a": 1}}]).columns) == [column.name for column in LIST]
+    assert list(array_table(LIST, [RECORD | {"Novelty": {"a": 1}}]).columns) == [column.name for column in LIST]
 
 
 @given(JSON)
@@ -112,14 +112,14 @@ def test_an_object_keeps_its_values_and_its_order() -> None:
     ],
 )
 def test_moments(said: object, meant: str | None) -> None:
-    (read,) = moments([said])
+    (read,) = datetimes([said])
     assert pd.isna(read) if meant is None else read == pd.Timestamp(meant)
 
 
 @given(st.lists(st.text(max_size=30) | st.integers() | st.floats() | st.none(), max_size=10))
 def test_moments_of_anything_are_moments_or_not_a_time(said: list[Any]) -> None:
-    assert str(moments(said).dtype) == "datetime64[ns, UTC]"
-    assert len(moments(said)) == len(said)
+    assert str(datetimes(said).dtype) == "datetime64[ns, UTC]"
+    assert len(datetimes(said)) == len(said)
 
 
 # -- ps

@@ -15,7 +15,7 @@ from hypothesis import strategies as some
 from dockerlab.errors import StreamBroken
 from dockerlab.protocol.streams import frames, lines
 from dockerlab.tables import log
-from dockerlab.tables.build import moments
+from dockerlab.tables.build import datetimes
 from dockerlab.tables.log import log_table, read_log_table
 
 MOMENT = b"2026-11-24T03:22:02.%09dZ "
@@ -84,7 +84,7 @@ def test_moments_of_one_shape_are_those_that_pandas_reads(written: list[tuple[st
     texts = [f"{text}{rest:03}" for text, rest in written]
     rows = np.frombuffer("".join(texts).encode("latin-1"), np.uint8).reshape(len(texts), -1)
     read = log._moments(rows)
-    assert read.equals(moments([f"{text}Z" for text in texts]))
+    assert read.equals(datetimes([f"{text}Z" for text in texts]))
     assert [moment is pd.NaT for moment in read] == [text in NONE for text, _ in written]
 
 
