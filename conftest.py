@@ -13,8 +13,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from notebook_items import add_guards
-from practice import engine
+from engines import run_engine
+
+from notebooks import add_guards
 
 BASE = pytest.StashKey[Path]()
 
@@ -47,7 +48,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if base is None:
         return
     if (base / "state").exists():
-        engine("reset")  # and not only stop: containers outlive their engine
+        run_engine("reset")  # and not only stop: containers outlive their engine
     shutil.rmtree(base, ignore_errors=True)
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import verified
+from engines import engine_address, run_engine
 from hypothesis import settings
-from judge import Judge, listening
-from notebook_items import labelled, removed
-from practice import address, engine, program
+from judge import Judge, judging, note_verified
+from plain_http import labelled_containers, remove_container
+from processes import program
 
 # the same examples in every run, and no time limit for one: this machine may be busy
 settings.register_profile("dockerlab", derandomize=True, deadline=None)
@@ -25,7 +25,7 @@ TESTS = Path(__file__).parent
 @pytest.fixture(scope="session")
 def judge() -> Iterator[Judge]:
     """Listen to all that engines answer."""
-    with listening() as heard:
+    with judging() as heard:
         yield heard
 
 
@@ -44,7 +44,7 @@ def judged(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def practice_host() -> str:
     """Give the address of this worker's practice engine."""
-    return address(engine("ensure"))
+    return engine_address(run_engine("ensure"))
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +61,7 @@ def lab(host: str) -> Iterator[Any]:
 
     with dockerlab.connect(host) as opened:
         yield opened
-        verified.note(opened.wire)
+        note_verified(opened.wire)
 
 
 @pytest.fixture
@@ -69,8 +69,8 @@ def labels(host: str) -> Iterator[dict[str, str]]:
     """Give labels for what a test makes; containers with them are removed afterwards."""
     mine = f"{os.environ['DOCKERLAB_SESSION']}-{uuid.uuid4().hex[:12]}"
     yield {"dockerlab.test": mine}
-    for container in labelled(host, f"dockerlab.test={mine}"):
-        removed(host, container)
+    for container in labelled_containers(host, f"dockerlab.test={mine}"):
+        remove_container(host, container)
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
-from own_engine import own_engine  # noqa: E402
+from engines import temporary_engine  # noqa: E402
 from rounds import play, ratio, table  # noqa: E402
 from tasks import SECONDS, Subject  # noqa: E402
 
@@ -39,7 +39,7 @@ READY, IDLE, EACH, LOG_SPEED, GROWN = 0.5, 40.0, 0.5, 100.0, 10.0
 def main() -> int:
     """Time everything; print the table."""
     options = arguments()
-    with own_engine(options.isolation) as host:
+    with temporary_engine(options.isolation) as host:
         mine, docker = Subject(MINE, host), Subject(DOCKER, options.against)
         kind = mine.ask("GET", "/version")["Platform"]["Name"], docker.ask("GET", "/version")["Version"]
         print(f"{kind[0]}, {options.isolation or 'its best rung'}, beside Docker {kind[1]}; {options.rounds} rounds\n")

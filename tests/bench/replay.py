@@ -14,7 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "support"), str(HERE.parent.parent)]
 
-from bytes_server import serving  # noqa: E402
+from servers import bytes_server  # noqa: E402
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
         with (place / name).open("rb") as file:
             opened.sendfile(file)
 
-    with serving(Path(sys.argv[1]), talk):
+    with bytes_server(Path(sys.argv[1]), talk):
         print("ready", flush=True)
         sys.stdin.read()
 

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import chromium
-from practice import program
+from browser import chromium, jupyterlab
+from processes import program
 from selenium.webdriver.remote.webdriver import WebDriver
-from served import jupyterlab
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import open_notebook, picture, run_all, visible, without_outputs
+from browser import clear_outputs, open_notebook, run_all_cells, screenshot, visible
 from selenium.webdriver.remote.webdriver import WebDriver
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -26,10 +26,10 @@ def test_the_first_page_is_lesson_00_and_nothing_is_asked(browser: WebDriver, ur
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_a_lesson_runs_to_its_end(browser: WebDriver, url: str, course: Path, lesson: str) -> None:
     saved = course / f"{lesson}.ipynb"
-    without_outputs(saved)
+    clear_outputs(saved)
     open_notebook(browser, url.replace("00-start-here", lesson))
-    notebook = run_all(browser, saved)
-    picture(browser, lesson)
+    notebook = run_all_cells(browser, saved)
+    screenshot(browser, lesson)
     assert failures(notebook) == []
     if lesson in LESSONS[1:]:
         assert widgets(notebook) > 0
@@ -39,10 +39,10 @@ def test_a_lesson_runs_to_its_end(browser: WebDriver, url: str, course: Path, le
 def test_an_analysis_shows_what_is_committed(browser: WebDriver, url: str, course: Path, analysis: str) -> None:
     saved = course / f"{analysis}.ipynb"
     committed = kinds(json.loads(saved.read_text("utf-8")))
-    without_outputs(saved)
+    clear_outputs(saved)
     open_notebook(browser, url.replace("00-start-here", analysis))
-    notebook = run_all(browser, saved)
-    picture(browser, analysis)
+    notebook = run_all_cells(browser, saved)
+    screenshot(browser, analysis)
     assert failures(notebook) == []
     assert kinds(notebook) == committed
 

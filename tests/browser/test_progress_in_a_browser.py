@@ -8,7 +8,8 @@ from typing import Any
 
 import nbformat
 import pytest
-from browser import begin, open_notebook, picture, save, texts, until, visible
+from browser import open_notebook, save, screenshot, start_all_cells, texts, visible
+from processes import wait_until
 from refresh import KERNELSPEC, LANGUAGE
 from selenium.webdriver.remote.webdriver import WebDriver
 
@@ -55,22 +56,22 @@ len(gone) > 0
 def test_a_build_is_seen_while_it_goes_on(browser: WebDriver, url: str, course: Path) -> None:
     path = notebook(course / "build.ipynb", f"DOCKERFILE = {DOCKERFILE.encode()!r}\n{FIRST}", BUILD, LAST)
     open_notebook(browser, page(url, "build"))
-    begin(browser)
+    start_all_cells(browser)
 
-    until(lambda: "step 2 of 4" in text(browser), 60, "the second step")
-    area = until(lambda: words(browser, "word</b> 30 "), 60, "its thirtieth word")
-    picture(browser, "build-step-2")
+    wait_until(lambda: "step 2 of 4" in text(browser), 60, "the second step")
+    area = wait_until(lambda: words(browser, "word</b> 30 "), 60, "its thirtieth word")
+    screenshot(browser, "build-step-2")
     assert len(visible(browser, ".jp-OutputArea [role=progressbar], .jp-OutputArea .progress")) == 1
     assert f"<b>word</b> 30 {NASTY}" in area["text"], "what an engine says is text"
     assert len(area["text"].splitlines()) == 20
     assert area["tags"] == 0
-    until(lambda: at_its_end(browser), 10, "the latest word in sight")
-    until(lambda: "step 3 of 4" in text(browser), 60, "the third step, of which nothing more is told for a while")
-    picture(browser, "build-step-3")
+    wait_until(lambda: at_its_end(browser), 10, "the latest word in sight")
+    wait_until(lambda: "step 3 of 4" in text(browser), 60, "the third step, of which nothing more is told for a while")
+    screenshot(browser, "build-step-3")
 
-    until(lambda: "build of watched: done, 4 steps" in text(browser), 60, "the end")
-    saved = until(lambda: save(browser, path), 60, "a saved notebook")
-    picture(browser, "build-done")
+    wait_until(lambda: "build of watched: done, 4 steps" in text(browser), 60, "the end")
+    saved = wait_until(lambda: save(browser, path), 60, "a saved notebook")
+    screenshot(browser, "build-done")
     build = saved["cells"][1]["outputs"]  # type: ignore[index]
     assert [output["output_type"] for output in build] == ["display_data", "execute_result"]
     assert build[0]["data"]["text/plain"] == ["<build of watched: live progress>"]
@@ -82,16 +83,18 @@ def test_a_pull_has_a_bar_for_each_layer(browser: WebDriver, url: str, course: P
     recorded = json.loads((RECORDINGS / "docker-20.10/progress.json").read_text("utf-8"))["pull"]
     path = notebook(course / "pull.ipynb", f"records = {recorded!r}", PULL)
     open_notebook(browser, page(url, "pull"))
-    begin(browser)
-    until(lambda: "a24fc292aba6: Extracting, 20.7 MiB of 40.0 MiB" in text(browser), 60, "a layer that is unpacked")
-    picture(browser, "pull")
+    start_all_cells(browser)
+    wait_until(
+        lambda: "a24fc292aba6: Extracting, 20.7 MiB of 40.0 MiB" in text(browser), 60, "a layer that is unpacked"
+    )
+    screenshot(browser, "pull")
     bars = visible(browser, ".jp-OutputArea .progress-bar")
     assert len(bars) == 5, "one for the whole, and one a layer"
     widths = [float(bar.get_attribute("style").split("width:")[1].split("%")[0]) for bar in bars]
     assert widths[:3] == pytest.approx([25, 100, 51.8], abs=1)
     (course / "seen").touch()
-    until(lambda: "pull of shop: done, 4 of 4 layers" in text(browser), 60, "the end")
-    until(lambda: save(browser, path), 60, "a saved notebook")
+    wait_until(lambda: "pull of shop: done, 4 of 4 layers" in text(browser), 60, "the end")
+    wait_until(lambda: save(browser, path), 60, "a saved notebook")
 
 
 def notebook(path: Path, *cells: str) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
-from differences import Difference, differences, engine_of
+from differences import Difference, differences, engine_name
 from plain_http import ask
 from registries import Registry, registry
 
@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     host = os.environ.get("DOCKERLAB_TEST_HOST")
     if not items:
         return
-    engine = engine_of(ask(host, "GET", "/version")[1]) if host else PRACTICE
+    engine = engine_name(ask(host, "GET", "/version")[1]) if host else PRACTICE
     rows = [row for row in differences() if engine.startswith(row.engine)]
     for item in items:
         for row in rows:

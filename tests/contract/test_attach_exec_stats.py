@@ -9,9 +9,8 @@ import time
 from typing import Any
 
 import pytest
-from hijacked import unread
-from makers import container, field, until
-from processes import open_files
+from containers import container, field, write_to_deaf_container
+from processes import open_files, wait_until
 
 from dockerlab.errors import BadRequest, Conflict, EngineTimeout, NotFound
 from dockerlab.tables import stats as stats_tables
@@ -34,7 +33,7 @@ def test_attach_reads_and_writes_and_half_closes(lab: Any, labels: dict[str, str
 
 def test_a_write_that_the_program_does_not_read_ends_in_time(lab: Any, labels: dict[str, str]) -> None:
     # Podman says behind it, in the same stream, that what nobody read was lost
-    assert unread(lab, labels).startswith(b"here\nbye\n")
+    assert write_to_deaf_container(lab, labels).startswith(b"here\nbye\n")
 
 
 def test_attach_to_a_terminal_has_no_frames(lab: Any, labels: dict[str, str]) -> None:
@@ -150,7 +149,7 @@ def test_exec_detached_and_in_a_terminal(lab: Any, labels: dict[str, str]) -> No
     with container(lab, labels, "sleep", "60") as box:
         made = field(lab.container.exec(box, ["sh", "-c", "echo $GREETING >/tmp/x"], env={"GREETING": "hi"}), "Id")
         assert lab.exec.start(made, detach=True)["changed"].tolist() == [True]
-        until(lambda: field(lab.exec.inspect(made), "Running") is False)
+        wait_until(lambda: field(lab.exec.inspect(made), "Running") is False)
         made = field(lab.container.exec(box, ["sh"], tty=True, attach_stdin=True), "Id")
         with lab.exec.start(made, tty=True, timeout=20) as talk:
             assert lab.exec.resize(made, h=31, w=101)["status"].iloc[0] in (200, 201)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from practice import engine
+from engines import run_engine
 
 Ran = subprocess.CompletedProcess[str]
 Command = Callable[..., Ran]
@@ -194,4 +194,4 @@ def test_an_engine_of_ones_own_is_started_and_reset(tmp_path_factory: pytest.Tem
         assert command("engine", "reset", "--yes", *where).returncode == 0
         assert not (base / "state/containers").exists()
     finally:
-        engine("reset", *where)
+        run_engine("reset", *where)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from makers import container, field, tar_of
+from archives import tar_of
+from containers import container, field
 
 from dockerlab.errors import NotFound
 from dockerlab.tables import container as container_tables
@@ -30,7 +31,7 @@ def test_changes_of_nothing_is_an_empty_table(lab: Any, labels: dict[str, str]) 
 def test_files_go_in_and_come_out(lab: Any, labels: dict[str, str], tmp_path: Path) -> None:
     with container(lab, labels, "cat", "/data/a") as box:
         lab.container.wait(box, timeout=20)
-        put = lab.container.put_archive(box, "/", tar_of({"data/a": b"inside\n", "data/b": b"x" * 1000}))
+        put = lab.container.put_archive(box, "/", tar_of(("data/a", b"inside\n"), ("data/b", b"x" * 1000)))
         assert put["status"].tolist() == [200]
         members = lab.container.archive(box, "/data").set_index("path")
         assert members.loc["data/b", "size_bytes"] == 1000

@@ -206,6 +206,6 @@ def test_system(lab: Any) -> None:
 
 
 def test_every_answer_is_held_against_the_facts(lab: Lab, judge: Judge) -> None:
-    before = judge.seen
+    before = judge.count
     lab.system.info()
-    assert judge.seen == before + 1
+    assert judge.count == before + 1

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from makers import container, field, gone, name_of, tar_of
+from archives import tar_of
+from containers import container, field, removed_afterwards, unique_name
 
 from dockerlab.errors import EngineError, NotFound, OperationFailed
 from dockerlab.tables import image as image_tables
@@ -24,8 +25,8 @@ def test_history(lab: Any) -> None:
 
 
 def test_tag_inspect_many_and_delete(lab: Any, labels: dict[str, str]) -> None:
-    name = name_of(labels, "image")
-    with gone(lambda: lab.image.delete(f"{name}:one", force=True)):
+    name = unique_name(labels, "image")
+    with removed_afterwards(lambda: lab.image.delete(f"{name}:one", force=True)):
         assert lab.image.tag("busybox", name, tag="one")["status"].tolist() == [201]
         wide = lab.image.inspect([f"{name}:one", "busybox"])
         assert wide["id"].nunique() == 1
@@ -37,12 +38,12 @@ def test_tag_inspect_many_and_delete(lab: Any, labels: dict[str, str]) -> None:
 
 
 def test_build(lab: Any, labels: dict[str, str]) -> None:
-    name = name_of(labels, "image")
+    name = unique_name(labels, "image")
     dockerfile = b"FROM busybox\nARG WHO\nRUN echo hello $WHO >/greeting\nCMD cat /greeting\n"
-    with gone(lambda: lab.image.delete(name, force=True)):
+    with removed_afterwards(lambda: lab.image.delete(name, force=True)):
         steps: list[int] = []
         table = lab.image.build(
-            tar_of({"Dockerfile": dockerfile}),
+            tar_of(("Dockerfile", dockerfile)),
             t=name,
             buildargs={"WHO": "you"},
             labels=labels,
@@ -62,18 +63,18 @@ def test_build(lab: Any, labels: dict[str, str]) -> None:
 
 
 def test_a_build_that_fails_raises_with_all_its_words(lab: Any, labels: dict[str, str]) -> None:
-    body = tar_of({"Dockerfile": b"FROM busybox\nRUN echo before && exit 9\n"})
+    body = tar_of(("Dockerfile", b"FROM busybox\nRUN echo before && exit 9\n"))
     with pytest.raises(OperationFailed, match="9") as caught:
-        lab.image.build(body, t=name_of(labels, "image"), labels=labels, forcerm=True, timeout=100)
+        lab.image.build(body, t=unique_name(labels, "image"), labels=labels, forcerm=True, timeout=100)
     assert caught.value.status == 200
     assert caught.value.table["stream"].str.contains("before").any()
 
 
 def test_commit(lab: Any, labels: dict[str, str]) -> None:
-    name = name_of(labels, "image")
+    name = unique_name(labels, "image")
     with container(lab, labels, "sh", "-c", "echo kept >/kept") as box:
         lab.container.wait(box, timeout=20)
-        with gone(lambda: lab.image.delete(name, force=True)):
+        with removed_afterwards(lambda: lab.image.delete(name, force=True)):
             told = lab.image.commit(
                 box, repo=name, comment="a remark", author="me", cmd=["cat", "/kept"], labels=labels
             )
@@ -82,8 +83,8 @@ def test_commit(lab: Any, labels: dict[str, str]) -> None:
 
 
 def test_save_and_load(lab: Any, labels: dict[str, str], tmp_path: Path) -> None:
-    name = name_of(labels, "image")
-    with gone(lambda: lab.image.delete(name, force=True)):
+    name = unique_name(labels, "image")
+    with removed_afterwards(lambda: lab.image.delete(name, force=True)):
         lab.image.tag("busybox", name, tag="latest")
         saved = lab.image.get(name, tmp_path / "image.tar")
         assert saved["size_bytes"].iloc[0] > 500_000
@@ -95,9 +96,9 @@ def test_save_and_load(lab: Any, labels: dict[str, str], tmp_path: Path) -> None
 
 
 def test_import_of_a_tar(lab: Any, labels: dict[str, str]) -> None:
-    name = name_of(labels, "image")
-    with gone(lambda: lab.image.delete(name, force=True)):
-        body = tar_of({"hello": b"hi"})
+    name = unique_name(labels, "image")
+    with removed_afterwards(lambda: lab.image.delete(name, force=True)):
+        body = tar_of(("hello", b"hi"))
         table = lab.image.create(from_src="-", repo=name, tag="latest", message="by hand", body=body)
         assert list(table.columns) == names(image_tables.PROGRESS)
         assert table["status"].str.contains("[0-9a-f]{12}").any()

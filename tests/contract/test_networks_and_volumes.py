@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from makers import container, field, gone, name_of
+from containers import container, field, removed_afterwards, unique_name
 
 from dockerlab.errors import Conflict, EngineError, NotFound
 from dockerlab.tables import events as event_tables
@@ -23,8 +23,8 @@ def names(columns: Any) -> list[str]:
 
 
 def test_a_volume(lab: Any, labels: dict[str, str]) -> None:
-    name = name_of(labels, "volume")
-    with gone(lambda: lab.volume.delete(name, force=True)):
+    name = unique_name(labels, "volume")
+    with removed_afterwards(lambda: lab.volume.delete(name, force=True)):
         made = lab.volume.create(name, labels=labels)
         assert field(made, "Driver") == "local"
         with container(lab, labels, "sh", "-c", "echo x >/data/x", host_config={"Binds": [f"{name}:/data"]}) as box:
@@ -49,8 +49,8 @@ def test_a_volume_without_a_name_and_prune_by_filter(lab: Any, labels: dict[str,
 
 
 def test_a_network(lab: Any, labels: dict[str, str]) -> None:
-    name = name_of(labels, "network")
-    with gone(lambda: lab.network.delete(name)), container(lab, labels, "sleep", "60") as box:
+    name = unique_name(labels, "network")
+    with removed_afterwards(lambda: lab.network.delete(name)), container(lab, labels, "sleep", "60") as box:
         made = lab.network.create(name, labels=labels, ipam={"Config": [{"Subnet": "10.213.97.0/24"}]})
         assert field(made, "Id")
         table = lab.network.list(filters={"label": labels})
@@ -68,8 +68,8 @@ def test_a_network(lab: Any, labels: dict[str, str]) -> None:
 
 
 def test_prune_of_networks_by_filter(lab: Any, labels: dict[str, str]) -> None:
-    name = name_of(labels, "network")
-    with gone(lambda: lab.network.delete(name)):
+    name = unique_name(labels, "network")
+    with removed_afterwards(lambda: lab.network.delete(name)):
         lab.network.create(name, labels=labels)
         assert field(lab.network.prune(filters={"label": labels}), "NetworksDeleted.0") == name
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from notebook_items import removed
-from plain_http import ask
+from plain_http import ask, remove_container
 
 from dockerlab.course.outline import NOTEBOOKS
 from dockerlab.protocol.exchange import Exchange
@@ -45,7 +44,7 @@ def run(line: str, folder: Path, host: str) -> subprocess.CompletedProcess[bytes
 def again(exchange: Exchange, line: str, folder: Path, host: str) -> None:
     """Run the line where its exchange was possible: a name can be created only once."""
     if exchange.operation.id == "ContainerCreate":
-        removed(host, exchange.arguments["name"])
+        remove_container(host, exchange.arguments["name"])
     done = run(line, folder, host)
     told = done.stdout.decode("utf-8", "replace")
     assert done.returncode == 0, f"{line}\n{told}{done.stderr.decode()}"

@@ -6,9 +6,10 @@ from typing import Any
 
 import nbformat
 import pytest
-from makers import gone, name_of, tar_of
+from archives import tar_of
+from containers import removed_afterwards, unique_name
 from nbclient import NotebookClient
-from small_registry import small_registry
+from registries import small_registry
 
 from dockerlab.widgets import Steps
 
@@ -20,7 +21,7 @@ def outputs(host: str, labels: dict[str, str], name: str) -> list[Any]:
     """Run the build in a new kernel."""
     source = f"""import dockerlab
 lab = dockerlab.connect({host!r})
-table = lab.image.build({tar_of({"Dockerfile": DOCKERFILE})!r}, t={name!r}, labels={labels!r}, rm=True, nocache=True)
+table = lab.image.build({tar_of(("Dockerfile", DOCKERFILE))!r}, t={name!r}, labels={labels!r}, rm=True, nocache=True)
 int(table["stream"].str.count("word [123]").sum()), len(table.columns)"""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
     NotebookClient(notebook, timeout=100, kernel_name="python3", store_widget_state=False).execute()
@@ -28,8 +29,8 @@ int(table["stream"].str.count("word [123]").sum()), len(table.columns)"""
 
 
 def test_a_build_has_the_same_outputs_in_each_run(lab: Any, host: str, labels: dict[str, str]) -> None:
-    name = name_of(labels, "image")
-    with gone(lambda: lab.image.delete(name, force=True)):
+    name = unique_name(labels, "image")
+    with removed_afterwards(lambda: lab.image.delete(name, force=True)):
         first, second = outputs(host, labels, name), outputs(host, labels, name)
         for shown in (first, second):
             assert [one.output_type for one in shown] == ["display_data", "execute_result"]
@@ -44,9 +45,9 @@ def test_a_pull_and_a_push_of_layers(lab: Any, practice_host: str, labels: dict[
     if lab.endpoint.url != practice_host:
         pytest.skip("another engine can't reach this machine's registry")
     with small_registry() as registry:
-        name = f"{registry.name}/{name_of(labels, 'image')}"
-        body = tar_of({"Dockerfile": b"FROM busybox\nRUN head -c 3000000 /dev/urandom >/big\n"})
-        with gone(lambda: lab.image.delete(name, force=True)):
+        name = f"{registry.name}/{unique_name(labels, 'image')}"
+        body = tar_of(("Dockerfile", b"FROM busybox\nRUN head -c 3000000 /dev/urandom >/big\n"))
+        with removed_afterwards(lambda: lab.image.delete(name, force=True)):
             lab.image.build(body, t=name, labels=labels, rm=True)
             pushed, pulled = Steps("push"), Steps("pull")
             lab.image.push(name, progress=pushed)

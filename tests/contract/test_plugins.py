@@ -1,6 +1,6 @@
 """Plugins, on a real engine: made from a tar, set, run and used, sent to a registry, pulled, upgraded, taken away.
 
-The plugin is a driver of volumes (tests/support/plugin_files.py). It runs with the Python of the engine's machine, and
+The plugin is a driver of volumes (tests/support/archives.py). It runs with the Python of the engine's machine, and
 goes through the registry of test_registry.py: one of these tests' own, or DOCKERLAB_TEST_REGISTRY=host:port.
 """
 
@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from makers import container, field, gone, name_of, until
-from near_engine import home_of
-from plugin_files import CAPABILITY, PYTHON, plugin_tar
+from archives import PLUGIN_PYTHON, VOLUME_DRIVER, plugin_tar
+from containers import container, field, removed_afterwards, unique_name
+from plain_http import engine_pid
+from processes import wait_until
 from registries import Registry
 
 from dockerlab.errors import Conflict, EngineError, NotFound, OperationFailed, ServerError
@@ -28,16 +29,16 @@ STARTS = 20
 @pytest.fixture
 def python(host: str) -> None:
     """Skip where the engine's machine is another, or has no Python for the plugin."""
-    home = home_of(host)
-    if not home or not Path(f"/proc/{home}/root{PYTHON}").exists():
-        pytest.skip(f"needs an engine on this machine, which has {PYTHON}")
+    home = engine_pid(host)
+    if not home or not Path(f"/proc/{home}/root{PLUGIN_PYTHON}").exists():
+        pytest.skip(f"needs an engine on this machine, which has {PLUGIN_PYTHON}")
 
 
 @pytest.fixture
 def plugin(lab: Any, labels: dict[str, str]) -> Iterator[str]:
     """Give the name of a plugin of the test's own."""
-    name = f"dockerlab/{name_of(labels, 'plugin')}:1"
-    with gone(lambda: lab.plugin.delete(name, force=True)):
+    name = f"dockerlab/{unique_name(labels, 'plugin')}:1"
+    with removed_afterwards(lambda: lab.plugin.delete(name, force=True)):
         made = lab.plugin.create(name, plugin_tar("1"))
         assert made[["object", "status", "changed"]].to_numpy().tolist() == [[name, 204, True]]
         yield name
@@ -56,11 +57,11 @@ def row_of(lab: Any, name: str) -> Any:
 def test_a_plugin_is_made_and_set(lab: Any, plugin: str) -> None:
     row = row_of(lab, plugin)
     assert not row["enabled"]
-    assert row["capabilities"] == [CAPABILITY]
+    assert row["capabilities"] == [VOLUME_DRIVER]
     assert (row["network"], row["env"]) == ("none", "GREETING=hello, VERSION=1")
     told = lab.plugin.inspect(plugin)
     assert field(told, "Id") == row["id"]
-    assert field(told, "Config.Entrypoint.0") == PYTHON
+    assert field(told, "Config.Entrypoint.0") == PLUGIN_PYTHON
     assert field(told, "Enabled") is False
     assert lab.plugin.set(plugin, ["GREETING=good day", "programs.source=/usr/."])["changed"].tolist() == [True]
     told = lab.plugin.inspect(plugin)
@@ -75,16 +76,16 @@ def test_a_plugin_is_made_and_set(lab: Any, plugin: str) -> None:
 
 def test_a_tar_that_holds_no_plugin(lab: Any, labels: dict[str, str]) -> None:
     with pytest.raises(EngineError, match=r"config not found|no rootfs found"):
-        lab.plugin.create(name_of(labels, "plugin"), b"\0" * 1024)
+        lab.plugin.create(unique_name(labels, "plugin"), b"\0" * 1024)
 
 
 def test_a_plugin_runs_and_is_used(lab: Any, plugin: str, python: None, labels: dict[str, str]) -> None:
-    volume = name_of(labels, "volume")
+    volume = unique_name(labels, "volume")
     lab.plugin.set(plugin, ["GREETING=from a test"])
     assert lab.plugin.enable(plugin, timeout_=STARTS, timeout=60)["changed"].tolist() == [True]
     assert row_of(lab, plugin)["enabled"]
     assert plugin in lab.plugin.list(filters={"capability": ["volumedriver"], "enabled": True})["name"].tolist()
-    with gone(lambda: lab.volume.delete(volume, force=True)):
+    with removed_afterwards(lambda: lab.volume.delete(volume, force=True)):
         lab.volume.create(name=volume, driver=plugin, labels=labels)
         assert field(lab.volume.inspect(volume), "Status.Greeting") == "from a test"
         binds = {"Binds": [f"{volume}:/kept"]}
@@ -114,15 +115,15 @@ def test_force_ends_what_runs(lab: Any, plugin: str, python: None) -> None:
     lab.plugin.disable(plugin, force=True)
     lab.plugin.enable(plugin, timeout_=STARTS, timeout=60)
     assert lab.plugin.delete(plugin, force=True)["changed"].tolist() == [True]
-    until(lambda: plugin not in lab.plugin.list()["name"].tolist())
+    wait_until(lambda: plugin not in lab.plugin.list()["name"].tolist())
 
 
 def test_through_a_registry(lab: Any, there: Registry, labels: dict[str, str]) -> None:
-    remote, here = f"{there.name}/dockerlab/{name_of(labels, 'plugin')}", f"{name_of(labels, 'pulled')}:latest"
+    remote, here = f"{there.name}/dockerlab/{unique_name(labels, 'plugin')}", f"{unique_name(labels, 'pulled')}:latest"
     who = there.auth()
     with ExitStack() as afterwards:
         for name in (f"{remote}:1", f"{remote}:2", here):
-            afterwards.enter_context(gone(lambda name=name: lab.plugin.delete(name, force=True)))
+            afterwards.enter_context(removed_afterwards(lambda name=name: lab.plugin.delete(name, force=True)))
         for version in ("1", "2"):
             lab.plugin.create(f"{remote}:{version}", plugin_tar(version), timeout=60)
             pushed = lab.plugin.push(f"{remote}:{version}", registry_auth=who, timeout=60)
@@ -153,8 +154,8 @@ def test_through_a_registry(lab: Any, there: Registry, labels: dict[str, str]) -
 
 
 def test_who_is_not_known_does_nothing(lab: Any, closed: Registry, labels: dict[str, str]) -> None:
-    remote = f"{closed.name}/dockerlab/{name_of(labels, 'plugin')}:1"
-    with gone(lambda: lab.plugin.delete(remote, force=True)):
+    remote = f"{closed.name}/dockerlab/{unique_name(labels, 'plugin')}:1"
+    with removed_afterwards(lambda: lab.plugin.delete(remote, force=True)):
         lab.plugin.create(remote, plugin_tar("1"))
         for who in (closed.auth("not-this-one"), None):
             with pytest.raises(OperationFailed, match="registry_auth") as caught:

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from certificates import Authority
-from makers import field, gone, name_of, tar_of
-from practice import program
-from registries import Registry, index
+from archives import tar_of
+from containers import field, removed_afterwards, unique_name
+from processes import program
+from registries import Registry, search_index
+from tls import Authority
 
 import dockerlab
 from dockerlab.errors import EngineError, NotAllowed, NotFound, OperationFailed
@@ -33,9 +34,12 @@ WRONG = "not-this-one"
 @pytest.fixture
 def name(lab: Any, labels: dict[str, str], there: Registry) -> Iterator[str]:
     """Give the name of an image of the test's own, with the tags 1 and 2, which is in no registry yet."""
-    mine = f"{there.name}/dockerlab/{name_of(labels, 'image')}"
-    with gone(lambda: lab.image.delete(f"{mine}:1", force=True)), gone(lambda: lab.image.delete(f"{mine}:2")):
-        lab.image.create(from_src="-", repo=mine, tag="1", body=tar_of({"data": os.urandom(SIZE)}))
+    mine = f"{there.name}/dockerlab/{unique_name(labels, 'image')}"
+    with (
+        removed_afterwards(lambda: lab.image.delete(f"{mine}:1", force=True)),
+        removed_afterwards(lambda: lab.image.delete(f"{mine}:2")),
+    ):
+        lab.image.create(from_src="-", repo=mine, tag="1", body=tar_of(("data", os.urandom(SIZE))))
         lab.image.tag(f"{mine}:1", mine, tag="2")
         yield mine
 
@@ -179,21 +183,21 @@ def test_a_refused_pull_is_401(lab: Any, name: str, closed: Registry) -> None:
 
 
 def test_search(lab: Any, host: str, labels: dict[str, str], tmp_path: Path) -> None:
-    word = name_of(labels, "word")
+    word = unique_name(labels, "word")
     known = [
         {"name": f"{word}/web", "description": "a web server", "star_count": 7, "is_official": True},
         {"name": f"{word}/db", "description": "a database", "star_count": 0, "is_official": False},
         {"name": "other/web", "description": "", "star_count": 9, "is_official": False},
     ]
     who = {"username": "me", "password": WRONG}
-    with index(host, Authority(tmp_path / "ca", program("openssl")).issue("server"), known) as there:
+    with search_index(host, Authority(tmp_path / "ca", program("openssl")).issue("server"), known) as there:
         table = lab.image.search(f"{there.name}/{word}", limit=10, registry_auth=who)
         assert list(table.columns) == names(image_tables.SEARCH)
         assert table[["name", "stars", "official"]].to_numpy().tolist() == [
             [f"{word}/web", 7, True], [f"{word}/db", 0, False],
         ]  # fmt: skip
-        assert there.asked == [{"q": [word], "n": ["10"]}]
-        assert there.shown == ["Basic " + base64.b64encode(f"me:{WRONG}".encode()).decode()]
+        assert there.queries == [{"q": [word], "n": ["10"]}]
+        assert there.credentials == ["Basic " + base64.b64encode(f"me:{WRONG}".encode()).decode()]
         assert not shows(lab, WRONG)
         starred = lab.image.search(f"{there.name}/{word}", filters={"stars": ["5"], "is-official": ["true"]})
         assert starred["description"].tolist() == ["a web server"]

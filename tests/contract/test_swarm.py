@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import verified
-from makers import field, gone, name_of, until
+from containers import field, removed_afterwards, unique_name
+from judge import note_verified
+from processes import wait_until
 
 from dockerlab.errors import ArgumentError, EngineError, ServerError
 from dockerlab.tables import swarm as swarm_tables
@@ -32,7 +33,7 @@ def manager(host: str) -> Iterator[Any]:
             yield lab
         finally:
             lab.swarm.leave(force=True)
-            verified.note(lab.wire)
+            note_verified(lab.wire)
 
 
 @pytest.fixture
@@ -87,8 +88,8 @@ def test_nodes(swarm: Any) -> None:
 
 @needs_swarm
 def test_a_service_and_its_tasks(swarm: Any, labels: dict[str, str]) -> None:
-    name = name_of(labels, "service")
-    with gone(lambda: swarm.service.delete(name)):
+    name = unique_name(labels, "service")
+    with removed_afterwards(lambda: swarm.service.delete(name)):
         command = ("sh", "-c", "echo from a task; echo err >&2; exec sleep 600")
         made = swarm.service.create(
             name,
@@ -102,7 +103,7 @@ def test_a_service_and_its_tasks(swarm: Any, labels: dict[str, str]) -> None:
         def running() -> int:
             return int((swarm.task.list(filters={"service": [name]})["state"] == "running").sum())
 
-        until(lambda: running() == 2, 60)
+        wait_until(lambda: running() == 2, 60)
         table = swarm.service.list(status=True)
         assert columns(table) == names(swarm_tables.SERVICES)
         row = table[table["id"] == service].iloc[0]
@@ -113,7 +114,7 @@ def test_a_service_and_its_tasks(swarm: Any, labels: dict[str, str]) -> None:
         assert tasks["container_id"].notna().all()
         one = tasks["id"].iloc[0]
         assert field(swarm.task.inspect(one), "DesiredState") == "running"
-        until(lambda: len(swarm.service.logs(name, stderr=False)) == 2)
+        wait_until(lambda: len(swarm.service.logs(name, stderr=False)) == 2)
         assert set(swarm.service.logs(name, timestamps=True)["message"]) == {"from a task", "err"}
         assert swarm.task.logs(one, stderr=False)["message"].tolist() == ["from a task"]
         with swarm.service.logs(name, follow=True, timeout=20) as lines:
@@ -122,14 +123,14 @@ def test_a_service_and_its_tasks(swarm: Any, labels: dict[str, str]) -> None:
         document = swarm.last.json()
         spec = document["Spec"] | {"Mode": {"Replicated": {"Replicas": 1}}}
         swarm.service.update(name, version=document["Version"]["Index"], body=spec)
-        until(lambda: running() == 1, 60)
+        wait_until(lambda: running() == 1, 60)
         assert swarm.service.delete(name)["changed"].tolist() == [True]
 
 
 @needs_swarm
 def test_secrets(swarm: Any, labels: dict[str, str]) -> None:
-    name = name_of(labels, "secret")
-    with gone(lambda: swarm.secret.delete(name)):
+    name = unique_name(labels, "secret")
+    with removed_afterwards(lambda: swarm.secret.delete(name)):
         made = swarm.secret.create(name, "nobody may see this", labels=labels)
         assert "nobody may see" not in swarm.last.raw + swarm.last.curl
         table = swarm.secret.list(filters={"name": [name]})
@@ -144,8 +145,8 @@ def test_secrets(swarm: Any, labels: dict[str, str]) -> None:
 
 @needs_swarm
 def test_configs(swarm: Any, labels: dict[str, str]) -> None:
-    name = name_of(labels, "config")
-    with gone(lambda: swarm.config.delete(name)):
+    name = unique_name(labels, "config")
+    with removed_afterwards(lambda: swarm.config.delete(name)):
         made = swarm.config.create(name, "everybody may see this", labels=labels)
         assert (
             f'lab.config.create(name="{name}"' in swarm.last.helper

@@ -16,8 +16,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import verified
-from makers import field, gone, until
+from containers import field, removed_afterwards
+from judge import note_verified
+from processes import wait_until
 
 import dockerlab
 from dockerlab.errors import BadRequest, DockerlabError, EngineError, ServerError
@@ -34,9 +35,9 @@ def second() -> Iterator[Any]:
     """Give a Lab on the second engine, which is in no swarm, and in none afterwards."""
     with dockerlab.connect(SECOND) as lab:
         assert state(lab) == "inactive", "the second engine is in a swarm of somebody's"
-        with gone(lambda: lab.swarm.leave(force=True)):
+        with removed_afterwards(lambda: lab.swarm.leave(force=True)):
             yield lab
-        verified.note(lab.wire)
+        note_verified(lab.wire)
 
 
 def state(lab: Any) -> str:
@@ -61,7 +62,7 @@ def swarm(lab: Any) -> Iterator[Any]:
     if not ASKED:
         pytest.skip("makes a swarm: DOCKERLAB_TEST_SWARM=1 says that it may")
     lab.swarm.init("0.0.0.0:2377", timeout=60)
-    with gone(lambda: lab.swarm.leave(force=True)):
+    with removed_afterwards(lambda: lab.swarm.leave(force=True)):
         yield lab
 
 
@@ -71,7 +72,7 @@ def joined(swarm: Any, second: Any, role: str) -> str:
     done = second.swarm.join([address], field(swarm.swarm.inspect(), f"JoinTokens.{role}"), timeout=60)
     assert done[["status", "changed"]].to_numpy().tolist() == [[200, True]]
     node = str(field(second.system.info(), "Swarm.NodeID"))
-    until(lambda: seen(swarm, node) == "ready", KNOWN)
+    wait_until(lambda: seen(swarm, node) == "ready", KNOWN)
     return node
 
 
@@ -90,7 +91,7 @@ def test_a_worker_joins_leaves_and_is_deleted(swarm: Any, second: Any) -> None:
     with pytest.raises(ServerError, match=r"already part of a swarm(.|\n)*lab\.system\.info"):
         second.swarm.join([address], "SWMTKN-1-nothing", timeout=60)
     assert second.swarm.leave()["changed"].tolist() == [True]
-    until(lambda: seen(swarm, node) == "down", KNOWN)
+    wait_until(lambda: seen(swarm, node) == "down", KNOWN)
     assert swarm.node.delete(node)["object"].tolist() == [node]
     assert seen(swarm, node) == ""
     token = field(swarm.swarm.inspect(), "JoinTokens.Worker")
@@ -115,8 +116,8 @@ def test_a_second_manager_becomes_a_worker(swarm: Any, second: Any) -> None:
     assert set(second.node.list()["id"]) == set(table.index)
     version = int(swarm.node.list().set_index("id")["version"][node])
     swarm.node.update(node, version=version, role="worker", availability="active")
-    until(lambda: not field(second.system.info(), "Swarm.ControlAvailable"), KNOWN)
-    until(lambda: swarm.node.list()["role"].tolist().count("worker") == 1, KNOWN)
+    wait_until(lambda: not field(second.system.info(), "Swarm.ControlAvailable"), KNOWN)
+    wait_until(lambda: swarm.node.list()["role"].tolist().count("worker") == 1, KNOWN)
     with pytest.raises(ServerError, match="not a swarm manager"):
         second.node.list()
 
@@ -137,12 +138,12 @@ def test_a_locked_manager_is_unlocked(second: Any) -> None:
             return state(second) == "locked"
         return False
 
-    until(is_locked, KNOWN)
+    wait_until(is_locked, KNOWN)
     with pytest.raises(ServerError, match="encrypted"):
         second.swarm.inspect()
     with pytest.raises(EngineError, match="invalid key"):
         second.swarm.unlock("SWMKEY-1-" + "A" * 43)
     assert second.swarm.unlock(key, timeout=60)["changed"].tolist() == [True]
-    until(lambda: state(second) == "active", KNOWN)
+    wait_until(lambda: state(second) == "active", KNOWN)
     assert field(second.swarm.unlockkey(), "UnlockKey") == key
     assert not shows(second, key.rpartition("-")[2])

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from certificates import Authority
-from practice import program
-from processes import children
+from processes import children, program
 from sshd import Sshd, sshd_running
+from tls import Authority
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from certificates import Authority
-from practice import program
-from tls_front import tls_front
+from processes import program
+from tls import Authority, tls_front
 
 from dockerlab import Lab
 from dockerlab.endpoint import contexts, known_sockets

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from practice import program
-from processes import children, open_files
-from small_registry import PASSWORD, USER, small_registry
+from processes import children, open_files, program
+from registries import PASSWORD, USER, small_registry
 from sshd import script
 
 import dockerlab

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from practice import program
+from processes import program
 from sshd import script
 
 from dockerlab.endpoint import credentials

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from practice import program
+from processes import program
 
 from dockerlab import Lab
 from dockerlab.endpoint import known_sockets

@@ -13,12 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hijacked import counted, unread
-from polling import polled
-from practice import program
-from processes import children, command_line, open_files
+from containers import count_input, write_to_deaf_container
+from processes import children, close_while_reading, command_line, open_files, program, run_in_threads, wait_until
 from sshd import Sshd, script
-from together import at_once, closed_while_read
 
 import dockerlab
 from dockerlab.endpoint import ssh
@@ -108,8 +105,8 @@ def test_streams_and_many_threads(sshd: Sshd) -> None:
             for _ in range(5):
                 assert lab.call("SystemPing").text == "OK"
 
-        at_once(some, threads=6)
-        _, seconds = closed_while_read(lab.open("SystemEvents"))
+        run_in_threads(some, threads=6)
+        _, seconds = close_while_reading(lab.open("SystemEvents"))
         assert seconds < 2
 
 
@@ -122,17 +119,17 @@ def test_a_connection_of_ones_own(sshd: Sshd) -> None:
         assert connection.getresponse().status == 200
         assert len(children() - before) == kept + 1
         connection.close()
-        polled(lambda: len(children() - before) == kept)
+        wait_until(lambda: len(children() - before) == kept)
 
 
 def test_a_hijacked_connection_is_written_to_its_end_and_read_on(sshd: Sshd, labels: dict[str, str]) -> None:
     with dockerlab.connect(sshd.url) as lab:
-        assert counted(lab, labels, 300_000) == 300_000
+        assert count_input(lab, labels, 300_000) == 300_000
 
 
 def test_a_write_that_nobody_reads_ends_in_time(sshd: Sshd, labels: dict[str, str]) -> None:
     with dockerlab.connect(sshd.url) as lab:
-        assert unread(lab, labels) == b"here\nbye\n"
+        assert write_to_deaf_container(lab, labels) == b"here\nbye\n"
 
 
 # -- it doesn't work
@@ -241,7 +238,7 @@ def test_ssh_is_killed_in_the_middle_of_an_answer(sshd: Sshd, tmp_path: Path) ->
     script(sshd.far / "docker", f"#!/bin/sh\nprintf '{head}'\n: >{said_so}\nexec /bin/sleep 30\n")
 
     def kill() -> None:
-        polled(said_so.exists, 30)
+        wait_until(said_so.exists, 30)
         time.sleep(0.3)  # until it has come through
         for pid in children() - before:
             os.kill(pid, signal.SIGKILL)
@@ -270,7 +267,7 @@ def test_a_forgotten_lab_takes_its_ssh_along(sshd: Sshd) -> None:
     assert len(children() - before) == 1
     del lab
     gc.collect()
-    polled(lambda: children() <= before)
+    wait_until(lambda: children() <= before)
     assert children() <= before
 
 
@@ -283,7 +280,7 @@ def test_an_answer_that_was_not_read_gives_its_ssh_up(sshd: Sshd, labels: dict[s
             with lab.open("ContainerExport", id=name) as body:
                 next(body.chunks())
         assert len(children() - before) <= 1
-        polled(lambda: len(children() - before) <= 1)
+        wait_until(lambda: len(children() - before) <= 1)
     assert children() <= before
 
 

@@ -13,13 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from certificates import Authority
-from hijacked import counted, unread
-from polling import polled
-from practice import program
-from processes import open_files
-from tls_front import tls_front
-from together import closed_while_read
+from containers import count_input, write_to_deaf_container
+from processes import close_while_reading, open_files, program, wait_until
+from tls import Authority, tls_front
 
 from dockerlab import Lab
 from dockerlab.endpoint import tls
@@ -85,7 +81,7 @@ def test_everything_goes_through_tls(front: Any, client: Path, labels: dict[str,
             assert len(lab.container.logs(name)) == 20000
             assert eval(lab.last.requests, {"lab": lab}).status_code == 200
     gc.collect()
-    polled(lambda: open_files() <= before)  # the front notices a moment later
+    wait_until(lambda: open_files() <= before)  # the front notices a moment later
 
 
 def test_the_shown_lines_run(front: Any, client: Path) -> None:
@@ -116,12 +112,12 @@ def test_a_hijacked_connection_is_written_to_its_end_and_read_on(
     front: Any, client: Path, labels: dict[str, str]
 ) -> None:
     with opened(front("server"), client) as lab:
-        assert counted(lab, labels, 300_000) == 300_000
+        assert count_input(lab, labels, 300_000) == 300_000
 
 
 def test_a_write_that_nobody_reads_ends_in_time(front: Any, client: Path, labels: dict[str, str]) -> None:
     with opened(front("server"), client) as lab:
-        assert unread(lab, labels) == b"here\nbye\n"
+        assert write_to_deaf_container(lab, labels) == b"here\nbye\n"
 
 
 def test_verification_can_be_switched_off_without_a_warning_at_each_call(front: Any, client: Path) -> None:
@@ -139,7 +135,7 @@ def test_an_engine_that_wants_no_client_certificate(front: Any, client: Path, tm
 
 def test_closing_from_another_thread_ends_a_reader_at_once(front: Any, client: Path) -> None:
     with opened(front("server"), client) as lab:
-        _, seconds = closed_while_read(lab.open("SystemEvents"))
+        _, seconds = close_while_reading(lab.open("SystemEvents"))
         assert seconds < 2
         assert lab.call("SystemPing").text == "OK"
 

@@ -23,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support"), str(HERE.parent / "bench")]
 
 from client import Client, Lost  # noqa: E402
-from killable import Killable  # noqa: E402
+from engines import KillableEngine  # noqa: E402
 from rounds import table  # noqa: E402
 
 LONGEST, DEAD = 0.6, 0.3  #: seconds of work before a kill, and until the engine is started again, at most
@@ -36,7 +36,7 @@ def main() -> int:
     options = arguments()
     print(f"seed {options.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="dlab-") as base:
-        engine = Killable(Path(base), options.isolation)
+        engine = KillableEngine(Path(base), options.isolation)
         engine.start()
         try:
             rows, wrong = crash(engine, options)
@@ -62,7 +62,7 @@ def arguments() -> argparse.Namespace:
     return options
 
 
-def crash(engine: Killable, options: argparse.Namespace) -> tuple[list[list[str]], list[str]]:
+def crash(engine: KillableEngine, options: argparse.Namespace) -> tuple[list[list[str]], list[str]]:
     """Do the rounds; give a row for each tenth of them, and what is wrong."""
     chance, rows, wrong = random.Random(options.seed), [], []
     for person in options.people:
@@ -88,7 +88,7 @@ def crash(engine: Killable, options: argparse.Namespace) -> tuple[list[list[str]
     return rows, wrong
 
 
-def work(people: list[Client], wait: object, engine: Killable) -> list[str]:
+def work(people: list[Client], wait: object, engine: KillableEngine) -> list[str]:
     """Let all clients work until the engine is killed under them; give what it refused."""
     over, wrong = threading.Event(), []
 
@@ -110,20 +110,24 @@ def work(people: list[Client], wait: object, engine: Killable) -> list[str]:
     return wrong
 
 
-def scraps(engine: Killable, people: list[Client]) -> list[str]:
+def scraps(engine: KillableEngine, people: list[Client]) -> list[str]:
     """Look for what belongs to nothing: directories and processes, once what has ended has gone."""
     known = {one["Id"] for one in people[0].ask("GET", "/containers/json?all=1")}
     volumes = {one["Name"] for one in people[0].ask("GET", "/volumes")["Volumes"] or []}
     end = time.monotonic() + SETTLED
     while True:
         running = people[0].ask("GET", '/containers/json?filters={"status":["running","paused"]}')
-        wrong = [f"scraps in the state directory: {engine.scraps()}"] if engine.scraps() else []
-        wrong += [f"directories of no container: {engine.kept('containers') - known}"] * (
-            engine.kept("containers") > known
+        wrong = [f"scraps in the state directory: {engine.leftovers()}"] if engine.leftovers() else []
+        wrong += [f"directories of no container: {engine.directories('containers') - known}"] * (
+            engine.directories("containers") > known
         )
-        wrong += [f"directories of no volume: {engine.kept('volumes') - volumes}"] * (engine.kept("volumes") > volumes)
-        if engine.groups() - {one["Id"] for one in running}:
-            wrong.append(f"control groups of nothing that runs: {engine.groups() - {one['Id'] for one in running}}")
+        wrong += [f"directories of no volume: {engine.directories('volumes') - volumes}"] * (
+            engine.directories("volumes") > volumes
+        )
+        if engine.control_groups() - {one["Id"] for one in running}:
+            wrong.append(
+                f"control groups of nothing that runs: {engine.control_groups() - {one['Id'] for one in running}}"
+            )
         if len(engine.shims()) > len(running):
             wrong.append(f"{len(engine.shims())} shims for {len(running)} containers")
         if not wrong or time.monotonic() > end:
@@ -131,7 +135,7 @@ def scraps(engine: Killable, people: list[Client]) -> list[str]:
         time.sleep(0.1)
 
 
-def last_look(engine: Killable, options: argparse.Namespace) -> list[str]:
+def last_look(engine: KillableEngine, options: argparse.Namespace) -> list[str]:
     """Remove everything, and look whether anything stays."""
     one = options.people[0]
     for container in one.ask("GET", "/containers/json?all=1"):

@@ -26,9 +26,9 @@ from urllib.parse import urlsplit
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support"), str(HERE.parent / "bench")]
 
-from archives import packed  # noqa: E402
+from archives import tar_of  # noqa: E402
 from client import Client  # noqa: E402
-from killable import Killable  # noqa: E402
+from engines import KillableEngine  # noqa: E402
 from plain_http import connection  # noqa: E402
 from rounds import table  # noqa: E402
 
@@ -65,12 +65,12 @@ class Worker(Client):
 
     def _build(self) -> None:
         steps = f"FROM busybox\nRUN echo {uuid.uuid4()} > /x\nENV A=1\n"
-        told = self._sent(f"/build?rm=1&t=soak{self.number}", packed(("Dockerfile", steps.encode())))
+        told = self._sent(f"/build?rm=1&t=soak{self.number}", tar_of(("Dockerfile", steps.encode())))
         assert b"Successfully built" in told, told[-300:]
         self.ask("DELETE", f"/images/soak{self.number}?force=1")
 
     def _load(self) -> None:
-        made = json.loads(self._sent("/images/create?fromSrc=-", packed(("x", uuid.uuid4().bytes))).splitlines()[-1])
+        made = json.loads(self._sent("/images/create?fromSrc=-", tar_of(("x", uuid.uuid4().bytes))).splitlines()[-1])
         self.ask("DELETE", f"/images/{made['status']}?force=1")
 
     def _port(self) -> None:
@@ -99,7 +99,7 @@ def main() -> int:
     options = parser.parse_args()
     print(f"seed {options.seed}")
     with tempfile.TemporaryDirectory(prefix="dlab-") as base:
-        engine = Killable(Path(base), options.isolation)
+        engine = KillableEngine(Path(base), options.isolation)
         engine.start()
         try:
             return soak(engine, options)
@@ -107,7 +107,7 @@ def main() -> int:
             engine.reset()
 
 
-def soak(engine: Killable, options: argparse.Namespace) -> int:
+def soak(engine: KillableEngine, options: argparse.Namespace) -> int:
     """Work for a minute, rest, work for the others, rest again."""
     people = [Worker(engine.host, number, random.Random(options.seed + number)) for number in range(options.clients)]
     print(table([HEADINGS]), flush=True)
@@ -122,7 +122,7 @@ def soak(engine: Killable, options: argparse.Namespace) -> int:
     return int(bool(wrong))
 
 
-def work(engine: Killable, people: list[Worker], seconds: float) -> list[str]:
+def work(engine: KillableEngine, people: list[Worker], seconds: float) -> list[str]:
     """Let all work for a time; give what went wrong."""
     end, wrong = time.monotonic() + seconds, []
 
@@ -147,7 +147,7 @@ def work(engine: Killable, people: list[Worker], seconds: float) -> list[str]:
     return wrong
 
 
-def rest(engine: Killable, people: list[Worker]) -> list[float]:
+def rest(engine: KillableEngine, people: list[Worker]) -> list[float]:
     """Remove everything; give what the engine holds when it has come to rest."""
     one = people[0]
     for container in one.ask("GET", "/containers/json?all=1"):
@@ -161,7 +161,7 @@ def rest(engine: Killable, people: list[Worker]) -> list[float]:
     return show(engine, people)
 
 
-def show(engine: Killable, people: list[Worker]) -> list[float]:
+def show(engine: KillableEngine, people: list[Worker]) -> list[float]:
     """Print what the engine holds now, and give it."""
     pid = json.loads((engine.state / "engine.json").read_text("utf-8"))["pid"]  # to ask would be a connection more
     process = Path(f"/proc/{pid}")
@@ -173,8 +173,8 @@ def show(engine: Killable, people: list[Worker]) -> list[float]:
         float(threads.split()[1]),
         float(len(engine.shims() - {pid})),
         float(len(engine.mounts())),
-        float(len(engine.groups() - engine.kept("containers"))),
-        float(len(engine.kept("containers"))),
+        float(len(engine.control_groups() - engine.directories("containers"))),
+        float(len(engine.directories("containers"))),
     ]
     minute = f"{(time.monotonic() - BEGAN) / 60:.1f}"
     requests = str(sum(person.answered for person in people))

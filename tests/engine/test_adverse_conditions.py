@@ -14,22 +14,22 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
-from archives import packed
-from killable import Killable
-from plain_http import ask, connection, listener
-from polling import polled
+from archives import tar_of
+from engines import KillableEngine
+from plain_http import ask, connection, engine_pid
+from processes import wait_until
 
 TALKING = ["sh", "-c", "while :; do echo 0123456789012345678901234567890123456789012345678901234567890123456789; done"]
 
 
 def handles(host: str) -> int:
     """Count what an engine has open."""
-    return sum(1 for _ in Path(f"/proc/{listener(host)}/fd").iterdir())
+    return sum(1 for _ in Path(f"/proc/{engine_pid(host)}/fd").iterdir())
 
 
 def memory(host: str) -> int:
     """Give the megabytes that an engine has."""
-    pages = Path(f"/proc/{listener(host)}/statm").read_text("ascii").split()[1]
+    pages = Path(f"/proc/{engine_pid(host)}/statm").read_text("ascii").split()[1]
     return int(pages) * os.sysconf("SC_PAGESIZE") >> 20
 
 
@@ -65,25 +65,25 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk takes root")
 @pytest.mark.timeout(120)
 def test_a_full_disk_is_told_and_nothing_half_made_stays(small_disk: Path) -> None:
-    engine = Killable(small_disk, os.environ.get("DOCKERLAB_ISOLATION", ""))
+    engine = KillableEngine(small_disk, os.environ.get("DOCKERLAB_ISOLATION", ""))
     engine.start()
     try:
         talker = created(engine.host, ["sh", "-c", "while :; do echo still here; sleep 0.05; done"], {})
-        before = engine.kept("containers"), images(engine.host), volumes(engine.host)
+        before = engine.directories("containers"), images(engine.host), volumes(engine.host)
         fill(small_disk / "filler")
         for method, path, body in (
             ("POST", "/containers/create", json.dumps({"Image": "busybox", "Cmd": ["true"]}).encode()),
-            ("POST", "/images/load", packed(("x", b"x" * 100_000))),
+            ("POST", "/images/load", tar_of(("x", b"x" * 100_000))),
             ("POST", "/volumes/create", b'{"Name": "vol"}'),
-            ("PUT", f"/containers/{talker}/archive?path=/", packed(("big", b"x" * 1_000_000))),
+            ("PUT", f"/containers/{talker}/archive?path=/", tar_of(("big", b"x" * 1_000_000))),
         ):
             status, told = sent(engine.host, method, path, body)
             assert status == 500, (path, status, told)
             assert b"no space left on device" in told.lower(), (path, told)
-        told = sent(engine.host, "POST", "/build", packed(("Dockerfile", b"FROM busybox\nRUN echo x >/x\n")))[1]
+        told = sent(engine.host, "POST", "/build", tar_of(("Dockerfile", b"FROM busybox\nRUN echo x >/x\n")))[1]
         assert b"no space left on device" in told.lower(), told
-        assert (engine.kept("containers"), images(engine.host), volumes(engine.host)) == before
-        assert engine.scraps() == set()
+        assert (engine.directories("containers"), images(engine.host), volumes(engine.host)) == before
+        assert engine.leftovers() == set()
         (small_disk / "filler").unlink()
         assert ask(engine.host, "POST", f"/containers/{talker}/kill")[0] == 204
         assert b"still here\n" in sent(engine.host, "GET", f"/containers/{talker}/logs?stdout=1&tail=3", b"")[1]
@@ -139,7 +139,7 @@ def test_five_hundred_connections_cost_nobody_anything(practice_host: str) -> No
         for one in many[1::2]:
             assert one.recv(12) == b"HTTP/1.1 200"
         assert ask(practice_host, "GET", "/version")[0] == 200
-    polled(lambda: handles(practice_host) <= before + 2)
+    wait_until(lambda: handles(practice_host) <= before + 2)
 
 
 @pytest.mark.parametrize("path", ["logs?follow=1&stdout=1", "attach?stream=1&stdout=1&logs=1", "stats", "export"])
@@ -157,7 +157,7 @@ def test_who_does_not_read_costs_little_and_goes_away_without_a_trace(
     assert memory(practice_host) - size < 60, "what nobody reads is not kept"
     for reader in readers:
         reader.close()
-    polled(lambda: handles(practice_host) <= before + 3)
+    wait_until(lambda: handles(practice_host) <= before + 3)
     assert ask(practice_host, "GET", f"/containers/{container}/json")[1]["State"]["Running"] is True
     assert ask(practice_host, "DELETE", f"/containers/{container}?force=1")[0] == 204
 
@@ -167,8 +167,8 @@ def test_an_upload_that_breaks_off_leaves_nothing(practice_host: str, path: str)
     before, had = handles(practice_host), images(practice_host)
     with opened(practice_host) as client:
         head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-tar\r\nContent-Length: 9000000\r\n\r\n"
-        client.sendall(head.encode() + packed(("Dockerfile", b"FROM busybox\n"), ("a", b"x" * 100_000))[:60_000])
-    polled(lambda: handles(practice_host) <= before + 1)
+        client.sendall(head.encode() + tar_of(("Dockerfile", b"FROM busybox\n"), ("a", b"x" * 100_000))[:60_000])
+    wait_until(lambda: handles(practice_host) <= before + 1)
     assert images(practice_host) == had
 
 

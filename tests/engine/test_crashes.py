@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from tree import ROOT
+from repository import ROOT
 
 
 @pytest.mark.timeout(120)

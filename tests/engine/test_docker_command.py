@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from practice import address, engine
+from engines import engine_address, run_engine
 
 from dockerlab.engine.processes.isolation import probe
 
@@ -25,8 +25,8 @@ def rung_host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     """Start an engine with one rung."""
     base = tmp_path_factory.mktemp("e")
     where = ["--host", f"unix://{base}/e.sock", "--state", str(base / "state")]
-    yield address(engine("start", *where, "--isolation", request.param))
-    engine("reset", *where)
+    yield engine_address(run_engine("start", *where, "--isolation", request.param))
+    run_engine("reset", *where)
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 from plain_http import ask
-from polling import polled
-from practice import program
+from processes import program, wait_until
 
 PROJECT = Path(__file__).with_name("compose") / "docker-compose.yml"
 SECONDS = 60
@@ -60,8 +59,8 @@ def inspected(host: str, identity: str) -> dict[str, Any]:
 def test_a_project_of_two_services_a_network_and_a_volume(practice_host: str, compose: Compose) -> None:
     compose("up", "--detach")
     web, reader = (compose("ps", "--quiet", service) for service in ("web", "reader"))
-    polled(lambda: inspected(practice_host, web)["State"]["Health"]["Status"] == "healthy")
-    polled(lambda: "hello from web1" in compose("logs", "--no-color", "reader"))
+    wait_until(lambda: inspected(practice_host, web)["State"]["Health"]["Status"] == "healthy")
+    wait_until(lambda: "hello from web1" in compose("logs", "--no-color", "reader"))
 
     # the volume, read-only for one of them; environment; names and aliases on the network
     line = "echo $GREETING; cat /seen/index.html; touch /seen/x || echo refused; wget -q -O - http://web:8080/"
@@ -86,4 +85,4 @@ def test_a_project_of_two_services_a_network_and_a_volume(practice_host: str, co
     states = {inspected(practice_host, one)["State"]["Status"] for one in compose("ps", "--quiet", "--all").split()}
     assert states == {"exited"}
     compose("start")
-    polled(lambda: inspected(practice_host, web)["State"]["Health"]["Status"] == "healthy")
+    wait_until(lambda: inspected(practice_host, web)["State"]["Health"]["Status"] == "healthy")

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from own_engine import own_engine
-from plain_http import listener
+from engines import temporary_engine
+from plain_http import engine_pid
 
 import dockerlab
 from dockerlab.lab.recorder import record
@@ -21,10 +21,10 @@ from dockerlab.lab.recorder import record
 @pytest.fixture
 def own() -> Iterator[tuple[Any, int]]:
     """Give a Lab on an engine of our own with one container, and the engine's process."""
-    with own_engine() as host, dockerlab.connect(host) as lab:
+    with temporary_engine() as host, dockerlab.connect(host) as lab:
         lab.container.create("busybox", name="one", cmd=["sleep", "60"])
         lab.container.start("one")
-        yield lab, listener(host)
+        yield lab, engine_pid(host)
 
 
 def stopped(pid: int, seconds: float) -> None:

@@ -6,7 +6,7 @@ import ast
 import re
 
 import pytest
-from tree import PACKAGE, ROOT, modules
+from repository import PACKAGE, ROOT, modules
 
 from dockerlab.endpoint import known_sockets
 from dockerlab.endpoint.endpoint import ways

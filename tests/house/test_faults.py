@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from tree import PACKAGE, short
+from repository import PACKAGE, relative
 
 RESPONSES = {"Response", "json_response", "text_response", "error_response"}
 BAD = 400
@@ -25,7 +25,7 @@ def chosen(tree: ast.AST) -> list[int]:
 
 def test_no_status_is_chosen_outside_of_the_table() -> None:
     found = {
-        short(path): lines
+        relative(path): lines
         for path in sorted((PACKAGE / "engine").rglob("*.py"))
         if (lines := chosen(ast.parse(path.read_text("utf-8"))))
     }

@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from tree import PACKAGE, ROOT, imported, modules, short
+from repository import PACKAGE, ROOT, imported_names, modules, relative
 
 HEAVY = ("pandas", "numpy", "ipywidgets", "IPython", "matplotlib", "requests", "rich", "click", "jupyter_server")
 # besides these and the standard library the practice engine has nothing
@@ -33,10 +33,10 @@ def test_the_contracts_name_every_room_and_count_what_only_a_type_checker_reads(
 
 def test_nobody_imports_the_practice_engine() -> None:
     wrong = [
-        f"{short(path)} imports {name}"
+        f"{relative(path)} imports {name}"
         for path in modules()
         if not path.is_relative_to(PACKAGE / "engine")
-        for name in imported(path)
+        for name in imported_names(path)
         if name.startswith("dockerlab.engine")
     ]
     assert wrong == []
@@ -46,12 +46,12 @@ def test_the_practice_engine_needs_three_libraries_and_the_endpoint_table() -> N
     wrong = []
     neighbours = {path.stem for path in (PACKAGE / "engine/images/applets").glob("*.py")}  # these are run by their path
     for path in modules(PACKAGE / "engine"):
-        for name in imported(path):
+        for name in imported_names(path):
             top = name.split(".")[0]
             ours = name.startswith(("dockerlab.engine", "dockerlab.protocol.operations", "dockerlab.__version__"))
             known = top in sys.stdlib_module_names or top in ENGINE_MAY | neighbours
             if not known or (top == "dockerlab" and not ours and name != "dockerlab"):
-                wrong.append(f"{short(path)} imports {name}")
+                wrong.append(f"{relative(path)} imports {name}")
     assert wrong == []
 
 

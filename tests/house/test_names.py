@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from tree import PACKAGE, modules, short
+from repository import PACKAGE, modules, relative
 
 Named = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 #: The rooms and modules whose names users meet. Elsewhere a docstring is written only if it says more than the name.
@@ -39,7 +39,7 @@ def undocumented(path: Path) -> list[str]:
         members = public(node.body) if isinstance(node, ast.ClassDef) else []
         for definition in [node, *members]:
             if not ast.get_docstring(definition) and not decorated(definition, {"overload", "setter", "override"}):
-                lines.append(f"{short(path)}:{definition.lineno} {definition.name}")
+                lines.append(f"{relative(path)}:{definition.lineno} {definition.name}")
     return lines
 
 
@@ -49,13 +49,13 @@ def decorated(node: Named, names: set[str]) -> bool:
 
 
 def test_the_public_api_is_documented() -> None:
-    paths = [path for path in modules() if short(path).startswith(PUBLIC)]
-    assert {short(path).split("/")[1] for path in paths} >= {"groups", "analyze", "lab", "widgets", "errors.py"}
+    paths = [path for path in modules() if relative(path).startswith(PUBLIC)]
+    assert {relative(path).split("/")[1] for path in paths} >= {"groups", "analyze", "lab", "widgets", "errors.py"}
     assert [line for path in paths for line in undocumented(path)] == []
 
 
 def test_every_module_says_what_is_in_it() -> None:
-    texts = {short(path): path.read_text("utf-8") for path in modules()}
+    texts = {relative(path): path.read_text("utf-8") for path in modules()}
     silent = {name for name, text in texts.items() if not ast.get_docstring(ast.parse(text))}
     assert silent == {name for name in EMPTY if texts[name] == ""}
 
@@ -67,9 +67,9 @@ def test_every_name_in_all_exists_and_every_all_is_complete() -> None:
         names = exported(tree)
         if names is not None and path.name != "__init__.py":
             missing = {node.name for node in public(tree.body)} - set(names)
-            wrong += [f"{short(path)}: {name} is public and not in __all__" for name in sorted(missing)]
+            wrong += [f"{relative(path)}: {name} is public and not in __all__" for name in sorted(missing)]
         if names is not None and len(names) != len(set(names)):
-            wrong.append(f"{short(path)}: __all__ names something twice")
+            wrong.append(f"{relative(path)}: __all__ names something twice")
     assert wrong == []
 
 

@@ -15,9 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from newcomer import Newcomer
-from served import jupyterlab
-from tree import ROOT
+from browser import jupyterlab
+from repository import ROOT, Newcomer
 
 BINDER = ROOT / "binder"
 
@@ -26,9 +25,9 @@ BINDER = ROOT / "binder"
 def newcomer() -> Iterator[Newcomer]:
     base = Path(tempfile.mkdtemp(prefix="newcomer-"))  # short, for the engine's socket; and not below root's own
     base.chmod(0o755)
-    someone = Newcomer(base / "n")
-    someone.arrive()
-    yield someone
+    user = Newcomer(base / "n")
+    user.set_up()
+    yield user
     shutil.rmtree(base)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import doctest
 import re
 
-from tree import ROOT
+from repository import ROOT
 
 README, CONTRIBUTING, CHANGELOG = (
     (ROOT / name).read_text("utf-8") for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")

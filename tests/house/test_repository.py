@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from tree import ROOT, files, short
+from repository import ROOT, files, relative
 
 import dockerlab
 
@@ -44,14 +44,14 @@ def pins(lock: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("text", ELSEWHERE)
 def test_no_file_names_a_place_of_one_machine(text: str) -> None:
-    assert [short(path) for path, content in texts() if text in content] == []
+    assert [relative(path) for path, content in texts() if text in content] == []
 
 
 def test_no_file_names_a_package_index() -> None:
     asked = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True)
     hosts = set(re.findall(r"https?://(?:[^@/\s']*@)?([\w.-]+)", asked.stdout)) - {"localhost"}
     hosts |= {"pypi" + ".org", "files.python" + "hosted.org", "deb.debian" + ".org", "registry.npm" + "js.org"}
-    found = [f"{short(path)}: {host}" for path, content in texts() for host in hosts if host in content]
+    found = [f"{relative(path)}: {host}" for path, content in texts() for host in hosts if host in content]
     assert found == []
 
 

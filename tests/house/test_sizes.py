@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 import pytest
-from tree import ROOT, files, functions, modules, short
+from repository import ROOT, files, functions, modules, relative
 
 LINES, FUNCTION_LINES = 400, 40
 HAND_WRITTEN = {".py", ".sh", ".md", ".toml", ".yaml", ".cfg", ""}
@@ -22,13 +22,13 @@ def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 def test_no_file_is_longer_than_400_lines() -> None:
     written = [path for path in files() if path.suffix in HAND_WRITTEN and path.name != "LICENSE"]
-    long = {short(path): len(path.read_text("utf-8").splitlines()) for path in written}
+    long = {relative(path): len(path.read_text("utf-8").splitlines()) for path in written}
     assert {name: lines for name, lines in long.items() if lines > LINES} == {}
 
 
 def test_no_function_is_longer_than_40_lines() -> None:
     long = [
-        f"{short(path)}:{function.lineno} {function.name}: {body_lines(function)}"
+        f"{relative(path)}:{function.lineno} {function.name}: {body_lines(function)}"
         for path in modules(ROOT)
         for function in functions(path)
         if body_lines(function) > FUNCTION_LINES
@@ -38,5 +38,5 @@ def test_no_function_is_longer_than_40_lines() -> None:
 
 @pytest.mark.parametrize("word", ["TO" + "DO", "FIX" + "ME", "X" * 3])
 def test_nothing_is_left_for_later(word: str) -> None:
-    marked = [short(path) for path in modules(ROOT) if f"# {word}" in path.read_text("utf-8")]
+    marked = [relative(path) for path in modules(ROOT) if f"# {word}" in path.read_text("utf-8")]
     assert marked == []

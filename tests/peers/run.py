@@ -30,8 +30,8 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support"), str(HERE.parent.parent)]
 
+from engines import temporary_engine  # noqa: E402
 from expected import compare, expectations, kind  # noqa: E402
-from own_engine import own_engine  # noqa: E402
 from pictures import provide  # noqa: E402
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "dockerlab-peers"
@@ -45,7 +45,7 @@ def main() -> int:
         return lock(options.peer, suite["requires"])
     if options.host:
         return judge(options, suite)
-    with own_engine(options.isolation) as options.host:
+    with temporary_engine(options.isolation) as options.host:
         return judge(options, suite)
 
 

@@ -25,8 +25,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
+from engines import temporary_engine  # noqa: E402
 from normal import normal  # noqa: E402
-from own_engine import own_engine  # noqa: E402
 from plain_http import ask  # noqa: E402
 
 RECORDED = HERE / "recorded"
@@ -48,7 +48,7 @@ def main() -> int:
     options = arguments()
     if options.host:
         return run(options)
-    with own_engine(options.isolation) as options.host:
+    with temporary_engine(options.isolation) as options.host:
         return run(options)
 
 

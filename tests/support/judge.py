@@ -1,7 +1,11 @@
-"""Holds every JSON answer of an engine that a test sees against the facts of the Engine API.
+"""Checks every JSON response of an engine that a test receives against the facts of the Engine API.
 
-It listens in http.client, beneath every client that tests have: theirs, dockerlab's and requests. What is wrong is
-told at the end of the test in which it was seen (tests/conftest.py).
+It wraps http.client, which is beneath every client that tests use: the standard library's own, dockerlab's and
+requests. tests/conftest.py fails the test that received a wrong response.
+
+It also notes which operations an engine has answered, so that docs/coverage.md says where each was verified. With
+`DOCKERLAB_VERIFIED=FILE` in the environment, the file gets one line per operation that succeeded in a test's Lab.
+`python tests/support/generated_pages.py --verified FILE ENGINE` keeps them in tests/contract/verified.
 """
 
 from __future__ import annotations
@@ -10,23 +14,24 @@ import contextlib
 import functools
 import http.client
 import json
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import answers
+import recordings
 
-__all__ = ["Judge", "listening"]
+__all__ = ["Judge", "judging", "note_verified"]
 
 SPEC = Path(__file__).resolve().parents[1] / "spec"
-LONGEST = 4 << 20  #: bytes; what is longer is a stream of a kind that has no facts
+MAX_BYTES = 4 << 20  #: a longer response is a stream that has no facts, such as an archive
 OLDEST = "1.41"
 
 
 @functools.cache
 def spec() -> tuple[Any, Any]:
-    """Give the validator, and the kinds of answers."""
+    """Return the modules `validate` and `kinds` of tests/spec."""
     sys.path.insert(0, str(SPEC))
     try:
         import kinds
@@ -37,15 +42,14 @@ def spec() -> tuple[Any, Any]:
 
 
 class Judge:
-    """What was seen: how many answers, and what was wrong with them."""
+    """The number of responses that were checked, and what was wrong with them."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
-        self.seen = 0
+        self.count = 0
         self.problems: list[str] = []
 
-    def look(self, method: str, url: str, version: str, status: int, body: bytes) -> None:
-        """Judge one whole answer."""
+    def check(self, method: str, url: str, version: str, status: int, body: bytes) -> None:
+        """Check one whole response."""
         validate, kinds = spec()
         if url.startswith("/v1."):
             version = url[2:].partition("/")[0]
@@ -53,81 +57,90 @@ class Judge:
         try:
             name = validate.find_operation(version, (method, url))
         except LookupError:
-            return  # no operation: an error that is asked for on purpose
+            return  # a test requests an unknown path on purpose
         row = validate.facts(version)["operations"][name]
-        stream = kinds.kind(name, row)[0] == kinds.LINES and status < http.client.BAD_REQUEST
+        is_stream = kinds.kind(name, row)[0] == kinds.LINES and status < http.client.BAD_REQUEST
         try:
-            records = list(documents(body)) if stream else [json.loads(body)]
+            records = list(documents(body)) if is_stream else [json.loads(body)]
         except ValueError as error:
             self.problems.append(f"{method} {url}: {status}: no JSON: {error}: {body[:200]!r}")
             return
-        self.seen += 1
+        self.count += 1
         if status < http.client.MULTIPLE_CHOICES:
-            answers.keep(name, records if stream else records[0])
+            recordings.record_response(name, records if is_stream else records[0])
         for record in records:
-            found = validate.validate(version, name, status, record)
-            self.problems += [f"{method} {url}: {status}: {one}" for one in found]
+            problems = validate.validate(version, name, status, record)
+            self.problems += [f"{method} {url}: {status}: {problem}" for problem in problems]
 
 
 def documents(body: bytes) -> Iterator[Any]:
-    """Read JSON documents that follow one another. Raises ValueError."""
-    decoder, text, place = json.JSONDecoder(), body.decode("utf-8"), 0
-    while text[place:].strip():
-        place += len(text[place:]) - len(text[place:].lstrip())
-        found, place = decoder.raw_decode(text, place)
-        yield found
+    """Yield the JSON documents of a body, in which one follows the other. Raises ValueError."""
+    decoder, text, position = json.JSONDecoder(), body.decode("utf-8"), 0
+    while text[position:].strip():
+        position += len(text[position:]) - len(text[position:].lstrip())
+        document, position = decoder.raw_decode(text, position)
+        yield document
 
 
 @contextlib.contextmanager
-def listening() -> Iterator[Judge]:
-    """Listen for a while; give the judge."""
+def judging() -> Iterator[Judge]:
+    """Give a judge that checks every response while the block runs."""
     judge = Judge()
     connection = http.client.HTTPConnection
     putrequest, getresponse = connection.putrequest, connection.getresponse
 
-    def asking(self: Any, method: str, url: str, *arguments: Any, **options: Any) -> None:
-        self.judged = method, url
+    def remember_request(self: Any, method: str, url: str, *arguments: Any, **options: Any) -> None:
+        self.judged_request = method, url
         putrequest(self, method, url, *arguments, **options)
 
-    def answering(self: Any) -> Any:
-        answer = getresponse(self)
-        version = answer.headers.get("Api-Version")
-        if version and answer.headers.get("Content-Type") == "application/json":
-            method, url = self.judged
-            _follow(answer, lambda body: judge.look(method, url, version, answer.status, body))
-        return answer
+    def watch_response(self: Any) -> Any:
+        response = getresponse(self)
+        version = response.headers.get("Api-Version")
+        if version and response.headers.get("Content-Type") == "application/json":
+            method, url = self.judged_request
+            _collect(response, lambda body: judge.check(method, url, version, response.status, body))
+        return response
 
-    connection.putrequest, connection.getresponse = asking, answering  # type: ignore[method-assign]
+    connection.putrequest, connection.getresponse = remember_request, watch_response  # type: ignore[method-assign]
     try:
         yield judge
     finally:
         connection.putrequest, connection.getresponse = putrequest, getresponse  # type: ignore[method-assign]
 
 
-def _follow(answer: Any, whole: Callable[[bytes], None]) -> None:
-    """Keep what is read of an answer, and give it away once it has come to its end."""
-    kept, told = bytearray(), False
+def _collect(response: Any, check: Callable[[bytes], None]) -> None:
+    """Collect what a client reads of a response, and check it at its end."""
+    body, is_checked = bytearray(), False
 
-    def took(data: bytes) -> bytes:
-        nonlocal told
-        if len(kept) <= LONGEST:
-            kept.extend(data)
-        if answer.isclosed() and not told:
-            told = True
-            if kept and len(kept) <= LONGEST:
-                whole(bytes(kept))
+    def collect(data: bytes) -> bytes:
+        nonlocal is_checked
+        if len(body) <= MAX_BYTES:
+            body.extend(data)
+        if response.isclosed() and not is_checked:
+            is_checked = True
+            if body and len(body) <= MAX_BYTES:
+                check(bytes(body))
         return data
 
-    def watched(read: Callable[..., bytes]) -> Callable[..., bytes]:
-        return lambda *arguments: took(read(*arguments))
+    def collecting(read: Callable[..., bytes]) -> Callable[..., bytes]:
+        return lambda *arguments: collect(read(*arguments))
 
     for name in ("read", "read1", "readline"):
-        setattr(answer, name, watched(getattr(answer, name)))
-    readinto = answer.readinto
+        setattr(response, name, collecting(getattr(response, name)))
+    readinto = response.readinto
 
-    def into(buffer: Any) -> int:
+    def readinto_and_collect(buffer: Any) -> int:
         count: int = readinto(buffer)
-        took(bytes(memoryview(buffer)[:count]))
+        collect(bytes(memoryview(buffer)[:count]))
         return count
 
-    answer.readinto = into
+    response.readinto = readinto_and_collect
+
+
+def note_verified(exchanges: Iterable[Any]) -> None:
+    """Append the operations that succeeded to DOCKERLAB_VERIFIED. One write lets several processes share the file."""
+    target = os.environ.get("DOCKERLAB_VERIFIED")
+    names = sorted({exchange.operation.id for exchange in exchanges if 0 < exchange.status < http.client.BAD_REQUEST})
+    if target and names:
+        with Path(target).open("a", encoding="utf-8") as file:
+            file.write("".join(f"{name}\n" for name in names))

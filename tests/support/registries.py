@@ -1,13 +1,14 @@
-"""Registries for contract tests, as the engine under test reaches them.
+"""Registries: a real one beside the engine under test, a search index, and a small one in memory.
 
-`DOCKERLAB_TEST_REGISTRY=host:port` names one that is there, `DOCKERLAB_TEST_REGISTRY_AUTH=user:password` who may use
-it, if it asks as HTTP's basic authentication does. Without them a real one is started beside the engine, in the
-engine's network, where it is 127.0.0.1, which Docker needs no certificate for: Debian's package docker-registry has the
-program. It asks who is there, and knows one user.
+`DOCKERLAB_TEST_REGISTRY=host:port` names an existing registry, `DOCKERLAB_TEST_REGISTRY_AUTH=user:password` a user of
+it, for HTTP's basic authentication. Without them a registry is started in the engine's network namespace. There it is
+127.0.0.1, for which Docker needs no certificate. The program is Debian's package docker-registry. It has one user.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import re
@@ -25,17 +26,16 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from differences import engine_of
-from near_engine import home_of, listen_near, network_of
-from plain_http import ask
-from practice import program
-from together import served
+from differences import engine_name
+from engines import listen_in_namespace, network_namespace
+from plain_http import ask, engine_pid
+from processes import program, serving_in_thread
 
-__all__ = ["PASSWORD", "USER", "Index", "Registry", "index", "registry"]
+__all__ = ["PASSWORD", "USER", "Registry", "SearchIndex", "SmallRegistry", "registry", "search_index", "small_registry"]
 
 USER, PASSWORD = "learner", "only-for-tests"
-#: The password as bcrypt writes it, which is the only way that this registry reads.
-HASHED = "$2b$04$lLvL7N.ODruA7SKhEZoS1.mLdF6zyZHNWc0pgIoHqxk0tlSuutU2C"
+#: The password as bcrypt writes it, because docker-registry reads no other hash.
+PASSWORD_HASH = "$2b$04$lLvL7N.ODruA7SKhEZoS1.mLdF6zyZHNWc0pgIoHqxk0tlSuutU2C"
 SETTINGS = """\
 version: 0.1
 log: {{level: info}}
@@ -47,16 +47,19 @@ LISTENING = re.compile(r"listening on (127\.0\.0\.1:\d+)")
 SECONDS = 20
 
 
+# -- a real registry -----------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Its name, as images' names begin with it, and who may use it; nobody is asked for if `user` is empty."""
+    """A registry's name, with which its images' names begin, and its user. If `user` is empty, it needs no login."""
 
     name: str
     user: str = ""
     password: str = ""
 
     def auth(self, password: str = "") -> dict[str, str]:
-        """Give the credentials, as `registry_auth` takes them; with another password if one is given."""
+        """Return the credentials as `registry_auth` takes them, with another password if there is one."""
         if not self.user:
             return {}
         return {"username": self.user, "password": password or self.password, "serveraddress": self.name}
@@ -64,114 +67,225 @@ class Registry:
 
 @contextmanager
 def registry(host: str) -> Iterator[Registry]:
-    """Give a registry that the engine reaches. Skips if there is none, and says what is missing."""
-    given = os.environ.get("DOCKERLAB_TEST_REGISTRY")
-    if given:
+    """Give a registry that the engine can reach. Skip the test, and say what is missing, if there is none."""
+    name = os.environ.get("DOCKERLAB_TEST_REGISTRY")
+    if name:
         user, _, password = os.environ.get("DOCKERLAB_TEST_REGISTRY_AUTH", "").partition(":")
-        yield Registry(given, user, password)
+        yield Registry(name, user, password)
         return
-    network = _network(host)
+    network = _engine_network(host)
     command = [program("docker-registry"), "serve"]
     if network:
         command = [program("nsenter"), f"--net={network}", "--", *command]
     base = Path(tempfile.mkdtemp(prefix="dlab-registry-"))
     try:
-        (base / "users").write_text(f"{USER}:{HASHED}\n", "utf-8")
+        (base / "users").write_text(f"{USER}:{PASSWORD_HASH}\n", "utf-8")
         (base / "settings.yml").write_text(SETTINGS.format(base=base), "utf-8")
         with (base / "log").open("wb") as log:
-            ran = subprocess.Popen([*command, str(base / "settings.yml")], stdout=log, stderr=log)
+            process = subprocess.Popen([*command, str(base / "settings.yml")], stdout=log, stderr=log)
         try:
-            yield Registry(_address(base / "log", ran), USER, PASSWORD)
+            yield Registry(_wait_for_address(base / "log", process), USER, PASSWORD)
         finally:
-            ran.kill()  # it keeps nothing that would have to be put in order
-            ran.wait(SECONDS)
+            process.kill()  # its data is removed anyway, so it needs no clean end
+            process.wait(SECONDS)
     finally:
         shutil.rmtree(base, ignore_errors=True)
 
 
-def _network(host: str) -> str:
-    """Give the engine's network namespace if it has one of its own. Skips where nothing can be put beside the engine.
+def _engine_network(host: str) -> str:
+    """Return the path of the engine's network namespace, or "" if it is ours.
 
-    So it does for Podman, to which 127.0.0.1 is as any other address: it wants a certificate that it knows.
+    Skip the test where nothing can be started beside the engine, and for Podman, which requires a certificate that it
+    trusts even of 127.0.0.1.
     """
     try:
-        pid = home_of(host)
-        if pid and not engine_of(ask(host, "GET", "/version")[1]).startswith("podman"):
-            return network_of(pid)
+        pid = engine_pid(host)
+        if pid and not engine_name(ask(host, "GET", "/version")[1]).startswith("podman"):
+            return network_namespace(pid)
     except OSError:
         pass
     pytest.skip("needs a registry that this engine reaches: DOCKERLAB_TEST_REGISTRY=host:port")
 
 
-def _address(log: Path, ran: subprocess.Popen[bytes]) -> str:
-    """Wait until a registry says where it listens."""
+def _wait_for_address(log: Path, process: subprocess.Popen[bytes]) -> str:
+    """Wait until the registry's log has its address."""
     end = time.monotonic() + SECONDS
-    while not (found := LISTENING.search(log.read_text("utf-8", "replace"))):
-        if ran.poll() is not None or time.monotonic() > end:
+    while not (match := LISTENING.search(log.read_text("utf-8", "replace"))):
+        if process.poll() is not None or time.monotonic() > end:
             pytest.fail(f"the registry did not start:\n{log.read_text('utf-8', 'replace')[-2000:]}")
         time.sleep(0.05)
-    return found[1]
+    return match[1]
 
 
-# -- the index that a search asks ----------------------------------------------------------------------------
+# -- a search index ------------------------------------------------------------------------------------------
 
 
-class Index(ThreadingHTTPServer):
-    """An index of registries' first protocol, which Docker searches; it keeps what it is asked and shown."""
+class SearchIndex(ThreadingHTTPServer):
+    """An index of registry protocol v1, which Docker searches. It keeps the queries and credentials it receives."""
 
-    def __init__(self, listening: socket.socket, known: list[dict[str, object]]) -> None:
-        """Serve on a socket that listens already, wherever that is."""
-        super().__init__(listening.getsockname(), Searches, bind_and_activate=False)
+    def __init__(self, listener: socket.socket, images: list[dict[str, object]]) -> None:
+        """Serve on a socket that already listens, in whatever network namespace."""
+        super().__init__(listener.getsockname(), SearchHandler, bind_and_activate=False)
         self.socket.close()
-        self.socket = listening
-        self.name = f"127.0.0.1:{listening.getsockname()[1]}"
-        self.known = known
-        self.asked: list[dict[str, list[str]]] = []
-        self.shown: list[str] = []
+        self.socket = listener
+        self.name = f"127.0.0.1:{listener.getsockname()[1]}"
+        self.images = images
+        self.queries: list[dict[str, list[str]]] = []
+        self.credentials: list[str] = []
 
-    def found(self, query: dict[str, list[str]]) -> bytes:
-        """Answer with what is known and has the word that is asked for in its name."""
-        word, most = query["q"][0], int(query["n"][0])
-        results = [one for one in self.known if word in str(one["name"])][:most]
+    def search(self, query: dict[str, list[str]]) -> bytes:
+        """Return the response with the images whose names have the word in them."""
+        word, limit = query["q"][0], int(query["n"][0])
+        results = [image for image in self.images if word in str(image["name"])][:limit]
         return json.dumps({"query": word, "num_results": len(results), "results": results}).encode()
 
 
-class Searches(BaseHTTPRequestHandler):
+class SearchHandler(BaseHTTPRequestHandler):
     """Answers a ping and a search."""
 
     protocol_version = "HTTP/1.1"
-    server: Index
+    server: SearchIndex
 
     def do_GET(self) -> None:
-        """Answer as an index does; what it is asked and shown is kept."""
         parts = urlsplit(self.path)
-        status, answer = 404, b"{}"
+        status, body = 404, b"{}"
         if parts.path == "/v1/_ping":
-            status, answer = 200, b"true"
+            status, body = 200, b"true"
         elif parts.path == "/v1/search":
-            self.server.asked.append(parse_qs(parts.query))
-            self.server.shown.append(self.headers.get("Authorization", ""))
-            status, answer = 200, self.server.found(parse_qs(parts.query))
+            self.server.queries.append(parse_qs(parts.query))
+            self.server.credentials.append(self.headers.get("Authorization", ""))
+            status, body = 200, self.server.search(parse_qs(parts.query))
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("X-Docker-Registry-Version", "0.9.1")
         self.send_header("X-Docker-Registry-Standalone", "true")
-        self.send_header("Content-Length", str(len(answer)))
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(answer)
+        self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Keep quiet."""
+        """Log nothing."""
 
 
 @contextmanager
-def index(host: str, certificate: Path, known: list[dict[str, object]]) -> Iterator[Index]:
-    """Serve an index in the engine's network.
+def search_index(host: str, certificate: Path, images: list[dict[str, object]]) -> Iterator[SearchIndex]:
+    """Serve an index in the engine's network namespace.
 
-    It speaks TLS, without which Docker shows it no credentials; `certificate` is a directory with cert.pem and key.pem.
+    It speaks TLS, because Docker sends no credentials without. `certificate` is a directory with cert.pem and key.pem.
     """
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
-    server = Index(tls.wrap_socket(listen_near(_network(host)), server_side=True), known)
-    with served(server):
+    listener = listen_in_namespace(_engine_network(host))
+    with serving_in_thread(SearchIndex(tls.wrap_socket(listener, server_side=True), images)) as server:
+        yield server
+
+
+# -- a small registry of this machine, with manifests and blobs in memory ------------------------------------
+
+MANIFEST = re.compile(r"/v2/(.+)/manifests/([^/]+)")
+BLOB = re.compile(r"/v2/(.+)/blobs/(sha256:[0-9a-f]{64})")
+UPLOAD = re.compile(r"/v2/(.+)/blobs/uploads/(\w*)")
+TOKEN = "a-token"
+
+
+class SmallRegistry(ThreadingHTTPServer):
+    """The server, with what it stores."""
+
+    def __init__(self, auth: str) -> None:
+        """Listen on a free port. `auth` is none, basic or token."""
+        super().__init__(("127.0.0.1", 0), SmallRegistryHandler)
+        self.auth = auth
+        self.blobs: dict[str, bytes] = {}
+        self.manifests: dict[tuple[str, str], tuple[str, bytes]] = {}
+        self.name = f"127.0.0.1:{self.server_address[1]}"
+
+
+class SmallRegistryHandler(BaseHTTPRequestHandler):
+    """The part of registry protocol v2 that pull and push need."""
+
+    protocol_version = "HTTP/1.1"
+    server: SmallRegistry
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""
+
+    def _send(self, status: int, body: bytes = b"", **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _authorized(self) -> bool:
+        """Check the credentials, and send 401 if they are wrong."""
+        credentials = self.headers.get("Authorization", "")
+        if self.server.auth == "basic":
+            expected, challenge = BASIC, 'Basic realm="practice"'
+        else:
+            expected = f"Bearer {TOKEN}"
+            challenge = f'Bearer realm="http://{self.server.name}/token",service="practice"'
+        if self.server.auth == "none" or credentials == expected:
+            return True
+        body = json.dumps({"errors": [{"code": "UNAUTHORIZED", "message": "authentication required"}]}).encode()
+        self._send(401, body, WWW_Authenticate=challenge)
+        return False
+
+    def do_GET(self) -> None:
+        """Send the base, a token, a list of tags, a manifest or a blob."""
+        path = urlsplit(self.path).path
+        if path == "/token":
+            is_user = self.headers.get("Authorization") == BASIC
+            error = {"errors": [{"code": "UNAUTHORIZED", "message": "incorrect password"}]}
+            self._send(200 if is_user else 401, json.dumps({"token": TOKEN} if is_user else error).encode())
+        elif self._authorized():
+            content_type, data = self._content(path)
+            self._send(404 if data is None else 200, data or b"{}", Content_Type=content_type)
+
+    def _content(self, path: str) -> tuple[str, bytes | None]:
+        content_type, data = "application/json", None
+        if path == "/v2/":
+            data = b"{}"
+        elif match := MANIFEST.fullmatch(path):
+            content_type, data = self.server.manifests.get((match[1], match[2]), (content_type, None))
+        elif match := BLOB.fullmatch(path):
+            data = self.server.blobs.get(match[2])
+        elif path.endswith("/tags/list"):
+            name = path.removeprefix("/v2/").removesuffix("/tags/list")
+            tags = sorted(tag for repository, tag in self.server.manifests if repository == name and ":" not in tag)
+            data = json.dumps({"name": name, "tags": tags}).encode()
+        return content_type, data
+
+    do_HEAD = do_GET
+
+    def do_POST(self) -> None:
+        """Begin an upload."""
+        if self._authorized():
+            self._send(202, Location=f"{urlsplit(self.path).path.rstrip('/')}/one")
+
+    def do_PUT(self) -> None:
+        """Store a blob or a manifest."""
+        data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if not self._authorized():
+            return
+        parts, status = urlsplit(self.path), 201
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        if match := MANIFEST.fullmatch(parts.path):
+            content = self.headers["Content-Type"], data
+            self.server.manifests[match[1], match[2]] = self.server.manifests[match[1], digest] = content
+        elif UPLOAD.fullmatch(parts.path) and parse_qs(parts.query)["digest"] == [digest]:
+            self.server.blobs[digest] = data
+        else:
+            status = 400
+        self._send(status, Docker_Content_Digest=digest)
+
+
+BASIC = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+
+
+@contextmanager
+def small_registry(auth: str = "none") -> Iterator[SmallRegistry]:
+    """Run a `SmallRegistry` while the block runs."""
+    with serving_in_thread(SmallRegistry(auth)) as server:
         yield server

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bytes_server import BytesServer, serving
+from servers import BytesServer, bytes_server
 
 
 @pytest.fixture
@@ -23,6 +23,6 @@ def serve(tmp_path: Path) -> Iterator[Any]:
                 if then_hang_up:
                     opened.shutdown(socket.SHUT_RDWR)
 
-            return stack.enter_context(serving(tmp_path / f"{len(list(tmp_path.iterdir()))}.s", talk))
+            return stack.enter_context(bytes_server(tmp_path / f"{len(list(tmp_path.iterdir()))}.s", talk))
 
         yield start

@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from archives import link, packed, unpacked
+from archives import link, tar_of, untar
 from plain_http import ask, connection
-from polling import polled
+from processes import wait_until
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def put(host: str, container: str, path: str, body: bytes, more: str = "") -> tu
 def got(host: str, container: str, path: str) -> dict[str, bytes]:
     status, _, data = raw(host, "GET", f"/containers/{container}/archive?path={quote(path)}")
     assert status == 200, data
-    return unpacked(data)
+    return untar(data)
 
 
 def output(host: str, container: str) -> str:
@@ -71,7 +71,7 @@ def output(host: str, container: str) -> str:
 
 def test_a_file_goes_in_and_comes_out(practice_host: str, make: Any) -> None:
     container = make(["cat", "/tmp/a"])
-    assert put(practice_host, container, "/tmp", packed(("a", b"content"))) == (200, None)
+    assert put(practice_host, container, "/tmp", tar_of(("a", b"content"))) == (200, None)
     assert got(practice_host, container, "/tmp/a") == {"a": b"content"}
     assert ask(practice_host, "POST", f"/containers/{container}/start")[0] == 204
     ask(practice_host, "POST", f"/containers/{container}/wait")
@@ -82,13 +82,13 @@ def test_a_compressed_archive_is_taken_too(practice_host: str, make: Any) -> Non
     import gzip
 
     container = make(["true"])
-    assert put(practice_host, container, "/", gzip.compress(packed(("z", b"zipped"))))[0] == 200
+    assert put(practice_host, container, "/", gzip.compress(tar_of(("z", b"zipped"))))[0] == 200
     assert got(practice_host, container, "/z") == {"z": b"zipped"}
 
 
 def test_what_a_path_is_stands_in_a_header(practice_host: str, make: Any) -> None:
     container = make(["true"])
-    put(practice_host, container, "/", packed(("a", b"12345"), link("b", "/a")))
+    put(practice_host, container, "/", tar_of(("a", b"12345"), link("b", "/a")))
     status, headers, _ = raw(practice_host, "HEAD", f"/containers/{container}/archive?path=/a")
     told = json.loads(base64.b64decode(headers["X-Docker-Container-Path-Stat"]))
     assert status == 200
@@ -101,12 +101,12 @@ def test_what_a_path_is_stands_in_a_header(practice_host: str, make: Any) -> Non
 @pytest.mark.parametrize(
     "hostile",
     [
-        packed(("../../../escaped", b"x")),
-        packed(("/tmp/../../../../../../escaped", b"x")),
-        packed(link("way", "/"), ("way/escaped-by-link", b"x")),
-        packed(link("way", "../../../../../.."), ("way/escaped-by-link", b"x")),
-        packed(link("hard", "/etc/passwd", tarfile.LNKTYPE)),
-        packed(link("hard", "../../../../../../../../etc/passwd", tarfile.LNKTYPE)),
+        tar_of(("../../../escaped", b"x")),
+        tar_of(("/tmp/../../../../../../escaped", b"x")),
+        tar_of(link("way", "/"), ("way/escaped-by-link", b"x")),
+        tar_of(link("way", "../../../../../.."), ("way/escaped-by-link", b"x")),
+        tar_of(link("hard", "/etc/passwd", tarfile.LNKTYPE)),
+        tar_of(link("hard", "../../../../../../../../etc/passwd", tarfile.LNKTYPE)),
     ],
     ids=[
         "dots",
@@ -130,26 +130,26 @@ def test_an_archive_cannot_lead_out(practice_host: str, make: Any, tmp_path: Pat
 
 def test_a_link_to_the_root_is_followed_inside(practice_host: str, make: Any) -> None:
     container = make(["true"])
-    put(practice_host, container, "/tmp", packed(link("way", "/etc")))
+    put(practice_host, container, "/tmp", tar_of(link("way", "/etc")))
     assert b"root" in got(practice_host, container, "/tmp/way/passwd")["passwd"]
     secret = (
         Path("/etc/shadow").read_bytes() if Path("/etc/shadow").exists() and __import__("os").geteuid() == 0 else b""
     )
-    put(practice_host, container, "/tmp", packed(link("shadow", "../../../../../../etc/shadow")))
+    put(practice_host, container, "/tmp", tar_of(link("shadow", "../../../../../../etc/shadow")))
     _, _, data = raw(practice_host, "GET", f"/containers/{container}/archive?path=/tmp/shadow/.")
     assert not secret or secret not in data
 
 
 def test_nothing_is_written_over_a_directory(practice_host: str, make: Any) -> None:
     container = make(["true"])
-    status, told = put(practice_host, container, "/", packed(("tmp", b"a file")), "&noOverwriteDirNonDir=1")
+    status, told = put(practice_host, container, "/", tar_of(("tmp", b"a file")), "&noOverwriteDirNonDir=1")
     assert status == 400
     assert told["message"] == 'cannot overwrite directory "tmp" with non-directory'
 
 
 def test_a_read_only_root_takes_nothing(practice_host: str, make: Any) -> None:
     container = make(["true"], HostConfig={"ReadonlyRootfs": True})
-    status, told = put(practice_host, container, "/tmp", packed(("a", b"x")))
+    status, told = put(practice_host, container, "/tmp", tar_of(("a", b"x")))
     assert (status, told["message"]) == (500, "container rootfs is marked read-only")
 
 
@@ -280,8 +280,8 @@ def test_a_health_check_says_how_it_is(practice_host: str, make: Any) -> None:
         return dict(ask(practice_host, "GET", f"/containers/{container}/json")[1]["State"]["Health"])
 
     assert health()["Status"] == "starting"
-    polled(lambda: health()["Status"] == "healthy")
-    polled(lambda: health()["Status"] == "unhealthy")
+    wait_until(lambda: health()["Status"] == "healthy")
+    wait_until(lambda: health()["Status"] == "unhealthy")
     assert health()["Log"][-1]["Output"] == "looked\n"
     assert len(health()["Log"]) <= 5
 

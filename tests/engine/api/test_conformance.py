@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from conversation import RECORDINGS, hold
-from own_engine import own_engine
+from engines import temporary_engine
 
 NEWER = "the status, as later engines give it; 20.10 said 500"
 #: A step (the end of its name) -> the status that the practice engine gives, and why it isn't what Docker 20.10 gave.
@@ -41,7 +41,7 @@ HEADERS = "GET /no/such/path", "a method that is not served"  # Docker's page no
 
 def hold_alone(api: str) -> Any:
     """Hold the conversation with an engine that has seen nothing else, as the recorded one hadn't."""
-    with own_engine() as host:
+    with temporary_engine() as host:
         return hold(host, "talk", api)
 
 

@@ -8,9 +8,8 @@ import time
 from typing import Any
 
 import pytest
-from hijack import Taken, streams
-from plain_http import ask
-from polling import polled
+from plain_http import HijackedConnection, ask, split_frames
+from processes import wait_until
 
 
 @pytest.fixture
@@ -45,10 +44,10 @@ def test_an_exec_has_both_streams_and_an_exit_code(practice_host: str, box: str)
     made = created(practice_host, box, ["sh", "-c", "echo out; echo err >&2; exit 9"])
     before = ask(practice_host, "GET", f"/exec/{made}/json")[1]
     assert (before["Running"], before["ExitCode"], before["Pid"]) == (False, None, 0)
-    with Taken(practice_host, f"/v1.51/exec/{made}/start", {}) as taken:
-        assert taken.status == 101
-        assert "Content-Type: application/vnd.docker.multiplexed-stream" in taken.headers
-        assert streams(taken.rest()) == (b"out\n", b"err\n")
+    with HijackedConnection(practice_host, f"/v1.51/exec/{made}/start", {}) as stream:
+        assert stream.status == 101
+        assert "Content-Type: application/vnd.docker.multiplexed-stream" in stream.headers
+        assert split_frames(stream.read_all()) == (b"out\n", b"err\n")
     told = ask(practice_host, "GET", f"/exec/{made}/json")[1]
     assert (told["Running"], told["ExitCode"], told["ContainerID"]) == (False, 9, box)
     assert told["ProcessConfig"]["entrypoint"] == "sh"
@@ -56,8 +55,8 @@ def test_an_exec_has_both_streams_and_an_exit_code(practice_host: str, box: str)
 
 def test_an_exec_runs_once(practice_host: str, box: str) -> None:
     made = created(practice_host, box, ["true"])
-    with Taken(practice_host, f"/exec/{made}/start", {}) as taken:
-        taken.rest()
+    with HijackedConnection(practice_host, f"/exec/{made}/start", {}) as stream:
+        stream.read_all()
     status, told = ask(practice_host, "POST", f"/exec/{made}/start", {})
     assert status == 409
     assert told["message"] == f"Error: Exec command {made} has already run"
@@ -65,10 +64,10 @@ def test_an_exec_runs_once(practice_host: str, box: str) -> None:
 
 def test_input_ends_with_the_clients_half(practice_host: str, box: str) -> None:
     made = created(practice_host, box, ["sh", "-c", "sort; echo end"], AttachStdin=True)
-    with Taken(practice_host, f"/exec/{made}/start", {}) as taken:
-        taken.send(b"b\na\n")
-        taken.half_close()
-        assert streams(taken.rest())[0] == b"a\nb\nend\n"
+    with HijackedConnection(practice_host, f"/exec/{made}/start", {}) as stream:
+        stream.send(b"b\na\n")
+        stream.half_close()
+        assert split_frames(stream.read_all())[0] == b"a\nb\nend\n"
 
 
 @pytest.mark.parametrize("typed", [b"", b"nobody reads this\n"])
@@ -78,54 +77,54 @@ def test_what_a_program_says_comes_also_when_it_ends_before_its_input(
     """As with `docker exec -i` at the end of a pipe: the end of the input finds a program that has ended already."""
     for number in range(30):  # it is a race: where this failed, it did so in one of three
         made = created(practice_host, box, ["sh", "-c", "echo out; echo err >&2"], AttachStdin=True)
-        with Taken(practice_host, f"/exec/{made}/start", {}) as taken:
-            taken.send(typed)
+        with HijackedConnection(practice_host, f"/exec/{made}/start", {}) as stream:
+            stream.send(typed)
             time.sleep(number / 5000)  # the program needs about that long
-            taken.half_close()
-            assert streams(taken.rest()) == (b"out\n", b"err\n")
+            stream.half_close()
+            assert split_frames(stream.read_all()) == (b"out\n", b"err\n")
 
 
 def test_what_a_container_says_comes_also_when_it_ends_before_its_input(practice_host: str, make: Any) -> None:
     for number in range(15):
         one = make(["sh", "-c", "echo out"], start=False, OpenStdin=True, StdinOnce=True)
-        with Taken(practice_host, f"/containers/{one}/attach?stream=1&stdin=1&stdout=1") as taken:
+        with HijackedConnection(practice_host, f"/containers/{one}/attach?stream=1&stdin=1&stdout=1") as stream:
             assert ask(practice_host, "POST", f"/containers/{one}/start")[0] == 204
             time.sleep(number / 2500)
-            taken.half_close()
-            assert streams(taken.rest())[0] == b"out\n"
+            stream.half_close()
+            assert split_frames(stream.read_all())[0] == b"out\n"
 
 
 def test_a_megabyte_goes_through(practice_host: str, box: str) -> None:
     data = os.urandom(1 << 20)
     made = created(practice_host, box, ["cat"], AttachStdin=True)
-    with Taken(practice_host, f"/exec/{made}/start", {}) as taken:
+    with HijackedConnection(practice_host, f"/exec/{made}/start", {}) as stream:
         import threading
 
-        threading.Thread(target=lambda: (taken.send(data), taken.half_close())).start()
-        assert streams(taken.rest())[0] == data
+        threading.Thread(target=lambda: (stream.send(data), stream.half_close())).start()
+        assert split_frames(stream.read_all())[0] == data
 
 
 def test_a_terminal_has_a_size_and_no_frames(practice_host: str, box: str) -> None:
     command = ["sh", "-c", "test -t 0 && stty size; read x; stty size"]
     made = created(practice_host, box, command, Tty=True, AttachStdin=True, ConsoleSize=[30, 100])
-    with Taken(practice_host, f"/exec/{made}/start", {"Tty": True}) as taken:
-        assert taken.until(b"30 100")
+    with HijackedConnection(practice_host, f"/exec/{made}/start", {"Tty": True}) as stream:
+        assert stream.read_until(b"30 100")
         assert ask(practice_host, "POST", f"/exec/{made}/resize?h=40&w=120")[0] == 200
-        taken.send(b"\n")
-        assert taken.until(b"40 120")
+        stream.send(b"\n")
+        assert stream.read_until(b"40 120")
 
 
 def test_frames_are_the_starts_business_and_not_the_terminals(practice_host: str, box: str) -> None:
     made = created(practice_host, box, ["printf", "x"], Tty=True)
-    with Taken(practice_host, f"/exec/{made}/start", {}) as taken:
-        assert streams(taken.rest()) == (b"x", b"")
+    with HijackedConnection(practice_host, f"/exec/{made}/start", {}) as stream:
+        assert split_frames(stream.read_all()) == (b"x", b"")
 
 
 def test_the_keys_detach(practice_host: str, box: str) -> None:
     made = created(practice_host, box, ["cat"], Tty=True, AttachStdin=True, DetachKeys="ctrl-x")
-    with Taken(practice_host, f"/exec/{made}/start", {"Tty": True}) as taken:
-        taken.send(b"\x18")
-        taken.rest()
+    with HijackedConnection(practice_host, f"/exec/{made}/start", {"Tty": True}) as stream:
+        stream.send(b"\x18")
+        stream.read_all()
     assert ask(practice_host, "GET", f"/exec/{made}/json")[1]["Running"] is True
 
 
@@ -138,8 +137,8 @@ def test_the_keys_detach(practice_host: str, box: str) -> None:
 )
 def test_what_cannot_be_run(practice_host: str, box: str, command: list[str], code: int, words: str) -> None:
     made = created(practice_host, box, command)
-    with Taken(practice_host, f"/exec/{made}/start", {}) as taken:
-        assert words in streams(taken.rest())[0].decode()
+    with HijackedConnection(practice_host, f"/exec/{made}/start", {}) as stream:
+        assert words in split_frames(stream.read_all())[0].decode()
     assert ask(practice_host, "GET", f"/exec/{made}/json")[1]["ExitCode"] == code
     again = created(practice_host, box, command)
     status, told = ask(practice_host, "POST", f"/exec/{again}/start", {"Detach": True})
@@ -151,16 +150,16 @@ def test_a_detached_exec_goes_on(practice_host: str, box: str) -> None:
     made = created(practice_host, box, ["sh", "-c", "sleep 0.3; exit 3"])
     assert ask(practice_host, "POST", f"/exec/{made}/start", {"Detach": True}) == (200, None)
     assert ask(practice_host, "GET", f"/exec/{made}/json")[1]["Running"] is True
-    polled(lambda: ask(practice_host, "GET", f"/exec/{made}/json")[1]["ExitCode"] == 3)
+    wait_until(lambda: ask(practice_host, "GET", f"/exec/{made}/json")[1]["ExitCode"] == 3)
 
 
 def test_an_exec_ends_with_its_container(practice_host: str, box: str) -> None:
     made = created(practice_host, box, ["sleep", "600"])
-    with Taken(practice_host, f"/exec/{made}/start", {}) as taken:
-        polled(lambda: ask(practice_host, "GET", f"/exec/{made}/json")[1]["Pid"])
+    with HijackedConnection(practice_host, f"/exec/{made}/start", {}) as stream:
+        wait_until(lambda: ask(practice_host, "GET", f"/exec/{made}/json")[1]["Pid"])
         assert ask(practice_host, "POST", f"/containers/{box}/kill")[0] == 204
-        taken.rest()
-    polled(lambda: ask(practice_host, "GET", f"/exec/{made}/json")[1]["ExitCode"] == 137)
+        stream.read_all()
+    wait_until(lambda: ask(practice_host, "GET", f"/exec/{made}/json")[1]["ExitCode"] == 137)
 
 
 def test_no_exec_in_one_that_is_paused_or_over(practice_host: str, make: Any) -> None:
@@ -187,13 +186,13 @@ def test_a_paused_one_stands_still(practice_host: str, make: Any) -> None:
         opened.close()
         return count
 
-    polled(lambda: said() > 2)
+    wait_until(lambda: said() > 2)
     assert ask(practice_host, "POST", f"/containers/{ticking}/pause")[0] == 204
     before = said()
     time.sleep(0.4)
     assert said() == before
     assert ask(practice_host, "POST", f"/containers/{ticking}/unpause")[0] == 204
-    polled(lambda: said() > before)
+    wait_until(lambda: said() > before)
 
 
 # -- attach --------------------------------------------------------------------------------------------------
@@ -201,46 +200,46 @@ def test_a_paused_one_stands_still(practice_host: str, make: Any) -> None:
 
 def test_attached_before_the_start_nothing_is_missed(practice_host: str, make: Any) -> None:
     container = make(["sh", "-c", "echo first; echo second >&2"], start=False)
-    with Taken(practice_host, f"/containers/{container}/attach?stream=1&stdout=1&stderr=1") as taken:
+    with HijackedConnection(practice_host, f"/containers/{container}/attach?stream=1&stdout=1&stderr=1") as stream:
         assert ask(practice_host, "POST", f"/containers/{container}/start")[0] == 204
-        assert streams(taken.rest()) == (b"first\n", b"second\n")
+        assert split_frames(stream.read_all()) == (b"first\n", b"second\n")
 
 
 def test_any_number_of_clients_hear_the_same(practice_host: str, make: Any) -> None:
     container = make(["sh", "-c", "read x; echo heard $x"], start=False, OpenStdin=True, StdinOnce=True)
     path = f"/containers/{container}/attach?stream=1&stdout=1"
-    with Taken(practice_host, path) as one, Taken(practice_host, f"{path}&stdin=1") as two:
+    with HijackedConnection(practice_host, path) as one, HijackedConnection(practice_host, f"{path}&stdin=1") as two:
         assert ask(practice_host, "POST", f"/containers/{container}/start")[0] == 204
         two.send(b"words\n")
-        assert [streams(taken.rest())[0] for taken in (one, two)] == [b"heard words\n"] * 2
+        assert [split_frames(stream.read_all())[0] for stream in (one, two)] == [b"heard words\n"] * 2
 
 
 def test_with_logs_the_past_comes_first(practice_host: str, make: Any) -> None:
     container = make(["sh", "-c", "echo before; while :; do sleep 0.1; done"])
-    with Taken(practice_host, f"/containers/{container}/attach?logs=1&stream=1&stdout=1") as taken:
-        assert taken.until(b"before\n")
+    with HijackedConnection(practice_host, f"/containers/{container}/attach?logs=1&stream=1&stdout=1") as stream:
+        assert stream.read_until(b"before\n")
 
 
 def test_attach_to_nothing_is_told_as_a_stream_would_be(practice_host: str) -> None:
-    with Taken(practice_host, "/containers/nosuch/attach?stream=1&stdout=1") as taken:
-        assert taken.status == 404
-        assert "Content-Type: application/vnd.docker.raw-stream" in taken.headers
+    with HijackedConnection(practice_host, "/containers/nosuch/attach?stream=1&stdout=1") as stream:
+        assert stream.status == 404
+        assert "Content-Type: application/vnd.docker.raw-stream" in stream.headers
 
 
 def test_a_client_that_goes_away_holds_nobody_up(practice_host: str, make: Any) -> None:
     container = make(["sh", "-c", "i=0; while [ $i -lt 30 ]; do head -c 100000 /dev/zero; i=$((i+1)); done; echo end"])
-    with Taken(practice_host, f"/containers/{container}/attach?stream=1&stdout=1"):
+    with HijackedConnection(practice_host, f"/containers/{container}/attach?stream=1&stdout=1"):
         pass
-    polled(lambda: ask(practice_host, "GET", f"/containers/{container}/json")[1]["State"]["Status"] == "exited")
+    wait_until(lambda: ask(practice_host, "GET", f"/containers/{container}/json")[1]["State"]["Status"] == "exited")
 
 
 def test_a_websocket_has_messages_both_ways(practice_host: str, make: Any) -> None:
-    from websockets_client import messages
+    from plain_http import websocket_messages
 
     container = make(["sh", "-c", "read x; echo heard $x"], start=True, OpenStdin=True, StdinOnce=True)
     path = f"/containers/{container}/attach/ws?stream=1&stdin=1&stdout=1"
     key = base64.b64encode(os.urandom(16)).decode()
-    assert b"heard words\n" in messages(practice_host, path, key, b"words\n")
+    assert b"heard words\n" in websocket_messages(practice_host, path, key, b"words\n")
 
 
 def test_what_is_no_websocket_is_refused(practice_host: str, box: str) -> None:

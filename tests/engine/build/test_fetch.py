@@ -9,17 +9,17 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from archives import packed
+from archives import tar_of
 from plain_http import ask, connection
-from small_web import small_web
+from servers import web_server
 
 CHANGED = {"Last-Modified": "Mon, 01 Jan 2024 00:00:00 GMT"}
-CONTEXT = packed(("Dockerfile", b"FROM busybox\nCOPY word /word\nRUN cat /word\n"), ("word", b"from an archive\n"))
+CONTEXT = tar_of(("Dockerfile", b"FROM busybox\nCOPY word /word\nRUN cat /word\n"), ("word", b"from an archive\n"))
 #: As bytes that no text has.
 KINDS = {"Content-Type": "application/octet-stream"}
 FILES = {
     "/a.txt": (b"hello\n", CHANGED),
-    "/set.tar": (packed(("inside", b"x")), KINDS),
+    "/set.tar": (tar_of(("inside", b"x")), KINDS),
     "/moved": (b"", {"Location": "/a.txt"}),
     "/": (b"an index\n", {}),
     "/named/": (b"hello\n", {"Content-Disposition": 'attachment; filename="told.txt"'}),
@@ -33,14 +33,14 @@ FILES = {
 @pytest.fixture
 def web() -> Iterator[tuple[str, list[str]]]:
     """Give the address of a web server with FILES, and the paths that are asked for."""
-    with small_web(FILES) as served:
+    with web_server(FILES) as served:
         yield served
 
 
 def built(host: str, query: str = "", dockerfile: str = "") -> tuple[int, list[dict[str, Any]]]:
     """Build from a Dockerfile, or from what the query names; give the status and the lines."""
     opened = connection(host, timeout=60)
-    body = packed(("Dockerfile", dockerfile.encode())) if dockerfile else None
+    body = tar_of(("Dockerfile", dockerfile.encode())) if dockerfile else None
     try:
         opened.request("POST", f"/build?rm=1&{query}", body=body, headers={"Content-Type": "application/x-tar"})
         answer = opened.getresponse()

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import pytest
 from container_model import COMMANDS, READY, Container, Model
+from engines import KillableEngine
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as some
 from hypothesis.stateful import (
@@ -24,10 +25,8 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from killable import Killable
-from notebook_items import labelled
-from plain_http import ask, connection
-from polling import polled
+from plain_http import ask, connection, labelled_containers
+from processes import wait_until
 
 EXAMPLES = int(os.environ.get("DOCKERLAB_STATES_EXAMPLES", "5"))
 NAMES = some.sampled_from(["a", "b", "c"])
@@ -38,7 +37,7 @@ class Engine(RuleBasedStateMachine):
     """The requests, each on the engine and on the model."""
 
     host: ClassVar[str] = ""
-    engine: ClassVar[Killable | None] = None
+    engine: ClassVar[KillableEngine | None] = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +62,7 @@ class Engine(RuleBasedStateMachine):
             told = self.ask(200, "POST", f"/containers/{self.named(name)}/wait?condition=not-running")
             assert told["StatusCode"] == one.code
         elif one.state == "running":
-            polled(lambda: self.log(name).count(READY) == one.starts)
+            wait_until(lambda: self.log(name).count(READY) == one.starts)
 
     def listed(self) -> dict[str, str]:
         filters = f'{{"label":["dockerlab.test={self.label}"]}}'
@@ -120,7 +119,7 @@ class Engine(RuleBasedStateMachine):
             opened.request("POST", f"/exec/{made['Id']}/start", body="{}", headers={"Content-Type": "application/json"})
             opened.getresponse().read()
             opened.close()
-            polled(lambda: not self.ask(200, "GET", f"/exec/{made['Id']}/json")["Running"])
+            wait_until(lambda: not self.ask(200, "GET", f"/exec/{made['Id']}/json")["Running"])
             assert self.ask(200, "GET", f"/exec/{made['Id']}/json")["ExitCode"] == 4
 
     @rule(name=NAMES, force=some.booleans())
@@ -140,7 +139,7 @@ class Engine(RuleBasedStateMachine):
     @invariant()
     def every_container_is_as_the_model_says(self) -> None:
         expected = {f"/{self.named(name)}": one.state for name, one in self.model.containers.items()}
-        polled(lambda: self.listed() == expected, 5)  # a list may lag behind for a moment
+        wait_until(lambda: self.listed() == expected, 5)  # a list may lag behind for a moment
         for name, one in self.model.containers.items():
             told = self.ask(200, "GET", f"/containers/{self.named(name)}/json")
             state = told["State"]
@@ -156,7 +155,7 @@ class Engine(RuleBasedStateMachine):
             assert state["StartedAt"].startswith("0001-") is (one.starts == 0)
 
     def teardown(self) -> None:
-        for container in labelled(self.host, f"dockerlab.test={self.label}"):
+        for container in labelled_containers(self.host, f"dockerlab.test={self.label}"):
             ask(self.host, "DELETE", f"/containers/{container}?force=1")
 
 
@@ -168,7 +167,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[type[Engine]]:
         yield Engine
         return
     base = Path(tmp_path_factory.mktemp("s"))
-    Engine.engine = Killable(base, os.environ.get("DOCKERLAB_ISOLATION", ""))
+    Engine.engine = KillableEngine(base, os.environ.get("DOCKERLAB_ISOLATION", ""))
     Engine.host = Engine.engine.host
     Engine.engine.start()
     yield Engine

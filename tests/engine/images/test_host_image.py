@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from engines import engine_address
 from plain_http import ask, connection
-from practice import address
 
 from dockerlab.course.story_programs import WEB, settings
 from dockerlab.engine.common.elf import needs
@@ -29,7 +29,7 @@ def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         command = [sys.executable, "-m", "dockerlab.engine", *words, *where]
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
 
-    yield address(engine("start", "--isolation", request.param))
+    yield engine_address(engine("start", "--isolation", request.param))
     engine("reset")
 
 

@@ -13,9 +13,9 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
-from archives import packed
+from archives import tar_of
 from plain_http import ask, connection
-from small_registry import PASSWORD, USER, small_registry
+from registries import PASSWORD, USER, small_registry
 
 
 def raw(host: str, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
@@ -114,16 +114,16 @@ def test_save_and_load_keep_the_bytes(practice_host: str, name: str, labels: dic
 
 
 def test_a_layer_that_is_not_what_it_says_is_not_loaded(practice_host: str) -> None:
-    layer = packed(("a", b"content"))
+    layer = tar_of(("a", b"content"))
     config = json.dumps({"os": "linux", "rootfs": {"type": "layers", "diff_ids": ["sha256:" + "0" * 64]}}).encode()
     manifest = json.dumps([{"Config": "c.json", "RepoTags": ["evil:1"], "Layers": ["l.tar"]}]).encode()
-    archive = packed(("c.json", config), ("l.tar", layer), ("manifest.json", manifest))
+    archive = tar_of(("c.json", config), ("l.tar", layer), ("manifest.json", manifest))
     [told] = lines(raw(practice_host, "POST", "/images/load", archive)[1])
     assert told["error"].startswith("invalid diffID for layer 0")
     assert ask(practice_host, "GET", "/images/evil:1/json")[0] == 404
 
 
-@pytest.mark.parametrize("rubbish", [b"nonsense", b"\x1f\x8brubbish", packed(("a", b"x"))], ids=["text", "gzip", "tar"])
+@pytest.mark.parametrize("rubbish", [b"nonsense", b"\x1f\x8brubbish", tar_of(("a", b"x"))], ids=["text", "gzip", "tar"])
 def test_what_is_no_archive_is_not_loaded(practice_host: str, rubbish: bytes) -> None:
     status, told = raw(practice_host, "POST", "/images/load", rubbish)
     assert status == 200
@@ -132,7 +132,7 @@ def test_what_is_no_archive_is_not_loaded(practice_host: str, rubbish: bytes) ->
 
 def test_an_import_is_one_layer(practice_host: str, name: str, labels: dict[str, str]) -> None:
     query = urlencode({"fromSrc": "-", "repo": name, "tag": "flat", "changes": 'CMD ["x"]', "message": "mine"})
-    status, told = raw(practice_host, "POST", f"/images/create?{query}", packed(("etc/file", b"content")))
+    status, told = raw(practice_host, "POST", f"/images/create?{query}", tar_of(("etc/file", b"content")))
     assert status == 200
     image = ask(practice_host, "GET", f"/images/{name}:flat/json")[1]
     assert lines(told)[-1] == {"status": image["Id"]}
@@ -146,7 +146,7 @@ def test_an_import_is_one_layer(practice_host: str, name: str, labels: dict[str,
 
 def test_an_image_in_use_stays(practice_host: str, name: str, labels: dict[str, str]) -> None:
     query = urlencode({"fromSrc": "-", "repo": name, "changes": 'CMD ["x"]'})
-    raw(practice_host, "POST", f"/images/create?{query}", packed(("f", b"x")))
+    raw(practice_host, "POST", f"/images/create?{query}", tar_of(("f", b"x")))
     container = ask(practice_host, "POST", "/containers/create", {"Image": name, "Labels": labels})[1]["Id"]
     status, told = ask(practice_host, "DELETE", f"/images/{name}")
     assert status == 409
@@ -159,7 +159,7 @@ def test_an_image_in_use_stays(practice_host: str, name: str, labels: dict[str, 
 
 
 def build(host: str, dockerfile: str, files: dict[str, bytes] | None = None, **query: str) -> list[dict[str, Any]]:
-    context = packed(("Dockerfile", dockerfile.encode()), *(files or {}).items())
+    context = tar_of(("Dockerfile", dockerfile.encode()), *(files or {}).items())
     status, told = raw(host, "POST", f"/build?{urlencode(query)}", context)
     assert status == 200, told
     return lines(told)
@@ -196,7 +196,7 @@ def test_a_build_with_everything(practice_host: str, name: str, labels: dict[str
         "sub/x": b"x",
         "left.log": b"-",
         ".dockerignore": b"*.log\n",
-        "more.tar": packed(("inner", b"content")),
+        "more.tar": tar_of(("inner", b"content")),
     }
     told = build(practice_host, EVERYTHING, files, t=f"{name}:1", buildargs=json.dumps({"WHO": "you"}))
     assert "error" not in told[-1], told[-1]
@@ -246,7 +246,7 @@ def test_steps_that_fail(practice_host: str, dockerfile: str, words: str) -> Non
     ],
 )
 def test_dockerfiles_that_are_none(practice_host: str, dockerfile: str, words: str) -> None:
-    status, told = raw(practice_host, "POST", "/build", packed(("Dockerfile", dockerfile.encode())))
+    status, told = raw(practice_host, "POST", "/build", tar_of(("Dockerfile", dockerfile.encode())))
     assert status == 400
     assert words in json.loads(told)["message"]
 
@@ -254,7 +254,7 @@ def test_dockerfiles_that_are_none(practice_host: str, dockerfile: str, words: s
 def test_a_link_in_the_context_cannot_lead_out(practice_host: str) -> None:
     way = tarfile.TarInfo("way")
     way.type, way.linkname = tarfile.SYMTYPE, "/etc"
-    context = packed(("Dockerfile", b"FROM busybox\nCOPY way/passwd /stolen\n"), way)
+    context = tar_of(("Dockerfile", b"FROM busybox\nCOPY way/passwd /stolen\n"), way)
     told = lines(raw(practice_host, "POST", "/build", context)[1])
     assert "file not found in build context" in told[-1]["error"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from plain_http import ask, connection
-from polling import polled
+from processes import wait_until
 
 EXPOSED = {"80/tcp": {}, "81/tcp": {}}
 SERVE = "echo found >/index.html; exec httpd -f -p 80 -h /"
@@ -157,7 +157,7 @@ def fetched(number: int) -> bytes:
 def test_a_published_port_answers_on_this_machine(practice_host: str, make: Any) -> None:
     container = make(SERVE, HostConfig={"PortBindings": {"80/tcp": [{"HostPort": ""}]}}, ExposedPorts=EXPOSED)
     number = published(practice_host, container)
-    polled(lambda: fetched(number).endswith(b"found\n"))
+    wait_until(lambda: fetched(number).endswith(b"found\n"))
     every = ask(practice_host, "GET", "/containers/json")[1]
     listed = next(one["Ports"] for one in every if one["Id"] == container)
     assert {"IP": "127.0.0.1", "PrivatePort": 80, "PublicPort": number, "Type": "tcp"} in listed
@@ -201,7 +201,7 @@ def test_much_goes_through_a_published_port(practice_host: str, make: Any) -> No
                 total += len(data)
         return total
 
-    polled(lambda: size() > 20_000_000)
+    wait_until(lambda: size() > 20_000_000)
 
 
 # -- what is refused -----------------------------------------------------------------------------------------

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from own_engine import own_engine
+from engines import temporary_engine
 from plain_http import ask, connection
-from rungs_table import PAGE, page
 
 from dockerlab.engine.processes.isolation import ABILITIES, RUNGS, Rung, choose, probe
 
@@ -29,7 +28,7 @@ def rung(request: pytest.FixtureRequest) -> Rung:
 @pytest.fixture(scope="module")
 def host(rung: Rung) -> Iterator[str]:
     """Start an engine with that rung."""
-    with own_engine(rung.name) as address:
+    with temporary_engine(rung.name) as address:
         yield address
 
 
@@ -235,7 +234,3 @@ def test_the_best_that_works_is_chosen() -> None:
         ValueError, match=r"There is no isolation 'magic'. Choose one of namespaces, userns, proot, plain\."
     ):
         choose("magic")
-
-
-def test_the_page_of_the_rungs_is_fresh() -> None:
-    assert PAGE.read_text("utf-8") == page(), "run: python tests/support/rungs_table.py"

@@ -7,7 +7,7 @@ import os
 import signal
 from pathlib import Path
 
-from polling import polled
+from processes import wait_until
 
 from dockerlab.engine.processes.spawner_client import SpawnerClient
 
@@ -43,9 +43,9 @@ def test_a_spawner_that_was_killed_is_started_again_and_ends_with_its_engine(tmp
     asyncio.run(first_words(spawner, tmp_path))
     [first] = children() - before
     os.kill(first, signal.SIGKILL)
-    polled(lambda: first not in children())
+    wait_until(lambda: first not in children())
     assert "spec.json" in asyncio.run(first_words(spawner, tmp_path))
     [second] = children() - before
     assert second != first
     spawner.close()
-    polled(lambda: second not in children())
+    wait_until(lambda: second not in children())

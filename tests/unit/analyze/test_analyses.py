@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recordings import ENGINES, histories, recorded
+from recordings import ENGINES, histories, recorded_documents
 
 from dockerlab.analyze import differences, disk, history, logs, ports, security, timeline, usage
 from dockerlab.errors import ArgumentError
@@ -33,7 +33,7 @@ def test_examples_in_docstrings(module: Any) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_container_that_is_restarted_has_a_row_a_run(engine: str) -> None:
-    made = timeline.lives(event_table(recorded(engine, "events")))
+    made = timeline.lives(event_table(recorded_documents(engine, "events")))
     flaky = made[made["name"] == "shop-flaky"]
     assert flaky["run"].tolist() == list(range(1, len(flaky) + 1))
     ended = flaky[flaky["died"].notna()]
@@ -44,7 +44,7 @@ def test_a_container_that_is_restarted_has_a_row_a_run(engine: str) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_lives_of_those_that_run_on_end_by_a_signal_or_never_began(engine: str) -> None:
-    made = timeline.lives(event_table(recorded(engine, "events"))).set_index("name")
+    made = timeline.lives(event_table(recorded_documents(engine, "events"))).set_index("name")
     assert pd.isna(made.loc["shop-web-1", "died"])
     assert made.loc["shop-web-2", "exit_code"] == 137
     assert made.loc["shop-admin", "run"] == 0
@@ -53,12 +53,12 @@ def test_lives_of_those_that_run_on_end_by_a_signal_or_never_began(engine: str) 
 
 
 def test_docker_tells_the_signal() -> None:
-    made = timeline.lives(event_table(recorded("docker-28.5", "events"))).set_index("name")
+    made = timeline.lives(event_table(recorded_documents("docker-28.5", "events"))).set_index("name")
     assert made.loc["shop-web-2", "signal"] == "9"
 
 
 def test_events_that_begin_late_give_runs_without_a_start() -> None:
-    events = event_table(recorded("docker-28.5", "events"))
+    events = event_table(recorded_documents("docker-28.5", "events"))
     late = events[events["action"] != "start"]
     made = timeline.lives(late).set_index("name")
     assert pd.isna(made.loc["shop-web-2", "started"])
@@ -69,7 +69,10 @@ def test_events_that_begin_late_give_runs_without_a_start() -> None:
 def test_no_events_are_no_lives_and_the_dtypes_hold() -> None:
     empty = timeline.lives(event_table([]))
     assert len(empty) == 0
-    assert empty.dtypes.to_dict() == timeline.lives(event_table(recorded("docker-28.5", "events"))).dtypes.to_dict()
+    assert (
+        empty.dtypes.to_dict()
+        == timeline.lives(event_table(recorded_documents("docker-28.5", "events"))).dtypes.to_dict()
+    )
 
 
 # -- usage
@@ -77,7 +80,7 @@ def test_no_events_are_no_lives_and_the_dtypes_hold() -> None:
 
 def grown(**steps: list[int]) -> pd.DataFrame:
     """Take a real sample several times, a second apart, with counters as told."""
-    document = recorded("docker-28.5", "stats")[2]
+    document = recorded_documents("docker-28.5", "stats")[2]
     made = pd.concat([stats_table([document])] * len(next(iter(steps.values()))), ignore_index=True)
     made["read"] = made["read"] + pd.to_timedelta(range(len(made)), unit="s")
     for name, values in steps.items():
@@ -110,14 +113,14 @@ def test_rates_are_never_negative(values: list[list[int | None]]) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_rates_of_real_samples(engine: str) -> None:
-    made = usage.rates(stats_table(recorded(engine, "stats")))
+    made = usage.rates(stats_table(recorded_documents(engine, "stats")))
     assert set(made["name"]) == {"shop-web-1", "shop-web-2"}
     assert not (made["cpu_percent"] > 100).any()
     assert len(usage.summary(made)) == 2
 
 
 def test_the_same_sample_twice_is_one() -> None:
-    document = recorded("docker-28.5", "stats")[2]
+    document = recorded_documents("docker-28.5", "stats")[2]
     assert len(usage.rates(stats_table([document, document]))) == 1
 
 
@@ -126,7 +129,7 @@ def test_the_same_sample_twice_is_one() -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_bytes_of_images_that_share_layers(engine: str) -> None:
-    images = image_inspections(recorded(engine, "images"))
+    images = image_inspections(recorded_documents(engine, "images"))
     layered = disk.by_layer(images, histories(engine))
     assert layered["size_bytes"].notna().all()
     assert len(layered) in (7, 8), "a builder may copy the page twice"
@@ -139,7 +142,7 @@ def test_bytes_of_images_that_share_layers(engine: str) -> None:
 
 
 def test_a_history_that_does_not_fit_gives_no_sizes_rather_than_wrong_ones() -> None:
-    images = image_inspections(recorded("docker-28.5", "images"))
+    images = image_inspections(recorded_documents("docker-28.5", "images"))
     assert disk.by_layer(images, {})["size_bytes"].isna().all()
     assert disk.by_image(images, {})["unique_bytes"].isna().all()
 
@@ -157,7 +160,7 @@ def test_boxes_of_a_treemap_fill_it_and_have_their_share(sizes: list[int]) -> No
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_steps_of_an_image(engine: str) -> None:
-    told = recorded(engine, "history")[2]
+    told = recorded_documents(engine, "history")[2]
     made = history.steps(told["history"])
     assert [text.split()[0] for text in made["instruction"]] == [
         "ADD", "CMD", "LABEL", "ENV", "RUN", "LABEL", "ENV", "COPY", "RUN", "WORKDIR", "EXPOSE", "CMD", "LABEL",
@@ -258,7 +261,7 @@ def test_patterns_put_lines_together_that_differ_in_numbers() -> None:
 
 
 def test_two_that_want_one_port_are_a_conflict() -> None:
-    documents = recorded("docker-28.5", "containers")
+    documents = recorded_documents("docker-28.5", "containers")
     other = documents[1]
     other["HostConfig"]["PortBindings"] = {"8080/tcp": [{"HostIp": "", "HostPort": "18480"}]}
     other["NetworkSettings"]["Ports"] = {}
@@ -271,14 +274,16 @@ def test_two_that_want_one_port_are_a_conflict() -> None:
 
 
 def test_ports_on_two_addresses_are_none() -> None:
-    documents = recorded("docker-28.5", "containers")
+    documents = recorded_documents("docker-28.5", "containers")
     documents[1]["NetworkSettings"]["Ports"] = {"8080/tcp": [{"HostIp": "127.0.0.2", "HostPort": "18480"}]}
     assert len(ports.conflicts(container_inspections(documents))) == 0
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_differences_of_two_containers(engine: str) -> None:
-    made = differences.between(container_inspections(recorded(engine, "containers")), "shop-web-1", "shop-web-2")
+    made = differences.between(
+        container_inspections(recorded_documents(engine, "containers")), "shop-web-1", "shop-web-2"
+    )
     found = {(row["setting"], row["key"]): row for row in made.fillna("").to_dict("records")}
     assert found["env", "MODE"]["before"] == "plain"
     assert found["env", "MODE"]["after"] == "fast"
@@ -289,7 +294,7 @@ def test_differences_of_two_containers(engine: str) -> None:
 
 
 def test_nothing_differs_from_itself_and_a_wrong_name_is_told() -> None:
-    images = image_inspections(recorded("docker-28.5", "images"))
+    images = image_inspections(recorded_documents("docker-28.5", "images"))
     assert len(differences.between(images, "shop/web:1.0", "shop/web:1.0")) == 0
     assert "env" in set(differences.between(images, "shop/web:1.0", "shop/web:1.1")["setting"])
     with pytest.raises(ArgumentError, match=r"Choose one of shop/base:1"):
@@ -298,7 +303,7 @@ def test_nothing_differs_from_itself_and_a_wrong_name_is_told() -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_findings_of_the_shop(engine: str) -> None:
-    made = security.findings(container_inspections(recorded(engine, "containers")))
+    made = security.findings(container_inspections(recorded_documents(engine, "containers")))
     admin = set(made[made["name"] == "shop-admin"]["check"])
     assert {"privileged", "engine-socket", "host-mount", "host-processes", "host-network", "root-user"} <= admin
     assert set(made[made["name"] == "shop-web-1"]["check"]) <= {"secret-in-env"}
@@ -309,7 +314,7 @@ def test_findings_of_the_shop(engine: str) -> None:
 
 @given(st.data())
 def test_findings_of_documents_with_holes(data: st.DataObject) -> None:
-    document = recorded("docker-28.5", "containers")[data.draw(st.integers(0, 3))]
+    document = recorded_documents("docker-28.5", "containers")[data.draw(st.integers(0, 3))]
     for part in ("HostConfig", "Config", "NetworkSettings"):
         for key in data.draw(st.sets(st.sampled_from(sorted(document[part])))):
             document[part][key] = None
@@ -320,7 +325,7 @@ def test_findings_of_documents_with_holes(data: st.DataObject) -> None:
 
 
 def test_options_that_take_protection_away() -> None:
-    document = recorded("docker-28.5", "containers")[0]
+    document = recorded_documents("docker-28.5", "containers")[0]
     document["HostConfig"] |= {
         "SecurityOpt": ["seccomp=unconfined", "no-new-privileges:true"],
         "CapAdd": ["CAP_SYS_PTRACE"],

@@ -8,7 +8,7 @@ import warnings
 
 import pandas as pd
 import pytest
-from recordings import histories, recorded
+from recordings import histories, recorded_documents
 
 from dockerlab.analyze import disk, timeline, usage
 from dockerlab.analyze.pictures import Picture, label
@@ -39,7 +39,7 @@ def renamed(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_lives_as_bars() -> None:
-    lived = timeline.lives(event_table(recorded("docker-28.5", "events")))
+    lived = timeline.lives(event_table(recorded_documents("docker-28.5", "events")))
     picture = timeline.gantt(lived[lived["name"].str.startswith("shop")])
     assert {"shop-web-1", "shop-web-2", "shop-flaky"} <= set(drawn(picture))
     assert repr(picture) == "<Picture: 6 runs of 3 containers as bars over time, 5 of them ended with an error>"
@@ -47,7 +47,7 @@ def test_lives_as_bars() -> None:
 
 
 def test_use_as_lines() -> None:
-    rated = usage.rates(stats_table(recorded("practice", "stats")))
+    rated = usage.rates(stats_table(recorded_documents("practice", "stats")))
     picture = usage.chart(rated, "memory_used_bytes")
     assert set(drawn(picture)) >= {"shop-web-1", "shop-web-2"}
     assert picture.alt == "memory used bytes of 2 containers as lines over time"
@@ -57,7 +57,7 @@ def test_use_as_lines() -> None:
 
 
 def test_layers_as_boxes() -> None:
-    images = image_inspections(recorded("docker-28.5", "images"))
+    images = image_inspections(recorded_documents("docker-28.5", "images"))
     layered = disk.by_layer(images, histories("docker-28.5"))
     picture = disk.treemap(layered)
     assert any("shop/tools:1" in text for text in drawn(picture))

@@ -8,8 +8,7 @@ from typing import Any
 
 import IPython.display
 import pytest
-from bytes_server import answer
-from faulty import faulty
+from servers import faulty_engine, http_response
 
 import dockerlab
 from dockerlab.errors import NotFound, OperationFailed, StreamBroken
@@ -45,7 +44,7 @@ SAID = {"load": "pull", "plugin": "pull"}
 @pytest.mark.parametrize("name", ACTS)
 def test_a_notebook_shows_it_by_itself(name: str, serve: Any, notebook: list[Any]) -> None:
     said = SAID.get(name, name)
-    with dockerlab.connect(serve(answer(body(said))).url) as lab:
+    with dockerlab.connect(serve(http_response(body(said))).url) as lab:
         table = ACTS[name](lab)
     [view] = notebook
     assert isinstance(view, Steps)
@@ -55,7 +54,7 @@ def test_a_notebook_shows_it_by_itself(name: str, serve: Any, notebook: list[Any
 
 @pytest.mark.parametrize("name", ACTS)
 def test_nothing_is_shown_to_who_wants_nothing(name: str, serve: Any, notebook: list[Any], capfd: Any) -> None:
-    with dockerlab.connect(serve(answer(body("pull"))).url) as lab:
+    with dockerlab.connect(serve(http_response(body("pull"))).url) as lab:
         assert len(ACTS[name](lab, progress=False)) == len(RECORDED["pull"])
     assert notebook == []
     assert capfd.readouterr() == ("", "")
@@ -63,7 +62,7 @@ def test_nothing_is_shown_to_who_wants_nothing(name: str, serve: Any, notebook: 
 
 def test_outside_of_a_notebook_nothing_is_shown_unless_asked(serve: Any, capfd: Any) -> None:
     assert not progress.in_notebook()
-    with dockerlab.connect(serve(answer(body("build"))).url) as lab:
+    with dockerlab.connect(serve(http_response(body("build"))).url) as lab:
         lab.image.build(b"")
         assert capfd.readouterr() == ("", "")
         lab.image.build(b"", t="shop", progress=True)
@@ -76,7 +75,7 @@ def test_outside_of_a_notebook_nothing_is_shown_unless_asked(serve: Any, capfd: 
 
 def test_a_view_of_ones_own_is_told(serve: Any, notebook: list[Any]) -> None:
     view = Steps("mine")
-    with dockerlab.connect(serve(answer(body("pull"))).url) as lab:
+    with dockerlab.connect(serve(http_response(body("pull"))).url) as lab:
         lab.image.create("shop", progress=view)
     assert view.words() == "mine: done, 4 of 4 layers"
     assert notebook == [], "it stands where its owner has put it"
@@ -85,7 +84,7 @@ def test_a_view_of_ones_own_is_told(serve: Any, notebook: list[Any]) -> None:
 def test_a_function_is_called_with_the_bytes_so_far(serve: Any, notebook: list[Any]) -> None:
     steps: list[int] = []
     bar = Progress("pull")
-    with dockerlab.connect(serve(answer(body("pull"))).url) as lab:
+    with dockerlab.connect(serve(http_response(body("pull"))).url) as lab:
         lab.image.create("shop", progress=steps.append)
         lab.image.create("shop", progress=bar)
     assert steps[0] == 110
@@ -95,7 +94,7 @@ def test_a_function_is_called_with_the_bytes_so_far(serve: Any, notebook: list[A
 
 
 def test_a_view_says_that_it_failed(serve: Any, notebook: list[Any]) -> None:
-    url = serve(answer(body("build_that_fails"))).url
+    url = serve(http_response(body("build_that_fails"))).url
     with dockerlab.connect(url) as lab, pytest.raises(OperationFailed, match="non-zero code: 9") as caught:
         lab.image.build(b"", t="shop")
     assert notebook[0].words().startswith("build of shop: failed at step 2 of 2: The command '/bin/sh -c echo before")
@@ -103,13 +102,16 @@ def test_a_view_says_that_it_failed(serve: Any, notebook: list[Any]) -> None:
 
 
 def test_a_view_says_that_it_was_refused(notebook: list[Any]) -> None:
-    with faulty(answer(b'{"message":"no such image"}', status="404 Not Found")) as (lab, _), pytest.raises(NotFound):
+    with (
+        faulty_engine(http_response(b'{"message":"no such image"}', status="404 Not Found")) as (lab, _),
+        pytest.raises(NotFound),
+    ):
         lab.image.create("shop")
     assert notebook[0].words() == "pull of shop: failed: 404 ImageCreate: no such image"
 
 
 def test_a_view_says_that_it_broke_off(serve: Any, notebook: list[Any]) -> None:
-    with dockerlab.connect(serve(answer(body("pull")[:-9])).url) as lab, pytest.raises(StreamBroken):
+    with dockerlab.connect(serve(http_response(body("pull")[:-9])).url) as lab, pytest.raises(StreamBroken):
         lab.image.create("shop")
     assert "pull of shop: failed: The stream ended within a JSON document" in notebook[0].words()
 
@@ -121,7 +123,7 @@ def test_an_interrupt_ends_the_view(serve: Any) -> None:
             raise KeyboardInterrupt
 
     view = Interrupted("pull")
-    with dockerlab.connect(serve(answer(body("pull"))).url) as lab, pytest.raises(KeyboardInterrupt):
+    with dockerlab.connect(serve(http_response(body("pull"))).url) as lab, pytest.raises(KeyboardInterrupt):
         lab.image.create("shop", progress=view)
     assert view.words() == "pull: failed: KeyboardInterrupt"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from faulty import faulty
-from recordings import ENGINES, recorded
+from recordings import ENGINES, recorded_documents
+from servers import faulty_engine
 
 NAMES = {
     "docker-20.10": "Docker 20.10.24+dfsg1",
@@ -20,8 +20,8 @@ NAMES = {
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_engine_has_its_own_name_and_version(engine: str) -> None:
-    (version,) = recorded(engine, "version")
+    (version,) = recorded_documents(engine, "version")
     body = json.dumps(version).encode()
-    with faulty(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body, "keep") as (lab, _):
+    with faulty_engine(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body, "keep") as (lab, _):
         assert lab.engine == NAMES[engine]
         assert repr(lab).startswith(f"<Lab {NAMES[engine]} · API ")

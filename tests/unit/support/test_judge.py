@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 import urllib3
-from judge import Judge, listening
+from judge import Judge, judging
 
 RIGHT = b'[{"Id":"a","Names":["/a"],"Created":1}]\n'
 WRONG = b'[{"Id":"a","Names":"/a","Created":"1"}]\n'
@@ -65,7 +65,7 @@ def by_requests(url: str) -> None:
 
 def asked(server: Any, said: bytes, path: str, client: Any) -> Judge:
     server.said = said
-    with listening() as judge:
+    with judging() as judge:
         client(f"http://127.0.0.1:{server.server_port}{path}")
     return judge
 
@@ -81,7 +81,7 @@ def test_every_client_is_listened_to(server: HTTPServer, client: Any) -> None:
 
 def test_a_stream_is_judged_by_its_records(server: HTTPServer) -> None:
     judge = asked(server, EVENTS, "/events?until=1", by_hand)
-    assert judge.seen == 1
+    assert judge.count == 1
     assert [problem.partition(": 200: ")[2] for problem in judge.problems] == [
         'problem: .time: string "now", not integer'
     ]
@@ -93,4 +93,4 @@ def test_what_is_no_json_is_wrong(server: HTTPServer) -> None:
 
 def test_what_is_no_operation_is_nobodys_business(server: HTTPServer) -> None:
     judge = asked(server, WRONG, "/v2/_catalog", by_hand)
-    assert (judge.seen, judge.problems) == (0, [])
+    assert (judge.count, judge.problems) == (0, [])

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from recordings import recorded
+from recordings import recorded_documents
 
 from dockerlab.errors import DockerlabError, StreamBroken
 from dockerlab.protocol.exchange import Exchange
@@ -174,7 +174,7 @@ def test_a_value_of_another_type_is_na(dtype: str, value: object, stays: object)
 def test_one_broken_record_does_not_change_the_others(
     what: str, make: Make, columns: tuple[Column, ...], data: st.DataObject
 ) -> None:
-    known = data.draw(st.sampled_from(recorded("docker-20.10", what)))
+    known = data.draw(st.sampled_from(recorded_documents("docker-20.10", what)))
     beside = make([known, data.draw(documents(columns))])
     pd.testing.assert_frame_equal(make([known]), beside.head(1))
 

@@ -1,6 +1,6 @@
 """Tables of answers that real engines gave: columns, dtypes and what is in them, on every engine alike.
 
-The recordings are what the contract tests heard, see tests/support/answers.py.
+The recordings are responses that the contract tests received, see tests/support/recordings.py.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from answers import RECORDED, recorded
+from recordings import RECORDED_OPERATIONS, recorded_responses
 
 from dockerlab.tables import container, image, network, plugin, swarm, system, volume
 from dockerlab.tables.build import Column, array_table
@@ -73,7 +73,7 @@ NEVER = {
 
 
 def test_every_recorded_operation_has_its_table() -> None:
-    assert set(TABLES) | {"ContainerTop"} == RECORDED
+    assert set(TABLES) | {"ContainerTop"} == RECORDED_OPERATIONS
 
 
 @pytest.mark.parametrize("operation", TABLES)
@@ -81,7 +81,7 @@ def test_columns_and_dtypes_are_the_same_on_every_engine_and_when_empty(operatio
     columns, table = TABLES[operation]
     empty = table({} if operation in ("VolumeList", "SystemDataUsage") else [])
     assert list(empty.columns) == [column.name for column in columns]
-    for answers in recorded(operation).values():
+    for answers in recorded_responses(operation).values():
         for answer in answers:
             made = table(answer)
             assert made.dtypes.to_dict() == empty.dtypes.to_dict()
@@ -90,7 +90,7 @@ def test_columns_and_dtypes_are_the_same_on_every_engine_and_when_empty(operatio
 @pytest.mark.parametrize("operation", TABLES)
 def test_every_column_is_filled_by_some_engine_or_has_a_reason(operation: str) -> None:
     columns, table = TABLES[operation]
-    made = [table(answer) for answers in recorded(operation).values() for answer in answers]
+    made = [table(answer) for answers in recorded_responses(operation).values() for answer in answers]
     filled = {name for one in made for name in one.columns if one[name].notna().any()}
     wanted = {column.name for column in columns if f"{operation}.{column.name}" not in NEVER}
     assert wanted <= filled
@@ -98,11 +98,11 @@ def test_every_column_is_filled_by_some_engine_or_has_a_reason(operation: str) -
 
 @pytest.mark.parametrize("operation", [name for name in TABLES if not name.startswith(("Image", "Plugin"))])
 def test_each_operation_was_recorded_on_docker_old_and_new(operation: str) -> None:
-    assert {"docker-20.10", "docker-28.5"} <= set(recorded(operation))
+    assert {"docker-20.10", "docker-28.5"} <= set(recorded_responses(operation))
 
 
 def test_titles_of_every_process_list_become_columns() -> None:
-    for answers in recorded("ContainerTop").values():
+    for answers in recorded_responses("ContainerTop").values():
         for answer in answers:
             made = container.process_table(answer)
             assert len(made.columns) == len(answer["Titles"])

@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 import requests
-from bytes_server import answer, ask, serving, transport
-from processes import open_files
-from together import at_once, closed_while_read
+from processes import close_while_reading, open_files, run_in_threads
+from servers import bytes_server, http_response, open_transport, send_operation
 
 import dockerlab
 from dockerlab.errors import ConnectionFailed, EngineTimeout, StreamBroken
@@ -25,19 +24,19 @@ from dockerlab.protocol.request import encode
 
 
 def test_a_connection_is_used_again(serve: Any) -> None:
-    server = serve(answer())
-    opened = transport(server.url)
+    server = serve(http_response())
+    opened = open_transport(server.url)
     for _ in range(50):
-        assert ask(opened).text == "OK"
+        assert send_operation(opened).text == "OK"
     assert server.connections == 1
 
 
 def test_300_paths_need_one_connection_and_leave_no_file_open(serve: Any) -> None:
-    server = serve(answer(b"{}"))
+    server = serve(http_response(b"{}"))
     before = open_files()
-    opened = transport(server.url)
+    opened = open_transport(server.url)
     for number in range(300):
-        ask(opened, "ContainerInspect", id=f"c{number}")
+        send_operation(opened, "ContainerInspect", id=f"c{number}")
         with opened.open(encode(OPERATIONS["ContainerExport"], {"id": f"c{number}"}, "1.41")) as body:
             assert b"".join(body.chunks()) == b"{}"
     assert server.connections == 1
@@ -48,7 +47,7 @@ def test_300_paths_need_one_connection_and_leave_no_file_open(serve: Any) -> Non
 
 
 def test_the_requests_session_needs_one_connection_too(serve: Any) -> None:
-    server = serve(answer(b"{}"))
+    server = serve(http_response(b"{}"))
     with dockerlab.connect(server.url) as lab:
         begun = server.connections
         for number in range(60):
@@ -62,10 +61,10 @@ def test_the_requests_session_has_a_timeout_and_trusts_no_environment(
 ) -> None:
     def talk(opened: socket.socket, head: bytes) -> None:
         if b"/info" not in head:  # which it never answers
-            opened.sendall(answer())
+            opened.sendall(http_response())
 
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    with serving(tmp_path / "e.sock", talk) as server, dockerlab.connect(server.url, timeout=0.3) as lab:
+    with bytes_server(tmp_path / "e.sock", talk) as server, dockerlab.connect(server.url, timeout=0.3) as lab:
         assert not lab.session.trust_env
         assert lab.session.get(lab.url("/_ping")).text == "OK"
         with pytest.raises(requests.exceptions.ReadTimeout):
@@ -73,12 +72,12 @@ def test_the_requests_session_has_a_timeout_and_trusts_no_environment(
 
 
 def test_an_engine_that_was_restarted_is_asked_again(serve: Any) -> None:
-    server = serve(answer())
-    opened = transport(server.url)
-    ask(opened)
+    server = serve(http_response())
+    opened = open_transport(server.url)
+    send_operation(opened)
     server.hang_up()
     time.sleep(0.05)
-    assert ask(opened).text == "OK"
+    assert send_operation(opened).text == "OK"
     assert server.connections == 2
 
 
@@ -90,24 +89,24 @@ def test_a_kept_connection_that_ends_while_it_is_used(tmp_path: Path) -> None:
             opened.close()  # each connection answers once
             return
         known.append(opened)
-        opened.sendall(answer())
+        opened.sendall(http_response())
 
     known: list[socket.socket] = []
-    with serving(tmp_path / "e.sock", talk) as server:
-        opened = transport(server.url)
-        assert [ask(opened).text for _ in range(3)] == ["OK"] * 3
+    with bytes_server(tmp_path / "e.sock", talk) as server:
+        opened = open_transport(server.url)
+        assert [send_operation(opened).text for _ in range(3)] == ["OK"] * 3
         assert server.connections == 3
         heard = list(server.requests)
         with pytest.raises(StreamBroken):
-            ask(opened, "ContainerStart", id="web")
+            send_operation(opened, "ContainerStart", id="web")
         assert server.requests[len(heard) :] == [head for head in server.requests if head.startswith(b"POST")]
         assert len(server.requests) == len(heard) + 1
         opened.close()
 
 
 def test_an_answer_that_was_not_read_gives_its_connection_up(serve: Any) -> None:
-    server = serve(answer(b"x" * 10_000_000))
-    opened = transport(server.url)
+    server = serve(http_response(b"x" * 10_000_000))
+    opened = open_transport(server.url)
     before = open_files()
     for _ in range(20):
         with opened.open(encode(OPERATIONS["ContainerExport"], {"id": "web"}, "1.41")) as body:
@@ -118,8 +117,8 @@ def test_an_answer_that_was_not_read_gives_its_connection_up(serve: Any) -> None
 
 
 def test_a_forgotten_answer_is_closed_with_its_object(serve: Any) -> None:
-    server = serve(answer(b"x" * 10_000_000))
-    opened = transport(server.url)
+    server = serve(http_response(b"x" * 10_000_000))
+    opened = open_transport(server.url)
     for _ in range(5):
         opened.open(encode(OPERATIONS["ContainerExport"], {"id": "web"}, "1.41"))
     gc.collect()
@@ -128,21 +127,21 @@ def test_a_forgotten_answer_is_closed_with_its_object(serve: Any) -> None:
 
 
 def test_many_threads_may_share_one_transport(serve: Any) -> None:
-    server = serve(answer())
+    server = serve(http_response())
     with dockerlab.connect(server.url) as lab:
 
         def many() -> None:
             for _ in range(20):
                 assert lab.call("SystemPing").text == "OK"
 
-        at_once(many, threads=10)
+        run_in_threads(many, threads=10)
         assert len(lab.wire) == 200
 
 
 def test_closing_from_another_thread_ends_a_reader_at_once(serve: Any) -> None:
     server = serve(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
-    body = transport(server.url, 60).open(encode(OPERATIONS["ContainerExport"], {"id": "web"}, "1.41"))
-    got, seconds = closed_while_read(body)
+    body = open_transport(server.url, 60).open(encode(OPERATIONS["ContainerExport"], {"id": "web"}, "1.41"))
+    got, seconds = close_while_reading(body)
     assert seconds < 1
     assert got == [b"abc"]
 
@@ -155,8 +154,8 @@ def test_a_stream_arrives_piece_by_piece(serve: Any, tmp_path: Path) -> None:
         go.wait(5)
         opened.sendall(b"3\r\ntwo\r\n0\r\n\r\n")
 
-    with serving(tmp_path / "p.sock", talk) as server:
-        body = transport(server.url).open(encode(OPERATIONS["ContainerExport"], {"id": "web"}, "1.41"))
+    with bytes_server(tmp_path / "p.sock", talk) as server:
+        body = open_transport(server.url).open(encode(OPERATIONS["ContainerExport"], {"id": "web"}, "1.41"))
         pieces = body.chunks()
         assert next(pieces) == b"one"
         go.set()
@@ -166,7 +165,7 @@ def test_a_stream_arrives_piece_by_piece(serve: Any, tmp_path: Path) -> None:
 
 
 def test_patience_can_change_while_reading(serve: Any) -> None:
-    body = transport(serve(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc").url, 60).open(
+    body = open_transport(serve(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc").url, 60).open(
         encode(OPERATIONS["ContainerExport"], {"id": "web"}, "1.41")
     )
     pieces = body.chunks()
@@ -187,36 +186,36 @@ def test_a_file_is_sent_with_its_length_and_stays_open_if_it_is_the_callers(serv
         while len(body) < 200_000:
             body += opened.recv(65536)
         heard.extend((head, body))
-        opened.sendall(answer())
+        opened.sendall(http_response())
 
     content = os.urandom(200_000)
     (tmp_path / "a.tar").write_bytes(content)
-    with serving(tmp_path / "f.sock", talk) as server:
-        opened = transport(server.url)
+    with bytes_server(tmp_path / "f.sock", talk) as server:
+        opened = open_transport(server.url)
         with (tmp_path / "a.tar").open("rb") as file:
-            ask(opened, "ImageLoad", body=file)
+            send_operation(opened, "ImageLoad", body=file)
             assert not file.closed
         assert heard[1] == content
         assert b"Content-Length: 200000" in heard[0]
         heard.clear()
-        ask(opened, "ImageLoad", body=str(tmp_path / "a.tar"))
+        send_operation(opened, "ImageLoad", body=str(tmp_path / "a.tar"))
         assert heard[1] == content
 
 
 def test_what_is_shown_is_what_was_sent(serve: Any) -> None:
-    server = serve(answer())
-    opened = transport(server.url)
-    exchange = ask(opened, "ContainerCreate", name="web", image="busybox")
+    server = serve(http_response())
+    opened = open_transport(server.url)
+    exchange = send_operation(opened, "ContainerCreate", name="web", image="busybox")
     assert isinstance(exchange.raw, str)
     head, _, body = server.requests[0].partition(b"\r\n\r\n")
     assert head.decode().splitlines() == exchange.raw.partition("\n\n")[0].splitlines()
     assert body == exchange.request_body
-    ask(opened, "ContainerStart", id="web")
+    send_operation(opened, "ContainerStart", id="web")
     assert b"Content-Length: 0" in server.requests[1]
 
 
 def test_a_closed_lab_says_so(serve: Any) -> None:
-    lab = dockerlab.connect(serve(answer()).url)
+    lab = dockerlab.connect(serve(http_response()).url)
     lab.close()
     lab.close()
     with pytest.raises(ConnectionFailed, match=r"This Lab is closed\. Connect again"):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from faulty import faulty
+from servers import faulty_engine
 
 from dockerlab import Lab
 from dockerlab.errors import StreamBroken
@@ -55,7 +55,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> int:
 @pytest.mark.parametrize("name", ACTS)
 def test_what_has_no_end_is_not_read_to_it(name: str, small: int) -> None:
     said, act = ACTS[name]
-    with faulty(said) as (lab, engine):
+    with faulty_engine(said) as (lab, engine):
         with pytest.raises(StreamBroken, match=r"of more than 4 MiB, and no end of it\. .*\.$"):
             act(lab)
         assert lab.call("SystemPing").text == "OK"
@@ -63,7 +63,7 @@ def test_what_has_no_end_is_not_read_to_it(name: str, small: int) -> None:
 
 
 def test_what_came_before_is_given(small: int) -> None:
-    with faulty(FRAMED) as (lab, _), lab.container.logs("web", tty=False, follow=True) as lines:
+    with faulty_engine(FRAMED) as (lab, _), lab.container.logs("web", tty=False, follow=True) as lines:
         assert next(lines).message == "first"
         with pytest.raises(StreamBroken):
             next(lines)

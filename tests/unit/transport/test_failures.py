@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bytes_server import answer, ask, serving, transport
+from servers import bytes_server, http_response, open_transport, send_operation
 
 import dockerlab
 from dockerlab.errors import (
@@ -28,9 +28,9 @@ from dockerlab.protocol.request import encode
 
 
 def failing(url: str, kind: type[ConnectionFailed], timeout: float = 5, operation: str = "SystemPing") -> str:
-    opened = transport(url, timeout)
+    opened = open_transport(url, timeout)
     with pytest.raises(ConnectionFailed) as caught:
-        ask(opened, operation)
+        send_operation(opened, operation)
     assert type(caught.value) is kind
     assert caught.value.__cause__ is None
     opened.close()
@@ -73,7 +73,7 @@ def not_for_this_user(mode: int, group: int) -> str:
 
 
 def at_socket(folder: Path, mode: int, group: int) -> str:
-    with serving(folder / "e.sock", lambda opened, head: None) as server:
+    with bytes_server(folder / "e.sock", lambda opened, head: None) as server:
         if os.geteuid() != 0:
             (folder / "e.sock").chmod(0)
             return failing(server.url, PermissionDenied)
@@ -94,7 +94,7 @@ def test_a_socket_that_is_not_for_this_user() -> None:
 
 def test_a_socket_in_a_directory_that_is_not_for_this_user(tmp_path: Path) -> None:
     (tmp_path / "shut").mkdir()
-    with serving(tmp_path / "shut/e.sock", lambda opened, head: None) as server:
+    with bytes_server(tmp_path / "shut/e.sock", lambda opened, head: None) as server:
         tmp_path.chmod(0o755)
         (tmp_path / "shut").chmod(0)
         said = as_nobody(server.url) if os.geteuid() == 0 else failing(server.url, PermissionDenied)
@@ -113,7 +113,7 @@ def as_nobody(url: str) -> str:
             os.setgroups([])
             os.setgid(65534)
             os.setuid(65534)
-            ask(transport(url))
+            send_operation(open_transport(url))
         except PermissionDenied as error:
             text = str(error)
         except BaseException as error:
@@ -139,9 +139,9 @@ def test_an_engine_that_says_nothing(serve: Any) -> None:
 
 
 def test_one_call_may_have_its_own_timeout(serve: Any) -> None:
-    opened = transport(serve(b"").url, 60)
+    opened = open_transport(serve(b"").url, 60)
     with pytest.raises(EngineTimeout, match=r"within 0\.1 s"):
-        ask(opened, "SystemPing", 0.1)
+        send_operation(opened, "SystemPing", 0.1)
 
 
 def test_an_engine_that_stops_in_the_middle_of_its_answer(serve: Any) -> None:
@@ -151,7 +151,7 @@ def test_an_engine_that_stops_in_the_middle_of_its_answer(serve: Any) -> None:
 
 @pytest.mark.parametrize("bad", [0, -1, float("nan"), True, "5", None])
 def test_what_is_no_timeout_is_refused(bad: object, serve: Any) -> None:
-    url = serve(answer()).url
+    url = serve(http_response()).url
     with pytest.raises(ArgumentError, match="timeout is a number of seconds above 0"):
         dockerlab.connect(url, timeout=bad)  # type: ignore[arg-type]
     if bad is not None:
@@ -160,7 +160,7 @@ def test_what_is_no_timeout_is_refused(bad: object, serve: Any) -> None:
 
 
 def test_for_ever_is_a_timeout(serve: Any) -> None:
-    with dockerlab.connect(serve(answer()).url, timeout=float("inf")) as lab:
+    with dockerlab.connect(serve(http_response()).url, timeout=float("inf")) as lab:
         assert lab.call("SystemPing", timeout=1e30).status == 200
 
 
@@ -179,19 +179,19 @@ def test_for_ever_is_a_timeout(serve: Any) -> None:
 )
 @pytest.mark.parametrize("streamed", [False, True])
 def test_an_answer_that_ends_too_early_is_never_taken_for_whole(serve: Any, said: bytes, streamed: bool) -> None:
-    opened = transport(serve(said, then_hang_up=True).url)
+    opened = open_transport(serve(said, then_hang_up=True).url)
     with pytest.raises(StreamBroken, match="before its response was complete"):
         if streamed:
             with opened.open(encode(OPERATIONS["ContainerExport"], {"id": "web"}, "1.41")) as body:
                 list(body.chunks())
         else:
-            ask(opened)
+            send_operation(opened)
     opened.close()
 
 
 def test_an_answer_without_a_length_ends_with_its_connection(serve: Any) -> None:
     server = serve(b"HTTP/1.0 200 OK\r\n\r\nall of it", then_hang_up=True)
-    assert ask(transport(server.url)).body == b"all of it"
+    assert send_operation(open_transport(server.url)).body == b"all of it"
 
 
 @pytest.mark.parametrize("said", [b"SSH-2.0-OpenSSH_9\r\n", b"220 mail ESMTP\r\n\r\n"])
@@ -204,17 +204,17 @@ def test_what_does_not_speak_http_is_said(serve: Any, said: bytes) -> None:
 
 
 def test_an_http_server_that_is_no_engine(serve: Any) -> None:
-    for said in (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", answer(version="next")):
+    for said in (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", http_response(version="next")):
         with pytest.raises(EngineUnreachable, match="its response has no API version"):
             dockerlab.connect(serve(said).url)
     with pytest.raises(EngineError, match="404 SystemPing"):
-        dockerlab.connect(serve(answer(b"not here", status="404 Not Found")).url)
+        dockerlab.connect(serve(http_response(b"not here", status="404 Not Found")).url)
     for status in ("301 Moved Permanently", "307 Temporary Redirect"):
-        moved = serve(answer(b"", "Location: /x", status=status)).url
+        moved = serve(http_response(b"", "Location: /x", status=status)).url
         with pytest.raises(EngineUnreachable, match="it is not a Docker engine"):
             dockerlab.connect(moved)
         with pytest.raises(EngineError, match="redirects its clients"):
-            ask(transport(moved), "ContainerList")
+            send_operation(open_transport(moved), "ContainerList")
 
 
 def test_a_port_that_wants_tls(serve: Any) -> None:
@@ -228,7 +228,7 @@ def test_a_port_that_wants_tls(serve: Any) -> None:
 
 @pytest.mark.parametrize(("theirs", "ours"), [("1.41", "1.41"), ("1.45", "1.45"), ("1.51", "1.51"), ("1.60", "1.51")])
 def test_the_version_is_one_that_both_speak(serve: Any, theirs: str, ours: str) -> None:
-    server = serve(answer(version=theirs))
+    server = serve(http_response(version=theirs))
     with dockerlab.connect(server.url) as lab:
         assert lab.version == ours
         lab.call("SystemPing")
@@ -237,4 +237,4 @@ def test_the_version_is_one_that_both_speak(serve: Any, theirs: str, ours: str) 
 
 def test_an_engine_that_is_too_old(serve: Any) -> None:
     with pytest.raises(EngineUnreachable, match=r"speaks API 1\.40, and dockerlab needs 1\.41 or newer: update it"):
-        dockerlab.connect(serve(answer(version="1.40")).url)
+        dockerlab.connect(serve(http_response(version="1.40")).url)

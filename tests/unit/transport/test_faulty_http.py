@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faulty import faulty
+from servers import faulty_engine
 
 from dockerlab import Lab
 from dockerlab.errors import ConnectionFailed, DockerlabError, EngineTimeout, NotJson, ServerError, StreamBroken
@@ -66,7 +66,7 @@ WAITING = {name: act for name, act in ALL.items() if name != "export to a file"}
 
 def fails(act: Act, said: Any, end: str, *kinds: type[DockerlabError], timeout: float = WAIT) -> str:
     """Give the words of the error, which is one of these kinds, and comes in time."""
-    with faulty(said, end, timeout) as (lab, _):
+    with faulty_engine(said, end, timeout) as (lab, _):
         begun = time.monotonic()
         with pytest.raises(DockerlabError) as caught:
             act(lab)
@@ -201,7 +201,7 @@ def endless(head: bytes) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("name", [*PLAIN, "exec.start", "attach"])
 def test_an_error_without_an_end_is_not_read_to_it(name: str) -> None:
-    with faulty(endless) as (lab, engine):
+    with faulty_engine(endless) as (lab, engine):
         with pytest.raises(ServerError) as caught:
             ALL[name](lab)
         assert len(caught.value.exchange.body) == ERROR_BYTES
@@ -230,11 +230,11 @@ NONE_IS_FINE = {"image.create", "events", "stats"}  # streams of no records, or 
 def test_a_body_that_is_not_json(name: str, body: str) -> None:
     said = OK + b"Content-Length: %d\r\n\r\n" % len(BODIES[body]) + BODIES[body]
     if name in NONE_IS_FINE and body in ("nothing", "another shape"):
-        with faulty(said, "keep") as (lab, _):
+        with faulty_engine(said, "keep") as (lab, _):
             assert len(PLAIN[name](lab)) == (body == "another shape" and name != "image.create")
         return
     if name == "inspections" and body == "another shape":
-        with faulty(said, "keep") as (lab, _):
+        with faulty_engine(said, "keep") as (lab, _):
             assert len(PLAIN[name](lab)) == 0, "what is no object is no row"
         return
     fails(PLAIN[name], said, "keep", StreamBroken)
@@ -242,7 +242,7 @@ def test_a_body_that_is_not_json(name: str, body: str) -> None:
 
 @pytest.mark.parametrize("body", ["nothing", "garbage", "deep", "a number of many digits"])
 def test_json_of_an_exchange_is_json_or_an_error(body: str) -> None:
-    with faulty(OK + b"Content-Length: %d\r\n\r\n" % len(BODIES[body]) + BODIES[body], "keep") as (lab, _):
+    with faulty_engine(OK + b"Content-Length: %d\r\n\r\n" % len(BODIES[body]) + BODIES[body], "keep") as (lab, _):
         found = lab.call("SystemInfo")
         with pytest.raises(NotJson, match=r"SystemInfo: the response is not JSON.*Run dockerlab doctor"):
             found.json()
@@ -253,7 +253,7 @@ def test_json_of_an_exchange_is_json_or_an_error(body: str) -> None:
 
 @pytest.mark.parametrize("body", [b'{"Components": {"a": 1}, "Platform": []}', b"[]", b'{"Components": [5]}', b"null"])
 def test_an_engine_of_an_odd_version_has_a_name(body: bytes) -> None:
-    with faulty(OK + b"Content-Length: %d\r\n\r\n" % len(body) + body, "keep") as (lab, _):
+    with faulty_engine(OK + b"Content-Length: %d\r\n\r\n" % len(body) + body, "keep") as (lab, _):
         assert lab.engine == "engine"
         assert repr(lab).startswith("<Lab engine ")
 

@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bytes_server import answer, serving
-from faulty import unharmed
-from websocket_frames import BINARY, PING, accepted, frame
+from servers import BINARY, PING, bytes_server, http_response, nothing_left_open, websocket_accept, websocket_frame
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Pong
 
@@ -41,7 +39,7 @@ WAYS = {
     "attach": Way(lambda lab: lab.container.attach("web", stdin=True, tty=False), lambda head: SWITCHED, framed),
     "exec": Way(lambda lab: lab.exec.start("e"), lambda head: SWITCHED, framed),
     "websocket": Way(
-        lambda lab: lab.container.attach_websocket("web"), accepted, lambda data: frame(BINARY, data)
+        lambda lab: lab.container.attach_websocket("web"), websocket_accept, lambda data: websocket_frame(BINARY, data)
     ),
 }  # fmt: skip
 
@@ -52,14 +50,14 @@ def talking(place: Path, way: Way, then: Callable[[socket.socket], None], timeou
 
     def talk(opened: socket.socket, head: bytes) -> None:
         if b"/_ping " in head:
-            opened.sendall(answer(version="1.51"))
+            opened.sendall(http_response(version="1.51"))
             return
         opened.sendall(way.agree(head))
         then(opened)
 
     with (
-        unharmed(),
-        serving(place / "e.sock", talk) as server,
+        nothing_left_open(),
+        bytes_server(place / "e.sock", talk) as server,
         dockerlab.connect(server.url, timeout=timeout) as lab,
         way.open(lab) as connection,
     ):
@@ -180,7 +178,7 @@ def test_answers_to_pings_never_get_into_a_message(tmp_path: Path) -> None:
     def then(opened: socket.socket) -> None:
         half.wait(20)
         for number in range(3):
-            opened.sendall(frame(PING, b"%d" % number))
+            opened.sendall(websocket_frame(PING, b"%d" % number))
             time.sleep(0.3)  # the reader meets the ping, and finds the message under way
         while more := opened.recv(65536):
             got.extend(more)
@@ -209,8 +207,8 @@ def test_pings_without_end_are_no_reason_to_keep_their_answers(tmp_path: Path) -
 
     def then(opened: socket.socket) -> None:
         for _ in range(100):
-            opened.sendall(frame(PING, b"x" * 125) * 200)
-        opened.sendall(frame(BINARY, b"the end"))
+            opened.sendall(websocket_frame(PING, b"x" * 125) * 200)
+        opened.sendall(websocket_frame(BINARY, b"the end"))
         opened.shutdown(socket.SHUT_WR)
         over.wait(20)
 

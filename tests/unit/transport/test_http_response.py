@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bytes_server import ask, serving, transport
 from hypothesis import given
 from hypothesis import strategies as some
+from servers import bytes_server, open_transport, send_operation
 
 from dockerlab.errors import StreamBroken
 from dockerlab.groups.following import Following
@@ -104,16 +104,16 @@ def test_a_caller_is_told_that_the_stream_broke(tmp_path: Path, body: bytes) -> 
         opened.sendall(HEAD + body)
         opened.shutdown(socket.SHUT_RDWR)
 
-    with serving(tmp_path / "s", talk) as server, pytest.raises(StreamBroken, match=r"\.$"):
-        ask(transport(server.url))
+    with bytes_server(tmp_path / "s", talk) as server, pytest.raises(StreamBroken, match=r"\.$"):
+        send_operation(open_transport(server.url))
 
 
 def test_an_iterator_that_is_dropped_is_closed_at_once(tmp_path: Path) -> None:
     def talk(opened: socket.socket, head: bytes) -> None:
         opened.sendall(HEAD + b"3\r\n{}\n\r\n" if b"/events" in head else written([b"OK"]))
 
-    with serving(tmp_path / "s", talk) as server:
-        opened = transport(server.url)
+    with bytes_server(tmp_path / "s", talk) as server:
+        opened = open_transport(server.url)
         gc.disable()  # the collector lets a ring's members go in any order, and closes sockets that the pool has
         try:
             found = Following(opened.open(encode(OPERATIONS["SystemEvents"], {}, "1.41")), json_lines)
@@ -121,7 +121,7 @@ def test_an_iterator_that_is_dropped_is_closed_at_once(tmp_path: Path) -> None:
             there = weakref.ref(found)
             del found
             assert there() is None
-            assert ask(opened).body == b"OK"
+            assert send_operation(opened).body == b"OK"
         finally:
             gc.enable()
             opened.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bytes_server import answer, serving
+from servers import bytes_server, http_response
 
 import dockerlab
 from dockerlab.endpoint.endpoint import Endpoint, parse
@@ -55,7 +55,7 @@ def test_where_others_can_read_along(url: str, is_open: bool) -> None:
 @pytest.fixture
 def far(tmp_path: Path) -> Iterator[Any]:
     """Give a Lab on an engine that takes itself for one on another machine."""
-    with serving(tmp_path / "e.sock", lambda opened, head: opened.sendall(answer(b"{}"))) as server:
+    with bytes_server(tmp_path / "e.sock", lambda opened, head: opened.sendall(http_response(b"{}"))) as server:
 
         def connect(insecure: bool = False) -> tuple[Lab, list[bytes]]:
             lab = dockerlab.connect(server.url)
@@ -105,7 +105,7 @@ def test_the_requests_session_refuses_them_too() -> None:
 )
 @pytest.mark.parametrize("status", ["407 Proxy Authentication Required", "503 Service Unavailable", "200 OK"])
 def test_what_answers_in_an_engines_place_is_named(serve: Any, headers: list[str], words: str, status: str) -> None:
-    said = answer(b"<html>no</html>", *headers, status=status, version="")
+    said = http_response(b"<html>no</html>", *headers, status=status, version="")
     with pytest.raises(EngineUnreachable) as caught:
         dockerlab.connect(serve(said).url)
     assert words in str(caught.value)
@@ -114,7 +114,7 @@ def test_what_answers_in_an_engines_place_is_named(serve: Any, headers: list[str
 
 @pytest.mark.parametrize("body", [b'{"message":"No such container: x"}', b"No such container: x\n"])
 def test_an_engine_behind_a_proxy_keeps_its_own_errors(serve: Any, body: bytes) -> None:
-    said = answer(body, "Via: 1.1 gate.example", "Content-Type: text/plain", status="404 Not Found")
+    said = http_response(body, "Via: 1.1 gate.example", "Content-Type: text/plain", status="404 Not Found")
     with pytest.raises(EngineError, match="No such container: x"):
         Lab(parse(serve(said).url))
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from polling import polled
+from processes import wait_until
 
 from dockerlab.errors import UNPRINTABLE
 from dockerlab.widgets import Steps
@@ -283,7 +283,7 @@ def test_it_is_drawn_four_times_a_second_at_most_and_the_last_is_drawn_too() -> 
     for number in range(1000):
         view.record({"stream": f"line {number}\n"})
     assert len(drawn) <= 2
-    polled(lambda: "line 999" in view.lines.value, 5 * SHORTEST_PAUSE)
+    wait_until(lambda: "line 999" in view.lines.value, 5 * SHORTEST_PAUSE)
     assert len(drawn) <= 3, "and nobody has told anything since"
     view.finish()
     assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
@@ -295,7 +295,9 @@ def test_it_ends_at_once_while_a_drawing_is_due() -> None:
         view.record({"stream": f"line {number}\n"})
     view.finish()
     assert "line 2" in view.lines.value
-    polled(lambda: not [one for one in threading.enumerate() if isinstance(one, threading.Timer)], 5 * SHORTEST_PAUSE)
+    wait_until(
+        lambda: not [one for one in threading.enumerate() if isinstance(one, threading.Timer)], 5 * SHORTEST_PAUSE
+    )
     assert view.words() == "build: done"
 
 

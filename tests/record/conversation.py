@@ -1,7 +1,7 @@
-"""A conversation to hold with any engine: what is asked, and in which order. Recorded from Docker, held with ours.
+"""A list of requests in a fixed order. Docker's responses to them are recorded; the practice engine's must be equal.
 
-`python tests/support/conversation.py unix:///path/docker.sock` holds it with a real Docker in its own newest version,
-and writes its answers, just as they came, to `tests/engine/recordings/`. What it makes has a label of its own.
+`python tests/record/conversation.py unix:///path/docker.sock` sends them to a real Docker in its newest API version,
+and writes the responses, unchanged, to `tests/engine/recordings/`. Its containers have a label of their own.
 """
 
 from __future__ import annotations
@@ -14,32 +14,35 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from plain_http import connection
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "support"))
 
-RECORDINGS = Path(__file__).resolve().parents[1] / "engine/recordings"
+from plain_http import connection  # noqa: E402
+
+RECORDINGS = HERE.parent / "engine/recordings"
 LABEL = "dockerlab.test"
 HEADERS = ("Api-Version", "Content-Type", "Docker-Experimental", "Ostype", "Transfer-Encoding")
 
 Step = tuple[str, str, str, Any]
 
 
-def filters(**wanted: list[str]) -> str:
-    """Write filters as they stand in a query."""
-    return quote(json.dumps({name.replace("_", "-"): value for name, value in wanted.items()}))
+def filters(**values: list[str]) -> str:
+    """Return filters as a query parameter's value."""
+    return quote(json.dumps({name.replace("_", "-"): value for name, value in values.items()}))
 
 
 def create(name: str, **body: Any) -> Step:
-    """Ask for a container of the name that begins with the conversation's prefix."""
+    """Return the step that creates a container, whose name begins with the conversation's prefix."""
     return f"create {name}", "POST", f"/containers/create?name=NAME-{name}", {"Image": "busybox", **body}
 
 
 def get(path: str) -> Step:
-    """Ask with GET."""
+    """Return the step of a GET request."""
     return f"GET {path}", "GET", path, None
 
 
 def post(path: str) -> Step:
-    """Ask with POST, without a body."""
+    """Return the step of a POST request without a body."""
     return f"POST {path}", "POST", path, None
 
 
@@ -200,53 +203,54 @@ STEPS: list[Step] = [
 ]  # fmt: skip
 
 
-def ask(host: str, method: str, path: str, body: Any) -> dict[str, Any]:
-    """Send one request; give back the status, some headers, and the decoded answer."""
-    opened = connection(host)
+def send(host: str, method: str, path: str, body: Any) -> dict[str, Any]:
+    """Send one request. Return the status, some headers, and the decoded body."""
+    client = connection(host)
     try:
         text = None if body is None else json.dumps(body)
-        opened.request(method, path, body=text, headers={"Content-Type": "application/json"} if text else {})
-        answer = opened.getresponse()
-        data = answer.read().decode("utf-8", "replace")
-        kind = answer.headers.get("Content-Type") or ""
+        client.request(method, path, body=text, headers={"Content-Type": "application/json"} if text else {})
+        response = client.getresponse()
+        data = response.read().decode("utf-8", "replace")
+        content_type = response.headers.get("Content-Type") or ""
         return {
-            "status": answer.status,
-            "headers": {name: answer.headers[name] for name in HEADERS if name in answer.headers},
-            "answer": json.loads(data) if data and kind == "application/json" else data,
+            "status": response.status,
+            "headers": {name: response.headers[name] for name in HEADERS if name in response.headers},
+            "answer": json.loads(data) if data and content_type == "application/json" else data,
         }
     finally:
-        opened.close()
+        client.close()
 
 
 def hold(host: str, prefix: str, api: str) -> dict[str, dict[str, Any]]:
-    """Hold the conversation; give the answers by `number name`. What it made is removed at the end."""
+    """Send all requests and return the responses by `number name`. Remove the containers at the end."""
     label = f"{LABEL}={prefix}"
-    answers = {}
+    responses = {}
     try:
         for number, (name, method, path, body) in enumerate(STEPS):
             target = path.replace("NAME", prefix).replace("LABEL", label)
             labelled = {**body, "Labels": {LABEL: prefix}} if body and "Image" in body else body
-            answers[f"{number} {name}"] = ask(host, method, f"/v{api}{target}", labelled)
-            time.sleep(0.02)  # so that no two containers are of one moment
+            responses[f"{number} {name}"] = send(host, method, f"/v{api}{target}", labelled)
+            time.sleep(0.02)  # so that no two containers have the same creation time
     finally:
-        listed = ask(host, "GET", f"/v{api}/containers/json?all=1&filters={filters(label=[label])}", None)["answer"]
-        for record in listed:
-            ask(host, "DELETE", f"/v{api}/containers/{record['Id']}?force=1", None)
-    return answers
+        filter_ = filters(label=[label])
+        containers = send(host, "GET", f"/v{api}/containers/json?all=1&filters={filter_}", None)["answer"]
+        for container in containers:
+            send(host, "DELETE", f"/v{api}/containers/{container['Id']}?force=1", None)
+    return responses
 
 
 def main(host: str) -> None:
-    """Record the conversation with a real engine."""
+    """Record the responses of a real engine."""
     prefix = f"talk{uuid.uuid4().hex[:8]}"
-    api = ask(host, "GET", "/version", None)["answer"]["ApiVersion"]
-    answers = hold(host, prefix, api)
-    engine = answers["2 GET /version"]["answer"]["Version"].partition("+")[0]
+    api = send(host, "GET", "/version", None)["answer"]["ApiVersion"]
+    responses = hold(host, prefix, api)
+    engine = responses["2 GET /version"]["answer"]["Version"].partition("+")[0]
     RECORDINGS.mkdir(exist_ok=True)
-    lines = [f"{json.dumps(name)}: {json.dumps(answer)}" for name, answer in answers.items()]
+    lines = [f"{json.dumps(name)}: {json.dumps(response)}" for name, response in responses.items()]
     text = "{\n" + ",\n".join(lines) + "\n}\n"
     target = RECORDINGS / f"docker-{engine}.json"
     target.write_text(text.replace(prefix, "talk"))
-    print(f"{len(answers)} answers in {target}")
+    print(f"{len(responses)} responses in {target}")
 
 
 if __name__ == "__main__":

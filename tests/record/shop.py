@@ -1,13 +1,13 @@
-"""A small shop of images and containers, made on a real engine so that what engines say of one can be recorded."""
+"""A small shop of images and containers, which is run on real engines to record their responses."""
 
 from __future__ import annotations
 
-import io
-import tarfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
+
+from archives import tar_of
 
 from dockerlab.errors import DockerlabError, EngineError
 from dockerlab.lab.lab import Lab
@@ -15,7 +15,7 @@ from dockerlab.lab.lab import Lab
 MIB = 1 << 20
 PREFIX = "shop-"
 
-#: Dockerfiles by tag, in the order in which they are built. The last one deletes what it made, one layer too late.
+#: Dockerfiles by tag, in build order. The last one deletes a file in a later layer, which saves no space.
 DOCKERFILES = {
     "shop/base:1": "FROM {busybox}\nLABEL team=shop\nENV LANG=C.UTF-8\n"
     "RUN dd if=/dev/urandom of=/opt.bin bs=64k count=24\n",
@@ -53,7 +53,7 @@ echo 'FATAL: out of patience' >&2; exit 3
 FETCH = "while :; do wget -q -O /dev/null http://{web}:8080/cache.bin; sleep 0.5; done"
 FLAKY = "echo 'panic: no database'; sleep 1; exit 1"
 
-#: What ContainerCreate takes, by name. `shop-admin` is only created: nobody should start it.
+#: Arguments of ContainerCreate, by name. `shop-admin` is never started: it could change the host.
 CONTAINERS: dict[str, dict[str, Any]] = {
     "shop-web-1": {
         "image": "shop/web:1.0", "env": ["MODE=plain", "SECRET_TOKEN=not-a-real-one"],
@@ -98,38 +98,28 @@ def build(lab: Lab, session: str) -> None:
     tags = [tag for image in lab.call("ImageList").json() for tag in image["RepoTags"] or []]
     busybox = next(tag for tag in tags if "busybox" in tag)
     for tag, text in DOCKERFILES.items():
-        files = {"Dockerfile": text.format(busybox=busybox), "index.html": "<h1>The shop</h1>\n" * 40}
-        made = lab.call(
-            "ImageBuild", body=_tar(files), t=tag, rm=True, forcerm=True, labels={"dockerlab.session": session},
-            content_type="application/x-tar", timeout=120,
+        dockerfile, page = text.format(busybox=busybox).encode(), b"<h1>The shop</h1>\n" * 40
+        response = lab.call(
+            "ImageBuild", body=tar_of(("Dockerfile", dockerfile), ("index.html", page)), t=tag, rm=True, forcerm=True,
+            labels={"dockerlab.session": session}, content_type="application/x-tar", timeout=120,
         )  # fmt: skip
-        if b"errorDetail" in made.body or b'"error"' in made.body:
-            raise SystemExit(f"{tag}: {made.text[-500:]}")
-
-
-def _tar(files: dict[str, str]) -> bytes:
-    data = io.BytesIO()
-    with tarfile.open(fileobj=data, mode="w") as tar:
-        for name, text in files.items():
-            info = tarfile.TarInfo(name)
-            info.size, info.mode = len(text.encode()), 0o644
-            tar.addfile(info, io.BytesIO(text.encode()))
-    return data.getvalue()
+        if b"errorDetail" in response.body or b'"error"' in response.body:
+            raise SystemExit(f"{tag}: {response.text[-500:]}")
 
 
 def create(lab: Lab, session: str, names: list[str]) -> None:
-    """Create these containers, with the volume and the network they want."""
+    """Create containers, and the volume and the network that they use."""
     label = {"dockerlab.session": session}
     lab.call("NetworkCreate", name="shop-net", labels=label)
     lab.call("VolumeCreate", name="shop-pages", labels=label)
     for name in names:
-        made = dict(CONTAINERS[name])
-        made["labels"] = {**made.get("labels", {}), **label}
-        lab.call("ContainerCreate", name=name, **made)
+        arguments = dict(CONTAINERS[name])
+        arguments["labels"] = {**arguments.get("labels", {}), **label}
+        lab.call("ContainerCreate", name=name, **arguments)
 
 
 def start(lab: Lab, names: list[str]) -> None:
-    """Start those of them that may run."""
+    """Start those of the containers that may run."""
     for name in names:
         if name not in NOT_STARTED:
             lab.call("ContainerStart", id=name)
@@ -137,7 +127,7 @@ def start(lab: Lab, names: list[str]) -> None:
 
 
 def remove(lab: Lab) -> None:
-    """Remove all that a shop has, whether it is there or not."""
+    """Remove every object of a shop that exists."""
     for name in CONTAINERS:
         with suppress(EngineError):
             lab.call("ContainerDelete", id=name, force=True, v=True)
@@ -151,12 +141,12 @@ def remove(lab: Lab) -> None:
 
 @contextmanager
 def shop(lab: Lab, session: str, names: list[str] | None = None) -> Iterator[list[str]]:
-    """Make the images and the containers; all are gone afterwards."""
-    wanted = list(CONTAINERS) if names is None else names
+    """Build the images and create the containers. Remove all of them afterwards."""
+    containers = list(CONTAINERS) if names is None else names
     remove(lab)
     try:
         build(lab, session)
-        create(lab, session, wanted)
-        yield wanted
+        create(lab, session, containers)
+        yield containers
     finally:
         remove(lab)
