@@ -120,7 +120,7 @@ def _saved(engine: Engine, names: list[str], refusal: str) -> Response:
         wanted.setdefault(image.id, []).extend([tag] if tag in image.tags else [])
     chosen = [(engine.images.all[identity], tags) for identity, tags in wanted.items()]
     for image, _ in chosen:
-        engine.images.record_event("save", image, image.id)
+        engine.images.publish_event("save", image, image.id)
     return stream_response(threaded(archives.save(engine.images, chosen)), "application/x-tar")
 
 

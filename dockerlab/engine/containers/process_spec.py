@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dockerlab.engine.common import host_programs
 from dockerlab.engine.containers import log_options
 from dockerlab.engine.faults import BadParameter, Fault
+from dockerlab.engine.images.base_image import DEFAULT_PATH
 from dockerlab.engine.networks import hosts_files
 from dockerlab.engine.processes import capabilities
 from dockerlab.engine.processes.isolation import PROOT
@@ -22,9 +23,8 @@ if TYPE_CHECKING:
     from dockerlab.engine.processes.cgroups import Cgroup
     from dockerlab.engine.processes.isolation import Rung
 
-__all__ = ["EXEC_ERROR_PREFIX", "PATH", "container_spec", "exec_spec", "rlimits"]
+__all__ = ["EXEC_ERROR_PREFIX", "container_spec", "exec_spec", "rlimits"]
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 EXEC_ERROR_PREFIX = "OCI runtime exec failed: exec failed: unable to start container process: "
 #: Namespaces of a container, in the order in which they are entered.
 KINDS = ("pid", "mnt", "uts", "ipc", "net")
@@ -127,7 +127,7 @@ def _tracer(rung: Rung) -> list[str]:
 
 
 def _environment(config: Document, root: Path, user: str) -> dict[str, str]:
-    env = {"PATH": PATH, "HOSTNAME": config["Hostname"]}
+    env = {"PATH": DEFAULT_PATH, "HOSTNAME": config["Hostname"]}
     if config["Tty"]:
         env["TERM"] = "xterm"
     env |= _pairs(config["Env"])

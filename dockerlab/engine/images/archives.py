@@ -265,7 +265,7 @@ def _load_image(images: Images, archive: _Archive, archived: _ArchivedImage) -> 
                     raise BadParameter(f'invalid diffID for layer {number}: expected "{diff_id}", got "{actual}"')
         tags = [familiar(tag) for tag in archived.tags]
         image = images.register(config, tags=tags)
-    images.record_event("load", image, image.id)
+    images.publish_event("load", image, image.id)
     for tag in tags:
         yield f"Loaded image: {tag}\n"
     if not tags:

@@ -115,7 +115,7 @@ class Images:
         """Read the stored images, and create the base image if there are none."""
         self.root = root
         self.events = events
-        self.loop: asyncio.AbstractEventLoop | None = None  #: where events of other threads are recorded
+        self.loop: asyncio.AbstractEventLoop | None = None  #: where events of other threads are published
         self.lock = threading.RLock()
         self.layers = Layers(root / "layers")
         self.trees = Trees(root / "trees", self.layers)
@@ -209,7 +209,7 @@ class Images:
             image.tagged = now()
             self._save(image)
         if not quiet:
-            self.record_event("tag", image, name)
+            self.publish_event("tag", image, name)
 
     def add_digest(self, image: Image, repository: str, digest: str) -> None:
         """Store the digest under which a registry has an image."""
@@ -301,8 +301,8 @@ class Images:
         record = {name: getattr(image, name) for name in image.__slots__ if name != "document"}
         json_files.write(self._record_path(image), record)
 
-    def record_event(self, action: str, image: Image | str, name: str) -> None:
-        """Record an event of an image from any thread; a pull or push names a reference in place of an image."""
+    def publish_event(self, action: str, image: Image | str, name: str) -> None:
+        """Publish an event of an image from any thread; a pull or push names a reference in place of an image."""
         if self.events is None:
             return
         actor_id = image if isinstance(image, str) else image.id

@@ -39,5 +39,5 @@ def import_tar(
         image = images.register(canonical_json(document), tags=[])
     if reference is not None:
         images.tag(image, reference, quiet=True)
-    images.record_event("import", image, str(reference) if reference else image.id)
+    images.publish_event("import", image, str(reference) if reference else image.id)
     return image

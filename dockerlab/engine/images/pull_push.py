@@ -59,7 +59,7 @@ def pull(images: Images, registry: Registry, top_manifest: Manifest, platform: s
     if reference.tag:
         images.tag(image, reference, quiet=True)
     images.add_digest(image, reference.repository, top_manifest.digest)
-    images.record_event("pull", str(reference), reference.repository)
+    images.publish_event("pull", str(reference), reference.repository)
     yield {"status": f"Digest: {top_manifest.digest}"}
     is_newer = image.id not in earlier_ids or earlier_image is not image
     yield {"status": f"Status: {'Downloaded newer image' if is_newer else 'Image is up to date'} for {reference}"}
@@ -131,7 +131,7 @@ def push(images: Images, registry: Registry, tagged_images: list[tuple[str, Imag
         registry.put_manifest(tag, manifest)
         digest = f"sha256:{hashlib.sha256(manifest).hexdigest()}"
         images.add_digest(image, registry.reference.repository, digest)
-        images.record_event("push", f"{registry.reference.repository}:{tag}", registry.reference.repository)
+        images.publish_event("push", f"{registry.reference.repository}:{tag}", registry.reference.repository)
         yield {"status": f"{tag}: digest: {digest} size: {len(manifest)}"}
         yield {"progressDetail": {}, "aux": {"Tag": tag, "Digest": digest, "Size": len(manifest)}}
 

@@ -61,13 +61,13 @@ class _Removal:
 
     def untag(self, image: Image, name: str) -> None:
         self.images.untag(image, name)
-        self.images.record_event("untag", image, image.id)
+        self.images.publish_event("untag", image, image.id)
         self.removed.append({"Untagged": name})
 
     def delete(self, image: Image) -> None:
         self.removed.append({"Deleted": image.id})
         self.removed += [{"Deleted": chain_id} for chain_id in self.images.remove(image)]
-        self.images.record_event("delete", image, image.id)
+        self.images.publish_event("delete", image, image.id)
 
     def delete_unused_parents(self, image: Image) -> None:
         """Delete the parents of a deleted image, up to the first that has a name or is in use."""
