@@ -12,7 +12,7 @@ from typing import Any
 from dockerlab.errors import ArgumentError
 from dockerlab.protocol import schemas
 from dockerlab.protocol.operations import OPERATIONS, Operation, Parameter
-from dockerlab.protocol.request import row
+from dockerlab.protocol.request import operation_named
 
 __all__ = ["find_operation", "parse_arguments"]
 
@@ -23,7 +23,7 @@ BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "
 def find_operation(name: str) -> Operation:
     """Return the operation with this operationId, in any case. Raises ArgumentError with the nearest names."""
     by_lower_case = {operation_id.lower(): operation_id for operation_id in OPERATIONS}
-    return row(by_lower_case.get(name.lower(), name))
+    return operation_named(by_lower_case.get(name.lower(), name))
 
 
 def parse_arguments(operation: Operation, words: Iterable[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from dockerlab.lab.recorder import Recording, record
 from dockerlab.lab.wire import Wire
 from dockerlab.protocol.exchange import Exchange
 from dockerlab.protocol.operations import NEWEST, OLDEST, OPERATIONS, version_number
-from dockerlab.protocol.request import Request, encode, has_no_end, row
+from dockerlab.protocol.request import Request, encode, has_no_end, operation_named
 from dockerlab.transport.failures import PLAIN_TO_TLS, SET_TLS, intermediary
 from dockerlab.transport.hijack import Hijacked, hijack
 from dockerlab.transport.many_at_once import gather
@@ -271,7 +271,7 @@ class Lab:
         return connection
 
     def _request(self, operation: str, arguments: dict[str, Any]) -> Request:
-        return encode(row(operation), arguments, self.version, self._newest)
+        return encode(operation_named(operation), arguments, self.version, self._newest)
 
     def _open(self, request: Request, timeout: float | None) -> Response:
         with self._failed_exchanges_logged():

@@ -1,20 +1,21 @@
 """THE ENDPOINT TABLE: one row per operation of the Docker Engine API. Pure data, standard library only.
 
-The rows below the line `ROWS` are written by `python tests/spec/generate_operations.py` from the facts in
-`tests/spec/`, and a test holds them against those facts. How to read a row::
+The rows below the line `ROWS` are written by `python tests/spec/generate_operations.py` from the API descriptions in
+`tests/spec/`, and a test checks that they are up to date. How to read a row::
 
     row("ContainerStop", "POST /containers/{id}/stop", "none", "t:int signal:str@1.42"),
         operationId      method and path               answer  query parameters
 
-A parameter is `name:type`, then `*` if it is required and `@1.42` if it came after API 1.41. `headers=` are
-request headers, `body=` the fields of a JSON body (or `tar`, or `list`; `!` in front: the body is required).
+A parameter is `name:type`, followed by `*` if it is required and by `@1.42` if it was added after API 1.41.
+`headers=` are request headers, `body=` the fields of a JSON body (or `tar`, or `list`; `!` in front: the body is
+required).
 
 Types: `str int bool` are plain; `list` is repeated in the query (`names=a&names=b`); `json` is an object or
 array written as JSON; `filters` is JSON of lists of strings. In a body, `list` and `json` are plain JSON.
 
-Answers: `array object none text string` are whole bodies; `json-lines` is one JSON document after the other;
-`mux` is the stream of 8-byte frames (raw bytes for a container with a TTY); `tar` is a tar file; `hijack` and
-`websocket` are connections that become streams.
+The answer is the kind of response: `array object none text string` are whole bodies; `json-lines` is one JSON
+document after the other; `mux` is the stream of 8-byte frames (raw bytes for a container with a TTY); `tar` is a tar
+file; `hijack` and `websocket` are connections that become streams.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ from typing import Literal, cast
 Place = Literal["path", "query", "header", "body"]
 Answer = Literal["array", "object", "none", "text", "string", "json-lines", "mux", "tar", "hijack", "websocket"]
 
-#: The newest API version whose answers dockerlab knows, and the oldest that it speaks. A row or a parameter may be
-#: newer than the first: a request with it is made in its own version, if the engine speaks that.
+#: The newest API version whose responses dockerlab knows, and the oldest that it supports. A row or a parameter may be
+#: newer than NEWEST: a request with it uses its own version, if the engine supports that.
 NEWEST, OLDEST = "1.51", "1.41"
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One argument of an operation: where it goes and how it is written there."""
+    """One parameter of an operation: its place in the request, and how it is written there."""
 
     name: str  #: as the engine spells it: `ps_args`, `fromImage`, `X-Registry-Auth`, `HostConfig`
     place: Place
@@ -44,13 +45,13 @@ class Parameter:
 
     @property
     def argument(self) -> str:
-        """The Python keyword for it: `from_image`, `registry_auth`, `host_config`; `timeout` is every call's own."""
+        """Its Python keyword, such as `from_image`. `timeout` becomes `timeout_`: each call has its own timeout."""
         return "timeout_" if self.name == "timeout" else snake_case(self.name.removeprefix("X-"))
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One row: an operationId with its method, path, parameters and kind of answer."""
+    """One row: an operationId with its method, path, parameters and kind of response."""
 
     id: str
     method: str
@@ -67,7 +68,7 @@ class Operation:
         return {parameter.argument: parameter for parameter in self.parameters}
 
 
-@functools.lru_cache(maxsize=4096)  # of every row, and of what an engine says only the latest
+@functools.lru_cache(maxsize=4096)  # enough for every row; the names of an engine's fields have no limit
 def snake_case(name: str) -> str:
     """`OpenStdin` -> `open_stdin`, `copyUIDGID` -> `copy_uidgid`, `one-shot` -> `one_shot`, `IPv6` -> `ipv6`."""
     name = name.replace("IPv", "Ipv").replace("IOps", "Iops")
@@ -77,14 +78,14 @@ def snake_case(name: str) -> str:
 
 @functools.lru_cache
 def version_number(version: str) -> tuple[int, ...]:
-    """`"1.41"` -> `(1, 41)`, so that versions compare as numbers."""
+    """`"1.41"` -> `(1, 41)`: as texts, 1.9 would be newer than 1.41."""
     return tuple(int(part) for part in version.split("."))
 
 
 def row(  # noqa: PLR0913 - the columns of the table
     id: str, endpoint: str, answer: str, query: str = "", headers: str = "", body: str = "", since: str = OLDEST
 ) -> Operation:
-    """One line of the table, as an Operation."""
+    """Return one row of the table as an Operation."""
     method, path = endpoint.split()
     required, body = body.startswith("!"), body.removeprefix("!")
     kind = body if body in ("", "tar", "list") else "json"
@@ -110,10 +111,10 @@ def _pattern(path: str) -> re.Pattern[str]:
 
 
 def find(method: str, path: str) -> Operation | None:
-    """The row that a request belongs to: `find("GET", "/v1.41/containers/web/json")` is ContainerInspect."""
+    """Return the operation of a request: `find("GET", "/v1.41/containers/web/json")` is ContainerInspect."""
     path = re.sub(r"^/v\d+\.\d+(?=/)", "", path.partition("?")[0])
-    fitting = [op for op in OPERATIONS.values() if op.method == method.upper() and _pattern(op.path).fullmatch(path)]
-    return min(fitting, key=lambda op: (op.path.count("{"), -len(op.path)), default=None)
+    matches = [op for op in OPERATIONS.values() if op.method == method.upper() and _pattern(op.path).fullmatch(path)]
+    return min(matches, key=lambda op: (op.path.count("{"), -len(op.path)), default=None)
 
 
 # ROWS

@@ -1,4 +1,4 @@
-"""Arguments in, request out. A wrong argument fails here, before any byte is sent."""
+"""Turns the arguments of an operation into a request. A wrong argument fails here, before any byte is sent."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from dockerlab.protocol import schemas
 from dockerlab.protocol.operations import OPERATIONS, Operation, Parameter, version_number
 from dockerlab.protocol.redaction import SAFE
 
-__all__ = ["Request", "encode", "has_no_end", "row"]
+__all__ = ["Request", "encode", "has_no_end", "operation_named"]
 
-MOMENT = "a datetime, a timedelta (so long ago), or seconds since 1970"
+TIME = "a datetime, a timedelta (so long ago), or seconds since 1970"
 JSON = "application/json"
 TAR = "application/x-tar"
 
 
 @dataclass(slots=True)
 class Request:
-    """One request, ready to be sent: what was asked, and how it is written on the wire."""
+    """One request, ready to be sent: its arguments, and how they are written on the wire."""
 
     operation: Operation
     arguments: dict[str, Any]
@@ -39,32 +39,32 @@ class Request:
     body: bytes | IO[bytes] | None = None
 
 
-def row(operation: str) -> Operation:
-    """Give the row of an operationId. Raises ArgumentError with the nearest ones for a misspelt one."""
+def operation_named(operation: str) -> Operation:
+    """Return the operation of an operationId. Raises ArgumentError, suggesting similar ones, if there is none."""
     if operation in OPERATIONS:
         return OPERATIONS[operation]
     folded = {name.lower(): name for name in OPERATIONS}
-    near = difflib.get_close_matches(operation.lower(), folded, n=3, cutoff=0.5)
-    mean = f" Did you mean {' or '.join(folded[name] for name in near)}?" if near else ""
-    raise ArgumentError(f"There is no operation {operation!r} in the Engine API.{mean}")
+    similar = difflib.get_close_matches(operation.lower(), folded, n=3, cutoff=0.5)
+    suggestion = f" Did you mean {' or '.join(folded[name] for name in similar)}?" if similar else ""
+    raise ArgumentError(f"There is no operation {operation!r} in the Engine API.{suggestion}")
 
 
 def encode(operation: Operation, arguments: Mapping[str, Any], version: str, newest: str = "") -> Request:
-    """Write the arguments of an operation as a request in an API version.
+    """Return the request for an operation with these arguments, in an API version.
 
-    `newest` is the newest version that the engine speaks: what came later than `version` is asked for in its own.
-    Arguments that are None are left out. Raises ArgumentError for one that is unknown, missing, of a wrong type,
-    or newer than the engine.
+    `newest` is the newest version that the engine supports: an operation or argument that is newer than `version` uses
+    its own version. Arguments that are None are left out. Raises ArgumentError for one that is unknown, missing, of a
+    wrong type, or newer than the engine.
     """
-    given = {name: value for name, value in arguments.items() if value is not None}
-    whole = given.pop("body", None) if operation.body and "body" not in operation.by_argument else None
-    _check_names(operation, given, whole is not None)
-    version = _spoken(operation, given, version, newest or version)
+    values = {name: value for name, value in arguments.items() if value is not None}
+    whole_body = values.pop("body", None) if operation.body and "body" not in operation.by_argument else None
+    _check_names(operation, values, whole_body is not None)
+    version = _version(operation, values, version, newest or version)
     path, query, headers, fields = operation.path, [], {}, {}
     for parameter in operation.parameters:
-        if parameter.argument not in given:
+        if parameter.argument not in values:
             continue
-        value = given[parameter.argument]
+        value = values[parameter.argument]
         if parameter.place == "path":
             path = path.replace("{" + parameter.name + "}", _path(operation, parameter, value))
         elif parameter.place == "query":
@@ -76,10 +76,10 @@ def encode(operation: Operation, arguments: Mapping[str, Any], version: str, new
     target = f"/v{version}{path}"
     if query:
         target += "?" + "&".join(f"{quote(name, safe='')}={quote(text, safe=SAFE)}" for name, text in query)
-    request = Request(operation, dict(given), target, query, headers)
-    _put_body(request, fields, whole)
-    if whole is not None and whole != {}:  # an empty one says nothing that a line of dockerlab would repeat
-        request.arguments["body"] = whole
+    request = Request(operation, dict(values), target, query, headers)
+    _set_body(request, fields, whole_body)
+    if whole_body is not None and whole_body != {}:  # the line of dockerlab that makes this request needs no empty body
+        request.arguments["body"] = whole_body
     return request
 
 
@@ -92,7 +92,7 @@ def has_no_end(operation: Operation, arguments: Mapping[str, Any]) -> bool:
 
     def flag(name: str, default: bool) -> bool:
         value = arguments.get(name)
-        return default if value is None else _truth(operation, operation.by_argument[name], value)
+        return default if value is None else _boolean(operation, operation.by_argument[name], value)
 
     if operation.id == "ContainerStats":
         return flag("stream", True)
@@ -104,53 +104,55 @@ def has_no_end(operation: Operation, arguments: Mapping[str, Any]) -> bool:
 # -- names ---------------------------------------------------------------------------------------------------
 
 
-def _spoken(operation: Operation, given: dict[str, Any], version: str, newest: str) -> str:
-    """Give the version to ask in. Raises ArgumentError for what is newer than the engine."""
+def _version(operation: Operation, values: dict[str, Any], version: str, newest: str) -> str:
+    """Return the API version to use. Raises ArgumentError if the engine is too old for the operation or an argument."""
     if version_number(operation.since) > version_number(newest):
         raise ArgumentError(
-            f"{operation.id} came with API {operation.since}, and this engine speaks {newest}: "
-            "ask a newer engine, see lab.version."
+            f"{operation.id} needs API {operation.since}, and this engine supports {newest}, see lab.version. "
+            "Use a newer engine."
         )
     needed = [version, operation.since]
-    for name in given:
+    for name in values:
         since = operation.by_argument[name].since
         if version_number(since) > version_number(newest):
             raise ArgumentError(
-                f"{operation.id}: `{name}` came with API {since}, and this engine speaks {newest}. Leave it out."
+                f"{operation.id}: `{name}` needs API {since}, and this engine supports {newest}. Leave it out."
             )
         needed.append(since)
     return max(needed, key=version_number)
 
 
-def _check_names(operation: Operation, given: dict[str, Any], whole: bool) -> None:
-    known = operation.by_argument
-    for name in given:
-        if name not in known:
-            raise ArgumentError(_unknown(operation, name))
+def _check_names(operation: Operation, values: dict[str, Any], has_whole_body: bool) -> None:
+    parameters = operation.by_argument
+    for name in values:
+        if name not in parameters:
+            raise ArgumentError(_unknown_argument(operation, name))
     missing = [
-        f"`{one.argument}`"
-        for one in operation.parameters
-        if one.required and one.argument not in given and not (one.place == "body" and whole)
+        f"`{parameter.argument}`"
+        for parameter in operation.parameters
+        if parameter.required
+        and parameter.argument not in values
+        and not (parameter.place == "body" and has_whole_body)
     ]
     if missing:
         raise ArgumentError(f"{operation.id} needs {' and '.join(missing)}.")
-    body_given = whole or any(known[name].place == "body" for name in given)
-    if operation.body_required and not body_given:
-        raise ArgumentError(f"{operation.id} needs a body: {_what_body(operation)}.")
+    has_body = has_whole_body or any(parameters[name].place == "body" for name in values)
+    if operation.body_required and not has_body:
+        raise ArgumentError(f"{operation.id} needs a body: {_body_form(operation)}.")
 
 
-def _unknown(operation: Operation, name: str) -> str:
-    known = list(operation.by_argument) + (["body"] if operation.body else [])
-    if not known:
-        return f"{operation.id} takes no arguments, so not `{name}` either."
-    near = difflib.get_close_matches(name, known, n=1)
-    mean = f" Did you mean `{near[0]}`?" if near else ""
-    return f"{operation.id} has no argument `{name}`.{mean} It takes: {', '.join(known)}."
+def _unknown_argument(operation: Operation, name: str) -> str:
+    names = list(operation.by_argument) + (["body"] if operation.body else [])
+    if not names:
+        return f"{operation.id} has no argument `{name}`. It takes no arguments."
+    similar = difflib.get_close_matches(name, names, n=1)
+    suggestion = f" Did you mean `{similar[0]}`?" if similar else ""
+    return f"{operation.id} has no argument `{name}`.{suggestion} It takes: {', '.join(names)}."
 
 
-def _what_body(operation: Operation) -> str:
+def _body_form(operation: Operation) -> str:
     if operation.body == "tar":
-        return "body=, bytes or an open file of a tar"
+        return "body=, a tar as bytes or an open file"
     if operation.body == "list":
         return "body=, a list"
     return "its fields as arguments, or body=, a dict"
@@ -159,20 +161,20 @@ def _what_body(operation: Operation) -> str:
 # -- values --------------------------------------------------------------------------------------------------
 
 
-def _wrong(operation: Operation, parameter: Parameter, value: Any, wanted: str) -> ArgumentError:
-    return ArgumentError(f"{operation.id}: `{parameter.argument}` is {wanted}, not {value!r}.")
+def _wrong_value(operation: Operation, parameter: Parameter, value: Any, expected: str) -> ArgumentError:
+    return ArgumentError(f"{operation.id}: `{parameter.argument}` is {expected}, not {value!r}.")
 
 
 def _path(operation: Operation, parameter: Parameter, value: Any) -> str:
-    """Write a name into the path. `/web`, as the engine lists a container, is `web`."""
+    """Return a name as a part of the path. An engine lists containers as `/web`, so a slash in front is accepted."""
     name = value.removeprefix("/") if isinstance(value, str) else ""
-    if any(part in ("", ".", "..") for part in name.split("/")):  # an engine would send us elsewhere
-        raise _wrong(operation, parameter, value, "a name or an id")
+    if any(part in ("", ".", "..") for part in name.split("/")):  # would be another path
+        raise _wrong_value(operation, parameter, value, "a name or an id")
     return quote(name, safe="/:@" if parameter.name == "name" else ":")
 
 
 def _texts(operation: Operation, parameter: Parameter, value: Any) -> list[str]:
-    """Give a query parameter's values as text: one, but for a list, which is repeated."""
+    """Return the texts of a query parameter: one, or several for a list, which is repeated in the query."""
     if parameter.type == "list":
         return [str(item) for item in ([value] if isinstance(value, str) else value)]
     return [_text(operation, parameter, value)]
@@ -181,9 +183,9 @@ def _texts(operation: Operation, parameter: Parameter, value: Any) -> list[str]:
 def _text(operation: Operation, parameter: Parameter, value: Any) -> str:
     kind = parameter.type
     if kind == "bool":
-        return "1" if _truth(operation, parameter, value) else "0"
+        return "1" if _boolean(operation, parameter, value) else "0"
     if kind == "int":
-        return str(_whole(operation, parameter, value))
+        return str(_integer(operation, parameter, value))
     if kind == "time":
         return _time(operation, parameter, value)
     if kind == "filters":
@@ -191,137 +193,137 @@ def _text(operation: Operation, parameter: Parameter, value: Any) -> str:
     if kind == "json":
         return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
     if isinstance(value, (bytes, bool, dict, list, set, tuple)):
-        raise _wrong(operation, parameter, value, "a text")
+        raise _wrong_value(operation, parameter, value, "a text")
     return str(value)
 
 
-def _truth(operation: Operation, parameter: Parameter, value: Any) -> bool:
+def _boolean(operation: Operation, parameter: Parameter, value: Any) -> bool:
     if isinstance(value, str) and value.lower() in ("1", "0", "true", "false"):
         return value.lower() in ("1", "true")
-    plain = isinstance(value, (bool, int, float)) or type(value).__name__ in ("bool", "bool_")  # numpy's, too
-    if plain and value in (True, False):
+    is_number = isinstance(value, (bool, int, float)) or type(value).__name__ in ("bool", "bool_")  # numpy's bool, too
+    if is_number and value in (True, False):
         return bool(value)
-    raise _wrong(operation, parameter, value, "True or False")
+    raise _wrong_value(operation, parameter, value, "True or False")
 
 
-def _whole(operation: Operation, parameter: Parameter, value: Any) -> int:
+def _integer(operation: Operation, parameter: Parameter, value: Any) -> int:
     try:
         if isinstance(value, bool) or int(value) != float(value):
             raise ValueError
         return int(value)
     except (TypeError, ValueError, OverflowError):
-        raise _wrong(operation, parameter, value, "a whole number") from None
+        raise _wrong_value(operation, parameter, value, "a whole number") from None
 
 
 def _time(operation: Operation, parameter: Parameter, value: Any) -> str:
-    """Write a moment as `seconds.nanoseconds`; a timedelta is that long ago."""
+    """Return a time as `seconds.nanoseconds` since 1970; a timedelta means that long ago."""
     if isinstance(value, str):
         if re.fullmatch(r"-?\d+(\.\d{1,9})?", value):
             return value
         try:
             value = datetime.datetime.fromisoformat(value)
         except ValueError:
-            raise _wrong(operation, parameter, value, MOMENT) from None
+            raise _wrong_value(operation, parameter, value, TIME) from None
     if isinstance(value, float) and math.isfinite(value):
         return f"{value:.9f}"
     if hasattr(value, "__index__") and not isinstance(value, bool):
         return str(operator.index(value))
-    nanoseconds = getattr(value, "value", None)  # of a pandas Timestamp, which knows more than microseconds
+    nanoseconds = getattr(value, "value", None)  # a pandas Timestamp is more precise than a datetime
     if isinstance(value, datetime.timedelta):
         value, nanoseconds = datetime.datetime.now(datetime.UTC) - value, None
-    if isinstance(value, datetime.datetime) and not math.isnan(value.year):  # pandas' NaT is a datetime of no year
+    if isinstance(value, datetime.datetime) and not math.isnan(value.year):  # the year of pandas' NaT is nan
         if isinstance(nanoseconds, int) and getattr(value, "unit", "ns") == "ns":
             return f"{nanoseconds // 10**9}.{nanoseconds % 10**9:09d}"
         aware = value if value.tzinfo else value.astimezone()
         delta = aware - datetime.datetime.fromtimestamp(0, datetime.UTC)
         return f"{delta.days * 86400 + delta.seconds}.{delta.microseconds:06d}000"
-    raise _wrong(operation, parameter, value, MOMENT)
+    raise _wrong_value(operation, parameter, value, TIME)
 
 
 def _filters(operation: Operation, parameter: Parameter, value: Any) -> str:
-    """Write filters as JSON of lists: `{"status": "running"}` is `{"status":["running"]}`."""
+    """Return filters as JSON of lists: `{"status": "running"}` becomes `{"status":["running"]}`."""
     if isinstance(value, str):
         try:
             value = json.loads(value)
         except ValueError:
-            raise _wrong(operation, parameter, value, "a dict of filters") from None
+            raise _wrong_value(operation, parameter, value, "a dict of filters") from None
     if not isinstance(value, Mapping):
-        raise _wrong(operation, parameter, value, "a dict of filters")
+        raise _wrong_value(operation, parameter, value, "a dict of filters")
     lists: dict[str, list[str]] = {}
-    for name, wanted in value.items():
-        if isinstance(wanted, Mapping):
-            lists[name] = [f"{key}={item}" if item is not None else str(key) for key, item in wanted.items()]
-        elif isinstance(wanted, (list, tuple, set, frozenset)):
-            lists[name] = [_plain(item) for item in wanted]
+    for name, values in value.items():
+        if isinstance(values, Mapping):
+            lists[name] = [f"{key}={item}" if item is not None else str(key) for key, item in values.items()]
+        elif isinstance(values, (list, tuple, set, frozenset)):
+            lists[name] = [_filter_text(item) for item in values]
         else:
-            lists[name] = [_plain(wanted)]
+            lists[name] = [_filter_text(values)]
     return json.dumps(lists, separators=(",", ":"))
 
 
-def _plain(value: Any) -> str:
+def _filter_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _header(value: Any) -> str:
-    """Write a header; a dict, such as registry credentials, becomes base64 of JSON as the API wants it."""
+    """Return the value of a header. A dict, such as registry credentials, is sent as JSON in base64."""
     if isinstance(value, Mapping):
         return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
     text = str(value)
     if not all(" " <= character <= "~" or "\xa0" <= character <= "\xff" for character in text):
-        raise ArgumentError("A header can't hold line ends, control characters, or letters beyond Latin-1.")
+        raise ArgumentError("A header can't contain line breaks, control characters, or characters beyond Latin-1.")
     return text
 
 
 def _field(operation: Operation, parameter: Parameter, value: Any) -> Any:
-    """Check one field of a JSON body: types, and the names of what is nested in it. The engine judges the rest."""
+    """Check the type of one field of a JSON body, and the names of its nested fields. The engine checks the values."""
     if parameter.type == "bool" and not isinstance(value, bool):
-        return _truth(operation, parameter, value)
+        return _boolean(operation, parameter, value)
     if parameter.type == "int":
-        return _whole(operation, parameter, value)
+        return _integer(operation, parameter, value)
     if parameter.type == "str" and not isinstance(value, str):
-        raise _wrong(operation, parameter, value, "a text")
+        raise _wrong_value(operation, parameter, value, "a text")
     if parameter.type == "list" and not isinstance(value, (list, tuple, str)):
-        raise _wrong(operation, parameter, value, "a list")
+        raise _wrong_value(operation, parameter, value, "a list")
     if parameter.type == "json" and not isinstance(value, Mapping):
-        raise _wrong(operation, parameter, value, "a dict")
+        raise _wrong_value(operation, parameter, value, "a dict")
     if parameter.type in ("list", "json") and not isinstance(value, str):
-        wrong = schemas.fault(schemas.fields(operation.id)[parameter.name], value, parameter.argument)
-        if wrong:
-            raise ArgumentError(f"{operation.id}: {wrong}")
+        problem = schemas.problem(schemas.fields(operation.id)[parameter.name], value, parameter.argument)
+        if problem:
+            raise ArgumentError(f"{operation.id}: {problem}")
     return list(value) if isinstance(value, tuple) else value
 
 
 # -- body ----------------------------------------------------------------------------------------------------
 
 
-def _put_body(request: Request, fields: dict[str, Any], whole: Any) -> None:
+def _set_body(request: Request, fields: dict[str, Any], whole_body: Any) -> None:
     operation = request.operation
-    if whole is not None and operation.body == "tar":
-        request.body = _bytes(operation, whole)
+    if whole_body is not None and operation.body == "tar":
+        request.body = _tar(operation, whole_body)
         request.headers.setdefault("Content-Type", TAR)
         return
-    if whole is not None and fields:
-        if not isinstance(whole, Mapping):
-            raise ArgumentError(f"{operation.id}: body= is a dict when fields are given, too.")
-        fields = {**whole, **fields}
-    if fields or operation.body_required or whole is not None:
-        content = fields or ({} if whole is None else whole)  # an empty list stays one
+    if whole_body is not None and fields:
+        if not isinstance(whole_body, Mapping):
+            raise ArgumentError(f"{operation.id}: body= must be a dict if fields are passed as well.")
+        fields = {**whole_body, **fields}
+    if fields or operation.body_required or whole_body is not None:
+        content = fields or ({} if whole_body is None else whole_body)  # an empty list must not become an object
         request.body = content if isinstance(content, bytes) else json.dumps(content, default=_number).encode()
         request.headers["Content-Type"] = JSON
 
 
 def _number(value: Any) -> Any:
-    """Write a number of numpy's as a plain one."""
+    """Return a number of numpy as one of Python."""
     if hasattr(value, "item"):
         return value.item()
-    raise ArgumentError(f"A body is JSON, and {type(value).__name__} can't be written as such: {value!r}.")
+    raise ArgumentError(f"A body is JSON, which can't contain a {type(value).__name__}: {value!r}.")
 
 
-def _bytes(operation: Operation, body: Any) -> bytes | IO[bytes]:
+def _tar(operation: Operation, body: Any) -> bytes | IO[bytes]:
     if isinstance(body, (bytes, bytearray, memoryview)):
         return bytes(body)
     if isinstance(body, (str, os.PathLike)):
-        return open(body, "rb")  # noqa: PTH123  (sent, then closed by the transport)
+        return open(body, "rb")  # noqa: PTH123  (the transport closes it after sending)
     if hasattr(body, "read"):
         return body  # type: ignore[no-any-return]
-    raise ArgumentError(f"{operation.id}: body= is bytes, a path or an open file, not {type(body).__name__}.")
+    raise ArgumentError(f"{operation.id}: body= is bytes, a path or an open file, not a {type(body).__name__}.")

@@ -1,9 +1,9 @@
-"""The objects in the bodies of requests, and a check that a body has no misspelt name in it. Standard library only.
+"""The objects in the bodies of requests, and a check for misspelt names and wrong types. Standard library only.
 
-An engine takes a field that it doesn't know for none at all, and says nothing: `{"RestartPolcy": …}` would be lost.
+The check is necessary because an engine silently ignores unknown fields: `{"RestartPolcy": …}` would be lost.
 The rows below the line `ROWS` are written by `python tests/spec/generate_schemas.py`: an object's name, and its fields
-as `name:type`. Types: `str int num bool any`; `[str]` is a list, `{str}` a map with keys of the user's own; any other
-is the name of an object.
+as `name:type`. Types: `str int num bool any`; `[str]` is a list; `{str}` is a map whose keys the user chooses; any
+other type is the name of an object.
 """
 
 from __future__ import annotations
@@ -13,55 +13,54 @@ import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["FIELDS", "fault", "fields"]
+__all__ = ["FIELDS", "fields", "problem"]
 
-WANTED = {"str": "a text", "int": "a whole number", "num": "a number", "bool": "True or False"}
+DESCRIPTIONS = {"str": "a text", "int": "a whole number", "num": "a number", "bool": "True or False"}
 
 
 @functools.cache
 def fields(name: str) -> dict[str, str]:
-    """Give the fields of an object, each with its type. Raises KeyError if there is no such object."""
+    """Return the fields of an object, each with its type. Raises KeyError if there is no such object."""
     return dict(field.split(":", 1) for field in FIELDS[name].split())
 
 
-def fault(kind: str, value: Any, path: str) -> str:
-    """Tell what is wrong with a value of a type, in words; an empty text if nothing is. None is always right."""
+def problem(kind: str, value: Any, path: str) -> str:
+    """Describe the first problem of a value of this type; return an empty text if there is none. None always fits."""
     if value is None or kind == "any":
         return ""
-    if kind in WANTED:
-        return "" if _fits(kind, value) else f"`{path}` is {WANTED[kind]}, not {value!r}."
-    wanted, word = ((list, tuple), "a list") if kind[0] == "[" else (Mapping, "a dict")
-    if not isinstance(value, wanted):
-        return f"`{path}` is {word}, not {value!r}."
-    return next(filter(None, _inner(kind, value, path)), "")
+    if kind in DESCRIPTIONS:
+        return "" if _fits(kind, value) else f"`{path}` is {DESCRIPTIONS[kind]}, not {value!r}."
+    types, description = ((list, tuple), "a list") if kind[0] == "[" else (Mapping, "a dict")
+    if not isinstance(value, types):
+        return f"`{path}` is {description}, not {value!r}."
+    return next(filter(None, _nested_problems(kind, value, path)), "")
 
 
-def _inner(kind: str, value: Any, path: str) -> Iterator[str]:
-    """Tell what is wrong with what is in a list, a map or an object."""
+def _nested_problems(kind: str, value: Any, path: str) -> Iterator[str]:
     if kind[0] == "[":
-        yield from (fault(kind[1:-1], item, f"{path}[{number}]") for number, item in enumerate(value))
+        yield from (problem(kind[1:-1], item, f"{path}[{number}]") for number, item in enumerate(value))
     elif kind[0] == "{":
-        yield from (fault(kind[1:-1], item, f"{path}[{key!r}]") for key, item in value.items())
+        yield from (problem(kind[1:-1], item, f"{path}[{key!r}]") for key, item in value.items())
     else:
-        known = fields(kind)
+        types = fields(kind)
         for key, item in value.items():
-            yield fault(known[key], item, f"{path}.{key}") if key in known else _unknown(key, known, path)
+            yield problem(types[key], item, f"{path}.{key}") if key in types else _unknown_field(key, types, path)
 
 
 def _fits(kind: str, value: Any) -> bool:
     if kind == "str":
         return isinstance(value, str)
     if kind == "bool":
-        return isinstance(value, bool) or type(value).__name__ in ("bool", "bool_")  # numpy's, too
-    whole = hasattr(value, "__index__") and not isinstance(value, bool)
-    return whole or (kind == "num" and isinstance(value, float))
+        return isinstance(value, bool) or type(value).__name__ in ("bool", "bool_")  # numpy's bool, too
+    is_integer = hasattr(value, "__index__") and not isinstance(value, bool)
+    return is_integer or (kind == "num" and isinstance(value, float))
 
 
-def _unknown(key: Any, known: dict[str, str], path: str) -> str:
-    plain = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(str(key).replace("_", "").lower(), plain, n=1)
-    mean = f" Did you mean `{plain[near[0]]}`?" if near else f" It has: {', '.join(known)}."
-    return f"`{path}` has no field {key!r}.{mean}"
+def _unknown_field(key: Any, types: dict[str, str], path: str) -> str:
+    folded = {name.lower(): name for name in types}
+    similar = difflib.get_close_matches(str(key).replace("_", "").lower(), folded, n=1)
+    suggestion = f" Did you mean `{folded[similar[0]]}`?" if similar else f" It has: {', '.join(types)}."
+    return f"`{path}` has no field {key!r}.{suggestion}"
 
 
 # ROWS

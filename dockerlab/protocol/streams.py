@@ -1,6 +1,6 @@
-"""Bytes in, records out: 8-byte frames, log lines, JSON lines, tar. Nothing here talks to an engine.
+"""Turns bytes into records: 8-byte frames, log lines, JSON documents, tar members. Nothing here talks to an engine.
 
-Every function takes chunks of bytes as they come, cut anywhere, and gives records one by one.
+Every function takes chunks of bytes as they arrive, cut anywhere, and yields one record after the other.
 """
 
 from __future__ import annotations
@@ -20,26 +20,27 @@ from dockerlab.errors import StreamBroken
 
 __all__ = ["Line", "Member", "documents", "frames", "json_lines", "lines", "tar_members", "unframed"]
 
+#: The header of a frame: one byte for the stream, three for padding, four for the length.
 HEADER = struct.Struct(">BxxxI")
 STREAMS = {0: "stdin", 1: "stdout", 2: "stderr", 3: "systemerr"}
-#: What an engine may announce as one frame; more is not a frame but a stream read the wrong way.
+#: No engine sends larger frames: a greater length means that these bytes are not frames.
 LARGEST_FRAME = 64 << 20
-#: A line of a log, or a JSON document, that goes on for longer is not read to its end: memory must not follow it.
+#: A longer line of a log or JSON document is not read to its end, so that it can't fill the memory.
 LONGEST = 64 << 20
-#: What a tar may need to write one name, or the other things of an extended header.
+#: The most that an extended header of a tar needs: it holds a long name, for example.
 LONGEST_HEADER = 1 << 20
-#: How an engine writes a moment before a line, and how many bytes of a line it keeps together.
-MOMENT = re.compile(rb"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d) ")
+#: The timestamp that an engine writes before a line, and the size of the parts in which it stores a long line.
+TIMESTAMP = re.compile(rb"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d) ")
 PART = 16384
-#: What may be between two JSON documents, and the length from which one is called long.
-BETWEEN, LONG_TEXT = " \t\r\n\x1e", 65536
+#: The separators between two JSON documents, and the length of a long one.
+SEPARATORS, LONG_DOCUMENT = " \t\r\n\x1e", 65536
 BLOCK, TAR_BUFFER = 512, 1 << 18
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-ASK_AGAIN = "Does the engine still run? dockerlab doctor tells; then ask again."
+TRY_AGAIN = "Check with dockerlab doctor whether the engine is still running, then try again."
 
 
 class Line(NamedTuple):
-    """One line of a log: the moment as the engine wrote it (empty without timestamps), its stream, its bytes."""
+    """One line of a log: its timestamp as the engine wrote it (empty without timestamps), its stream, its bytes."""
 
     time: str
     stream: str
@@ -47,12 +48,12 @@ class Line(NamedTuple):
 
     @property
     def message(self) -> str:
-        """The line as text: bytes that aren't UTF-8 are shown as `\\xff`."""
+        """The line as text; bytes that aren't UTF-8 are shown as `\\xff`."""
         return self.data.decode("utf-8", "backslashreplace")
 
 
 class Member(NamedTuple):
-    """One member of a tar: its header, without its content."""
+    """One member of a tar: the fields of its header, without its content."""
 
     path: str
     kind: str
@@ -67,7 +68,7 @@ class Member(NamedTuple):
 
 
 def frames(chunks: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
-    """Take 8-byte frames apart: (stream, payload) for each frame, as soon as it is whole.
+    """Yield (stream, payload) for each frame, as soon as it is complete.
 
     Raises StreamBroken if the bytes end within a frame, or are not frames at all.
     """
@@ -76,14 +77,14 @@ def frames(chunks: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
     for chunk in chunks:
         rest.append(chunk)
         have += len(chunk)
-        if have < need:  # a long frame comes in many chunks: join them once
+        if have < need:  # a long frame arrives in many chunks: joining them once is enough
             continue
         data = b"".join(rest) if len(rest) > 1 else chunk
         start, need = 0, HEADER.size
         while start + HEADER.size <= have:
             kind, length = HEADER.unpack_from(data, start)
             if kind not in STREAMS or length > LARGEST_FRAME:
-                raise StreamBroken("These bytes are not frames. Has the container a TTY? Then ask with tty=True.")
+                raise StreamBroken("These bytes are not frames. If the container has a TTY, pass tty=True.")
             end = start + HEADER.size + length
             if end > have:
                 need = HEADER.size + length
@@ -93,45 +94,45 @@ def frames(chunks: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
         have -= start
         rest = [data[start:]] if have else []
     if have:
-        raise StreamBroken(f"The stream ended within a frame: {have} bytes are left of one that is longer. {ASK_AGAIN}")
+        raise StreamBroken(f"The stream ended within a frame, of which only {have} bytes arrived. {TRY_AGAIN}")
 
 
 def unframed(chunks: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
-    """Give raw bytes of a container with a TTY in the form of `frames`: all of it is stdout."""
+    """Yield the raw bytes of a container with a TTY in the form of `frames`: all of it is stdout."""
     for chunk in chunks:
         yield "stdout", chunk
 
 
 def lines(pieces: Iterable[tuple[str, bytes]], *, timestamps: bool = False, tty: bool = False) -> Iterator[Line]:
-    """Join pieces to lines, each stream by itself, and take the moments off their front.
+    """Join pieces into lines, separately for each stream, and split off their timestamps.
 
-    A line without an end is given when the stream ends. An engine keeps a long line in parts of 16 KiB, and writes
-    the moment before each part: all but the first are dropped. A TTY writes a carriage return before each line's end:
-    one is dropped. Raises StreamBroken for a line of more than 64 MiB.
+    A last line without a newline is yielded when the stream ends. An engine stores a long line in parts of 16 KiB and
+    writes a timestamp before each: all but the first are removed. A TTY ends each line with a carriage return and a
+    newline: both are removed. Raises StreamBroken for a line of more than 64 MiB.
     """
-    begun: dict[str, list[bytes]] = {}
+    unfinished: dict[str, list[bytes]] = {}
     sizes: dict[str, int] = {}
     for stream, piece in pieces:
-        started = begun.get(stream)
-        if not started and piece.find(b"\n") == len(piece) - 1 and piece:
+        parts = unfinished.get(stream)
+        if not parts and piece.find(b"\n") == len(piece) - 1 and piece:
             if timestamps or tty:
                 yield _line(stream, piece[:-1], timestamps, tty)
-            else:  # nearly every frame is one whole line: made without the detour by which Python names the fields
+            else:  # Nearly every frame is one whole line, and Line(…) would be slower than this.
                 yield tuple.__new__(Line, ("", stream, piece[:-1]))
             continue
-        data = MOMENT.sub(b"", piece, count=1) if started and timestamps and not tty else piece
+        data = TIMESTAMP.sub(b"", piece, count=1) if parts and timestamps and not tty else piece
         head, *tail = data.split(b"\n")
-        started = [*(started or []), head] if head or started else []
+        parts = [*(parts or []), head] if head or parts else []
         for item in tail:
-            yield _line(stream, b"".join(started), timestamps, tty)
-            started = [item] if item else []
-        begun[stream] = started
-        sizes[stream] = len(started[-1]) + (0 if tail else sizes.get(stream, 0)) if started else 0
+            yield _line(stream, b"".join(parts), timestamps, tty)
+            parts = [item] if item else []
+        unfinished[stream] = parts
+        sizes[stream] = len(parts[-1]) + (0 if tail else sizes.get(stream, 0)) if parts else 0
         if sizes[stream] > LONGEST:
-            raise _endless("a line", "Read it as it comes, without lines, with lab.open(…).chunks().")
-    for stream, started in begun.items():
-        if started:
-            yield _line(stream, b"".join(started), timestamps, tty)
+            raise _too_long("a line", "Read it without splitting it into lines: lab.open(…).chunks().")
+    for stream, parts in unfinished.items():
+        if parts:
+            yield _line(stream, b"".join(parts), timestamps, tty)
 
 
 def _line(stream: str, data: bytes, timestamps: bool, tty: bool) -> Line:
@@ -139,92 +140,93 @@ def _line(stream: str, data: bytes, timestamps: bool, tty: bool) -> Line:
         data = data[:-1]
     if not timestamps:
         return Line("", stream, data)
-    moment, space, data = data.partition(b" ")
+    timestamp, space, data = data.partition(b" ")
     if tty and len(data) > PART:
-        data = _joined(data, moment + space)
-    return Line(moment.decode("ascii", "replace"), stream, data)
+        data = _without_timestamps(data, timestamp + space)
+    return Line(timestamp.decode("ascii", "replace"), stream, data)
 
 
-def _joined(data: bytes, moment: bytes) -> bytes:
-    """Drop the moments between the parts of a long line, where no frame shows where a part begins."""
-    parts, place = [], 0
-    while data.startswith(moment, place + PART):
-        parts.append(data[place : place + PART])
-        place += PART + len(moment)
-    return b"".join([*parts, data[place:]])
+def _without_timestamps(data: bytes, timestamp: bytes) -> bytes:
+    """Remove the timestamps inside a long line of a TTY, where no frames show where its parts begin."""
+    parts, start = [], 0
+    while data.startswith(timestamp, start + PART):
+        parts.append(data[start : start + PART])
+        start += PART + len(timestamp)
+    return b"".join([*parts, data[start:]])
 
 
-def _endless(what: str, mend: str) -> StreamBroken:
-    return StreamBroken(f"The engine sent {what} of more than {LONGEST >> 20} MiB, and no end of it. {mend}")
+def _too_long(what: str, fix: str) -> StreamBroken:
+    return StreamBroken(f"The engine sent {what} of more than {LONGEST >> 20} MiB, and it goes on. {fix}")
 
 
 def json_lines(chunks: Iterable[bytes]) -> Iterator[Any]:
-    """Give one JSON document after the other, whatever white space (or record separator) is between them.
+    """Yield one JSON document after the other; white space or record separators between them are skipped.
 
-    Raises StreamBroken if the bytes end within a document, are not JSON, or if one is longer than 64 MiB.
+    Raises StreamBroken if the bytes end within a document, are not JSON, or if a document is longer than 64 MiB.
     """
     decoder, utf8 = json.JSONDecoder(), codecs.getincrementaldecoder("utf-8")("replace")
-    kept: list[str] = []
-    have, enough, ends = 0, 0, True
+    pending: list[str] = []
+    length, next_try, newline_ends_document = 0, 0, True
     for chunk in chunks:
-        kept.append(utf8.decode(chunk))
-        have += len(kept[-1])
-        if have < enough and not (ends and b"\n" in chunk):
-            continue  # a long document: joining and trying at each chunk would take for ever
-        text, begun = "".join(kept).lstrip(BETWEEN), 0
+        pending.append(utf8.decode(chunk))
+        length += len(pending[-1])
+        if length < next_try and not (newline_ends_document and b"\n" in chunk):
+            continue  # trying to decode a long document at each chunk would take quadratic time
+        text, start = "".join(pending).lstrip(SEPARATORS), 0
         for document, end in _decoded(decoder, text):
-            if not isinstance(document, (dict, list)) and text[end : end + 1] not in tuple(BETWEEN):
+            if not isinstance(document, (dict, list)) and text[end : end + 1] not in tuple(SEPARATORS):
                 break  # a number might go on in the next chunk
             yield document
-            begun = end
-        kept = [text[begun:].lstrip(BETWEEN)]
-        ends = begun > 0 or not enough  # or a newline is none of a document's end, and says nothing
-        have = len(kept[0])
-        enough = 2 * have if have > LONG_TEXT else 0
-        if have > LONGEST:
-            raise _endless("a JSON document", "Is it an engine that answers? dockerlab doctor tells.")
-    text, begun = "".join([*kept, utf8.decode(b"", final=True)]), 0
+            start = end
+        pending = [text[start:].lstrip(SEPARATORS)]
+        # After a try that found nothing, newlines are inside a document, which is indented.
+        newline_ends_document = start > 0 or not next_try
+        length = len(pending[0])
+        next_try = 2 * length if length > LONG_DOCUMENT else 0
+        if length > LONGEST:
+            raise _too_long("a JSON document", "Check with dockerlab doctor that an engine answers.")
+    text, start = "".join([*pending, utf8.decode(b"", final=True)]), 0
     for document, end in _decoded(decoder, text):
         yield document
-        begun = end
-    if rest := text[begun:].strip(BETWEEN):
-        raise StreamBroken(f"The stream ended within a JSON document, after {rest[:40]!r}. {ASK_AGAIN}")
+        start = end
+    if rest := text[start:].strip(SEPARATORS):
+        raise StreamBroken(f"The stream ended within a JSON document, after {rest[:40]!r}. {TRY_AGAIN}")
 
 
 def _decoded(decoder: json.JSONDecoder, text: str) -> Iterator[tuple[Any, int]]:
-    """Give the documents that a text begins with, and where each ends, up to one that isn't whole, or isn't JSON."""
-    place, size = 0, len(text)
+    """Yield the documents at the beginning of a text, each with the position of its end, as long as they are valid."""
+    position, size = 0, len(text)
     while True:
-        while place < size and text[place] in BETWEEN:
-            place += 1
-        if place == size:
+        while position < size and text[position] in SEPARATORS:
+            position += 1
+        if position == size:
             return
         try:
-            document, place = decoder.raw_decode(text, place)
+            document, position = decoder.raw_decode(text, position)
         except (ValueError, RecursionError):
             return
-        yield document, place
+        yield document, position
 
 
 def documents(body: bytes) -> list[Any]:
-    """Give all JSON documents of a body that is there as a whole. Raises StreamBroken as `json_lines` does."""
-    written = body.strip().split(b"\n")  # of an engine that writes each on a line of its own, all are read at once
-    if all(one[:1] == b"{" and one[-1:] == b"}" for one in written):
+    """Return all JSON documents of a complete body. Raises StreamBroken as `json_lines` does."""
+    rows = body.strip().split(b"\n")
+    if all(row[:1] == b"{" and row[-1:] == b"}" for row in rows):  # one document per row: decoding all at once is fast
         with contextlib.suppress(ValueError, RecursionError):
-            found: list[Any] = json.loads(f"[{b','.join(written).decode()}]")
-            if len(found) == len(written):
-                return found
+            decoded: list[Any] = json.loads(f"[{b','.join(rows).decode()}]")
+            if len(decoded) == len(rows):
+                return decoded
     return list(json_lines([body]))
 
 
 class _Chunks(io.RawIOBase):
-    """Chunks as a file to read from, once, from front to back."""
+    """Chunks of bytes as a file that can be read once, from front to back."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
         self._rest = memoryview(b"")
-        self.size = 0  #: how many bytes came
-        self.content = 0  #: where the last byte that isn't zero ended
+        self.size = 0  #: the number of bytes so far
+        self.content_end = 0  #: the end of the last byte that isn't zero
 
     def readable(self) -> bool:
         return True
@@ -235,7 +237,7 @@ class _Chunks(io.RawIOBase):
             if chunk is None:
                 return 0
             if filled := len(chunk.rstrip(b"\0")):
-                self.content = self.size + filled
+                self.content_end = self.size + filled
             self.size += len(chunk)
             self._rest = memoryview(chunk)
         size = min(len(buffer), len(self._rest))
@@ -254,25 +256,24 @@ KINDS = {
 
 
 class _Header(tarfile.TarInfo):
-    """A header of a tar, which may not ask for more memory than one needs."""
+    """A header of a tar, which is refused if it announces an absurdly long extended header."""
 
     @classmethod
     def frombuf(cls, *arguments: Any, **named: Any) -> _Header:
-        """Read one."""
-        found: Any = super().frombuf(*arguments, **named)
-        if found.type in EXTENDED and not 0 <= found.size <= LONGEST_HEADER:
-            raise tarfile.ReadError(f"an extended header of {found.size} bytes")
-        return found  # type: ignore[no-any-return]
+        header: Any = super().frombuf(*arguments, **named)
+        if header.type in EXTENDED and not 0 <= header.size <= LONGEST_HEADER:
+            raise tarfile.ReadError(f"an extended header of {header.size} bytes")
+        return header  # type: ignore[no-any-return]
 
 
-#: Members that only say something about the next one, and are read whole.
+#: Members that only describe the next one; tarfile reads them into memory.
 EXTENDED = {
     tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE,
 }  # fmt: skip
 
 
 def tar_members(chunks: Iterable[bytes]) -> Iterator[Member]:
-    """Give the members of a tar while it comes, without unpacking it: memory stays flat.
+    """Yield the members of a tar while it arrives, without unpacking it, in constant memory.
 
     Raises StreamBroken if the tar is broken or ends too early.
     """
@@ -280,16 +281,16 @@ def tar_members(chunks: Iterable[bytes]) -> Iterator[Member]:
     try:
         with tarfile.open(fileobj=source, mode="r|", bufsize=TAR_BUFFER, encoding="utf-8", tarinfo=_Header) as tar:
             while (info := tar.next()) is not None:
-                tar.members = []  # type: ignore[attr-defined]  # tarfile would keep every header to the end
+                tar.members = []  # type: ignore[attr-defined]  # otherwise tarfile would collect every header
                 yield _member(info)
-            reached = tar.offset
+            end = tar.offset
     except (tarfile.TarError, ValueError, OverflowError) as error:
-        raise StreamBroken(f"The tar is broken or ended too early: {error}. {ASK_AGAIN}") from None
+        raise StreamBroken(f"The tar is broken or ended too early: {error}. {TRY_AGAIN}") from None
     while source.read(TAR_BUFFER):
-        pass  # the padding after the end: read, so that the connection can be used again
-    # tarfile takes a wrong header, and an end without a mark, for the end
-    if source.content > reached or source.size < reached + BLOCK:
-        raise StreamBroken(f"The tar is broken or ended too early: its end is missing. {ASK_AGAIN}")
+        pass  # read the padding at the end, so that the connection can be used again
+    # tarfile stops at an invalid header, and where the end marker is missing, as if the tar were complete
+    if source.content_end > end or source.size < end + BLOCK:
+        raise StreamBroken(f"The tar is broken or ended too early: its end is missing. {TRY_AGAIN}")
 
 
 def _member(info: tarfile.TarInfo) -> Member:
@@ -302,17 +303,17 @@ def _member(info: tarfile.TarInfo) -> Member:
         uid=info.uid,
         gid=info.gid,
         size_bytes=info.size if info.isreg() else 0,
-        mtime=_moment(float(info.mtime)),
+        mtime=_time(float(info.mtime)),
         target=_printable(info.linkname),
     )
 
 
 def _printable(name: str) -> str:
-    """Write the bytes of a name that aren't UTF-8 as `\\xff`: no page could show it otherwise."""
+    """Return a name as text; bytes that aren't UTF-8 become `\\xff`."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _moment(seconds: float) -> datetime | None:
+def _time(seconds: float) -> datetime | None:
     try:
         return EPOCH + timedelta(seconds=seconds)
     except (OverflowError, ValueError):

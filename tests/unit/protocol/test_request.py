@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from dockerlab.errors import ArgumentError
 from dockerlab.protocol.operations import OPERATIONS
-from dockerlab.protocol.request import Request, encode, has_no_end, row
+from dockerlab.protocol.request import Request, encode, has_no_end, operation_named
 
 MOMENT = datetime.datetime(2026, 1, 2, 3, 4, 5, 678901, datetime.UTC)
 
@@ -209,7 +209,7 @@ def test_any_text_comes_through_whole(filters: dict[str, list[str]], text: str) 
     ("operation", "arguments", "text"),
     [
         ("ContainerList", {"al": 1}, "no argument `al`. Did you mean `all`? It takes: all, limit, size, filters."),
-        ("SystemPing", {"x": 1}, "SystemPing takes no arguments, so not `x` either."),
+        ("SystemPing", {"x": 1}, "SystemPing has no argument `x`. It takes no arguments."),
         ("ContainerTop", {}, "ContainerTop needs `id`."),
         ("ContainerRename", {}, "ContainerRename needs `id` and `name`."),
         ("ContainerCreate", {}, "ContainerCreate needs a body: its fields as arguments, or body=, a dict."),
@@ -228,23 +228,23 @@ def test_what_is_newer_is_asked_for_in_its_own_version_if_the_engine_speaks_it()
     assert asked.target == "/v1.54/images/json?identity=1"
     assert encode(OPERATIONS["ImageList"], {}, "1.51", "1.55").target == "/v1.51/images/json"
     assert refused("ImageAttestations", name="busybox") == (
-        "ImageAttestations came with API 1.55, and this engine speaks 1.51: ask a newer engine, see lab.version."
+        "ImageAttestations needs API 1.55, and this engine supports 1.51, see lab.version. Use a newer engine."
     )
 
 
 def test_what_is_too_new_is_said() -> None:
     said = refused("ContainerStop", "1.41", id="web", signal="HUP")
-    assert said == "ContainerStop: `signal` came with API 1.42, and this engine speaks 1.41. Leave it out."
+    assert said == "ContainerStop: `signal` needs API 1.42, and this engine supports 1.41. Leave it out."
     assert ask("ContainerStop", "1.42", id="web", signal="HUP").target == "/v1.42/containers/web/stop?signal=HUP"
     assert ask("ContainerStop", "1.41", id="web", signal=None).target == "/v1.41/containers/web/stop"
 
 
 def test_an_operation_that_is_not_there_has_neighbours() -> None:
-    assert row("ContainerList") is OPERATIONS["ContainerList"]
+    assert operation_named("ContainerList") is OPERATIONS["ContainerList"]
     with pytest.raises(ArgumentError, match="Did you mean ContainerList"):
-        row("containerlist")
+        operation_named("containerlist")
     with pytest.raises(ArgumentError, match=r"no operation 'zzz' in the Engine API\.$"):
-        row("zzz")
+        operation_named("zzz")
 
 
 # -- every row

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dockerlab.protocol.operations import OPERATIONS
-from dockerlab.protocol.schemas import FIELDS, fault, fields
+from dockerlab.protocol.schemas import FIELDS, fields, problem
 
 SPEC = Path(__file__).parents[2] / "spec"
 ANYTHING = st.recursive(
@@ -58,7 +58,7 @@ def test_every_type_that_is_named_is_there() -> None:
     ],
 )
 def test_what_is_right_passes(kind: str, value: Any) -> None:
-    assert fault(kind, value, "x") == ""
+    assert problem(kind, value, "x") == ""
 
 
 @pytest.mark.parametrize(
@@ -78,11 +78,11 @@ def test_what_is_right_passes(kind: str, value: Any) -> None:
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(kind: str, value: Any, said: str) -> None:
-    assert fault(kind, value, "x") == said
+    assert problem(kind, value, "x") == said
 
 
 @given(st.sampled_from(sorted(FIELDS)), ANYTHING)
 def test_any_value_is_judged_and_never_fails(kind: str, value: Any) -> None:
-    said = fault(kind, value, "x")
+    said = problem(kind, value, "x")
     assert isinstance(said, str)
     json.dumps(said)

@@ -70,7 +70,7 @@ def test_frames_of_any_bytes_end_in_frames_or_in_an_error_that_says_so(data: byt
 
 
 def test_the_bytes_of_a_terminal_are_not_frames() -> None:
-    with pytest.raises(StreamBroken, match="Has the container a TTY"):
+    with pytest.raises(StreamBroken, match="has a TTY"):
         list(frames([b"hello, world\r\n"]))
     assert list(unframed([b"hello", b"\r\n"])) == [("stdout", b"hello"), ("stdout", b"\r\n")]
 
