@@ -32,7 +32,7 @@ def report() -> dict[str, Any]:
             for rung in isolation.RUNGS
         ],
         "asked": os.environ.get("DOCKERLAB_ISOLATION", ""),
-        "busybox": host_programs.find(),
+        "busybox": host_programs.find_busybox(),
         "host_binaries": host_image.possible(),
         "state": _directory(where.state),
         "sockets": _directory(where.socket.parent),

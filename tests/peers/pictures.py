@@ -19,7 +19,7 @@ from urllib.parse import quote, urlencode
 
 from plain_http import ask, connection
 
-from dockerlab.engine.common import elf, host_programs
+from dockerlab.engine.common import host_programs
 from dockerlab.engine.images import base_image
 
 KEPT = "kept.example/{}:latest"
@@ -65,7 +65,7 @@ def _load(host: str, kind: str, name: str) -> tuple[int, object]:
     """Import a tree, made here, as an image."""
     with tempfile.TemporaryDirectory(prefix="peers-") as place, tempfile.TemporaryFile() as file:
         root = Path(place, "root")
-        base_image.write_tree(host_programs.find(), root)
+        base_image.write_tree(host_programs.find_busybox(), root)
         if kind == "python":
             _python(root)
         elif kind == "alpine":
@@ -106,7 +106,7 @@ def _python(root: Path) -> None:
     usual.append(str(sysconfig.get_config_var("LIBDIR")))
     todo = [program, *(library / "lib-dynload").glob("*.so")]
     while todo:
-        wanted = elf.needs(todo.pop())
+        wanted = host_programs.elf_dependencies(todo.pop())
         if wanted is None:
             continue
         places = [

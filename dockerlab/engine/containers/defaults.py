@@ -1,4 +1,7 @@
-"""What Docker fills in at create: every field in its order, nulls where it sends nulls."""
+"""The defaults that Docker fills in when it creates a container, with every field in Docker's order.
+
+A null stands where Docker sends null.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,10 @@ import copy
 from collections.abc import Container
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine.containers.protected import MASKED, READ_ONLY
-
 if TYPE_CHECKING:
     from dockerlab.engine.common.container_record import ContainerRecord
 
-__all__ = ["config", "host_config", "without_effect"]
+__all__ = ["config", "host_config", "warnings_without_effect"]
 
 Document = dict[str, Any]
 
@@ -42,7 +43,7 @@ CONFIG: dict[str, Any] = {
     "StopTimeout": None,
     "Shell": None,
 }
-#: Docker leaves these out when nobody has set them.
+#: Docker leaves these fields out if nobody set them.
 OMITTED = {
     "ExposedPorts",
     "Healthcheck",
@@ -53,6 +54,23 @@ OMITTED = {
     "StopTimeout",
     "Shell",
 }
+
+#: What Docker hides from a container, and what a container may only read.
+MASKED = (
+    "/proc/asound",
+    "/proc/acpi",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/sys/firmware",
+    "/sys/devices/virtual/powercap",
+)
+READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
 HOST_CONFIG: dict[str, Any] = {
     "Binds": None,
@@ -125,15 +143,15 @@ HOST_CONFIG: dict[str, Any] = {
     "Init": None,
     "Annotations": None,
 }
-#: Docker leaves these out when nobody has set them.
+#: Docker leaves these fields out if nobody set them.
 HOST_OMITTED = {"StorageOpt", "Tmpfs", "Sysctls", "Mounts", "Init", "Annotations"}
-#: What the practice engine acts on everywhere, or what needs no acting.
-OBEYED = {
+#: The fields that the practice engine acts on everywhere, and those that need no action.
+SUPPORTED = {
     *("Annotations", "AutoRemove", "CgroupnsMode", "ConsoleSize", "ContainerIDFile", "Init", "Isolation", "LogConfig"),
     *("Memory", "MemorySwap", "OomScoreAdj", "RestartPolicy", "Runtime", "Ulimits"),
 }
-#: What it acts on where the rung has the ability to.
-ABLE = {
+#: The fields that it acts on if the rung has an ability.
+SUPPORTED_WITH = {
     "mounts": {"Binds", "Dns", "DnsOptions", "DnsSearch", "ExtraHosts", "Mounts", "VolumesFrom"},
     "mount options": {"MaskedPaths", "ReadonlyPaths", "ReadonlyRootfs", "ShmSize", "Tmpfs"},
     "namespaces": {"IpcMode", "PidMode", "Sysctls", "UTSMode"},
@@ -142,83 +160,92 @@ ABLE = {
     "devices": {"Devices"},
     "users": {"GroupAdd"},
 }
-#: What needs control groups.
-LIMITS = {
+#: The fields that it acts on if there are cgroups.
+SUPPORTED_WITH_CGROUPS = {
     *("CpuPeriod", "CpuQuota", "CpuShares", "CpusetCpus", "CpusetMems", "MemoryReservation", "NanoCpus", "PidsLimit"),
 }
 
 
-def config(asked: dict[str, Any], image: dict[str, Any], name: str, short_id: str) -> dict[str, Any]:
-    """Merge what was asked for with what the image brings, as Docker does."""
-    made = copy.deepcopy(CONFIG)
-    made.update({key: value for key, value in asked.items() if key in CONFIG and value is not None})
-    made["Hostname"] = made["Hostname"] or short_id
-    made["Image"] = name
-    own = {entry.partition("=")[0] for entry in made["Env"] or []}
-    brought = [entry for entry in image.get("Env") or [] if entry.partition("=")[0] not in own]
-    made["Env"] = [*(made["Env"] or []), *brought]
-    if not made["Entrypoint"]:
-        if not made["Cmd"]:
-            made["Cmd"] = image.get("Cmd")
-        if made["Entrypoint"] is None:
-            made["Entrypoint"] = image.get("Entrypoint")
-    elif made["Entrypoint"] == [""]:
-        made["Entrypoint"] = None  # which is how a client says that the image's isn't wanted
-    made["Healthcheck"] = _health_check(made["Healthcheck"], image.get("Healthcheck"))
+def config(body: Document, image: Document, name: str, short_id: str) -> Document:
+    """Return the `Config` of a new container: the request merged with the image's configuration, as Docker does.
+
+    `name` is the image as the request names it.
+    """
+    merged = copy.deepcopy(CONFIG)
+    merged.update({key: value for key, value in body.items() if key in CONFIG and value is not None})
+    merged["Hostname"] = merged["Hostname"] or short_id
+    merged["Image"] = name
+    _merge_command(merged, image)
+    names = {entry.partition("=")[0] for entry in merged["Env"] or []}
+    inherited = [entry for entry in image.get("Env") or [] if entry.partition("=")[0] not in names]
+    merged["Env"] = [*(merged["Env"] or []), *inherited]
+    merged["Healthcheck"] = _health_check(merged["Healthcheck"], image.get("Healthcheck"))
     for key in ("WorkingDir", "User", "StopSignal", "Shell"):
-        made[key] = made[key] or image.get(key) or CONFIG[key]
+        merged[key] = merged[key] or image.get(key) or CONFIG[key]
     for key in ("Volumes", "ExposedPorts"):
-        made[key] = {**(image.get(key) or {}), **(made[key] or {})} or None
-    made["Labels"] = {**(image.get("Labels") or {}), **(made["Labels"] or {})}
-    return {key: value for key, value in made.items() if value is not None or key not in OMITTED}
+        merged[key] = {**(image.get(key) or {}), **(merged[key] or {})} or None
+    merged["Labels"] = {**(image.get("Labels") or {}), **(merged["Labels"] or {})}
+    return {key: value for key, value in merged.items() if value is not None or key not in OMITTED}
 
 
-def _health_check(asked: dict[str, Any] | None, brought: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Fill up what was asked for with what the image brings; zeros are nothing, and left out."""
-    made = {**(brought or {}), **{key: value for key, value in (asked or {}).items() if value}}
-    return {key: value for key, value in made.items() if value} or None
+def _merge_command(config: Document, image: Document) -> None:
+    """Take the image's entrypoint and command. An entrypoint in the request replaces both."""
+    if not config["Entrypoint"]:
+        if not config["Cmd"]:
+            config["Cmd"] = image.get("Cmd")
+        if config["Entrypoint"] is None:
+            config["Entrypoint"] = image.get("Entrypoint")
+    elif config["Entrypoint"] == [""]:
+        config["Entrypoint"] = None  # this is how a client removes the image's entrypoint
 
 
-def host_config(asked: dict[str, Any]) -> dict[str, Any]:
-    """Fill up a HostConfig."""
-    made = copy.deepcopy(HOST_CONFIG)
-    # the docker command sends "" and 0 for what nobody has chosen, and -1 and 0 for no limit
-    made.update({key: asked[key] for key in HOST_CONFIG if key in asked and (asked[key] or not HOST_CONFIG[key])})
-    if made["NetworkMode"] == "default":
-        made["NetworkMode"] = HOST_CONFIG["NetworkMode"]
-    if made["MemorySwappiness"] == -1:
-        made["MemorySwappiness"] = None
-    if made["PidsLimit"] in (0, -1):
-        made["PidsLimit"] = None
-    if made["Memory"] > 0 and not made["MemorySwap"]:
-        made["MemorySwap"] = made["Memory"] * 2
-    policy = made["RestartPolicy"] or {}
-    made["RestartPolicy"] = {
+def _health_check(requested: Document | None, inherited: Document | None) -> Document | None:
+    """Return the image's health check with the requested changes. A zero means that a setting is not changed."""
+    merged = {**(inherited or {}), **{key: value for key, value in (requested or {}).items() if value}}
+    return {key: value for key, value in merged.items() if value} or None
+
+
+def host_config(requested: Document) -> Document:
+    """Return a HostConfig with Docker's defaults for what the request does not set."""
+    host = copy.deepcopy(HOST_CONFIG)
+    # The docker command sends "" and 0 for settings that nobody chose, and -1 or 0 for "no limit".
+    settings = {key: requested[key] for key in HOST_CONFIG if key in requested}
+    host.update({key: value for key, value in settings.items() if value or not HOST_CONFIG[key]})
+    if host["NetworkMode"] == "default":
+        host["NetworkMode"] = HOST_CONFIG["NetworkMode"]
+    if host["MemorySwappiness"] == -1:
+        host["MemorySwappiness"] = None
+    if host["PidsLimit"] in (0, -1):
+        host["PidsLimit"] = None
+    if host["Memory"] > 0 and not host["MemorySwap"]:
+        host["MemorySwap"] = host["Memory"] * 2
+    policy = host["RestartPolicy"] or {}
+    host["RestartPolicy"] = {
         "Name": policy.get("Name") or "no",
         "MaximumRetryCount": policy.get("MaximumRetryCount") or 0,
     }
-    log = made["LogConfig"] or {}
-    made["LogConfig"] = {"Type": log.get("Type") or "json-file", "Config": log.get("Config") or {}}
-    if made["Ulimits"]:
-        made["Ulimits"] = [{key: limit.get(key) for key in ("Name", "Hard", "Soft")} for limit in made["Ulimits"]]
-    return {key: value for key, value in made.items() if value is not None or key not in HOST_OMITTED}
+    log = host["LogConfig"] or {}
+    host["LogConfig"] = {"Type": log.get("Type") or "json-file", "Config": log.get("Config") or {}}
+    if host["Ulimits"]:
+        host["Ulimits"] = [{key: limit.get(key) for key in ("Name", "Hard", "Soft")} for limit in host["Ulimits"]]
+    return {key: value for key, value in host.items() if value is not None or key not in HOST_OMITTED}
 
 
-def without_effect(
+def warnings_without_effect(
     record: ContainerRecord, requested_host: Document, abilities: Container[str], has_cgroups: bool
 ) -> list[str]:
-    """Name the settings that are kept and shown, and that the practice engine does not act on."""
-    obeyed = OBEYED | (LIMITS if has_cgroups else set())
-    obeyed = obeyed.union(*(fields for ability, fields in ABLE.items() if ability in abilities))
+    """Return a warning for each setting that is stored and shown, but that the practice engine does not act on."""
+    supported = SUPPORTED | (SUPPORTED_WITH_CGROUPS if has_cgroups else set())
+    supported = supported.union(*(fields for ability, fields in SUPPORTED_WITH.items() if ability in abilities))
     fields = [
         f"HostConfig.{key}"
         for key, value in requested_host.items()
-        if key not in obeyed and value and value != HOST_CONFIG.get(key) and value not in ("default", "host", -1)
+        if key not in supported and value and value != HOST_CONFIG.get(key) and value not in ("default", "host", -1)
     ]
     user = record.config["User"].partition(":")[0]
     if "users" not in abilities and user not in ("", "0", "root"):
         fields.append("Config.User")
     if "mounts" in abilities and "mount options" not in abilities:
-        places = [point for point in record.mount_points if not point["RW"] or point["Type"] == "tmpfs"]
-        fields += [f"The kind of mount of {point['Destination']}" for point in places]
-    return [f"{field} is kept, and has no effect on the practice engine." for field in fields]
+        points = [point for point in record.mount_points if not point["RW"] or point["Type"] == "tmpfs"]
+        fields += [f"The read-only or tmpfs option of the mount at {point['Destination']}" for point in points]
+    return [f"{field} is stored but has no effect on the practice engine." for field in fields]

@@ -123,7 +123,7 @@ def _tracer(rung: Rung) -> list[str]:
     """Return the program that shows a container its own files, and the shell for it, on the rung that needs one."""
     if rung.name != PROOT:
         return []
-    return [shutil.which(PROOT) or PROOT, host_programs.find()]
+    return [shutil.which(PROOT) or PROOT, host_programs.find_busybox()]
 
 
 def _environment(config: Document, root: Path, user: str) -> dict[str, str]:

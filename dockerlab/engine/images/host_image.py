@@ -14,7 +14,7 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-from dockerlab.engine.common.elf import needs
+from dockerlab.engine.common.host_programs import elf_dependencies
 
 __all__ = ["add_programs", "possible"]
 
@@ -111,17 +111,17 @@ def _add_libraries(root: Path, files: list[Path], origins: dict[Path, Path | Non
     default_directories, queue, seen = list(_loader_directories()), list(files), set()
     while queue:
         file = queue.pop()
-        needed = needs(origins.get(file) or file)
-        if needed is None:
+        dependencies = elf_dependencies(origins.get(file) or file)
+        if dependencies is None:
             continue
-        if needed.loader and needed.loader not in seen:
-            seen.add(needed.loader)
-            _copy(Path(needed.loader).resolve(), root / needed.loader.lstrip("/"))
-        for name in needed.libraries:
+        if dependencies.loader and dependencies.loader not in seen:
+            seen.add(dependencies.loader)
+            _copy(Path(dependencies.loader).resolve(), root / dependencies.loader.lstrip("/"))
+        for name in dependencies.libraries:
             if name in seen or (root / PYTHON / "lib" / name).exists():
                 continue
             seen.add(name)
-            candidates = (Path(directory, name) for directory in (*needed.paths, *default_directories))
+            candidates = (Path(directory, name) for directory in (*dependencies.directories, *default_directories))
             path = next((candidate for candidate in candidates if candidate.is_file()), None)
             if path is None:
                 continue  # the program itself reports the missing library if it is ever started

@@ -129,7 +129,7 @@ class Images:
             self.register(config, tags=record["tags"], image_id=record["id"])
             migration.remove_old_tree(root, record)
         if not self.all:
-            config = base_image.create(host_programs.find(), self.layers, self.trees)
+            config = base_image.create(host_programs.find_busybox(), self.layers, self.trees)
             self.register(config, tags=list(BASE_IMAGE_TAGS))
 
     def _read(self, path: Path) -> None:

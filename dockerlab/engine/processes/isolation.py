@@ -98,7 +98,7 @@ def works(name: str) -> bool:
         return False
     arguments = ["--probe", name]
     if name == PROOT:
-        tracer, shell = shutil.which(PROOT), host_programs.find()
+        tracer, shell = shutil.which(PROOT), host_programs.find_busybox()
         if not tracer or not shell:
             return False
         arguments += [tracer, shell]

@@ -14,7 +14,7 @@ from engines import engine_address
 from plain_http import ask, connection
 
 from dockerlab.course.story_programs import WEB, settings
-from dockerlab.engine.common.elf import needs
+from dockerlab.engine.common.host_programs import elf_dependencies
 from dockerlab.engine.processes.isolation import PROOT, probe
 
 
@@ -71,7 +71,7 @@ def until_logged(host: str, text: str, seconds: float = 15) -> None:
 
 
 def test_elf_headers_are_read() -> None:
-    told = needs(Path("/bin/sh").resolve())
+    told = elf_dependencies(Path("/bin/sh").resolve())
     assert told is not None
     assert any(name.startswith("libc.") for name in told.libraries)
-    assert needs(Path(__file__)) is None
+    assert elf_dependencies(Path(__file__)) is None
