@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import signal
@@ -16,7 +17,7 @@ from dockerlab.engine.common.proc import start_ticks
 from dockerlab.engine.common.timestamps import now
 from dockerlab.engine.control import EngineTrouble, Place
 from dockerlab.engine.engine import Engine
-from dockerlab.engine.http.connection import Server
+from dockerlab.engine.http.server import Server
 from dockerlab.engine.processes import linux, user_namespace
 from dockerlab.engine.processes.isolation import Rung, choose
 
@@ -60,7 +61,8 @@ async def _run(engine: Engine, where: Place, idle: float) -> None:
         loop.add_signal_handler(number, over.set)
     engine.images.loop = loop
     engine.containers.load()
-    server = Server(engine, HANDLERS, left_out)
+    handlers = {operation: functools.partial(handler, engine) for operation, handler in HANDLERS.items()}
+    server = Server(handlers, left_out, engine.state)
     where.socket.unlink(missing_ok=True)
     listening = await asyncio.start_unix_server(server.accept, str(where.socket), backlog=BACKLOG)
     where.socket.chmod(0o600)
