@@ -1,4 +1,4 @@
-"""Words of a command line become typed arguments, or an error that names the mend."""
+"""Words of a command line become typed arguments, or an error that says what to write instead."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dockerlab.errors import ArgumentError
 
 
 @pytest.mark.parametrize(
-    ("name", "words", "read"),
+    ("name", "words", "arguments"),
     [
         ("ContainerList", ["all=true"], {"all": True}),
         ("ContainerList", ["all=No", "limit=-1"], {"all": False, "limit": -1}),
@@ -40,12 +40,12 @@ from dockerlab.errors import ArgumentError
         ("ContainerList", ["novelty=1"], {"novelty": "1"}),
     ],
 )  # fmt: skip
-def test_words_become_arguments(name: str, words: list[str], read: dict[str, Any]) -> None:
-    assert parse_arguments(find_operation(name), words) == read
+def test_words_become_arguments(name: str, words: list[str], arguments: dict[str, Any]) -> None:
+    assert parse_arguments(find_operation(name), words) == arguments
 
 
 @pytest.mark.parametrize(
-    ("name", "words", "said"),
+    ("name", "words", "message"),
     [
         ("ContainerList", ["all=perhaps"], "`all` must be true or false, not 'perhaps'"),
         ("ContainerStop", ["web", "t=soon"], "`t` must be a whole number, not 'soon'"),
@@ -58,25 +58,25 @@ def test_words_become_arguments(name: str, words: list[str], read: dict[str, Any
         ("ImageLoad", ["body=/no/such.tar"], "`body` must be the path of a tar file, and /no/such.tar is not a file"),
     ],
 )
-def test_what_can_not_be_read_names_the_mend(name: str, words: list[str], said: str) -> None:
-    with pytest.raises(ArgumentError) as caught:
+def test_the_error_for_a_wrong_word_says_what_to_write(name: str, words: list[str], message: str) -> None:
+    with pytest.raises(ArgumentError) as error:
         parse_arguments(find_operation(name), words)
-    assert said in str(caught.value)
+    assert message in str(error.value)
 
 
-def test_json_may_be_in_a_file(tmp_path: Path) -> None:
+def test_json_is_read_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "h.json").write_text('{"Init": true}')
-    read = parse_arguments(find_operation("ContainerCreate"), [f"host_config=@{tmp_path}/h.json"])
-    assert read == {"host_config": {"Init": True}}
+    arguments = parse_arguments(find_operation("ContainerCreate"), [f"host_config=@{tmp_path}/h.json"])
+    assert arguments == {"host_config": {"Init": True}}
 
 
-def test_an_operation_is_found_in_whatever_case_and_the_nearest_are_named() -> None:
+def test_an_operation_is_found_in_any_case_and_a_wrong_name_gets_suggestions() -> None:
     assert find_operation("containerlist").id == "ContainerList"
     with pytest.raises(ArgumentError, match="ContainerList"):
         find_operation("ContainersList")
 
 
-def test_advice_is_said_in_the_words_of_a_terminal() -> None:
+def test_advice_is_translated_to_shell_commands() -> None:
     assert for_shell("See lab.container.list(all=True).") == "See dockerlab call ContainerList all=true."
     assert for_shell("Delete it: lab.container.delete(name).") == "Delete it: dockerlab call ContainerDelete NAME."
     assert "--host practice" in for_shell('or use the practice engine: dockerlab.connect("practice")')

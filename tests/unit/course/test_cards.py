@@ -9,7 +9,7 @@ from dockerlab.course.cards import Card
 from dockerlab.course.checks import Unattempted, Verdict, given, lines_in, names_in, quoted
 from dockerlab.course.quiz import Quiz
 
-NASTY = "<img src=x onerror=alert(1)> & 'you'"
+HOSTILE = "<img src=x onerror=alert(1)> & 'you'"
 
 
 def test_card_as_text() -> None:
@@ -18,13 +18,13 @@ def test_card_as_text() -> None:
 
 
 def test_card_escapes_everything() -> None:
-    shown = Card(NASTY, NASTY, NASTY)._repr_html_()
-    assert "<img" not in shown
-    assert shown.count("&lt;img") == 3
+    html = Card(HOSTILE, HOSTILE, HOSTILE)._repr_html_()
+    assert "<img" not in html
+    assert html.count("&lt;img") == 3
 
 
-def test_verdict_shows_word_exercise_and_observation() -> None:
-    verdict = Verdict("FAIL", f"web is {NASTY}", "wake")
+def test_verdict_shows_result_exercise_and_observation() -> None:
+    verdict = Verdict("FAIL", f"web is {HOSTILE}", "wake")
     assert str(verdict).startswith("FAIL wake: web is <img")
     assert "<img" not in verdict._repr_html_()
     assert "FAIL wake" in verdict._repr_html_()
@@ -76,11 +76,11 @@ def test_quoted() -> None:
 
 
 def every_quiz() -> list[Quiz]:
-    loaded = [outlines.load(number) for number in outlines.NOTEBOOKS]
-    return [Quiz(n, question) for lesson in loaded for n, question in enumerate(lesson.questions, 1)]
+    lessons = [outlines.load(number) for number in outlines.NOTEBOOKS]
+    return [Quiz(n, question) for outline in lessons for n, question in enumerate(outline.questions, 1)]
 
 
-def test_quiz_answers_each_letter_with_its_reason() -> None:
+def test_quiz_explains_each_choice() -> None:
     for quiz in every_quiz():
         for letter, choice in zip(quiz.question.letters, quiz.question.choices, strict=True):
             card = quiz.answer(f" {letter.upper()} ")
@@ -88,12 +88,12 @@ def test_quiz_answers_each_letter_with_its_reason() -> None:
             assert card.text == choice.why
 
 
-def test_quiz_refuses_other_letters_kindly() -> None:
+def test_quiz_rejects_other_letters() -> None:
     assert every_quiz()[0].answer("z").heading == "No such choice"
     assert every_quiz()[0].answer("").heading == "No such choice"
 
 
-def test_quiz_by_click_and_by_word_agree() -> None:
+def test_clicking_and_typing_give_the_same_reply() -> None:
     quiz = every_quiz()[0]
     quiz.buttons.value = "b"
     assert quiz.reply.value == quiz.answer("b")._repr_html_()

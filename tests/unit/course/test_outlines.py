@@ -1,4 +1,4 @@
-"""Every lesson's outline is complete, and says the same thing in all its places."""
+"""Every lesson's outline is complete and consistent."""
 
 from __future__ import annotations
 
@@ -45,26 +45,26 @@ def test_setup_is_python(lesson: Outline) -> None:
     assert isinstance(ast.parse(lesson.setup), ast.Module)
 
 
-def test_every_name_that_is_made_is_announced(lesson: Outline) -> None:
-    """A lesson looks at its start whether its names are free: so it must list all of them."""
-    made = set()
+def test_every_created_name_is_listed(lesson: Outline) -> None:
+    """At its start, a lesson checks that its names are free, so it must list all of them."""
+    created = set()
     for code in (lesson.setup, *(exercise.solution for exercise in lesson.exercises)):
         for node in ast.walk(ast.parse(code)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                made |= _made(node)
-    assert made <= set(lesson.names)
+                created |= _created_names(node)
+    assert created <= set(lesson.names)
 
 
-def _made(call: ast.Call) -> set[str]:
+def _created_names(call: ast.Call) -> set[str]:
     assert isinstance(call.func, ast.Attribute)
-    makers = {"web": "web", "stubborn": "stubborn", "counter": "counter", "container": ""}
-    named = {word.value.value for word in call.keywords if word.arg == "name" and isinstance(word.value, ast.Constant)}
+    default_names = {"web": "web", "stubborn": "stubborn", "counter": "counter", "container": ""}
+    names = {word.value.value for word in call.keywords if word.arg == "name" and isinstance(word.value, ast.Constant)}
     if call.func.attr == "create":
-        return named
-    if call.func.attr not in makers or not isinstance(call.func.value, ast.Name):
+        return names
+    if call.func.attr not in default_names or not isinstance(call.func.value, ast.Name):
         return set()
     first = [argument.value for argument in call.args[:1] if isinstance(argument, ast.Constant)]
-    return set(first or [makers[call.func.attr]])
+    return set(first or [default_names[call.func.attr]])
 
 
 def test_questions_have_one_right_answer_and_a_reason_for_each(lesson: Outline) -> None:

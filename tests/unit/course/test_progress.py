@@ -1,4 +1,4 @@
-"""Progress: kept on this machine, never in the way."""
+"""Progress is stored on this machine, and a broken or unwritable file never stops a lesson."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_nothing_is_passed_at_first() -> None:
     assert int(progress.table()["exercises"].sum()) == 22
 
 
-def test_a_pass_is_kept_once(state: Path) -> None:
+def test_a_pass_is_stored_once(state: Path) -> None:
     for name in ("ended", "by-state", "ended"):
         progress.note("01", name)
     assert progress.passed() == {"01": ["by-state", "ended"]}
@@ -31,7 +31,7 @@ def test_a_pass_is_kept_once(state: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"01": 3}', "\x00"])
-def test_a_broken_file_is_an_empty_one(state: Path, text: str) -> None:
+def test_a_broken_file_counts_as_empty(state: Path, text: str) -> None:
     state.mkdir()
     (state / "progress.json").write_text(text)
     assert progress.passed() == {}
@@ -39,13 +39,13 @@ def test_a_broken_file_is_an_empty_one(state: Path, text: str) -> None:
     assert progress.passed() == {"02": ["spare"]}
 
 
-def test_where_nothing_can_be_written_nothing_is_kept(state: Path) -> None:
+def test_without_a_writable_folder_nothing_is_stored(state: Path) -> None:
     state.write_text("a file where the directory should be")
     progress.note("01", "ended")
     assert progress.passed() == {}
 
 
-def test_an_exercise_that_is_gone_does_not_count() -> None:
+def test_an_unknown_exercise_does_not_count() -> None:
     progress.note("01", "no-such-exercise")
     assert int(progress.table()["passed"].sum()) == 0
 
