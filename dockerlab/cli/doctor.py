@@ -172,7 +172,7 @@ def _course() -> Check:
 def _engines(told: dict[str, Any]) -> list[Check]:
     """Try every way to an engine, in the order of connect(); the first that says something is taken."""
     found = list(endpoint.ways())
-    taken = next(way for way in found if way.taken)
+    taken = next(way for way in found if way.is_chosen)
     named = [way for way in found[1:] if way.name not in ("usual socket", "practice")]  # there is no caller here
     sockets = [way for way in found if way.name == "usual socket"]
     checks = [(way is taken, _named(way, way is taken)) for way in named]
@@ -199,21 +199,21 @@ def _named(way: endpoint.Way, taken: bool) -> Check:
     A context that comes too late need not answer. An address that somebody set is meant to, also where it does.
     """
     needed = taken or not way.name.endswith(("CONTEXT", "context"))
-    name, facts = f"engine.{way.name.replace('current ', '')}", {"value": way.said}
+    name, facts = f"engine.{way.name.replace('current ', '')}", {"value": way.finding}
     if way.practice:
         return Check(name, OK, "practice: the practice engine, below", "", facts)
     if way.error:
         said, _, mend = str(way.error).partition(". ")
-        return Check(name, BROKEN if needed else NOTE, f"{way.said}: {said}.", mend, facts)
+        return Check(name, BROKEN if needed else NOTE, f"{way.finding}: {said}.", mend, facts)
     if way.endpoint is None:
-        return Check(name, NOTE, way.said, "", facts)
-    return _tried(name, way.endpoint, needed=needed, value=way.said)
+        return Check(name, NOTE, way.finding, "", facts)
+    return _tried(name, way.endpoint, needed=needed, value=way.finding)
 
 
 def _usual(sockets: list[endpoint.Way], taken: bool) -> Check:
     """Try the first of the usual sockets at which something listens, and name all the others."""
     first = next((way for way in sockets if way.endpoint), None)
-    asked = [way.said for way in sockets if way is not first]
+    asked = [way.finding for way in sockets if way is not first]
     if first is None or first.endpoint is None:
         there = [said for said in asked if not said.endswith("not there")]
         said = "; ".join(there) or f"nothing at {len(asked)} places"

@@ -1,4 +1,4 @@
-"""Docker's contexts, read from their files: contexts/meta/<digest>/meta.json and contexts/tls/<digest>/docker/."""
+"""Reads docker's contexts from their files: contexts/meta/<digest>/meta.json and contexts/tls/<digest>/docker/."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from dockerlab.endpoint import docker_config
-from dockerlab.endpoint.tls import Tls, in_folder
+from dockerlab.endpoint.tls import Tls, files_in
 from dockerlab.errors import ArgumentError, printable
 
 __all__ = ["DEFAULT", "Context", "current", "names", "read"]
 
-#: The context that has no files: DOCKER_HOST, or else the usual socket.
+#: The context without files: it means DOCKER_HOST, or else the usual socket.
 DEFAULT = "default"
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """A context: its name, the address as DOCKER_HOST would write it, and the files of its TLS."""
+    """A context: its name, the address as in DOCKER_HOST, and the files for TLS."""
 
     name: str
     host: str
@@ -29,7 +29,7 @@ class Context:
 
 
 def current(env: Mapping[str, str]) -> str:
-    """Name the context that `docker context use` chose; empty for the default one.
+    """Return the name of the context that `docker context use` chose, or an empty text for the default one.
 
     Raises DockerlabError if config.json can't be read.
     """
@@ -38,40 +38,40 @@ def current(env: Mapping[str, str]) -> str:
 
 
 def names(env: Mapping[str, str]) -> list[str]:
-    """List the contexts that have files, by name."""
-    at = docker_config.folder(env)
-    if at is None:
+    """Return the sorted names of the contexts that have files."""
+    folder = docker_config.folder(env)
+    if folder is None:
         return []
-    found = [_meta(path) for path in at.glob("contexts/meta/*/meta.json")]
-    return sorted(str(meta["Name"]) for meta in found if meta and meta.get("Name"))
+    metas = [_meta(path) for path in folder.glob("contexts/meta/*/meta.json")]
+    return sorted(str(meta["Name"]) for meta in metas if meta and meta.get("Name"))
 
 
 def read(name: str, env: Mapping[str, str]) -> Context:
-    """Read a context. Raises ArgumentError if there is none of that name, or it names no engine."""
-    at = docker_config.folder(env)
+    """Read a context. Raises ArgumentError if there is none of that name, or it has no engine's address."""
+    folder = docker_config.folder(env)
     digest = hashlib.sha256(name.encode()).hexdigest()
-    meta = _meta(at / "contexts/meta" / digest / "meta.json") if at else None
-    if at is None or meta is None:
-        known = ", ".join(names(env)) or "none"
+    meta = _meta(folder / "contexts/meta" / digest / "meta.json") if folder else None
+    if folder is None or meta is None:
+        existing = ", ".join(names(env)) or "none"
         raise ArgumentError(
-            f"There is no docker context {name!r} in {at or 'this home'}; there: {printable(known)}. "
-            "docker context ls lists them, docker context use default goes back to the usual socket."
+            f"There is no docker context {name!r} in {folder or 'this home'}; there: {printable(existing)}. "
+            "docker context ls lists them; docker context use default goes back to the usual socket."
         )
     endpoint = (meta.get("Endpoints") or {}).get("docker") or {}
     host = endpoint.get("Host") if isinstance(endpoint, dict) else None
     if not host or not isinstance(host, str):
         raise ArgumentError(
-            f"The docker context {name!r} names no engine. Give it one: "
+            f"The docker context {name!r} has no engine's address. Give it one: "
             f"docker context update {name} --docker host=ADDRESS."
         )
-    files, verify = at / "contexts/tls" / digest / "docker", not endpoint.get("SkipTLSVerify")
-    tls = in_folder(files, verify=verify) if files.is_dir() or not verify else None
+    files, verify = folder / "contexts/tls" / digest / "docker", not endpoint.get("SkipTLSVerify")
+    tls = files_in(files, verify=verify) if files.is_dir() or not verify else None
     return Context(name, host, tls)
 
 
 def _meta(path: Path) -> dict[str, Any] | None:
     try:
-        read_ = json.loads(path.read_bytes())
+        meta = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
-    return read_ if isinstance(read_, dict) else None
+    return meta if isinstance(meta, dict) else None

@@ -1,9 +1,9 @@
-"""Registry credentials, as `docker login` and `podman login` left them: in a file, or with a credential helper.
+"""Reads the registry credentials that `docker login` and `podman login` stored, in a file or with a credential helper.
 
-    >>> mine = dockerlab.endpoint.credentials.for_image("registry.example/web", engine=lab.engine)
+    >>> mine = dockerlab.credentials.for_image("registry.example/web", engine=lab.engine)
     >>> lab.image.push("registry.example/web", registry_auth=mine)
 
-They are read when they are asked for, and kept nowhere.
+They are read at each call, and never cached.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ from dockerlab.errors import ArgumentError, DockerlabError, printable
 
 __all__ = ["DOCKER_HUB", "for_image", "for_registry", "podman_files", "registry"]
 
-#: Under which name the credentials of docker.io are kept.
+#: The name under which the credentials for docker.io are stored.
 DOCKER_HUB = "https://index.docker.io/v1/"
 HUB_NAMES = {"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"}
 HELPER_SECONDS = 30.0
 HELPER_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
-#: What a helper gives as the user's name where its secret is a token.
-TOKEN = "<token>"  # noqa: S105  (a mark, and no secret)
-NOTHING_THERE = "credentials not found"
+#: The user name that a helper returns if its secret is a token.
+TOKEN_USER = "<token>"  # noqa: S105  (this is not a secret)
+NOT_FOUND = "credentials not found"
 FILES = "docker's config.json or Podman's auth.json"
-#: Below it each user's own directory, where XDG_RUNTIME_DIR names none.
+#: Without XDG_RUNTIME_DIR, this directory has a directory for each user.
 RUNTIME = Path("/run/containers")
 
 
 def registry(image: str) -> str:
-    """Name the registry of an image: `docker.io` for busybox and me/web, `localhost:5000` for localhost:5000/web."""
+    """Return the registry of an image: `docker.io` for busybox and me/web, `localhost:5000` for localhost:5000/web."""
     return _parts(image)[0]
 
 
 def _parts(image: str) -> tuple[str, str]:
-    """Split an image's name into its registry and its path there, without tag and digest."""
+    """Split an image's name into its registry and its path in that registry, without tag and digest."""
     first, slash, rest = image.partition("/")
-    named = slash and (re.search(r"[.:]", first) or first == "localhost" or first != first.lower())
-    path = re.sub(r":[^/]*$", "", (rest if named else image).partition("@")[0])
-    if named and first not in HUB_NAMES:
+    has_registry = slash and (re.search(r"[.:]", first) or first == "localhost" or first != first.lower())
+    path = re.sub(r":[^/]*$", "", (rest if has_registry else image).partition("@")[0])
+    if has_registry and first not in HUB_NAMES:
         return first, path
     return "docker.io", path if "/" in path else f"library/{path}"
 
@@ -55,75 +55,78 @@ def _parts(image: str) -> tuple[str, str]:
 def for_image(
     image: str, *, engine: str = "", env: Mapping[str, str] | None = None, timeout: float = HELPER_SECONDS
 ) -> dict[str, str]:
-    """Give the credentials for an image's registry, as `registry_auth=` takes them; empty if there are none.
+    """Return the credentials for an image's registry in the form of `registry_auth=`; empty if there are none.
 
-    With `engine=lab.engine` Podman's files are read before docker's if that is a Podman, else after it. Those of Podman
-    may hold credentials for a part of a registry, such as registry.example/team: of all that fit, the longest is taken.
-    Raises ArgumentError if there is no name, DockerlabError if a file or a credential helper fails.
+    With `engine=lab.engine`, Podman's files are read before docker's if that is a Podman, otherwise after them.
+    Podman's files may have credentials for a part of a registry, such as registry.example/team: the longest match
+    counts. Raises ArgumentError without a name, DockerlabError if a file or a credential helper fails.
     """
     if not isinstance(image, str) or not image.strip():
         raise ArgumentError("image is the name of an image, for example registry.example/web.")
-    return _found(*_parts(image), engine, os.environ if env is None else env, timeout)
+    return _look_up(*_parts(image), engine, os.environ if env is None else env, timeout)
 
 
 def for_registry(
     name: str, *, engine: str = "", env: Mapping[str, str] | None = None, timeout: float = HELPER_SECONDS
 ) -> dict[str, str]:
-    """Give the credentials for a registry by its name, such as `docker.io`; empty if there are none.
+    """Return the credentials for a registry by its name, such as `docker.io`; empty if there are none.
 
-    In a file a helper for this registry (credHelpers) comes first, then docker's for all (credsStore), then what is
-    written there. Raises as `for_image` does.
+    In each file, a credential helper for this registry (credHelpers) comes first, then docker's helper for all
+    registries (credsStore), then the credentials in the file itself. Raises the errors of `for_image`.
     """
-    return _found(name, "", engine, os.environ if env is None else env, timeout)
+    return _look_up(name, "", engine, os.environ if env is None else env, timeout)
 
 
 def podman_files(env: Mapping[str, str]) -> list[Path]:
-    """Name the files in which Podman looks, in its order: containers-auth.json(5)."""
+    """Return the files that Podman reads, in its order: see containers-auth.json(5)."""
     if env.get("REGISTRY_AUTH_FILE"):
         return [Path(env["REGISTRY_AUTH_FILE"])]
-    session, settings, home = env.get("XDG_RUNTIME_DIR"), env.get("XDG_CONFIG_HOME"), docker_config.home(env)
-    runtime = Path(session) / "containers" if session else RUNTIME / str(getattr(os, "getuid", int)())  # not on Windows
-    places = [runtime] if session or os.access(runtime, os.X_OK) else []  # what lies there may be root's alone
+    runtime_dir, settings, home = env.get("XDG_RUNTIME_DIR"), env.get("XDG_CONFIG_HOME"), docker_config.home(env)
+    runtime = (
+        Path(runtime_dir) / "containers" if runtime_dir else RUNTIME / str(getattr(os, "getuid", int)())
+    )  # not on Windows
+    folders = [runtime] if runtime_dir or os.access(runtime, os.X_OK) else []  # it may be accessible to root only
     if settings:
-        places.append(Path(settings) / "containers")
+        folders.append(Path(settings) / "containers")
     elif home:
-        places.append(home / ".config" / "containers")
-    return [place / "auth.json" for place in places]
+        folders.append(home / ".config" / "containers")
+    return [folder / "auth.json" for folder in folders]
 
 
-def _found(name: str, path: str, engine: str, env: Mapping[str, str], timeout: float) -> dict[str, str]:
-    """Look for the credentials in each file, as long as there are none."""
-    podman = engine.lower().startswith("podman")
-    if podman and env.get("REGISTRY_AUTH_FILE"):  # Podman 5 reads nothing else then
-        return _podmans(name, path, env, timeout)
-    if podman:
-        return _podmans(name, path, env, timeout) or _dockers(name, env, timeout)
-    return _dockers(name, env, timeout) or _podmans(name, path, env, timeout)
+def _look_up(name: str, path: str, engine: str, env: Mapping[str, str], timeout: float) -> dict[str, str]:
+    """Return the credentials from the first file that has them."""
+    is_podman = engine.lower().startswith("podman")
+    if is_podman and env.get("REGISTRY_AUTH_FILE"):  # then Podman 5 reads no other file
+        return _from_podman(name, path, env, timeout)
+    if is_podman:
+        return _from_podman(name, path, env, timeout) or _from_docker(name, env, timeout)
+    return _from_docker(name, env, timeout) or _from_podman(name, path, env, timeout)
 
 
-def _dockers(name: str, env: Mapping[str, str], timeout: float) -> dict[str, str]:
+def _from_docker(name: str, env: Mapping[str, str], timeout: float) -> dict[str, str]:
     key = DOCKER_HUB if name in HUB_NAMES or name == DOCKER_HUB else name
     settings = docker_config.settings(env)
     helper = _entry(settings.get("credHelpers"), key) or settings.get("credsStore")
-    found = _from_helper(str(helper), key, env, timeout) if helper else {}
-    return found or _from_file(_entry(settings.get("auths"), key), key, f"docker login {_name(key)}")
+    credentials = _from_helper(str(helper), key, env, timeout) if helper else {}
+    return credentials or _from_file(_entry(settings.get("auths"), key), key, f"docker login {_login_name(key)}")
 
 
-def _podmans(name: str, path: str, env: Mapping[str, str], timeout: float) -> dict[str, str]:
+def _from_podman(name: str, path: str, env: Mapping[str, str], timeout: float) -> dict[str, str]:
     host = _host(name)
     for file in podman_files(env):
         settings = docker_config.read(file, "REGISTRY_AUTH_FILE")
-        helper = _longest(settings.get("credHelpers"), host, "")
-        found = _from_helper(str(helper), host, env, timeout) if helper else {}
-        key = DOCKER_HUB if host == "docker.io" else host  # as an engine takes it
-        found = found or _from_file(_longest(settings.get("auths"), host, path), key, f"podman login {host}")
-        if found:
-            return {**found, "serveraddress": key}
+        helper = _longest_match(settings.get("credHelpers"), host, "")
+        credentials = _from_helper(str(helper), host, env, timeout) if helper else {}
+        key = DOCKER_HUB if host == "docker.io" else host  # the name that engines expect
+        entry = _longest_match(settings.get("auths"), host, path)
+        credentials = credentials or _from_file(entry, key, f"podman login {host}")
+        if credentials:
+            return {**credentials, "serveraddress": key}
     return {}
 
 
-def _longest(table: Any, host: str, path: str) -> Any:
-    """Find the entry with the longest key that names an image's place; a key with a path is for nothing else."""
+def _longest_match(table: Any, host: str, path: str) -> Any:
+    """Return the entry whose key is the longest match for a registry and a path. A key with a path matches no other."""
     if not isinstance(table, dict):
         return None
     parts = [host, *path.split("/")] if path else [host]
@@ -133,7 +136,7 @@ def _longest(table: Any, host: str, path: str) -> Any:
 
 
 def _entry(table: Any, key: str) -> Any:
-    """Find a registry's entry: by its key as it stands, or else by the host that a key means."""
+    """Return a registry's entry: by its exact key, or else by the host of the key."""
     if not isinstance(table, dict):
         return None
     if key in table:
@@ -142,86 +145,86 @@ def _entry(table: Any, key: str) -> Any:
 
 
 def _host(key: str) -> str:
-    """Give the host and port of a key: older versions of docker wrote whole URLs."""
+    """Return the host and port of a key, which may be a whole URL: older versions of docker wrote these."""
     host = urlsplit(key if "://" in key else f"//{key}").netloc.lower()
     return "docker.io" if host in HUB_NAMES else host
 
 
-def _from_file(entry: Any, key: str, anew: str) -> dict[str, str]:
+def _from_file(entry: Any, key: str, login: str) -> dict[str, str]:
     if not isinstance(entry, dict):
         return {}
-    found = {name: str(entry.get(name) or "") for name in ("username", "password", "identitytoken", "registrytoken")}
+    names = ("username", "password", "identitytoken", "registrytoken")
+    credentials = {name: str(entry.get(name) or "") for name in names}
     if entry.get("auth"):
         try:
             user, _, password = base64.b64decode(str(entry["auth"]), validate=True).decode().partition(":")
         except ValueError:
-            text = f"The credentials for {key} can't be read. Write them anew: {anew.strip()}."
+            text = f"The credentials for {key} can't be read. Log in again: {login.strip()}."
             raise DockerlabError(text) from None
-        found |= {"username": user, "password": password.rstrip("\0")}
-    if found["identitytoken"]:
-        found["password"] = ""
-    given = {name: value for name, value in found.items() if value}
-    return {**given, "serveraddress": key} if given else {}
+        credentials |= {"username": user, "password": password.rstrip("\0")}
+    if credentials["identitytoken"]:
+        credentials["password"] = ""
+    credentials = {name: value for name, value in credentials.items() if value}
+    return {**credentials, "serveraddress": key} if credentials else {}
 
 
-def _name(key: str) -> str:
+def _login_name(key: str) -> str:
     return "" if key == DOCKER_HUB else key
 
 
 def _from_helper(helper: str, key: str, env: Mapping[str, str], timeout: float) -> dict[str, str]:
     program = f"docker-credential-{helper}"
     if not HELPER_NAME.fullmatch(helper):
-        raise DockerlabError(f"A credential helper is named {helper!r}, which is no name. Mend {FILES}.")
-    answer = _ask(program, key, env, timeout)
-    if answer is None:
+        raise DockerlabError(f"{helper!r} is not a valid name of a credential helper. Correct it in {FILES}.")
+    output = _run_helper(program, key, env, timeout)
+    if output is None:
         return {}
     try:
-        told = json.loads(answer)
-        user, secret = str(told["Username"]), str(told["Secret"])
+        document = json.loads(output)
+        user, secret = str(document["Username"]), str(document["Secret"])
     except (ValueError, KeyError, TypeError):
-        # what it said may be the secret itself, and is not shown
-        text = (
-            f"{program} gave no credentials in the form that docker reads. Try it by hand: echo {key} | {program} get"
-        )
-        raise DockerlabError(text) from None
+        # The message does not show the output, because it may be the secret itself.
+        text = f"{program} returned no credentials in the form that docker reads."
+        raise DockerlabError(f"{text} Try it by hand: echo {key} | {program} get") from None
     if not user and not secret:
         return {}
-    if user == TOKEN:
+    if user == TOKEN_USER:
         return {"identitytoken": secret, "serveraddress": key}
     return {"username": user, "password": secret, "serveraddress": key}
 
 
-def _ask(program: str, key: str, env: Mapping[str, str], timeout: float) -> str | None:
-    """Run `docker-credential-… get`; None if it has nothing for this registry."""
+def _run_helper(program: str, key: str, env: Mapping[str, str], timeout: float) -> str | None:
+    """Return the output of `docker-credential-… get`, or None if it has no credentials for this registry."""
     by_hand = f"Try it by hand: echo {key} | {program} get"
     try:
         with subprocess.Popen(  # noqa: S603  (the user's own configuration names it)
             [program, "get"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env=dict(env), start_new_session=True,
-        ) as ran:  # fmt: skip
+        ) as process:  # fmt: skip
             try:
-                said, complaint = ran.communicate(key, timeout=timeout)
+                stdout, stderr = process.communicate(key, timeout=timeout)
             except BaseException:
-                _end(ran.pid)
+                _kill_group(process.pid)
                 raise
     except FileNotFoundError:
-        text = f"The credential helper is {program}, which is not in PATH. Install it, or take credsStore and "
-        raise DockerlabError(f"{text}credHelpers out of {FILES}.") from None
+        text = f"The credential helper is {program}, which is not in PATH. Install it, or remove credsStore and "
+        raise DockerlabError(f"{text}credHelpers from {FILES}.") from None
     except subprocess.TimeoutExpired:
-        text = f"{program} gave no answer within {timeout:g} s: it may wait for a password somewhere. {by_hand}"
+        text = f"{program} did not finish within {timeout:g} s: perhaps it waits for a password. {by_hand}"
         raise DockerlabError(text) from None
     except (OSError, UnicodeDecodeError) as error:
         raise DockerlabError(f"{program} can't be run: {getattr(error, 'strerror', error)}. {by_hand}") from None
-    if ran.returncode == 0:
-        return said
-    if NOTHING_THERE in said + complaint:
+    if process.returncode == 0:
+        return stdout
+    if NOT_FOUND in stdout + stderr:
         return None
-    reason = printable((complaint or said).strip().rpartition("\n")[2][:200]) or f"it ended with code {ran.returncode}"
+    reason = printable((stderr or stdout).strip().rpartition("\n")[2][:200])
+    reason = reason or f"it ended with code {process.returncode}"
     raise DockerlabError(f"{program} failed: {reason}. {by_hand}")
 
 
-def _end(pid: int) -> None:
-    """End a helper and what it started, which may hold its pipes open."""
+def _kill_group(pid: int) -> None:
+    """Kill a helper and its children, which may hold its pipes open."""
     try:
         os.killpg(pid, signal.SIGKILL)
     except OSError:

@@ -1,6 +1,6 @@
-"""Where is an engine? The first way that says something, in this order: the caller, DOCKERLAB_ENGINE, DOCKER_HOST,
-DOCKER_CONTEXT, the docker command's current context, a usual socket at which something listens, and at last the
-practice engine, which is started as a process of its own. `ways` tells of each one why it is taken or not."""
+"""Finds an engine. The first of these ways that leads to one is chosen: the caller, DOCKERLAB_ENGINE, DOCKER_HOST,
+DOCKER_CONTEXT, the docker command's current context, a usual socket where something listens, and finally the practice
+engine, which is started as a separate process. `ways` explains for each one why it is chosen or not."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from dockerlab.errors import ArgumentError, DockerlabError, EngineUnreachable
 __all__ = ["Endpoint", "Way", "parse", "practice", "resolve", "ways"]
 
 PLAIN_PORT, TLS_PORT, HTTPS_PORT = 2375, 2376, 443
-LONGEST_PATH = 107
+#: The operating system accepts no longer paths for unix sockets.
+MAX_PATH_BYTES = 107
 START_SECONDS = 30
-CONTEXT = "context:"
-YES = {"1", "true", "yes", "on"}
+CONTEXT_PREFIX = "context:"
+TRUE_WORDS = {"1", "true", "yes", "on"}
 FORMS = '"practice", "docker", context:NAME, unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST'
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An engine's address, and who named it.
+    """An engine's address, and where it comes from.
 
     `kind` is "unix", "tcp", "tls" (TCP with TLS) or "ssh"; `address` a path, host:port, or user@host:port/path;
-    `source` says why it was chosen. `insecure` lets credentials go over plain TCP to another machine.
+    `source` says why it was chosen. `insecure` allows sending credentials over plain TCP to another machine.
     """
 
     kind: str
@@ -42,26 +43,26 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        """The address as DOCKER_HOST writes it."""
+        """The address in the form of DOCKER_HOST."""
         return f"{'tcp' if self.kind == 'tls' else self.kind}://{self.address}"
 
     @property
     def host(self) -> str:
-        """The host, without the brackets of IPv6; empty on a socket."""
+        """The host, without the brackets of IPv6; empty for a socket."""
         if self.kind == "ssh":
             return ssh.parse(self.address).host
         return self.address.rpartition(":")[0].strip("[]") if self.kind != "unix" else ""
 
     @property
     def port(self) -> int:
-        """The port; 0 on a socket, and where ssh's own settings say it."""
+        """The port; 0 for a socket, and where ssh's own settings decide."""
         if self.kind == "ssh":
             return ssh.parse(self.address).port
         return int(self.address.rpartition(":")[2]) if self.kind != "unix" else 0
 
     @property
     def host_header(self) -> str:
-        """What the Host header says: `localhost` on a socket, also on one behind ssh; no zone of IPv6."""
+        """The value of the Host header: `localhost` for a socket and over ssh; otherwise without the zone of IPv6."""
         return "localhost" if self.kind in ("unix", "ssh") else re.sub(r"%[^\]]*", "", self.address)
 
     @property
@@ -74,45 +75,45 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to an engine: who names it, what was found there, and whether it is taken.
+    """One way to an engine: its name, what is there, and whether it is chosen.
 
-    `name` is a variable, or one of "the caller", "current context", "usual socket" and "practice". A way is taken if
-    it has an `endpoint`, an `error` (what is named must work: nothing else is tried instead) or is the practice engine.
+    `name` is a variable, or one of "the caller", "current context", "usual socket" and "practice". A way is chosen if
+    it has an `endpoint` or an `error` (an address that somebody named must work), or is the practice engine.
     """
 
     name: str
-    said: str
+    finding: str
     endpoint: Endpoint | None = None
     error: DockerlabError | None = None
     practice: bool = False
 
     @property
-    def taken(self) -> bool:
-        """Does the search end here?"""
+    def is_chosen(self) -> bool:
+        """Whether the search ends here."""
         return self.endpoint is not None or self.error is not None or self.practice
 
 
 def resolve(url: str | None = None, env: Mapping[str, str] | None = None, *, insecure: bool = False) -> Endpoint:
-    """Find the engine's address. See this module's first lines for the order.
+    """Find an engine's address. The first lines of this module say in which order.
 
     `url` is "practice", "docker", context:NAME, or an address such as unix:///var/run/docker.sock, ssh://me@host or
-    tcp://127.0.0.1:2375. Raises ArgumentError for an address that can't be used, EngineUnreachable if the practice
-    engine won't start.
+    tcp://127.0.0.1:2375. Raises ArgumentError for an invalid address, EngineUnreachable if the practice engine doesn't
+    start.
     """
     env = os.environ if env is None else env
-    way = next(way for way in ways(url, env) if way.taken)
+    way = next(way for way in ways(url, env) if way.is_chosen)
     if way.error:
         raise way.error
-    found = way.endpoint or practice(way.said)
-    allowed = insecure or env.get("DOCKERLAB_INSECURE", "").lower() in YES
-    return replace(found, insecure=True) if allowed else found
+    endpoint = way.endpoint or practice(way.finding)
+    is_insecure = insecure or env.get("DOCKERLAB_INSECURE", "").lower() in TRUE_WORDS
+    return replace(endpoint, insecure=True) if is_insecure else endpoint
 
 
 def ways(url: str | None = None, env: Mapping[str, str] | None = None) -> Iterator[Way]:
-    """Give every way in its order, each when it is asked for; the first that is taken is the one of `resolve`."""
+    """Yield every way in order, and try each only when it is reached. `resolve` uses the first that is chosen."""
     env = os.environ if env is None else env
-    named = {"the caller": url, "DOCKERLAB_ENGINE": None if url else env.get("DOCKERLAB_ENGINE")}
-    for name, value in named.items():
+    choices = {"the caller": url, "DOCKERLAB_ENGINE": None if url else env.get("DOCKERLAB_ENGINE")}
+    for name, value in choices.items():
         if value == "docker":
             yield Way(name, "docker: the ways below, but not the practice engine")
         elif value == "practice":
@@ -124,76 +125,76 @@ def ways(url: str | None = None, env: Mapping[str, str] | None = None) -> Iterat
     yield _address("DOCKER_HOST", env["DOCKER_HOST"], env) if env.get("DOCKER_HOST") else Way("DOCKER_HOST", "not set")
     yield from _contexts(env)
     for path, engine in known_sockets.candidates(env):
-        if refused := known_sockets.refusal(path):
-            yield Way("usual socket", f"{path} ({engine}): {refused}")
+        if refusal := known_sockets.refusal(path):
+            yield Way("usual socket", f"{path} ({engine}): {refusal}")
         else:
             yield Way("usual socket", path, Endpoint("unix", path, f"the usual socket answers: {engine}"))
-    if "docker" in named.values():
-        usual = known_sockets.USUAL_SOCKET
-        yield Way("usual socket", usual, Endpoint("unix", usual, "docker, at the usual socket"))
+    if "docker" in choices.values():
+        path = known_sockets.USUAL_SOCKET
+        yield Way("usual socket", path, Endpoint("unix", path, "docker, at the usual socket"))
     else:
-        yield Way("practice", "nothing else was found", practice=True)
+        yield Way("practice", "no other engine was found", practice=True)
 
 
 def _contexts(env: Mapping[str, str]) -> Iterator[Way]:
-    """DOCKER_CONTEXT, then what `docker context use` chose: the same order as the docker command's."""
+    """Yield DOCKER_CONTEXT, then the choice of `docker context use`, in the docker command's order."""
     name = env.get("DOCKER_CONTEXT", "")
     if name and name != contexts.DEFAULT:
-        yield _address("DOCKER_CONTEXT", CONTEXT + name, env)
+        yield _address("DOCKER_CONTEXT", CONTEXT_PREFIX + name, env)
     else:
-        yield Way("DOCKER_CONTEXT", "default: no context, but the usual socket" if name else "not set")
+        yield Way("DOCKER_CONTEXT", "default: the usual socket" if name else "not set")
     try:
-        chosen = contexts.current(env)
+        current = contexts.current(env)
     except DockerlabError as error:
         yield Way("current context", str(error))
         return
-    if not chosen:
-        yield Way("current context", "the default one: the usual socket")
+    if not current:
+        yield Way("current context", "default: the usual socket")
     elif name:
-        yield Way("current context", f"{chosen}: DOCKER_CONTEXT comes before it")
+        yield Way("current context", f"{current}: DOCKER_CONTEXT overrides it")
     else:
-        yield _address("current context", CONTEXT + chosen, env)
+        yield _address("current context", CONTEXT_PREFIX + current, env)
 
 
 def _address(name: str, value: str, env: Mapping[str, str]) -> Way:
     try:
-        if not value.startswith(CONTEXT):
+        if not value.startswith(CONTEXT_PREFIX):
             return Way(name, value, parse(value, name, env))
-        chosen = value.removeprefix(CONTEXT)
-        if chosen == contexts.DEFAULT:
+        context_name = value.removeprefix(CONTEXT_PREFIX)
+        if context_name == contexts.DEFAULT:
             host = env.get("DOCKER_HOST") or f"unix://{known_sockets.USUAL_SOCKET}"
             return Way(name, value, parse(host, f"{name}: {value}", env))
-        context = contexts.read(chosen, env)
+        context = contexts.read(context_name, env)
         return Way(name, value, parse(context.host, f"{name}: {value}", files=context.tls))
     except DockerlabError as error:
         return Way(name, value, error=error)
 
 
 def parse(url: str, source: str = "", env: Mapping[str, str] | None = None, *, files: Tls | None = None) -> Endpoint:
-    """Read an address as DOCKER_HOST writes it. Raises ArgumentError, naming what can be read.
+    """Parse an address in the form of DOCKER_HOST. Raises ArgumentError, naming the valid forms, if it is not one.
 
     A tcp:// is plain HTTP without `files`, and without DOCKER_TLS_VERIFY, DOCKER_TLS and DOCKER_CERT_PATH in `env`.
     """
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in ("unix", "tcp", "http", "https", "ssh"):
-        raise ArgumentError(_unreadable(url, scheme if separator else ""))
+        raise ArgumentError(_invalid_scheme(url, scheme if separator else ""))
     if scheme == "unix":
-        if not rest.startswith("/") or len(rest.encode()) > LONGEST_PATH or "\0" in rest:
+        if not rest.startswith("/") or len(rest.encode()) > MAX_PATH_BYTES or "\0" in rest:
             raise ArgumentError(
-                f"{url!r} is not a socket's path: it begins with / and has at most {LONGEST_PATH} bytes."
+                f"{url!r} is not a socket's path: it must begin with / and have at most {MAX_PATH_BYTES} bytes."
             )
         return Endpoint("unix", rest, source)
     if scheme == "ssh":
         return Endpoint("ssh", ssh.parse(rest).text, source)
-    secured = files or tls.from_environment(env or {}, https=scheme == "https")
-    usual_port = HTTPS_PORT if scheme == "https" else TLS_PORT if secured else PLAIN_PORT
-    return Endpoint("tls" if secured else "tcp", _host_and_port(url, rest, usual_port), source, secured)
+    tls_files = files or tls.from_environment(env or {}, https=scheme == "https")
+    default_port = HTTPS_PORT if scheme == "https" else TLS_PORT if tls_files else PLAIN_PORT
+    return Endpoint("tls" if tls_files else "tcp", _host_and_port(url, rest, default_port), source, tls_files)
 
 
-def _host_and_port(url: str, rest: str, usual_port: int) -> str:
+def _host_and_port(url: str, rest: str, default_port: int) -> str:
     try:
         parts = urlsplit(f"//{rest.rstrip('/')}")
-        host, port = parts.hostname, parts.port or usual_port
+        host, port = parts.hostname, parts.port or default_port
     except ValueError:
         host, port = None, 0
     if not host or parts.username or parts.path or parts.query or parts.fragment:
@@ -201,32 +202,34 @@ def _host_and_port(url: str, rest: str, usual_port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _unreadable(url: str, scheme: str) -> str:
+def _invalid_scheme(url: str, scheme: str) -> str:
     if scheme == "npipe":
         return (
-            "dockerlab does not speak npipe://, the named pipes of Windows. Use it in WSL 2, "
+            "dockerlab does not support npipe://, the named pipes of Windows. Use it in WSL 2, "
             "or let Docker Desktop listen on tcp://localhost:2375 (Settings, General)."
         )
     if scheme == "fd":
-        return "fd:// is how a daemon is told to listen, not an address. Use the socket: unix:///var/run/docker.sock."
-    return f"{url!r} is not an engine. Use {FORMS}."
+        return (
+            "fd:// tells a daemon where to listen; it is not an address. Use the socket: unix:///var/run/docker.sock."
+        )
+    return f"{url!r} is not an engine's address. Use {FORMS}."
 
 
 def practice(source: str = "") -> Endpoint:
-    """Give the practice engine's address; starts it if it doesn't run. Raises EngineUnreachable if it can't."""
+    """Return the practice engine's address, and start it if necessary. Raises EngineUnreachable if it doesn't start."""
     command = [sys.executable, "-m", "dockerlab.engine", "ensure"]
     try:
-        ran = subprocess.run(  # noqa: S603  (our own module, by this same interpreter)
+        process = subprocess.run(  # noqa: S603  (a module of dockerlab, run by this interpreter)
             command, capture_output=True, text=True, timeout=START_SECONDS, check=False, stdin=subprocess.DEVNULL
         )
     except subprocess.TimeoutExpired:
         raise EngineUnreachable(
-            f"The practice engine did not start within {START_SECONDS} s. Its log tells why: dockerlab engine logs"
+            f"The practice engine did not start within {START_SECONDS} s. Read its log: dockerlab engine logs"
         ) from None
     except OSError as error:
         raise EngineUnreachable(f"The practice engine did not start: {sys.executable}: {error.strerror}") from None
-    last = ran.stdout.strip().rpartition("\n")[2]
-    if ran.returncode or not last.startswith("DOCKER_HOST="):
-        reason = ran.stderr.strip().rpartition("\n")[2] or "it said nothing"
-        raise EngineUnreachable(f"The practice engine did not start: {reason}\nLook further with: dockerlab doctor")
-    return parse(last.removeprefix("DOCKER_HOST="), source)
+    last_line = process.stdout.strip().rpartition("\n")[2]
+    if process.returncode or not last_line.startswith("DOCKER_HOST="):
+        reason = process.stderr.strip().rpartition("\n")[2] or "it gave no reason"
+        raise EngineUnreachable(f"The practice engine did not start: {reason}\nFind out more: dockerlab doctor")
+    return parse(last_line.removeprefix("DOCKER_HOST="), source)

@@ -93,8 +93,8 @@ def test_contexts_that_are_not_there_or_say_nothing(env: dict[str, str]) -> None
     choose(env, "gone")
     for name, words in {
         "gone": f"There is no docker context 'gone' in {env['DOCKER_CONFIG']}; there: empty, odd, wrong.",
-        "empty": "names no engine. Give it one: docker context update empty --docker host=ADDRESS.",
-        "odd": "names no engine",
+        "empty": "has no engine's address. Give it one: docker context update empty --docker host=ADDRESS.",
+        "odd": "has no engine's address",
         "wrong": "is not an address",
         "../../x": "There is no docker context",
     }.items():
@@ -110,8 +110,8 @@ def test_a_broken_config_json_is_told_and_passed_over_as_docker_does(env: dict[s
     Path(env["DOCKER_CONFIG"]).mkdir()
     (Path(env["DOCKER_CONFIG"]) / "config.json").write_text(text, "latin-1")
     told = {way.name: way for way in ways(None, env)}
-    assert not told["current context"].taken
-    assert ("Mend that file" in told["current context"].said) is ("5" not in text)
+    assert not told["current context"].is_chosen
+    assert ("Correct that file" in told["current context"].finding) is ("5" not in text)
 
 
 def test_without_a_home_there_are_no_contexts() -> None:

@@ -124,7 +124,7 @@ def test_a_file_that_can_not_be_read(env: dict[str, str], write: Any) -> None:
     with pytest.raises(DockerlabError, match=r"auth\.json can't be read: it is not JSON .*with REGISTRY_AUTH_FILE\."):
         for_image("busybox", engine=PODMAN, env=env)
     write(RUNTIME, auths={"r.example": {"auth": "no base64!"}})
-    with pytest.raises(DockerlabError, match=r"Write them anew: podman login r\.example\."):
+    with pytest.raises(DockerlabError, match=r"Log in again: podman login r\.example\."):
         for_image("r.example/web", engine=PODMAN, env=env)
 
 

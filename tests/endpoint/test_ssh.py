@@ -67,7 +67,7 @@ def test_dockers_own_command_on_the_other_side(sshd: Sshd, practice_host: str) -
     with dockerlab.connect(sshd.url) as lab:
         assert len(lab.image.list()) >= 1
     script(sshd.far / "docker", f'#!/bin/sh\nDOCKER_HOST=unix:///no/such.sock exec {docker} "$@"\n')
-    assert "no engine answers on the other side" in refused(sshd.url)
+    assert "no engine answers on that machine" in refused(sshd.url)
     assert "Start it there, for Docker: sudo systemctl start docker." in refused(sshd.url)
 
 
@@ -139,7 +139,7 @@ def test_an_unknown_host_key(sshd: Sshd) -> None:
     sshd.trust("")
     said = refused(sshd.url)
     assert said == (
-        "ssh to 127.0.0.1: its host key is not known yet. Look at it and accept it once: "
+        "ssh to 127.0.0.1: its host key is not known yet. Compare it, and accept it once: "
         f"ssh -p {sshd.port} -- 127.0.0.1 true."
     )
 
@@ -160,12 +160,12 @@ def test_a_question_for_a_password_never_hangs(sshd: Sshd) -> None:
     finally:
         accepted.write_bytes((sshd.base / "key.pub").read_bytes())
     assert time.monotonic() - clock < 8
-    assert "asks for a password or for a key that it isn't given. Put your key there (ssh-copy-id)" in said
+    assert "asks for a password, or for a key that ssh doesn't have. Install your key there (ssh-copy-id)" in said
 
 
 def test_no_docker_on_the_other_side(sshd: Sshd) -> None:
     (sshd.far / "docker").unlink()
-    assert "no docker command there. Install it there" in refused(sshd.url)
+    assert "there is no docker command on that machine. Install it there" in refused(sshd.url)
 
 
 def test_a_docker_that_is_too_old(sshd: Sshd) -> None:
@@ -178,7 +178,7 @@ def test_a_docker_that_is_too_old(sshd: Sshd) -> None:
 def test_no_right_to_the_socket_there(sshd: Sshd) -> None:
     words = "failed to open the raw stream connection: dial unix /var/run/docker.sock: connect: permission denied"
     script(sshd.far / "docker", f'#!/bin/sh\necho "{words}" >&2\nexit 1\n')
-    assert "sudo usermod -aG docker USER, then connect anew." in refused(sshd.url)
+    assert "sudo usermod -aG docker USER, then connect again." in refused(sshd.url)
 
 
 def test_nobody_listens_and_nobody_is_named_so(sshd: Sshd) -> None:
@@ -228,7 +228,7 @@ def reads(process: Path) -> str:
 def test_an_ssh_that_complains_without_end(near: Path) -> None:
     script(near / "ssh", "#!/bin/sh\nhead -c 150000 /dev/zero | tr '\\0' x >&2\necho >&2; echo the end >&2\nexit 3\n")
     assert refused("ssh://somewhere") == (
-        'ssh to somewhere ended with code 3 and said: "the end". Try it by hand: ssh -- somewhere true.'
+        'ssh to somewhere ended with code 3 with the message "the end". Try it by hand: ssh -- somewhere true.'
     )
 
 

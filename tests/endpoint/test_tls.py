@@ -245,7 +245,7 @@ def test_files_that_are_missing_or_wrong(client: Path, stranger: Path, tmp_path:
         Tls(str(ca), str(cert), str(tmp_path / "key.pem")): f"TLS needs {tmp_path}/key.pem, which is not there",
         Tls(
             str(ca), str(cert), str(stranger / "key.pem")
-        ): "don't belong together. Put a certificate there with its own key.",
+        ): "don't belong together. Use a certificate with its own key.",
         Tls(str(ca), str(cert), str(locked)): f"{locked}: the key has a passphrase, which can't be asked for here.",
         Tls(str(rubbish)): f"TLS can't use {rubbish}: NO_CERTIFICATE_OR_CRL_FOUND",
         Tls(str(ca), str(rubbish), str(key)): f"TLS can't use {rubbish} and {key}",

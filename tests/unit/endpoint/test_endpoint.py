@@ -90,18 +90,18 @@ def test_docker_means_never_the_practice_engine(nowhere: dict[str, str], started
 
 def test_why_each_way_is_taken_or_not_is_told(nowhere: dict[str, str]) -> None:
     Path(known_sockets.USUAL_SOCKET).touch()
-    told = [(way.name, way.said, way.taken) for way in ways(None, {"DOCKER_HOST": "ssh://me@h", **nowhere})]
+    told = [(way.name, way.finding, way.is_chosen) for way in ways(None, {"DOCKER_HOST": "ssh://me@h", **nowhere})]
     assert told[:6] == [
         ("the caller", "nothing", False),
         ("DOCKERLAB_ENGINE", "not set", False),
         ("DOCKER_HOST", "ssh://me@h", True),
         ("DOCKER_CONTEXT", "not set", False),
-        ("current context", "the default one: the usual socket", False),
+        ("current context", "default: the usual socket", False),
         ("usual socket", f"{known_sockets.USUAL_SOCKET} (Docker): nothing listens", False),
     ]
     assert {said.rpartition(": ")[2] for name, said, _ in told[6:-1]} == {"not there"}
-    assert told[-1] == ("practice", "nothing else was found", True)
-    wrong = next(way for way in ways("tcp://", nowhere) if way.taken)
+    assert told[-1] == ("practice", "no other engine was found", True)
+    wrong = next(way for way in ways("tcp://", nowhere) if way.is_chosen)
     assert (wrong.endpoint, type(wrong.error)) == (None, ArgumentError)
 
 
@@ -164,7 +164,7 @@ def test_a_tcp_address_has_host_and_port() -> None:
         ("ssh://host:port", "Write ssh://USER@HOST:PORT/PATH"),
         ("ssh://host:70000", "Write ssh://USER@HOST:PORT/PATH"),
         ("ssh://host/a%0Ab", "Write ssh://USER@HOST:PORT/PATH"),
-        ("ssh://me:pw@host", "A password has no place in an address. Use a key"),
+        ("ssh://me:pw@host", "An address must not contain a password. Use a key"),
         ("context:none-such", "There is no docker context 'none-such'"),
         ("Practice", '"practice", "docker"'),
         ("unix://relative.sock", "is not a socket's path"),
@@ -216,12 +216,10 @@ def test_insecure_is_said_by_the_caller_or_the_environment() -> None:
 
 def test_why_the_practice_engine_did_not_start_is_said(started: Path) -> None:
     started.write_text("#!/bin/sh\necho something >&2\necho the disk is full >&2\nexit 1\n")
-    with pytest.raises(
-        EngineUnreachable, match=r"did not start: the disk is full\nLook further with: dockerlab doctor"
-    ):
+    with pytest.raises(EngineUnreachable, match=r"did not start: the disk is full\nFind out more: dockerlab doctor"):
         resolve("practice", {})
     started.write_text("#!/bin/sh\nexit 0\n")
-    with pytest.raises(EngineUnreachable, match="did not start: it said nothing"):
+    with pytest.raises(EngineUnreachable, match="did not start: it gave no reason"):
         resolve("practice", {})
 
 
