@@ -247,7 +247,7 @@ def _practice(told: dict[str, Any], *, needed: bool) -> Check:
 
 def _report() -> dict[str, Any]:
     """Ask the practice engine's own program, as a process, what it can do here."""
-    ran = _run([sys.executable, "-m", "dockerlab.engine.report"])
+    ran = _run([sys.executable, "-m", "dockerlab.engine", "report"])
     try:
         told = json.loads(ran.stdout)
     except ValueError:

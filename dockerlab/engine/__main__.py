@@ -1,4 +1,4 @@
-"""`python -m dockerlab.engine VERB`: serve, ensure, start, stop, status, logs, reset, rungs."""
+"""`python -m dockerlab.engine VERB`: serve, ensure, start, stop, status, logs, reset, rungs, report."""
 
 from __future__ import annotations
 
@@ -11,63 +11,71 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dockerlab.engine import control
 
-HALF_A_DAY = 12 * 3600.0
-ELSEWHERE = (
+VERBS = ["serve", "ensure", "start", "stop", "status", "logs", "reset", "rungs", "report"]
+IDLE_SECONDS = 12 * 3600.0
+LINUX_ONLY = (
     "The practice engine runs on Linux only. On this system use Docker Desktop with DOCKERLAB_ENGINE=docker, WSL 2 on "
     "Windows, or the hosted course (binder)."
 )
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do one verb; 0 is good, 1 is not, with a sentence on stderr."""
-    asked = _parser().parse_args(arguments)
+    """Run one verb. Return 0, or 1 with the reason on stderr."""
+    options = _parser().parse_args(arguments)
     if sys.platform != "linux":
-        print(ELSEWHERE, file=sys.stderr)  # noqa: T201
+        print(LINUX_ONLY, file=sys.stderr)  # noqa: T201
         return 1
-    from dockerlab.engine import control  # noqa: PLC0415  (it needs modules that only Unix has)
+    from dockerlab.engine import control  # noqa: PLC0415  (it imports modules that only Unix has)
 
     try:
-        return _do(asked, control.place(asked.host, asked.state))
-    except control.EngineTrouble as trouble:
-        print(trouble, file=sys.stderr)  # noqa: T201
+        return _run(options, control.find_paths(options.host, options.state))
+    except control.ControlError as error:
+        print(error, file=sys.stderr)  # noqa: T201
         return 1
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dockerlab.engine", description=__doc__)
-    parser.add_argument("verb", choices=["serve", "ensure", "start", "stop", "status", "logs", "reset", "rungs"])
-    parser.add_argument("--host", help="unix:///PATH of the socket")
-    parser.add_argument("--state", help="the directory of images, containers and logs")
-    parser.add_argument("--isolation", help="namespaces, userns, proot or plain; the best that works without it")
-    parser.add_argument("--idle", type=float, default=HALF_A_DAY, help="seconds without work after which it ends")
+    parser.add_argument("verb", choices=VERBS)
+    parser.add_argument("--host", help="address of the socket: unix:///PATH")
+    parser.add_argument("--state", help="directory for images, containers and logs")
+    parser.add_argument(
+        "--isolation", help="namespaces, userns, proot or plain; by default the strongest that works here"
+    )
+    parser.add_argument(
+        "--idle", type=float, default=IDLE_SECONDS, help="stop after so many seconds without requests and containers"
+    )
     return parser
 
 
-def _do(asked: argparse.Namespace, where: control.Place) -> int:
-    from dockerlab.engine import control  # noqa: PLC0415
+def _run(options: argparse.Namespace, paths: control.EnginePaths) -> int:
+    from dockerlab.engine import control  # noqa: PLC0415  (as above)
 
-    say = print
-    if asked.verb == "serve":
-        from dockerlab.engine.serve import serve  # noqa: PLC0415  (asyncio and h11, for this one verb)
+    show = print
+    if options.verb == "serve":
+        from dockerlab.engine.serve import serve  # noqa: PLC0415  (only this verb needs asyncio and h11)
 
-        serve(where, asked.isolation, asked.idle)
-    elif asked.verb in ("ensure", "start"):
-        getattr(control, asked.verb)(where, asked.isolation, asked.idle)
-        say(f"DOCKER_HOST={where.host}")
-    elif asked.verb == "stop":
-        say("stopped" if control.stop(where) else "it did not run")
-    elif asked.verb == "status":
-        told = control.status(where)
-        say(json.dumps(told) if told else "it does not run")
-        return 0 if told else 1
-    elif asked.verb == "logs":
-        say(control.logs(where))
-    elif asked.verb == "rungs":
-        from dockerlab.engine.processes.isolation import probe  # noqa: PLC0415
+        serve(paths, options.isolation, options.idle)
+    elif options.verb in ("ensure", "start"):
+        action = control.ensure if options.verb == "ensure" else control.start
+        action(paths, options.isolation, options.idle)
+        show(f"DOCKER_HOST={paths.host}")
+    elif options.verb == "stop":
+        show("stopped" if control.stop(paths) else "no engine was running")
+    elif options.verb == "status":
+        status = control.status(paths)
+        show(json.dumps(status) if status else "no engine is running")
+        return 0 if status else 1
+    elif options.verb == "logs":
+        show(control.logs(paths))
+    elif options.verb == "rungs":
+        from dockerlab.engine.processes.isolation import probe  # noqa: PLC0415  (it tries every rung)
 
-        say(json.dumps([asdict(rung) for rung in probe()]))
+        show(json.dumps([asdict(rung) for rung in probe()]))
+    elif options.verb == "report":
+        show(json.dumps(control.report(paths)))
     else:
-        say(f"removed {control.reset(where)} containers and all state")
+        show(f"removed {control.reset(paths)} containers and all state")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""One practice engine a user: where it is, starting it, finding it, stopping it."""
+"""Starts, finds, stops and describes the practice engine from outside. There is one engine per user."""
 
 from __future__ import annotations
 
@@ -15,22 +15,37 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dockerlab.engine.common import json_files
 from dockerlab.engine.common.proc import is_same_process
 
-__all__ = ["EngineTrouble", "Place", "answers", "ensure", "logs", "place", "reset", "start", "status", "stop"]
+__all__ = [
+    "ControlError",
+    "EnginePaths",
+    "ensure",
+    "find_paths",
+    "is_answering",
+    "logs",
+    "report",
+    "reset",
+    "start",
+    "status",
+    "stop",
+]
 
-LONGEST_PATH = 107
+#: The longest path that the address of a unix socket can hold.
+MOST_PATH_BYTES = 107
 START_SECONDS, STOP_SECONDS = 20, 15
+GROUP_AND_OTHERS = 0o077
 
 
-class EngineTrouble(Exception):
-    """The engine can't do what was asked of it from outside; the text names the mend."""
+class ControlError(Exception):
+    """The engine can't be started or found. The text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class EnginePaths:
     """Where an engine has its state and its socket."""
 
     state: Path
@@ -43,97 +58,102 @@ class Place:
 
     @property
     def log(self) -> Path:
-        """The engine's log."""
         return self.state / "engine.log"
 
 
-def place(host: str | None = None, state: str | None = None) -> Place:
-    """Find the places: as asked for, from DOCKERLAB_STATE and DOCKERLAB_SOCKET, or this user's own."""
-    chosen = state or os.environ.get("DOCKERLAB_STATE")
+def find_paths(host: str | None = None, state: str | None = None) -> EnginePaths:
+    """Return the paths from the arguments, from DOCKERLAB_STATE and DOCKERLAB_SOCKET, or else this user's own."""
     base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
-    directory = Path(chosen or Path(base) / "dockerlab").expanduser().absolute()
-    named = host.removeprefix("unix://") if host else os.environ.get("DOCKERLAB_SOCKET")
+    directory = state or os.environ.get("DOCKERLAB_STATE") or Path(base) / "dockerlab"
+    directory = Path(directory).expanduser().absolute()
+    socket_path = host.removeprefix("unix://") if host else os.environ.get("DOCKERLAB_SOCKET")
     if host and not host.startswith("unix:///"):
-        raise EngineTrouble(f"The practice engine listens on a unix socket: --host unix:///PATH, not {host}.")
-    if named:
-        path = Path(named).absolute()
-        if len(os.fsencode(path)) > LONGEST_PATH:
-            raise EngineTrouble(f"A socket's path has at most {LONGEST_PATH} bytes: choose a shorter one than {path}.")
-        return Place(directory, path)
+        raise ControlError(f"The practice engine listens on a unix socket only: use --host unix:///PATH, not {host}.")
+    if socket_path:
+        path = Path(socket_path).absolute()
+        if not _fits(path):
+            raise ControlError(
+                f"The path of a socket can have {MOST_PATH_BYTES} bytes at most. Choose a shorter one than {path}."
+            )
+        return EnginePaths(directory, path)
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     path = Path(runtime) / "dockerlab/engine.sock" if runtime and not state else directory / "engine.sock"
-    if len(os.fsencode(path)) > LONGEST_PATH:
+    if not _fits(path):
         path = Path(tempfile.gettempdir()) / f"dockerlab-{os.getuid()}" / "engine.sock"
-    return Place(directory, path)
+    return EnginePaths(directory, path)
 
 
-def _private(directory: Path) -> None:
-    """Make a directory that is ours alone; refuse one that somebody else has made."""
+def _fits(path: Path) -> bool:
+    return len(os.fsencode(path)) <= MOST_PATH_BYTES
+
+
+def _make_private(directory: Path) -> None:
+    """Create a directory that only this user can read. Raises ControlError if it belongs to another user."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     info = directory.lstat()
     if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid():
-        raise EngineTrouble(f"{directory} belongs to somebody else: name another with DOCKERLAB_SOCKET.")
+        raise ControlError(f"{directory} belongs to another user. Choose another socket with DOCKERLAB_SOCKET.")
 
 
-def answers(where: Place) -> bool:
-    """Does an engine answer on the socket?"""
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(2)
+def is_answering(paths: EnginePaths) -> bool:
+    """Return whether an engine answers on the socket."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(2)
         try:
-            probe.connect(str(where.socket))
-            probe.sendall(b"GET /_ping HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            return probe.recv(12).startswith(b"HTTP/1.1 200")
+            connection.connect(str(paths.socket))
+            connection.sendall(b"GET /_ping HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            return connection.recv(12).startswith(b"HTTP/1.1 200")
         except OSError:
             return False
 
 
-def status(where: Place) -> dict[str, object] | None:
-    """Tell what runs there: pid, rung, since when; None if nothing does."""
-    told = json_files.read(where.state / "engine.json")
-    if not isinstance(told, dict) or not _alive(told):
+def status(paths: EnginePaths) -> dict[str, object] | None:
+    """Return the pid, the rung and the start time of the running engine; None if there is none."""
+    facts = json_files.read(paths.state / "engine.json")
+    if not isinstance(facts, dict) or not _is_alive(facts):
         return None
-    return told
+    return facts
 
 
-def _alive(told: dict[str, object]) -> bool:
-    """Is it still that process, and not a later one with its number?"""
-    return is_same_process(told.get("pid"), told.get("ticks"))
+def _is_alive(facts: dict[str, object]) -> bool:
+    return is_same_process(facts.get("pid"), facts.get("ticks"))
 
 
 @contextlib.contextmanager
-def _alone(where: Place) -> Iterator[None]:
-    """Let one process at a time start or stop this engine."""
-    where.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (where.state / "start.lock").open("w") as lock:
+def _start_lock(paths: EnginePaths) -> Iterator[None]:
+    """Let only one process at a time start or reset this engine."""
+    paths.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (paths.state / "start.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def ensure(where: Place, rung: str | None = None, idle: float | None = None) -> Place:
-    """Find the engine, or start it. Raises EngineTrouble if it does not come up."""
-    if answers(where):
-        return where
-    with _alone(where):
-        if not answers(where):
-            _launch(where, rung, idle)
-    return where
+def ensure(paths: EnginePaths, rung: str | None = None, idle: float | None = None) -> None:
+    """Start the engine unless it is running. Raises ControlError if it does not come up."""
+    if is_answering(paths):
+        return
+    with _start_lock(paths):
+        if not is_answering(paths):
+            _launch(paths, rung, idle)
 
 
-def start(where: Place, rung: str | None = None, idle: float | None = None) -> Place:
-    """Start the engine; refuse if it runs with another isolation than the one asked for."""
-    told = status(where)
-    if told and rung and told.get("isolation") != rung:
-        raise EngineTrouble(f"It runs already, with the isolation {told['isolation']}: stop it first, then start it.")
-    return ensure(where, rung, idle)
+def start(paths: EnginePaths, rung: str | None = None, idle: float | None = None) -> None:
+    """Do the same as `ensure`, but raise ControlError if the engine is running with another isolation."""
+    facts = status(paths)
+    if facts and rung and facts.get("isolation") != rung:
+        raise ControlError(
+            f"The engine is already running with the isolation {facts['isolation']}. Stop it first, then start it."
+        )
+    ensure(paths, rung, idle)
 
 
-def _launch(where: Place, rung: str | None, idle: float | None) -> None:
-    _private(where.socket.parent)
-    command = [sys.executable, "-m", "dockerlab.engine", "serve", "--host", where.host, "--state", str(where.state)]
+def _launch(paths: EnginePaths, rung: str | None, idle: float | None) -> None:
+    _make_private(paths.socket.parent)
+    command = [sys.executable, "-m", "dockerlab.engine", "serve", "--host", paths.host, "--state", str(paths.state)]
     command += ["--isolation", rung] if rung else []
     command += ["--idle", str(idle)] if idle is not None else []
-    with where.log.open("ab") as log:
-        mark = log.tell()
+    with paths.log.open("ab") as log:
+        log_start = log.tell()
         child = subprocess.Popen(  # noqa: S603  (our own module, by this same interpreter)
             command,
             stdin=subprocess.DEVNULL,
@@ -144,73 +164,131 @@ def _launch(where: Place, rung: str | None, idle: float | None) -> None:
             env=_environment(),
         )
     deadline = time.monotonic() + START_SECONDS
-    while not answers(where):
+    while not is_answering(paths):
         if child.poll() is not None or time.monotonic() > deadline:
-            with where.log.open("rb") as log:
-                log.seek(mark)
-                last = log.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
-            raise EngineTrouble(last or f"The engine did not answer within {START_SECONDS} s: see {where.log}")
+            with paths.log.open("rb") as log:
+                log.seek(log_start)
+                last_line = log.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
+            raise ControlError(
+                last_line or f"The engine did not answer within {START_SECONDS} s. Look for the reason in {paths.log}."
+            )
         time.sleep(0.02)
 
 
 def _environment() -> dict[str, str]:
-    """The engine imports the same dockerlab as this process, wherever it is started from."""
+    """Return an environment in which the engine imports the same dockerlab as this process."""
     root = str(Path(__file__).parents[2])
-    known = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{known}" if known else root}
+    python_path = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{python_path}" if python_path else root}
 
 
-def stop(where: Place) -> bool:
-    """Stop the engine, and leave its containers running; False if it didn't run."""
-    told = status(where)
-    if told is None:
+def stop(paths: EnginePaths) -> bool:
+    """Stop the engine, but not its containers. Return False if it was not running."""
+    facts = status(paths)
+    if facts is None:
         return False
-    pid = int(str(told["pid"]))
+    pid = int(str(facts["pid"]))
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
-    while _alive(told) and time.monotonic() < deadline:
+    while _is_alive(facts) and time.monotonic() < deadline:
         time.sleep(0.02)
-    if _alive(told):
+    if _is_alive(facts):
         os.kill(pid, signal.SIGKILL)
-    where.socket.unlink(missing_ok=True)
+    paths.socket.unlink(missing_ok=True)
     return True
 
 
-def reset(where: Place) -> int:
-    """Stop the engine, end its containers, and remove its state; gives how many containers there were."""
-    from dockerlab.engine.networks import switch_client  # noqa: PLC0415  (asyncio, for this one verb)
-    from dockerlab.engine.processes import cgroups, process, user_namespace  # noqa: PLC0415  (asyncio, for this one verb)
-    from dockerlab.engine.storage import rootfs  # noqa: PLC0415  (asyncio, for this one verb)
+def reset(paths: EnginePaths) -> int:
+    """Stop the engine, kill its containers, and remove its state. Return how many containers there were."""
+    from dockerlab.engine.networks import switch_client  # noqa: PLC0415  (only this verb needs asyncio)
+    from dockerlab.engine.processes import cgroups, user_namespace  # noqa: PLC0415  (the same)
+    from dockerlab.engine.storage import rootfs  # noqa: PLC0415  (the same)
 
-    with _alone(where):
-        stop(where)
-        if os.geteuid() != 0:  # files that belong to users of the namespace can be removed only in there
+    with _start_lock(paths):
+        stop(paths)
+        if os.geteuid() != 0:  # only inside the user namespace can the files of its users be removed
             with contextlib.suppress(OSError):
-                user_namespace.enter(where.state)
-        containers = where.state / "containers"
+                user_namespace.enter(paths.state)
+        containers = paths.state / "containers"
         directories = list(containers.iterdir()) if containers.is_dir() else []
-        found = [process.adopt(directory) for directory in directories]
-        running = [one for one in found if isinstance(one, process.RunningProcess)]
-        for one in running:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(one.pid, signal.SIGKILL)
-        deadline = time.monotonic() + STOP_SECONDS
-        while any(is_same_process(one.shim, one.shim_ticks) for one in running) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        switch_client.end(where.state)
-        user_namespace.end(where.state)
-        if known := json_files.read(where.state / "identity.json"):
-            cgroups.find_hierarchies(known["id"]).remove()
+        _kill_containers(directories)
+        switch_client.end(paths.state)
+        user_namespace.end(paths.state)
+        if identity := json_files.read(paths.state / "identity.json"):
+            cgroups.find_hierarchies(identity["id"]).remove()
         for name in ("containers", "images", "volumes", "networks"):
-            rootfs.remove(where.state / name)
+            rootfs.remove(paths.state / name)
         for name in ("engine.json", "identity.json", "engine.lock", "engine.log"):
-            (where.state / name).unlink(missing_ok=True)
+            (paths.state / name).unlink(missing_ok=True)
     return len(directories)
 
 
-def logs(where: Place, lines: int = 50) -> str:
-    """Give the last lines of the engine's log."""
+def _kill_containers(directories: list[Path]) -> None:
+    """Kill the main processes of containers, and wait until their shims have ended."""
+    from dockerlab.engine.processes import process  # noqa: PLC0415  (only this verb needs asyncio)
+
+    adopted = [process.adopt(directory) for directory in directories]
+    running = [one for one in adopted if isinstance(one, process.RunningProcess)]
+    for one in running:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(one.pid, signal.SIGKILL)
+    deadline = time.monotonic() + STOP_SECONDS
+    while any(is_same_process(one.shim, one.shim_ticks) for one in running) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def logs(paths: EnginePaths, lines: int = 50) -> str:
+    """Return the last lines of the engine's log."""
     try:
-        return "\n".join(where.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+        return "\n".join(paths.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
     except FileNotFoundError:
         return ""
+
+
+# -- for dockerlab doctor --------------------------------------------------------------------------------------
+
+
+def report(paths: EnginePaths) -> dict[str, Any]:
+    """Return what the engine can do on this machine. Everything in it was tried, and nothing is started."""
+    from dockerlab.engine.common import host_programs  # noqa: PLC0415  (only this verb needs it)
+    from dockerlab.engine.images import host_image  # noqa: PLC0415  (the same)
+    from dockerlab.engine.processes import isolation  # noqa: PLC0415  (the same)
+
+    return {
+        "linux": sys.platform == "linux",
+        "rungs": [
+            {"name": rung.name, "sentence": rung.sentence, "works": isolation.works(rung.name)}
+            for rung in isolation.RUNGS
+        ],
+        "asked": os.environ.get("DOCKERLAB_ISOLATION", ""),
+        "busybox": host_programs.find_busybox(),
+        "host_binaries": host_image.possible(),
+        "state": _directory_report(paths.state),
+        "sockets": _directory_report(paths.socket.parent),
+        "socket": str(paths.socket),
+        "log": str(paths.log),
+        "running": status(paths),
+        "answers": is_answering(paths),
+    }
+
+
+def _directory_report(path: Path) -> dict[str, Any]:
+    """Return whether a directory is private and writable, or can be created."""
+    try:
+        info = path.stat()
+    except FileNotFoundError:
+        parent = next(directory for directory in path.parents if directory.exists())
+        fault = "" if os.access(parent, os.W_OK | os.X_OK) else f"{parent} is not writable"
+        return {"path": str(path), "there": False, "mode": "", "fault": fault}
+    except OSError as error:
+        return {"path": str(path), "there": True, "mode": "", "fault": error.strerror or str(error)}
+    fault = ""
+    if not stat.S_ISDIR(info.st_mode):
+        fault = "it is not a directory"
+    elif info.st_uid != os.getuid():
+        fault = "it belongs to another user"
+    elif not os.access(path, os.W_OK | os.X_OK):
+        fault = "it is not writable"
+    elif info.st_mode & GROUP_AND_OTHERS and path.name == "dockerlab":
+        fault = "other users can read it"
+    return {"path": str(path), "there": True, "mode": f"{stat.S_IMODE(info.st_mode):04o}", "fault": fault}

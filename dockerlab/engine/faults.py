@@ -1,4 +1,4 @@
-"""What can go wrong inside the engine, typed. One table turns a fault into a status; a handler never chooses one."""
+"""The errors of the engine, by type. One table maps a type to a status, so no handler chooses a status itself."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ __all__ = [
     "TooOld",
     "Unauthorized",
     "Unavailable",
+    "message_of",
     "status_of",
-    "words_of",
 ]
 
 
 class Fault(Exception):
-    """Something an answer tells. Its text is the message, in Docker's words where Docker has words for it."""
+    """An error that the client is told about. Its text is the message, in Docker's words if Docker has any for it."""
 
 
 class BadParameter(Fault):
-    """The request is wrong as it stands."""
+    """The request itself is wrong."""
 
 
 class TooOld(BadParameter):
-    """The client speaks a version from before errors were JSON: it is told so in plain text."""
+    """The client uses an API version from before errors were JSON, so it gets this one as plain text."""
 
 
 class Unauthorized(Fault):
-    """A registry wants to know who asks, or doesn't believe it."""
+    """A registry requires credentials, or refuses those of the request."""
 
 
 class Forbidden(Fault):
-    """The engine refuses on purpose."""
+    """The engine refuses the operation as a rule."""
 
 
 class NotFound(Fault):
-    """There is no such thing."""
+    """The object does not exist."""
 
 
 class Conflict(Fault):
-    """It can't be done in the state that things are in."""
+    """The current state of the object does not allow the operation."""
 
 
 class NotServed(Fault):
-    """Docker can do this; the practice engine leaves it out."""
+    """Docker offers the operation, and the practice engine does not."""
 
 
 class Unavailable(Fault):
-    """It needs something that this engine is not, such as a swarm manager."""
+    """The operation needs an engine of another kind, such as a swarm manager."""
 
 
 STATUSES: dict[type[Fault], int] = {
@@ -64,13 +64,13 @@ STATUSES: dict[type[Fault], int] = {
 }
 
 
-def words_of(error: BaseException) -> str:
-    """Give the message for whatever was raised: what the system refuses in its own words, small, as Docker does."""
+def message_of(error: BaseException) -> str:
+    """Return the message for an exception. Errors of the operating system are in lower case, as Docker writes them."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror.lower()}" if error.filename else error.strerror.lower()
     return str(error) if isinstance(error, Fault) else f"{type(error).__name__}: {error}"
 
 
 def status_of(error: BaseException) -> int:
-    """Give the status for a fault; 500 for whatever else was raised."""
+    """Return the status for an exception; 500 for anything but a fault with a status of its own."""
     return next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 500)

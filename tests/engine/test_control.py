@@ -126,7 +126,7 @@ def test_it_is_private_and_detached(running: Daemon) -> None:
 
 def test_the_verbs_say_what_they_did(daemon: Daemon) -> None:
     assert daemon.run("status").returncode == 1
-    assert daemon.run("stop").stdout.strip() == "it did not run"
+    assert daemon.run("stop").stdout.strip() == "no engine was running"
     assert daemon.run("start").stdout.splitlines()[-1] == f"DOCKER_HOST={daemon.host}"
     assert daemon.run("start").returncode == 0
     told = json.loads(daemon.run("status").stdout)

@@ -12,7 +12,8 @@ from typing import IO
 
 import h11
 
-from dockerlab.engine.faults import Fault, status_of, words_of
+from dockerlab import __version__
+from dockerlab.engine.faults import Fault, message_of, status_of
 from dockerlab.engine.http.hijacked import HijackedConnection
 from dockerlab.engine.http.messages import Response, json_response
 from dockerlab.engine.http.routes import Body, takes_upload
@@ -27,7 +28,7 @@ DISCARDED_BYTES = 1 << 30
 #: Docker's HTTP server doesn't count a body that is longer than its buffer: it sends chunks.
 UNCHUNKED_BYTES = 2048
 IDLE_SECONDS, BODY_SECONDS = 600, 60
-SERVER = "dockerlab/0.1.0 (linux)"
+SERVER = f"dockerlab/{__version__} (linux)"
 SWITCHING_PROTOCOLS = 101
 NO_BODY = (204, 304)
 #: Answers a request: method, target, headers, body.
@@ -197,7 +198,7 @@ def _write(file: IO[bytes], data: bytes, rewind: bool = False) -> str:
         if rewind:
             file.seek(0)
     except OSError as error:
-        return words_of(error)
+        return message_of(error)
     return ""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import h11
 
-from dockerlab.engine.faults import Fault, TooOld, status_of, words_of
+from dockerlab.engine.faults import Fault, TooOld, message_of, status_of
 from dockerlab.engine.http.connection import Connection
 from dockerlab.engine.http.messages import Request, Response, json_response, text_response
 from dockerlab.engine.http.routes import Body, request_for
@@ -71,4 +71,4 @@ class Server:
             return json_response({"message": str(fault)}, status_of(fault))
         except Exception as error:
             log.exception("%s %s", method, target)
-            return json_response({"message": words_of(error)}, status_of(error))
+            return json_response({"message": message_of(error)}, status_of(error))

@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dockerlab import __version__
 from dockerlab.engine.common.timestamps import now
 from dockerlab.engine.images.base_image import architecture
 from dockerlab.protocol.operations import NEWEST
@@ -15,9 +16,9 @@ from dockerlab.protocol.operations import NEWEST
 if TYPE_CHECKING:
     from dockerlab.engine.engine import Engine
 
-__all__ = ["NAME", "VERSION", "info", "version"]
+__all__ = ["NAME", "info", "version"]
 
-NAME, VERSION, OLDEST = "dockerlab practice engine", "0.1.0", "1.24"
+NAME, OLDEST = "dockerlab practice engine", "1.24"
 COMMITS = ("ContainerdCommit", "RuncCommit", "InitCommit")
 PLUGINS = {
     "Volume": ["local"],
@@ -44,8 +45,8 @@ def version(engine: Engine) -> dict[str, Any]:
     }
     return {
         "Platform": {"Name": NAME},
-        "Components": [{"Name": "Engine", "Version": VERSION, "Details": details}],
-        "Version": VERSION,
+        "Components": [{"Name": "Engine", "Version": __version__, "Details": details}],
+        "Version": __version__,
         "ApiVersion": NEWEST,
         "MinAPIVersion": OLDEST,
         "GitCommit": "",
@@ -150,7 +151,7 @@ def _machine(engine: Engine) -> dict[str, Any]:
         "Name": socket.gethostname(),
         "Labels": [],
         "ExperimentalBuild": False,
-        "ServerVersion": VERSION,
+        "ServerVersion": __version__,
         "Runtimes": {"dockerlab": {"path": "dockerlab"}},
     }
 
