@@ -1,8 +1,8 @@
-"""Builds DataFrames out of JSON: fixed columns, true dtypes also when empty, `<NA>` for what is missing.
+"""Builds DataFrames from JSON: fixed columns, the same dtypes even for empty tables, `<NA>` for missing values.
 
-dtypes are pandas' own and the same whatever is installed beside it: `string[python]`, `Int64`, `Float64`,
-`boolean`, `datetime64[ns, UTC]`, and `object` for lists and dicts. A value of another type than its column's is
-`<NA>` as well: a broken engine costs a cell, and never the table.
+The dtypes do not depend on which optional packages are installed: `string[python]`, `Int64`, `Float64`, `boolean`,
+`datetime64[ns, UTC]`, and `object` for lists and dicts. A value of a wrong type is `<NA>` too, so that a broken engine
+costs one cell and never the whole table.
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ NOT_MODIFIED = 304
 FIRST_YEAR, LAST_YEAR, LAST_SECOND = "1678", "2261", 9_200_000_000
 LARGEST = (1 << 63) - 1
 SECOND = 1_000_000_000
-#: What stands for no moment among numpy's.
+#: How numpy stores "not a time".
 NEVER = np.iinfo(np.int64).min
-#: What a conversion raises for a value of another shape.
-MISSHAPEN = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
-#: What lies deeper in an object than this stays together in one value.
-DEEPEST = 100
+#: What a conversion raises for a value of an unexpected type.
+CONVERSION_ERRORS = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
+#: Objects nested deeper than this are not flattened.
+MAX_DEPTH = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its name, where its value is in the JSON, its dtype, its unit and one line about it."""
+    """One column: its name, the dotted path of its value in the JSON, its dtype, one line about it, and its unit."""
 
     name: str
     key: str
@@ -66,105 +66,113 @@ class Column:
     convert: Callable[[Any], Any] | None = None
 
     def values(self, nested: dict[str, list[Any]]) -> list[Any]:
-        """Take the value out of each record: a dotted key goes into nested objects. What is missing is None.
+        """Return the column's value from each record; a missing value is None.
 
-        `nested` has the records themselves by an empty key, and keeps the objects that were gone into.
+        `nested` maps dotted paths to the objects found there, one per record. The empty path has the records
+        themselves; the other paths are added here, so that columns with a common path look it up only once.
         """
-        way, _, last = self.key.rpartition(".")
-        found = [one.get(last) if isinstance(one, dict) else None for one in _inner(way, nested)]
+        path, _, key = self.key.rpartition(".")
+        values = [parent.get(key) if isinstance(parent, dict) else None for parent in _at_path(path, nested)]
         if self.convert is not None:
-            found = _converted(self.convert, found)
-        return [pd.NA if value is None else value for value in found] if self.dtype == OBJECT else found
+            values = _converted(self.convert, values)
+        return [pd.NA if value is None else value for value in values] if self.dtype == OBJECT else values
 
 
-def _inner(way: str, nested: dict[str, list[Any]]) -> list[Any]:
-    """Give what lies at a dotted key in each record."""
-    if way not in nested:
-        before, _, last = way.rpartition(".")
-        nested[way] = [one.get(last) if isinstance(one, dict) else None for one in _inner(before, nested)]
-    return nested[way]
+def _at_path(path: str, nested: dict[str, list[Any]]) -> list[Any]:
+    if path not in nested:
+        parent_path, _, key = path.rpartition(".")
+        parents = _at_path(parent_path, nested)
+        nested[path] = [parent.get(key) if isinstance(parent, dict) else None for parent in parents]
+    return nested[path]
 
 
 def _converted(convert: Callable[[Any], Any], values: list[Any]) -> list[Any]:
-    """Convert each value, all in one go; None is for one that is of another shape than the API says."""
-    with contextlib.suppress(*MISSHAPEN):
+    """Convert all values; a value that can't be converted becomes None."""
+    with contextlib.suppress(*CONVERSION_ERRORS):  # nearly always all values are fine, and one `try` is cheaper
         return [None if value is None else convert(value) for value in values]
-    made = []
+    converted = []
     for value in values:
         try:
-            made.append(None if value is None else convert(value))
-        except MISSHAPEN:
-            made.append(None)
-    return made
+            converted.append(None if value is None else convert(value))
+        except CONVERSION_ERRORS:
+            converted.append(None)
+    return converted
 
 
 def count_or_none(number: int) -> int | None:
-    """Engines say -1 for a number that they have not counted."""
+    """Return a count, or None for -1, which engines send for a count that they have not computed."""
     return None if number < 0 else number
 
 
-def _text(value: Any) -> str | None:
+def _as_text(value: Any) -> str | None:
     if isinstance(value, str):
         return value
     return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-def _whole(value: Any) -> int | None:
+def _as_integer(value: Any) -> int | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    known = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    return int(value) if known and -LARGEST <= value <= LARGEST else None
+    is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    return int(value) if is_integer and -LARGEST <= value <= LARGEST else None
 
 
-def _fraction(value: Any) -> float | None:
+def _as_float(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
         return None
     try:
-        return None if value != value else float(value)  # noqa: PLR0124  (only what isn't a number differs from itself)
+        return None if value != value else float(value)  # noqa: PLR0124  (NaN is the only value that differs from itself)
     except OverflowError:
         return None
 
 
-def _yes_no(value: Any) -> bool | None:
+def _as_boolean(value: Any) -> bool | None:
     return bool(value) if isinstance(value, (bool, np.bool_)) else None
 
 
-#: Gives a value of a column's dtype, or None for one that can't be of it; and the types whose values need no look.
-FITTING: dict[str, Callable[[Any], Any]] = {TEXT: _text, INTEGER: _whole, FLOAT: _fraction, BOOLEAN: _yes_no}
-NOTHING = type(None)
-PLAINLY: dict[str, set[type]] = {
-    TEXT: {str, NOTHING}, INTEGER: {int, NOTHING}, FLOAT: {float, NOTHING}, BOOLEAN: {bool, NOTHING},
+#: Converts a value to the type of a dtype, or returns None if it has another type.
+CHECKED: dict[str, Callable[[Any], Any]] = {
+    TEXT: _as_text,
+    INTEGER: _as_integer,
+    FLOAT: _as_float,
+    BOOLEAN: _as_boolean,
+}
+NONE_TYPE = type(None)
+#: If all values of a column have these types, none of them has to be checked.
+EXPECTED_TYPES: dict[str, set[type]] = {
+    TEXT: {str, NONE_TYPE}, INTEGER: {int, NONE_TYPE}, FLOAT: {float, NONE_TYPE}, BOOLEAN: {bool, NONE_TYPE},
 }  # fmt: skip
 
 
 def object_list(records: Any) -> list[dict[str, Any]]:
-    """Give the objects of a list, which may be null; what is in it besides is left out.
+    """Return the objects in a list, without items of other types. Null counts as an empty list.
 
-    Raises StreamBroken if it is no list: something else than an engine may have answered.
+    Raises StreamBroken if `records` is not a list: then the response is probably not from an engine.
     """
     if isinstance(records, (dict, str, bytes, int, float)):
-        raise _another_shape("a list", records)
-    return [one for one in records or () if isinstance(one, dict)]
+        raise _unexpected_type("a list", records)
+    return [record for record in records or () if isinstance(record, dict)]
 
 
 def object_or_empty(document: Any) -> dict[str, Any]:
-    """Give an object, which may be null. Raises StreamBroken if it is something else."""
+    """Return an object; null counts as an empty object. Raises StreamBroken for anything else."""
     if document is not None and not isinstance(document, dict):
-        raise _another_shape("an object", document)
+        raise _unexpected_type("an object", document)
     return document or {}
 
 
-def _another_shape(wanted: str, got: Any) -> StreamBroken:
-    start = printable(repr(got)[:60])
+def _unexpected_type(expected: str, document: Any) -> StreamBroken:
+    start = printable(repr(document)[:60])
     return StreamBroken(
-        f"The answer is not {wanted}, as the API says: it begins {start}. Is it an engine's? dockerlab doctor tells."
+        f"The response is not {expected}, as the API requires: it begins with {start}. "
+        "Check with `dockerlab doctor` that the address belongs to an engine."
     )
 
 
 def array_table(columns: Sequence[Column], records: Iterable[dict[str, Any]] | None) -> pd.DataFrame:
-    """Make one row a record. Unknown fields are ignored; null and missing ones are `<NA>`.
+    """Return one row per record. Unknown fields are ignored; null and missing fields are `<NA>`.
 
-    Raises StreamBroken if the records are no list.
+    Raises StreamBroken if `records` is not a list.
     """
     rows = object_list(records)
     nested: dict[str, list[Any]] = {"": rows}
@@ -172,53 +180,53 @@ def array_table(columns: Sequence[Column], records: Iterable[dict[str, Any]] | N
 
 
 def typed_table(columns: dict[str, tuple[Any, str]], length: int) -> pd.DataFrame:
-    """Make a DataFrame of (values, dtype) by column name. Raises ValueError if a column has another length."""
+    """Return a DataFrame of (values, dtype) by column name. Raises ValueError if a column has another length."""
     arrays = [_array(values, dtype) for values, dtype in columns.values()]
     if any(len(array) != length for array in arrays):
-        raise ValueError(f"a column has not {length} values")
-    names = _names(tuple(columns)).view()  # a view: who names the columns of one table names them of no other
-    return _put_together(arrays, names, pd.RangeIndex(length))
+        raise ValueError(f"a column does not have {length} values")
+    names = _column_index(tuple(columns)).view()  # the cached index must not change when a table's columns are renamed
+    return _data_frame(arrays, names, pd.RangeIndex(length))
 
 
-def _put_together(arrays: list[Any], names: pd.Index[Any], index: pd.RangeIndex) -> pd.DataFrame:
-    """Make a DataFrame of arrays that are right already.
+def _data_frame(arrays: list[Any], names: pd.Index[Any], index: pd.RangeIndex) -> pd.DataFrame:
+    """Return a DataFrame of arrays that are known to be valid.
 
-    The constructor looks at each anew, which takes longer than all the rest of a small table: where pandas still has
-    the way that it goes itself when it knows them to be right, that is gone.
+    The public constructor checks each array again, which takes longer than all the rest of a small table. pandas has
+    a private method without these checks for its own use; without that method, the constructor is used.
     """
-    if quickly := getattr(pd.DataFrame, "_from_arrays", None):
-        return quickly(arrays, names, index, verify_integrity=False)  # type: ignore[no-any-return]
+    if from_arrays := getattr(pd.DataFrame, "_from_arrays", None):
+        return from_arrays(arrays, names, index, verify_integrity=False)  # type: ignore[no-any-return]
     columns = (pd.Series(array, index=index, dtype=array.dtype, copy=False) for array in arrays)
     return pd.DataFrame(dict(enumerate(columns)), index=index, copy=False).set_axis(names, axis=1)
 
 
 @functools.lru_cache
-def _names(columns: tuple[str, ...]) -> pd.Index[Any]:
-    return pd.Index(columns, dtype=object)  # pandas 3 would choose by whether pyarrow is installed
+def _column_index(columns: tuple[str, ...]) -> pd.Index[Any]:
+    return pd.Index(columns, dtype=object)  # pandas 3 would choose a dtype that depends on pyarrow
 
 
 def _array(values: Any, dtype: str) -> Any:
-    """Make one column of true dtype. In a list each value may be of any type; other things are pandas' own already."""
+    """Return one column of a dtype. Items of a list may have any type; anything else is a pandas array already."""
     if dtype == TIME:
         return (values if isinstance(values, pd.DatetimeIndex) else datetimes(values)).array
     if dtype == OBJECT:
-        return np.fromiter(values, object, len(values))  # np.array would make a table of lists of one length
+        return np.fromiter(values, object, len(values))  # np.array would make a matrix of lists of equal length
     if not isinstance(values, (list, tuple)):
         return pd.Series(values, dtype=STRINGS if dtype == TEXT else dtype).array
-    if not set(map(type, values)) <= PLAINLY[dtype]:
-        values = [FITTING[dtype](value) for value in values]
+    if not set(map(type, values)) <= EXPECTED_TYPES[dtype]:
+        values = [CHECKED[dtype](value) for value in values]
     if dtype == TEXT:
-        return STRING_ARRAY._from_sequence(values, dtype=STRINGS)  # what pd.array does after a look at each value
-    make, kind, instead = MASKED[dtype]
+        return STRING_ARRAY._from_sequence(values, dtype=STRINGS)  # pd.array would check each value again
+    array_type, value_type, placeholder = MASKED[dtype]
     missing = np.fromiter((value is None for value in values), bool, len(values))
     try:
-        data = np.fromiter((instead if value is None else value for value in values), kind, len(values))
-    except OverflowError:  # of a number that no column can hold
-        return _array([_whole(value) for value in values], dtype)
-    return make(data, missing | np.isnan(data) if dtype == FLOAT else missing)
+        data = np.fromiter((placeholder if value is None else value for value in values), value_type, len(values))
+    except OverflowError:  # a number that does not fit into 64 bits
+        return _array([_as_integer(value) for value in values], dtype)
+    return array_type(data, missing | np.isnan(data) if dtype == FLOAT else missing)
 
 
-#: How a column with gaps is made: pandas' array of values and gaps, numpy's type of a value, what stands in a gap.
+#: The array types of columns with missing values, the numpy type of a value, and the placeholder of a missing value.
 MASKED: dict[str, tuple[Any, Any, Any]] = {
     INTEGER: (pd.arrays.IntegerArray, np.int64, 0),
     FLOAT: (pd.arrays.FloatingArray, np.float64, 0.0),
@@ -227,29 +235,29 @@ MASKED: dict[str, tuple[Any, Any, Any]] = {
 
 
 def datetimes(values: Sequence[Any]) -> pd.DatetimeIndex:
-    """Read moments as datetimes in UTC, to the nanosecond: texts of RFC 3339, seconds since 1970, or datetimes.
+    """Convert RFC 3339 texts, seconds since 1970 or datetimes to datetimes in UTC, to the nanosecond.
 
-    "Never" (the year 1, or 0), what can't be read, and years that nanoseconds don't reach are `NaT`.
+    "Never" (the year 1, or 0), invalid values, and years out of the range of 64-bit nanoseconds are `NaT`.
     """
-    if set(map(type, values)) <= {int, NOTHING}:
+    if set(map(type, values)) <= {int, NONE_TYPE}:
         return datetimes_from_nanoseconds(
             [second * SECOND if second and abs(second) < LAST_SECOND else None for second in values]
         )
-    known = [_moment(value) for value in values]
-    if not any(known):  # which pandas takes twice as long to read as moments
-        return datetimes_from_nanoseconds([None] * len(known))
-    told = pd.Index(known, dtype=object)  # pandas reads a list half as fast
-    return pd.DatetimeIndex(pd.to_datetime(told, utc=True, errors="coerce", format="ISO8601")).as_unit("ns")
+    times = [_valid_time(value) for value in values]
+    if not any(times):  # pandas takes twice as long for these as for real times
+        return datetimes_from_nanoseconds([None] * len(times))
+    index = pd.Index(times, dtype=object)  # pandas takes twice as long for a list
+    return pd.DatetimeIndex(pd.to_datetime(index, utc=True, errors="coerce", format="ISO8601")).as_unit("ns")
 
 
 def datetimes_from_nanoseconds(values: Sequence[int | None]) -> pd.DatetimeIndex:
-    """Read nanoseconds since 1970 as datetimes in UTC; None is `NaT`."""
-    known = np.fromiter((NEVER if value is None else value for value in values), np.int64, len(values))
-    return pd.DatetimeIndex(known.view("M8[ns]"), tz="UTC")
+    """Convert nanoseconds since 1970 to datetimes in UTC; None becomes `NaT`."""
+    numbers = np.fromiter((NEVER if value is None else value for value in values), np.int64, len(values))
+    return pd.DatetimeIndex(numbers.view("M8[ns]"), tz="UTC")
 
 
-def _moment(value: Any) -> Any:
-    # pandas 2 says NaT of a year that it can't hold, pandas 3 raises: neither is asked
+def _valid_time(value: Any) -> Any:
+    # For a year out of range pandas 2 returns NaT and pandas 3 raises, so such years are filtered out before.
     if isinstance(value, str):
         return value if FIRST_YEAR <= value[:4] <= LAST_YEAR else None
     if isinstance(value, datetime):
@@ -260,10 +268,10 @@ def _moment(value: Any) -> Any:
 
 
 def object_table(document: Any) -> pd.DataFrame:
-    """Make the long table of one object: `field` (dotted path, lists by number) and `value` (as in the JSON).
+    """Return the long table of one object: `field` (dotted path, list items by number) and `value` (as in the JSON).
 
-    An empty list or object is one row. Fields are in the engine's order. What is nested deeper than 100 levels is one
-    value.
+    Fields are in the engine's order. An empty list or object is one row, and so is anything nested deeper than 100
+    levels.
     """
     fields: list[str] = []
     values: list[Any] = []
@@ -274,26 +282,26 @@ def object_table(document: Any) -> pd.DataFrame:
     return typed_table({"field": (fields, TEXT), "value": (values, OBJECT)}, len(fields))
 
 
-def _flatten(front: str, value: Any, fields: list[str], values: list[Any], depth: int = 0) -> None:
+def _flatten(prefix: str, value: Any, fields: list[str], values: list[Any], depth: int = 0) -> None:
     for name, item in value.items() if isinstance(value, dict) else enumerate(value):
-        if item and isinstance(item, (dict, list)) and depth < DEEPEST - 1:
-            _flatten(f"{front}{name}.", item, fields, values, depth + 1)
+        if item and isinstance(item, (dict, list)) and depth < MAX_DEPTH - 1:
+            _flatten(f"{prefix}{name}.", item, fields, values, depth + 1)
         else:
-            fields.append(f"{front}{name}")
+            fields.append(f"{prefix}{name}")
             values.append(item)
 
 
 def outcome_table(exchange: Exchange) -> pd.DataFrame:
-    """Make the one row of an answer without a body.
+    """Return one row for a response without a body.
 
-    Columns: `operation`, `object` (what it was asked for), `status`, and `changed`: False for 304.
+    Columns: `operation`, `object` (the name or id in the request), `status`, and `changed`: False for 304.
     """
-    named = (one.argument for one in exchange.operation.parameters if one.place == "path" or one.name == "name")
-    asked = next((name for name in named if name in exchange.arguments), "")
+    candidates = (one.argument for one in exchange.operation.parameters if one.place == "path" or one.name == "name")
+    name_argument = next((name for name in candidates if name in exchange.arguments), "")
     return typed_table(
         {
             "operation": ([exchange.operation.id], TEXT),
-            "object": ([exchange.arguments.get(asked)], TEXT),
+            "object": ([exchange.arguments.get(name_argument)], TEXT),
             "status": ([exchange.status], INTEGER),
             "changed": ([exchange.status != NOT_MODIFIED], BOOLEAN),
         },

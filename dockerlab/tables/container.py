@@ -1,4 +1,4 @@
-"""Tables of the container operations."""
+"""The tables of container operations."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ __all__ = [
 
 
 def _first(names: list[str]) -> str | None:
-    """The container's own name: links give it more, which have a second slash."""
+    """Return the container's own name. Links add further names, which contain a second slash."""
     own = [name for name in names if name.count("/") == 1] or names
     return own[0].removeprefix("/") if own else None
 
 
 def _ports(ports: list[dict[str, Any]]) -> str:
-    """Published and exposed ports as docker ps writes them: `127.0.0.1:8080->80/tcp, 443/tcp`."""
+    """Format published and exposed ports as `docker ps` does: `127.0.0.1:8080->80/tcp, 443/tcp`."""
     texts = []
     for port in ports:
         inner = f"{port.get('PrivatePort')}/{port.get('Type', 'tcp')}"
@@ -51,31 +51,31 @@ def _mounts(mounts: list[dict[str, Any]]) -> str:
 
 LIST = (
     Column("name", "Names", TEXT, "its name, without the slash", convert=_first),
-    Column("image", "Image", TEXT, "the image as it was asked for"),
-    Column("state", "State", TEXT, "machine word: created, running, paused, restarting, exited, dead"),
-    Column("status", "Status", TEXT, "human phrase: Up 2 minutes"),
-    Column("command", "Command", TEXT, "what it runs, in one text"),
+    Column("image", "Image", TEXT, "the image, as given in the create request"),
+    Column("state", "State", TEXT, "one of created, running, paused, restarting, exited, dead"),
+    Column("status", "Status", TEXT, "the state as a phrase for people: Up 2 minutes"),
+    Column("command", "Command", TEXT, "the command it runs, as one string"),
     Column("created", "Created", TIME, "when it was created", "UTC"),
-    Column("ports", "Ports", TEXT, "published and exposed ports, as docker ps writes them", convert=_ports),
-    Column("networks", "NetworkSettings.Networks", TEXT, "names of its networks", convert=_networks),
-    Column("mounts", "Mounts", TEXT, "names of its volumes, sources of its bind mounts", convert=_mounts),
+    Column("ports", "Ports", TEXT, "published and exposed ports, in the format of docker ps", convert=_ports),
+    Column("networks", "NetworkSettings.Networks", TEXT, "the names of its networks", convert=_networks),
+    Column("mounts", "Mounts", TEXT, "the names of its volumes and the sources of its bind mounts", convert=_mounts),
     Column("labels", "Labels", OBJECT, "its labels, a dict"),
-    Column("size_rw_bytes", "SizeRw", INTEGER, "what it wrote; only with size=True", "bytes"),
-    Column("size_root_fs_bytes", "SizeRootFs", INTEGER, "all its files; only with size=True", "bytes"),
+    Column("size_rw_bytes", "SizeRw", INTEGER, "the size of the files it wrote; only with size=True", "bytes"),
+    Column("size_root_fs_bytes", "SizeRootFs", INTEGER, "the size of all its files; only with size=True", "bytes"),
     Column("network_mode", "HostConfig.NetworkMode", TEXT, "the network it was created with"),
     Column("image_id", "ImageID", TEXT, "the image's id"),
-    Column("id", "Id", TEXT, "its id, all 64 digits"),
+    Column("id", "Id", TEXT, "its id, with all 64 digits"),
 )
 
 MEMBERS = (
-    Column("path", "path", TEXT, "where it is, without a slash in front"),
+    Column("path", "path", TEXT, "its path, without the leading slash"),
     Column("kind", "kind", TEXT, "file, directory, symlink, hardlink, character device, block device, fifo"),
     Column("mode", "mode", TEXT, "permissions, octal: 0755"),
     Column("owner", "owner", TEXT, "the owner's name, if the tar has it"),
     Column("group", "group", TEXT, "the group's name, if the tar has it"),
     Column("uid", "uid", INTEGER, "the owner's number"),
     Column("gid", "gid", INTEGER, "the group's number"),
-    Column("size_bytes", "size_bytes", INTEGER, "its size; 0 for what has no content of its own", "bytes"),
+    Column("size_bytes", "size_bytes", INTEGER, "its size; 0 for members without content of their own", "bytes"),
     Column("mtime", "mtime", TIME, "time of the last change", "UTC"),
     Column("target", "target", TEXT, "what a link points to"),
 )
@@ -89,14 +89,14 @@ CHANGES = (
 )
 
 PATH = (
-    Column("name", "name", TEXT, "its name, without the directories before it"),
+    Column("name", "name", TEXT, "its name, without its directory"),
     Column("kind", "kind", TEXT, "file, directory, symlink, device, fifo, socket"),
     Column("mode", "mode", TEXT, "permissions, octal: 0755"),
-    Column("size_bytes", "size", INTEGER, "its size; of a directory what its own entry takes", "bytes"),
+    Column("size_bytes", "size", INTEGER, "its size; for a directory, the size of its own entry", "bytes"),
     Column("mtime", "mtime", TIME, "time of the last change", "UTC"),
     Column("target", "linkTarget", TEXT, "what a link points to", convert=lambda target: target or None),
 )
-#: How Go writes what a file is: the highest bits of its mode.
+#: How Go encodes the type of a file: in the highest bits of its mode.
 GO_KINDS = {1 << 31: "directory", 1 << 27: "symlink", 1 << 26: "device", 1 << 25: "fifo", 1 << 24: "socket"}
 GO_SETUID, GO_SETGID, GO_STICKY = 1 << 23, 1 << 22, 1 << 20
 
@@ -107,15 +107,15 @@ SAVED = (
     Column("size_bytes", "size_bytes", INTEGER, "its size", "bytes"),
 )
 
-#: Columns of ps that hold numbers, by their titles in small letters; the others are text. A user id isn't one of them:
-#: ps writes a name in its place where it knows one.
-WHOLE_TITLES = {"pid", "ppid", "pgid", "sid", "vsz", "rss", "nlwp", "lwp", "pri", "ni", "spid", "tgid", "c"}
-SHARE_TITLES = {"%cpu", "%mem"}
+#: The columns of ps that hold numbers, by their titles in lower case; the others are text. `uid` is not one of them,
+#: because ps prints the user's name instead if it knows one.
+INTEGER_TITLES = {"pid", "ppid", "pgid", "sid", "vsz", "rss", "nlwp", "lwp", "pri", "ni", "spid", "tgid", "c"}
+PERCENT_TITLES = {"%cpu", "%mem"}
 RENAMED = {"%cpu": "cpu_percent", "%mem": "memory_percent", "vsz": "vsz_kib", "rss": "rss_kib"}
 
 
 def path_table(document: dict[str, Any]) -> pd.DataFrame:
-    """Make the table of ContainerArchiveInfo, whose answer is in a header; the mode is written as Go has it."""
+    """Return the table of ContainerArchiveInfo, whose data is a header with the file mode in Go's encoding."""
     document = object_or_empty(document)
     bits = document.get("mode")
     bits = bits if isinstance(bits, int) else 0
@@ -127,31 +127,31 @@ def path_table(document: dict[str, Any]) -> pd.DataFrame:
 
 
 def process_table(document: dict[str, Any]) -> pd.DataFrame:
-    """Make the table of ContainerTop: a column for each title of ps, in small letters."""
+    """Return the table of ContainerTop: one column per title of ps, named in lower case."""
     document = object_or_empty(document)
-    processes = [one for one in _listed(document.get("Processes")) if isinstance(one, list)]
+    processes = [process for process in _list(document.get("Processes")) if isinstance(process, list)]
     columns: dict[str, tuple[list[Any], str]] = {}
-    for place, title in enumerate(_listed(document.get("Titles"))):
-        plain = str(title).lower()
-        values = [process[place] if place < len(process) else None for process in processes]
-        name = RENAMED.get(plain) or re.sub(r"\W+", "_", plain).strip("_") or "column"
+    for index, original in enumerate(_list(document.get("Titles"))):
+        title = str(original).lower()
+        values = [process[index] if index < len(process) else None for process in processes]
+        name = RENAMED.get(title) or re.sub(r"\W+", "_", title).strip("_") or "column"
         while name in columns:
             name += "_again"
-        if plain in WHOLE_TITLES:
+        if title in INTEGER_TITLES:
             columns[name] = ([_number(value, int) for value in values], INTEGER)
-        elif plain in SHARE_TITLES:
+        elif title in PERCENT_TITLES:
             columns[name] = ([_number(value, float) for value in values], FLOAT)
         else:
             columns[name] = ([value if isinstance(value, str) else None for value in values], TEXT)
     return typed_table(columns, len(processes))
 
 
-def _listed(value: Any) -> list[Any]:
+def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
 def _number(value: Any, kind: type[int] | type[float]) -> int | float | None:
-    """Read a number of ps, which writes a dash for one that it doesn't have."""
+    """Parse a number of ps, which prints a dash for a missing one."""
     try:
         number = kind(str(value))
     except ValueError:
@@ -160,8 +160,10 @@ def _number(value: Any, kind: type[int] | type[float]) -> int | float | None:
 
 
 def member_table(members: Iterable[Member]) -> pd.DataFrame:
-    """Make the table of an export's members."""
+    """Return the table of a tar's members."""
     rows = list(members)
     values = zip(*rows, strict=True) if rows else [()] * len(MEMBERS)
-    columns = {column.name: (list(one), column.dtype) for column, one in zip(MEMBERS, values, strict=True)}
+    columns = {
+        column.name: (list(column_values), column.dtype) for column, column_values in zip(MEMBERS, values, strict=True)
+    }
     return typed_table(columns, len(rows))

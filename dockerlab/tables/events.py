@@ -21,35 +21,38 @@ from dockerlab.tables.build import (
 
 __all__ = ["EVENTS", "event_table"]
 
-#: Nanoseconds since 1970 that a time can hold.
+#: The latest time that 64-bit nanoseconds since 1970 can hold.
 LATEST = (1 << 63) - 1
-#: How Docker and Podman call the exit code in an event of an end; in Podman's other events the number says nothing.
+#: The names of the exit code in Docker's and Podman's events. Podman also sends it where it has no meaning, so it is
+#: read only for the actions below.
 EXIT_CODES = ("exitCode", "containerExitCode")
-ENDS = {"die", "died", "exec_die"}
+EXIT_ACTIONS = {"die", "died", "exec_die"}
 
 EVENTS = (
-    Column("time", "moment", TIME, "when it happened, to the nanosecond", "UTC"),
-    Column("type", "Type", TEXT, "what it happened to: container, image, volume, network, plugin, daemon …"),
+    Column("time", "timeNano", TIME, "when it happened, to the nanosecond", "UTC"),
+    Column("type", "Type", TEXT, "the kind of object: container, image, volume, network, plugin, daemon …"),
     Column("action", "action", TEXT, "what happened: create, start, die, exec_create …"),
-    Column("detail", "detail", TEXT, "what an action says after a colon: the command of exec_create, a health"),
-    Column("id", "object_id", TEXT, "the object's id, or a volume's or plugin's name"),
+    Column(
+        "detail", "detail", TEXT, "the text after a colon in the action: the command of exec_create, a health status"
+    ),
+    Column("id", "object_id", TEXT, "the object's id; for a volume or a plugin, its name"),
     Column("name", "object_name", TEXT, "its name, if it has one"),
-    Column("image", "object_image", TEXT, "a container's image"),
-    Column("exit_code", "exit_code", INTEGER, "the code with which a container or a command ended"),
-    Column("scope", "scope", TEXT, "local, or swarm"),
-    Column("attributes", "attributes", OBJECT, "all that the engine adds, with the object's labels; a dict"),
+    Column("image", "object_image", TEXT, "the image of a container"),
+    Column("exit_code", "exit_code", INTEGER, "the exit code of a container or an exec"),
+    Column("scope", "scope", TEXT, "local or swarm"),
+    Column("attributes", "attributes", OBJECT, "all attributes of the event, including the object's labels; a dict"),
 )
 
 
 def event_table(documents: Iterable[dict[str, Any]] | None) -> pd.DataFrame:
-    """Make one row an event of SystemEvents, in their order."""
+    """Return one row per event of SystemEvents, in their order."""
     rows = object_list(documents)
     actors = [actor if isinstance(actor := row.get("Actor"), dict) else {} for row in rows]
-    attributes = [known if isinstance(known := actor.get("Attributes"), dict) else {} for actor in actors]
+    attributes = [value if isinstance(value := actor.get("Attributes"), dict) else {} for actor in actors]
     kinds = [row.get("Type") for row in rows]
-    words = [str(row.get("Action") or row.get("status") or "").partition(":") for row in rows]
-    names = [known.get("name") for known in attributes]
-    # volumes have no id, and their name stands in its place, or in the attributes
+    actions = [str(row.get("Action") or row.get("status") or "").partition(":") for row in rows]
+    names = [values.get("name") for values in attributes]
+    # A volume has no id. Engines send its name as the id, or in the attributes.
     ids = [
         actor.get("ID") or row.get("id") or (name if kind == "volume" else None)
         for row, actor, kind, name in zip(rows, actors, kinds, names, strict=True)
@@ -58,16 +61,16 @@ def event_table(documents: Iterable[dict[str, Any]] | None) -> pd.DataFrame:
         name or (actor.get("ID") if kind == "volume" else None)
         for actor, kind, name in zip(actors, kinds, names, strict=True)
     ]
-    images = [known.get("image") or row.get("from") for row, known in zip(rows, attributes, strict=True)]
+    images = [values.get("image") or row.get("from") for row, values in zip(rows, attributes, strict=True)]
     codes = [
-        _exit_code(known) if action in ENDS else None
-        for (action, _, _), known in zip(words, attributes, strict=True)
+        _exit_code(values) if action in EXIT_ACTIONS else None
+        for (action, _, _), values in zip(actions, attributes, strict=True)
     ]  # fmt: skip
     columns = {
-        "time": _moments(rows),
+        "time": _times(rows),
         "type": _texts(kinds),
-        "action": _texts([action for action, _, _ in words]),
-        "detail": _texts([detail.strip() for _, _, detail in words]),
+        "action": _texts([action for action, _, _ in actions]),
+        "detail": _texts([detail.strip() for _, _, detail in actions]),
         "id": _texts(ids),
         "name": _texts(titles),
         "image": _texts(images),
@@ -79,17 +82,17 @@ def event_table(documents: Iterable[dict[str, Any]] | None) -> pd.DataFrame:
 
 
 def _texts(values: list[Any]) -> list[str | None]:
-    """Write each as text; an empty one is no answer."""
+    """Convert each value to text; an empty text becomes None."""
     return [(value if isinstance(value, str) else None if value is None else str(value)) or None for value in values]
 
 
-def _moments(rows: list[dict[str, Any]]) -> pd.DatetimeIndex:
-    """Read when each happened: to the nanosecond, and where that isn't told, to the second."""
-    known = [_nanoseconds(row) for row in rows]
-    told = datetimes_from_nanoseconds(known)
-    if None not in known:
-        return told
-    return datetimes([row.get("time") if pd.isna(moment) else moment for moment, row in zip(told, rows, strict=True)])
+def _times(rows: list[dict[str, Any]]) -> pd.DatetimeIndex:
+    """Return the time of each event: to the nanosecond, or to the second if the engine sends no nanoseconds."""
+    numbers = [_nanoseconds(row) for row in rows]
+    times = datetimes_from_nanoseconds(numbers)
+    if None not in numbers:
+        return times
+    return datetimes([row.get("time") if pd.isna(time) else time for time, row in zip(times, rows, strict=True)])
 
 
 def _nanoseconds(row: dict[str, Any]) -> int | None:

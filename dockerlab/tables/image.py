@@ -1,4 +1,4 @@
-"""Tables of the image operations, and of the progress that pull, push, build and load tell."""
+"""The columns of the image tables, and the table of the progress of pull, push, build and load."""
 
 from __future__ import annotations
 
@@ -27,46 +27,57 @@ def _joined(names: list[str]) -> str:
 
 
 LIST = (
-    Column("repo_tags", "RepoTags", TEXT, "its names, with commas between them", convert=_joined),
-    Column("size_bytes", "Size", INTEGER, "all its layers together", "bytes"),
+    Column("repo_tags", "RepoTags", TEXT, "its names, separated by commas", convert=_joined),
+    Column("size_bytes", "Size", INTEGER, "the size of all its layers", "bytes"),
     Column("created", "Created", TIME, "when it was built", "UTC"),
-    Column("containers", "Containers", INTEGER, "containers that use it; <NA> if not counted", convert=count_or_none),
+    Column(
+        "containers",
+        "Containers",
+        INTEGER,
+        "number of containers that use it; <NA> if not counted",
+        convert=count_or_none,
+    ),
     Column("labels", "Labels", OBJECT, "its labels, a dict"),
     Column("repo_digests", "RepoDigests", TEXT, "its names by digest", convert=_joined),
     Column(
-        "shared_size_bytes", "SharedSize", INTEGER, "shared with others; <NA> if not counted", "bytes", count_or_none
+        "shared_size_bytes",
+        "SharedSize",
+        INTEGER,
+        "bytes shared with other images; <NA> if not counted",
+        "bytes",
+        count_or_none,
     ),
-    Column("parent_id", "ParentId", TEXT, "the image it was built from, if the engine knows"),
+    Column("parent_id", "ParentId", TEXT, "the image it was built from, if the engine knows it"),
     Column("id", "Id", TEXT, "its id"),
 )
 
 HISTORY = (
-    Column("created", "Created", TIME, "when the layer was made", "UTC"),
-    Column("created_by", "CreatedBy", TEXT, "the command that made it"),
-    Column("size_bytes", "Size", INTEGER, "what it adds; 0 for one that only changes settings", "bytes"),
-    Column("comment", "Comment", TEXT, "a remark: the builder's name, or the one given at a commit or an import"),
-    Column("tags", "Tags", TEXT, "names of the image that ends here", convert=_joined),
-    Column("id", "Id", TEXT, "the image that ends here; <missing> for one that isn't an image on this engine"),
+    Column("created", "Created", TIME, "when the step was executed", "UTC"),
+    Column("created_by", "CreatedBy", TEXT, "the command of the step"),
+    Column("size_bytes", "Size", INTEGER, "what the step adds; 0 if it only changes settings", "bytes"),
+    Column("comment", "Comment", TEXT, "the builder's name, or the comment of a commit or an import"),
+    Column("tags", "Tags", TEXT, "names of the image that ends with this step", convert=_joined),
+    Column("id", "Id", TEXT, "the image that ends with this step; <missing> if this engine has no such image"),
 )
 
 SEARCH = (
-    Column("name", "name", TEXT, "the image's name, to be pulled as it stands"),
-    Column("description", "description", TEXT, "what its owner says about it"),
-    Column("stars", "star_count", INTEGER, "how many users marked it"),
-    Column("official", "is_official", BOOLEAN, "one of the registry's own"),
-    Column("automated", "is_automated", BOOLEAN, "built by the registry; no longer told"),
+    Column("name", "name", TEXT, "the image's name, as a pull needs it"),
+    Column("description", "description", TEXT, "its owner's description"),
+    Column("stars", "star_count", INTEGER, "number of users who starred it"),
+    Column("official", "is_official", BOOLEAN, "whether the registry maintains it"),
+    Column("automated", "is_automated", BOOLEAN, "whether the registry built it; registries no longer report this"),
 )
 
 DELETED = (
-    Column("untagged", "Untagged", TEXT, "a name that was taken from the image"),
-    Column("deleted", "Deleted", TEXT, "an image or a layer that is gone"),
+    Column("untagged", "Untagged", TEXT, "a name that the image lost"),
+    Column("deleted", "Deleted", TEXT, "an image or a layer that was deleted"),
 )
 
 ATTESTATIONS = (
     Column("digest", "Descriptor.digest", TEXT, "the attestation's digest"),
-    Column("media_type", "Descriptor.mediaType", TEXT, "its form"),
+    Column("media_type", "Descriptor.mediaType", TEXT, "its media type"),
     Column("size_bytes", "Descriptor.size", INTEGER, "its size", "bytes"),
-    Column("predicate_type", "PredicateType", TEXT, "what it attests: a bill of materials, where it was built"),
+    Column("predicate_type", "PredicateType", TEXT, "what it states: a bill of materials, how the image was built"),
     Column("statement", "Statement", OBJECT, "the statement itself, a dict; only with statement=True"),
 )
 
@@ -76,23 +87,23 @@ def _line(text: str) -> str:
 
 
 PROGRESS = (
-    Column("id", "id", TEXT, "the layer, or the tag, that it is about"),
-    Column("status", "status", TEXT, "what is done with it"),
-    Column("current_bytes", "progressDetail.current", INTEGER, "how much of it is done", "bytes"),
-    Column("total_bytes", "progressDetail.total", INTEGER, "how much it is in all, where that is known", "bytes"),
-    Column("stream", "stream", TEXT, "a line of a build, or of a load", convert=_line),
-    Column("error", "error", TEXT, "what went wrong; it is the last record then"),
-    Column("aux", "aux", OBJECT, "a result: the image's id, or the digest under which it was pushed; a dict"),
+    Column("id", "id", TEXT, "the layer or tag that this record is about"),
+    Column("status", "status", TEXT, "what happens to it"),
+    Column("current_bytes", "progressDetail.current", INTEGER, "number of bytes done", "bytes"),
+    Column("total_bytes", "progressDetail.total", INTEGER, "total number of bytes, if known", "bytes"),
+    Column("stream", "stream", TEXT, "a line of output of a build or a load", convert=_line),
+    Column("error", "error", TEXT, "what went wrong, in the last record"),
+    Column("aux", "aux", OBJECT, "a result, as a dict: the image's id, or the digest of the pushed image"),
 )
 
 
 def progress_table(records: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """Make the table of a stream of progress: of a pull, a push, a build or a load."""
-    return array_table(PROGRESS, [_whole(record) for record in object_list(records)])
+    """Return the table of the progress records of a pull, a push, a build or a load."""
+    return array_table(PROGRESS, [_with_error(record) for record in object_list(records)])
 
 
-def _whole(record: dict[str, Any]) -> dict[str, Any]:
-    """Take the error's words from its details where they stand only there."""
+def _with_error(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the record with the error message as `error`, even if only `errorDetail` has it."""
     detail = record.get("errorDetail")
     if isinstance(detail, dict) and "error" not in record:
         return record | {"error": detail.get("message")}

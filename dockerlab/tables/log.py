@@ -1,8 +1,8 @@
-"""The table of a log, and how a long one is read: many lines at once.
+"""The table of a log, and a fast way to read a long log: many lines at once.
 
-Nearly every frame of a log is one whole line. Of a block of bytes numpy finds the lines' ends, and the frames' headers
-say whether they are where they should be; then the whole block becomes text in one go. From the first frame that is
-another one, `streams` reads the rest frame by frame, with the same result.
+Nearly every frame of a log is one complete line. So numpy looks for the line ends in a block of bytes, the headers of
+the frames confirm that each line is one frame, and the whole block is decoded in one step. From the first frame that
+is not one complete line, `streams` reads the rest frame by frame, with the same result.
 """
 
 from __future__ import annotations
@@ -22,30 +22,42 @@ __all__ = ["LOGS", "log_table", "read_log_table"]
 LOGS = (
     Column("time", "time", TIME, "when the engine read the line; only with timestamps=True", "UTC"),
     Column("stream", "stream", TEXT, "stdout or stderr"),
-    Column("message", "message", TEXT, "the line, without its end; bytes that aren't UTF-8 as \\xff"),
+    Column("message", "message", TEXT, "the line, without its line end; bytes that aren't UTF-8 as \\xff"),
 )
-#: So many lines of a log are read at once: fewer than Python makes tuples before it looks for rings of them, which
-#: takes longer than the reading.
+#: How many lines the slow way reads at once. More tuples would start Python's garbage collector, which takes longer
+#: than the reading.
 LINES = 512
-#: So many bytes are taken apart at once: fewer cost numpy more than they save, more cost memory. What is left of a
-#: block is longer than a frame if that is none which can be read at once.
-BLOCK, LONGEST_PART = 1 << 20, 1 << 15
+#: How many bytes the fast way reads at once: fewer make numpy slower, more need more memory. If more than
+#: MAX_REST bytes of a block remain, they start with a frame that the fast way can't read.
+BLOCK, MAX_REST = 1 << 20, 1 << 15
 NEWLINE = 10
-NAMES = np.array([STREAMS.get(number, "") for number in range(max(STREAMS) + 1)], dtype=object)
-#: How Docker writes a moment before a line: `2026-11-24T03:22:02.123456789Z `, always as long. Years of another
-#: century, some of which nanoseconds don't reach, are left to `moments`.
-MOMENT = len("2026-11-24T03:22:02.123456789Z ")
-#: Where year, month, day, hour, minute, second and nanoseconds begin and end in it; their least and most.
+STREAM_NAMES = np.array([STREAMS.get(number, "") for number in range(max(STREAMS) + 1)], dtype=object)
+#: The length of Docker's timestamps before a line. It is always the same. Years of another century, some of which are
+#: out of the range of nanoseconds, are left to `datetimes`.
+TIMESTAMP = len("2026-11-24T03:22:02.123456789Z ")
+#: The start and end of year, month, day, hour, minute, second and nanoseconds in a timestamp, their least and greatest
+#: values.
 FIELDS = (
     (0, 4, 2000, 2099), (5, 7, 1, 12), (8, 10, 1, 31), (11, 13, 0, 23), (14, 16, 0, 59), (17, 19, 0, 59),
     (20, 29, 0, SECOND - 1),
 )  # fmt: skip
-FIGURES = [place for first, end, *_ in FIELDS for place in range(first, end)]
-SHAPE = {0: b"2", 1: b"0", 4: b"-", 7: b"-", 10: b"T", 13: b":", 16: b":", 19: b".", MOMENT - 2: b"Z", MOMENT - 1: b" "}
+DIGITS = [index for start, end, *_ in FIELDS for index in range(start, end)]
+SHAPE = {
+    0: b"2",
+    1: b"0",
+    4: b"-",
+    7: b"-",
+    10: b"T",
+    13: b":",
+    16: b":",
+    19: b".",
+    TIMESTAMP - 2: b"Z",
+    TIMESTAMP - 1: b" ",
+}
 
 
 class _Part(NamedTuple):
-    """Some lines: their moments, the names of their streams, their messages."""
+    """Some lines: their times, the names of their streams, their messages."""
 
     times: pd.DatetimeIndex
     streams: Any
@@ -53,7 +65,7 @@ class _Part(NamedTuple):
 
 
 def read_log_table(chunks: Iterable[bytes], *, tty: bool, timestamps: bool, text: bool = True) -> pd.DataFrame:
-    """Make the table of a ContainerLogs that is still to be read. A terminal's log has no frames.
+    """Read a log, and return its table. With `tty` the log has no frames.
 
     Raises StreamBroken if the bytes end within a frame, or are not frames at all.
     """
@@ -62,13 +74,12 @@ def read_log_table(chunks: Iterable[bytes], *, tty: bool, timestamps: bool, text
     return _joined(_framed(chunks, timestamps, text), timestamps, text)
 
 
-def log_table(found: Iterable[tuple[str, str, bytes]], *, timestamps: bool, text: bool = True) -> pd.DataFrame:
-    """Make the table of lines; without `text` the messages are bytes."""
-    return _joined(_parts(iter(found), timestamps, text), timestamps, text)
+def log_table(records: Iterable[tuple[str, str, bytes]], *, timestamps: bool, text: bool = True) -> pd.DataFrame:
+    """Return the table of lines; without `text` the messages are bytes."""
+    return _joined(_parts(iter(records), timestamps, text), timestamps, text)
 
 
 def _joined(parts: Iterable[_Part], timestamps: bool, text: bool) -> pd.DataFrame:
-    """Make one table of its parts."""
     times, streams, messages = [datetimes([])], [np.empty(0, object)], list[Any]()
     for part in parts:
         times.append(part.times)
@@ -83,9 +94,8 @@ def _joined(parts: Iterable[_Part], timestamps: bool, text: bool) -> pd.DataFram
     return typed_table(columns, len(messages))
 
 
-def _parts(found: Iterator[tuple[str, str, bytes]], timestamps: bool, text: bool) -> Iterator[_Part]:
-    """Give lines that were read one by one."""
-    while block := list(islice(found, LINES)):
+def _parts(records: Iterator[tuple[str, str, bytes]], timestamps: bool, text: bool) -> Iterator[_Part]:
+    while block := list(islice(records, LINES)):
         times, streams, data = zip(*block, strict=True)
         yield _Part(
             datetimes(times if timestamps else []),
@@ -95,96 +105,100 @@ def _parts(found: Iterator[tuple[str, str, bytes]], timestamps: bool, text: bool
 
 
 def _decoded(data: bytes) -> list[str]:
-    """Read lines as text, all at once; bytes that aren't UTF-8 are written as `\\xff`."""
+    """Decode many lines at once; bytes that aren't UTF-8 become `\\xff`."""
     return data.decode("utf-8", "backslashreplace").split("\n")
 
 
 def _framed(chunks: Iterable[bytes], timestamps: bool, text: bool) -> Iterator[_Part]:
-    """Give the lines of frames."""
-    rest, more = b"", iter(chunks)
-    for block in _blocks(more):
+    """Read a log with frames: the fast way as far as possible, and the rest frame by frame."""
+    rest, chunks = b"", iter(chunks)
+    for block in _blocks(chunks):
         data = rest + block
-        used, part = _whole_lines(data, timestamps, text)
+        size, part = _read_whole_lines(data, timestamps, text)
         if part is not None:
             yield part
-        rest = data[used:]
-        if len(rest) > LONGEST_PART:
+        rest = data[size:]
+        if len(rest) > MAX_REST:
             break
-    slowly: Iterator[Line] = lines(frames(chain([rest], more)), timestamps=timestamps)
-    yield from _parts(slowly, timestamps, text)
+    remaining: Iterator[Line] = lines(frames(chain([rest], chunks)), timestamps=timestamps)
+    yield from _parts(remaining, timestamps, text)
 
 
 def _blocks(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Join chunks to blocks that are worth it."""
-    kept, have = [], 0
+    """Join chunks to blocks of at least BLOCK bytes."""
+    block, size = [], 0
     for chunk in chunks:
-        kept.append(chunk)
-        have += len(chunk)
-        if have >= BLOCK:
-            yield b"".join(kept)
-            kept, have = [], 0
-    yield b"".join(kept)
+        block.append(chunk)
+        size += len(chunk)
+        if size >= BLOCK:
+            yield b"".join(block)
+            block, size = [], 0
+    yield b"".join(block)
 
 
-def _whole_lines(data: bytes, timestamps: bool, text: bool) -> tuple[int, _Part | None]:
-    """Read the frames at the beginning each of which is one whole line; give how many bytes that were, too."""
-    starts, ends = _lines(data, MOMENT if timestamps else 0)
+def _read_whole_lines(data: bytes, timestamps: bool, text: bool) -> tuple[int, _Part | None]:
+    """Read the first frames, as long as each is one complete line. Return the number of bytes read, and the lines."""
+    starts, ends = _whole_lines(data, TIMESTAMP if timestamps else 0)
     if not starts.size:
         return 0, None
-    seen = np.frombuffer(data, np.uint8)
-    cut = starts[:, None] + np.arange(HEADER.size + (MOMENT if timestamps else 0))
-    keep = np.ones(int(ends[-1]) + 1, bool)
-    keep[cut] = False
-    keep[-1] = False  # the last line's end
-    content = seen[: keep.size][keep].tobytes()
-    if content.count(b"\n") != starts.size - 1:  # behind such a byte in a header, the end of an empty line is not seen
+    numbers = np.frombuffer(data, np.uint8)
+    prefixes = starts[:, None] + np.arange(HEADER.size + (TIMESTAMP if timestamps else 0))
+    is_content = np.ones(int(ends[-1]) + 1, bool)
+    is_content[prefixes] = False
+    is_content[-1] = False  # the line end of the last line
+    content = numbers[: is_content.size][is_content].tobytes()
+    if content.count(b"\n") != starts.size - 1:  # after a newline byte in a header, the end of an empty line is missed
         return 0, None
     messages: list[Any] = _decoded(content) if text else list(content.split(b"\n"))
-    times = _moments(seen[cut[:, HEADER.size : -2]]) if timestamps else datetimes([])
-    return keep.size, _Part(times, NAMES[seen[starts]], messages)
+    times = _parse_timestamps(numbers[prefixes[:, HEADER.size : -2]]) if timestamps else datetimes([])
+    return is_content.size, _Part(times, STREAM_NAMES[numbers[starts]], messages)
 
 
-def _lines(data: bytes, front: int) -> tuple[Any, Any]:
-    """Find where the frames begin that are one whole line each, and where these end, up to the first that isn't."""
-    seen = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(seen == NEWLINE)
-    # a header may have such a byte in it, too: in its length, four to seven bytes after the last line's end. A frame
-    # whose length has one is longer than that, so that the end of its line is not taken for one in a header.
+def _whole_lines(data: bytes, prefix: int) -> tuple[Any, Any]:
+    """Return the starts and ends of the frames that are one complete line each, up to the first that is not.
+
+    Each line starts with a timestamp of `prefix` bytes, or with none if that is 0.
+    """
+    numbers = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(numbers == NEWLINE)
+    # A header can contain a newline byte too: in its length, four to seven bytes after the last line end. A frame with
+    # such a length is longer than a header, so its own line end is not mistaken for a byte of a header.
     ends = ends[np.diff(ends, prepend=-1) > HEADER.size]
     starts = np.concatenate(([0], ends[:-1] + 1))[: ends.size]
-    header = seen[np.minimum(starts[:, None] + np.arange(HEADER.size), seen.size - 1)].astype(np.int64)
-    told = ((header[:, 4] * 256 + header[:, 5]) * 256 + header[:, 6]) * 256 + header[:, 7]
-    good = (header[:, 0] < NAMES.size) & (header[:, 1:4] == 0).all(axis=1) & (told == ends - starts - HEADER.size + 1)
-    if front:
-        good &= told > front
-        for place, byte in SHAPE.items():
-            good &= seen[np.minimum(starts + HEADER.size + place, seen.size - 1)] == byte[0]
-    count = int(good.argmin()) if not good.all() else good.size
+    header = numbers[np.minimum(starts[:, None] + np.arange(HEADER.size), numbers.size - 1)].astype(np.int64)
+    length = ((header[:, 4] * 256 + header[:, 5]) * 256 + header[:, 6]) * 256 + header[:, 7]
+    is_line = (header[:, 0] < STREAM_NAMES.size) & (header[:, 1:4] == 0).all(axis=1)
+    is_line &= length == ends - starts - HEADER.size + 1
+    if prefix:
+        is_line &= length > prefix
+        for offset, byte in SHAPE.items():
+            is_line &= numbers[np.minimum(starts + HEADER.size + offset, numbers.size - 1)] == byte[0]
+    count = int(is_line.argmin()) if not is_line.all() else is_line.size
     return starts[:count], ends[:count]
 
 
-def _moments(digits: Any) -> pd.DatetimeIndex:
-    """Read moments of one shape, each a row of bytes.
+def _parse_timestamps(characters: Any) -> pd.DatetimeIndex:
+    """Parse timestamps of one format, each a row of bytes.
 
-    Not by numpy's own reading of texts: before numpy 2.4 it ends the process at one that is no moment.
+    numpy's own parser is not used, because before numpy 2.4 an invalid timestamp can crash the process.
     """
-    figures = digits - ord("0")  # of bytes: what is no figure is more than 9
-    numbers = [_number(figures[:, first:end]) for first, end, *_ in FIELDS]
+    digits = characters - ord("0")  # unsigned bytes, so that any other character becomes more than 9
+    numbers = [_number(digits[:, start:end]) for start, end, *_ in FIELDS]
     year, month, day, hour, minute, second, fraction = numbers
     months = ((year - 1970) * 12 + month - 1).view("M8[M]")
     days = months.astype("M8[D]") + (day - 1)
-    right = (days.astype("M8[M]") == months) & (figures[:, FIGURES] < len("0123456789")).all(axis=1)
-    for number, (_, _, least, most) in zip(numbers, FIELDS, strict=True):
-        right &= (least <= number) & (number <= most)
-    if not right.all():  # there is no 31st of February
-        return datetimes([row.tobytes().decode("latin-1") + "Z" for row in digits])
+    is_valid = (days.astype("M8[M]") == months) & (digits[:, DIGITS] < len("0123456789")).all(axis=1)
+    for number, (_, _, least, greatest) in zip(numbers, FIELDS, strict=True):
+        is_valid &= (least <= number) & (number <= greatest)
+    if not is_valid.all():  # for example, February 31st
+        return datetimes([row.tobytes().decode("latin-1") + "Z" for row in characters])
     seconds = (days.astype(np.int64) * 24 + hour) * 3600 + minute * 60 + second
     return pd.DatetimeIndex((seconds * SECOND + fraction).view("M8[ns]"), tz="UTC")
 
 
-def _number(figures: Any) -> Any:
-    """Read rows of figures as numbers."""
-    number = figures[:, 0].astype(np.int64)
-    for place in range(1, figures.shape[1]):
-        number = number * 10 + figures[:, place]
+def _number(digits: Any) -> Any:
+    """Return the numbers that rows of digits stand for."""
+    number = digits[:, 0].astype(np.int64)
+    for index in range(1, digits.shape[1]):
+        number = number * 10 + digits[:, index]
     return number

@@ -1,4 +1,4 @@
-"""Tables of the plugin operations."""
+"""The columns of the plugin tables."""
 
 from __future__ import annotations
 
@@ -15,17 +15,22 @@ def _joined(texts: list[Any]) -> str:
 
 LIST = (
     Column("name", "Name", TEXT, "its name"),
-    Column("enabled", "Enabled", BOOLEAN, "it runs"),
-    Column("reference", "PluginReference", TEXT, "where it was pulled from"),
-    Column("description", "Config.Description", TEXT, "what its author says about it"),
-    Column("capabilities", "Config.Interface.Types", OBJECT, "what it does, a list: docker.volumedriver/1.0"),
-    Column("network", "Config.Network.Type", TEXT, "the network it is on"),
-    Column("env", "Settings.Env", TEXT, "its variables, with commas between them", convert=_joined),
+    Column("enabled", "Enabled", BOOLEAN, "whether it is enabled"),
+    Column("reference", "PluginReference", TEXT, "the reference it was pulled from"),
+    Column("description", "Config.Description", TEXT, "its author's description"),
+    Column(
+        "capabilities",
+        "Config.Interface.Types",
+        OBJECT,
+        "the interfaces it implements, a list: docker.volumedriver/1.0",
+    ),
+    Column("network", "Config.Network.Type", TEXT, "the type of its network"),
+    Column("env", "Settings.Env", TEXT, "its environment variables, separated by commas", convert=_joined),
     Column("id", "Id", TEXT, "its id"),
 )
 
 PRIVILEGES = (
-    Column("name", "Name", TEXT, "what it wants to use: network, mount, device, capabilities"),
-    Column("description", "Description", TEXT, "what for"),
-    Column("value", "Value", OBJECT, "which ones, a list of texts"),
+    Column("name", "Name", TEXT, "the kind of privilege: network, mount, device, capabilities"),
+    Column("description", "Description", TEXT, "what the plugin uses it for"),
+    Column("value", "Value", OBJECT, "the requested values, a list of strings"),
 )

@@ -1,4 +1,4 @@
-"""Tables of the system operations."""
+"""The tables of system operations."""
 
 from __future__ import annotations
 
@@ -25,36 +25,52 @@ __all__ = ["DATA_USAGE", "PING", "data_usage_table", "ping_table"]
 
 PING = (
     Column("answer", "answer", TEXT, "OK"),
-    Column("status", "status", INTEGER, "200 for an engine that is well"),
-    Column("api_version", "Api-Version", TEXT, "the newest API version that the engine speaks"),
-    Column("os_type", "Ostype", TEXT, "what its containers run on: linux or windows"),
+    Column("status", "status", INTEGER, "200 if the engine is healthy"),
+    Column("api_version", "Api-Version", TEXT, "the newest API version that the engine supports"),
+    Column("os_type", "Ostype", TEXT, "the operating system of its containers: linux or windows"),
     Column("experimental", "Docker-Experimental", TEXT, "whether experimental features are on: true or false"),
-    Column("builder_version", "Builder-Version", TEXT, "its preferred builder; engines from 23 on"),
-    Column("swarm", "Swarm", TEXT, "its state in a swarm; engines from 23 on"),
+    Column("builder_version", "Builder-Version", TEXT, "its preferred builder; reported from Docker 23 on"),
+    Column("swarm", "Swarm", TEXT, "its state in a swarm; reported from Docker 23 on"),
 )
 
 
 def ping_table(exchange: Exchange) -> pd.DataFrame:
-    """Make the table of SystemPing: one row out of a body of two letters, and headers."""
+    """Return the one-row table of SystemPing, whose data is in the body and in headers."""
     record = {column.key: exchange.header(column.key) or None for column in PING[2:]}
     return array_table(PING, [{"answer": exchange.text, "status": exchange.status, **record}])
 
 
 DATA_USAGE = (
     Column("kind", "kind", TEXT, "image, container, volume or build cache"),
-    Column("name", "name", TEXT, "an image's or container's names, a volume's name, what a cached step did"),
-    Column("size_bytes", "size", INTEGER, "an image whole, what a container wrote, a volume", "bytes", count_or_none),
     Column(
-        "shared_size_bytes", "shared", INTEGER, "of an image: its part that others have, too", "bytes", count_or_none
+        "name", "name", TEXT, "the names of an image or container, the name of a volume, the command of a cached step"
     ),
-    Column("containers", "containers", INTEGER, "containers that use it; <NA> if not counted", convert=count_or_none),
-    Column("in_use", "in_use", BOOLEAN, "something uses it: a prune would let it be"),
-    Column("created", "created", TIME, "when it was made", "UTC"),
-    Column("last_used", "last_used", TIME, "when it was last used; of the build cache only", "UTC"),
-    Column("id", "id", TEXT, "its id; a volume has none"),
+    Column(
+        "size_bytes",
+        "size",
+        INTEGER,
+        "the size of an image or a volume, or of the files a container wrote",
+        "bytes",
+        count_or_none,
+    ),
+    Column(
+        "shared_size_bytes", "shared", INTEGER, "images only: the part shared with other images", "bytes", count_or_none
+    ),
+    Column(
+        "containers",
+        "containers",
+        INTEGER,
+        "number of containers that use it; <NA> if not counted",
+        convert=count_or_none,
+    ),
+    Column("in_use", "in_use", BOOLEAN, "whether something uses it, so that a prune would keep it"),
+    Column("created", "created", TIME, "when it was created", "UTC"),
+    Column("last_used", "last_used", TIME, "when it was last used; build cache only", "UTC"),
+    Column("id", "id", TEXT, "its id; volumes have none"),
 )
-#: Each kind: its list in the answer until API 1.51, and the object whose `Items` it is from 1.52 on.
-USED = {
+#: For each kind, the name of its list in responses up to API 1.51, and of the object that has the list as `Items` from
+#: 1.52 on.
+RESPONSE_FIELDS = {
     "image": ("Images", "ImageUsage"),
     "container": ("Containers", "ContainerUsage"),
     "volume": ("Volumes", "VolumeUsage"),
@@ -63,22 +79,22 @@ USED = {
 
 
 def data_usage_table(document: dict[str, Any]) -> pd.DataFrame:
-    """Make the table of SystemDataUsage: a row for each image, container, volume and step in the build cache."""
+    """Return the table of SystemDataUsage: one row per image, container, volume and step in the build cache."""
     document = object_or_empty(document)
     rows: list[dict[str, Any]] = []
-    for kind, (older, newer) in USED.items():
+    for kind, (older, newer) in RESPONSE_FIELDS.items():
         records = document.get(older) or object_or_empty(document.get(newer)).get("Items")
-        rows += [{"kind": kind, **_USED[kind](record)} for record in object_list(records)]
+        rows += [{"kind": kind, **_READERS[kind](record)} for record in object_list(records)]
     return array_table(DATA_USAGE, rows)
 
 
 def _joined(names: Any) -> str:
-    known = names if isinstance(names, list) else []
-    return ", ".join(name.removeprefix("/") for name in known if isinstance(name, str))
+    names = names if isinstance(names, list) else []
+    return ", ".join(name.removeprefix("/") for name in names if isinstance(name, str))
 
 
-def _used(users: Any) -> bool | None:
-    """Tell whether something uses it; None if that was not counted."""
+def _in_use(users: Any) -> bool | None:
+    """Return whether the number of users is above 0; None if it was not counted."""
     return users > 0 if isinstance(users, int) and users >= 0 else None
 
 
@@ -89,7 +105,7 @@ def _image(one: dict[str, Any]) -> dict[str, Any]:
         "size": one.get("Size"),
         "shared": one.get("SharedSize"),
         "containers": users,
-        "in_use": _used(users),
+        "in_use": _in_use(users),
         "created": one.get("Created"),
         "id": one.get("Id"),
     }
@@ -113,7 +129,7 @@ def _volume(one: dict[str, Any]) -> dict[str, Any]:
         "name": one.get("Name"),
         "size": usage.get("Size"),
         "containers": users,
-        "in_use": _used(users),
+        "in_use": _in_use(users),
         "created": one.get("CreatedAt"),
     }
 
@@ -129,4 +145,4 @@ def _build_cache(one: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_USED = {"image": _image, "container": _container, "volume": _volume, "build cache": _build_cache}
+_READERS = {"image": _image, "container": _container, "volume": _volume, "build cache": _build_cache}

@@ -20,7 +20,7 @@ from dockerlab.protocol.exchange import Exchange
 from dockerlab.protocol.operations import OPERATIONS
 from dockerlab.protocol.streams import Member
 from dockerlab.tables import build, container, events, image, inspection, network, plugin, stats, swarm, system, volume
-from dockerlab.tables.build import FITTING, Column, array_table, object_table
+from dockerlab.tables.build import CHECKED, Column, array_table, object_table
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6) | st.just("2026-11-24T03:22:02Z"),
@@ -44,7 +44,7 @@ LISTS: list[tuple[Make, tuple[Column, ...]]] = [
 #: A table of one object in which lists stand: the names of these, and the columns.
 OBJECTS: list[tuple[Make, list[str], tuple[Column, ...]]] = [
     (volume.volume_list, ["Volumes"], volume.LIST),
-    (system.data_usage_table, [name for pair in system.USED.values() for name in pair], system.DATA_USAGE),
+    (system.data_usage_table, [name for pair in system.RESPONSE_FIELDS.values() for name in pair], system.DATA_USAGE),
     (container.path_table, ["name", "size", "mode", "mtime", "linkTarget"], container.PATH),
 ]
 #: Fields that a table computes something of, besides those that its columns name.
@@ -99,7 +99,7 @@ def test_any_object_is_a_table_or_an_error(
     try:
         made = make(said)
     except StreamBroken as error:
-        assert str(error).endswith("dockerlab doctor tells.")
+        assert str(error).endswith("that the address belongs to an engine.")
     else:
         holds(made, columns, len(made))
 
@@ -109,7 +109,7 @@ def test_any_process_list_is_a_table_or_an_error(said: Any) -> None:
     try:
         made = container.process_table(said)
     except DockerlabError as error:
-        assert str(error).endswith("dockerlab doctor tells.")
+        assert str(error).endswith("that the address belongs to an engine.")
     else:
         assert {str(dtype) for dtype in made.dtypes} <= {"string", "Int64", "Float64"}
 
@@ -117,7 +117,7 @@ def test_any_process_list_is_a_table_or_an_error(said: Any) -> None:
 @pytest.mark.parametrize("make", [make for make, _ in LISTS])
 @pytest.mark.parametrize("said", [{"message": "no"}, "no", 5, True])
 def test_what_is_no_list_is_an_error(make: Make, said: object) -> None:
-    with pytest.raises(StreamBroken, match=r"not a list, as the API says.*dockerlab doctor tells\."):
+    with pytest.raises(StreamBroken, match=r"not a list, as the API requires.*Check with `dockerlab doctor`"):
         make(said)
 
 
@@ -155,7 +155,7 @@ def test_any_members_are_a_table(members: list[Member]) -> None:
     ],
 )  # fmt: skip
 def test_a_value_of_another_type_is_na(dtype: str, value: object, stays: object) -> None:
-    assert FITTING[dtype](value) == stays
+    assert CHECKED[dtype](value) == stays
     made = array_table((Column("a", "a", dtype, "a"),), [{"a": value}, {"a": None}])
     assert pd.isna(made.loc[0, "a"]) if stays is None else made.loc[0, "a"] == stays
     assert pd.isna(made.loc[1, "a"])
@@ -185,7 +185,7 @@ def test_an_object_nested_without_end_is_a_row() -> None:
         said = {"a": said}
     made = object_table(said)
     assert len(made) == 1
-    assert made.loc[0, "field"] == ".".join(["a"] * build.DEEPEST)
+    assert made.loc[0, "field"] == ".".join(["a"] * build.MAX_DEPTH)
 
 
 # -- the quick ways are the slow ones
@@ -214,7 +214,7 @@ def test_a_table_is_the_one_that_the_constructor_makes(length: int, monkeypatch:
 
 @pytest.mark.parametrize("length", [0, 2, 4])
 def test_a_column_of_another_length_makes_no_table(length: int) -> None:
-    with pytest.raises(ValueError, match=f"a column has not {length} values"):
+    with pytest.raises(ValueError, match=f"a column does not have {length} values"):
         build.typed_table({f"c{number}": (values, dtype) for number, (dtype, values) in enumerate(CELLS)}, length)
 
 

@@ -45,7 +45,7 @@ def slowly(chunks: list[bytes], *, timestamps: bool, text: bool = True) -> pd.Da
 def _blocks(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(log, "BLOCK", request.param)
-        patch.setattr(log, "LONGEST_PART", 256)
+        patch.setattr(log, "MAX_REST", 256)
         yield
 
 
@@ -83,7 +83,7 @@ NONE = [
 def test_moments_of_one_shape_are_those_that_pandas_reads(written: list[tuple[str, int]]) -> None:
     texts = [f"{text}{rest:03}" for text, rest in written]
     rows = np.frombuffer("".join(texts).encode("latin-1"), np.uint8).reshape(len(texts), -1)
-    read = log._moments(rows)
+    read = log._parse_timestamps(rows)
     assert read.equals(datetimes([f"{text}Z" for text in texts]))
     assert [moment is pd.NaT for moment in read] == [text in NONE for text, _ in written]
 
