@@ -1,4 +1,4 @@
-"""The Docker Engine API as a course you run: every answer a DataFrame, every lesson on any engine.
+"""The Docker Engine API as a course you run: every response is a DataFrame, and every lesson works on any engine.
 
     >>> import dockerlab
     >>> lab = dockerlab.connect()              # an engine, or the practice engine
@@ -6,7 +6,7 @@
     >>> lab.last.show()                        # the same call as curl, requests, helper and docker CLI
     >>> lesson = dockerlab.lesson("01")        # what a notebook's first cell does
 
-Nothing is loaded before it is used: neither pandas nor ipywidgets, not even an HTTP library.
+`import dockerlab` is quick: pandas, ipywidgets and even the HTTP library are loaded when they are first used.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_WHERE = {
+#: The module of each public name. It is imported when the name is first used.
+_MODULES = {
     "connect": "dockerlab.lab.lab",
     "lesson": "dockerlab.course",
     "Lab": "dockerlab.lab.lab",
@@ -42,6 +43,12 @@ _WHERE = {
     "ConnectionFailed": "dockerlab.errors",
     "OperationFailed": "dockerlab.errors",
     "replay": "dockerlab.lab.recorder",
+}
+#: Public modules whose documented name is shorter than their place in a room.
+_ALIASES = {
+    "dockerlab.credentials": "dockerlab.endpoint.credentials",
+    "dockerlab.operations": "dockerlab.protocol.operations",
+    "dockerlab.recorder": "dockerlab.lab.recorder",
 }
 
 __all__ = [
@@ -59,20 +66,12 @@ __all__ = [
 ]
 
 
-#: Public modules whose documented names are shorter than their places.
-_ALIASES = {
-    "dockerlab.credentials": "dockerlab.endpoint.credentials",
-    "dockerlab.operations": "dockerlab.protocol.operations",
-    "dockerlab.recorder": "dockerlab.lab.recorder",
-}
-
-
-class _Aliases:
-    """Lets `import dockerlab.recorder` load the module from its place: one module under two names, loaded when used."""
+class _AliasFinder:
+    """Makes `import dockerlab.recorder` load `dockerlab.lab.recorder`: one module under two names, loaded when used."""
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        return ModuleSpec(name, _Aliases()) if name in _ALIASES else None  # type: ignore[arg-type]
+        return ModuleSpec(name, _AliasFinder()) if name in _ALIASES else None  # type: ignore[arg-type]
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         module = importlib.import_module(_ALIASES[spec.name])
@@ -80,17 +79,17 @@ class _Aliases:
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__spec__ = self._spec  # Python has put the alias's own here
+        module.__spec__ = self._spec  # undo that the import system has stored the spec of the alias
 
 
-sys.meta_path.append(_Aliases)
+sys.meta_path.append(_AliasFinder)
 
 
 def __getattr__(name: str) -> Any:
     if f"dockerlab.{name}" in _ALIASES:
         return importlib.import_module(f"dockerlab.{name}")
-    if name in _WHERE:
-        value = getattr(importlib.import_module(_WHERE[name]), name)
+    if name in _MODULES:
+        value = getattr(importlib.import_module(_MODULES[name]), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module 'dockerlab' has no attribute {name!r}")

@@ -82,9 +82,8 @@ def podman_files(env: Mapping[str, str]) -> list[Path]:
     if env.get("REGISTRY_AUTH_FILE"):
         return [Path(env["REGISTRY_AUTH_FILE"])]
     runtime_dir, settings, home = env.get("XDG_RUNTIME_DIR"), env.get("XDG_CONFIG_HOME"), docker_config.home(env)
-    runtime = (
-        Path(runtime_dir) / "containers" if runtime_dir else RUNTIME / str(getattr(os, "getuid", int)())
-    )  # not on Windows
+    # Windows has no getuid.
+    runtime = Path(runtime_dir) / "containers" if runtime_dir else RUNTIME / str(getattr(os, "getuid", int)())
     folders = [runtime] if runtime_dir or os.access(runtime, os.X_OK) else []  # it may be accessible to root only
     if settings:
         folders.append(Path(settings) / "containers")
