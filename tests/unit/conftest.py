@@ -1,4 +1,4 @@
-"""A server that says what a test wants to hear."""
+"""A server that sends the bytes of a test."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from servers import BytesServer, bytes_server
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Any]:
-    """Give a function that starts a server which answers every request with the same bytes, then hangs up if asked."""
+    """Give a function that starts a server which answers every request with the same bytes."""
     with ExitStack() as stack:
 
-        def start(said: bytes, then_hang_up: bool = False) -> BytesServer:
-            def talk(opened: socket.socket, head: bytes) -> None:
-                opened.sendall(said)
+        def start(response: bytes, then_hang_up: bool = False) -> BytesServer:
+            def respond(connection: socket.socket, _: bytes) -> None:
+                connection.sendall(response)
                 if then_hang_up:
-                    opened.shutdown(socket.SHUT_RDWR)
+                    connection.shutdown(socket.SHUT_RDWR)
 
-            return stack.enter_context(bytes_server(tmp_path / f"{len(list(tmp_path.iterdir()))}.s", talk))
+            return stack.enter_context(bytes_server(tmp_path / f"{len(list(tmp_path.iterdir()))}.s", respond))
 
         yield start

@@ -1,4 +1,4 @@
-"""Errors: their texts, their tree, and how they travel."""
+"""Errors: their texts, their tree, and how they are copied, pickled and shown."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def error(operation: str, status: int, message: str = "no") -> errors.EngineErro
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"),
+    ("status", "error_class"),
     [
         (301, errors.BadRequest),
         (400, errors.BadRequest),
@@ -42,12 +42,14 @@ def error(operation: str, status: int, message: str = "no") -> errors.EngineErro
         (503, errors.ServerError),
     ],
 )
-def test_status_chooses_the_kind_and_every_kind_has_advice(status: int, kind: type[errors.EngineError]) -> None:
-    found = error("ContainerInspect", status)
-    assert type(found) is kind
-    assert found.status == status
-    assert found.advice.endswith(".")
-    assert str(found) == f"{status} ContainerInspect: no\n{found.advice}"
+def test_the_status_determines_the_class_and_each_class_has_advice(
+    status: int, error_class: type[errors.EngineError]
+) -> None:
+    result = error("ContainerInspect", status)
+    assert type(result) is error_class
+    assert result.status == status
+    assert result.advice.endswith(".")
+    assert str(result) == f"{status} ContainerInspect: no\n{result.advice}"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +78,7 @@ def test_advice_fits_the_operation(operation: str, status: int, words: str) -> N
     ("body", "message"),
     [
         (b'{"message":"No such container: x"}', "No such container: x"),
-        # Podman's form: `message` says more than `cause`
+        # Podman's form, in which `message` says more than `cause`
         (b'{"cause":"no such container","message":"no container x found","response":404}', "no container x found"),
         (b'{"cause":"no such container","response":404}', "no such container"),
         (
@@ -89,37 +91,37 @@ def test_advice_fits_the_operation(operation: str, status: int, words: str) -> N
         (b"\xff\xfe", "\ufffd\ufffd"),
     ],
 )
-def test_the_engines_words_are_found(body: bytes, message: str) -> None:
+def test_the_message_is_found_in_the_body(body: bytes, message: str) -> None:
     assert engine_error(exchange("ContainerInspect", 404, body, "Not Found")).message == message
 
 
-def test_what_moves_a_terminals_cursor_is_taken_out() -> None:
-    found = error("ContainerInspect", 404, "a\x1b[2Jb\rc\x00d\x9be\u202ef\ttab\nline")
-    assert found.message == "a\ufffd[2Jb\ufffdc\ufffdd\ufffde\ufffdf\ttab\nline"
-    assert "\x1b" not in str(found)
+def test_control_characters_are_removed() -> None:
+    result = error("ContainerInspect", 404, "a\x1b[2Jb\rc\x00d\x9be\u202ef\ttab\nline")
+    assert result.message == "a\ufffd[2Jb\ufffdc\ufffdd\ufffde\ufffdf\ttab\nline"
+    assert "\x1b" not in str(result)
 
 
 def test_an_engine_error_survives_copying_and_pickling() -> None:
-    found = error("ContainerDelete", 409, "running")
-    for other in (copy.copy(found), pickle.loads(pickle.dumps(found))):
-        assert type(other) is errors.Conflict
-        assert (str(other), other.status, other.operation) == (str(found), 409, "ContainerDelete")
+    original = error("ContainerDelete", 409, "running")
+    for copied in (copy.copy(original), pickle.loads(pickle.dumps(original))):
+        assert type(copied) is errors.Conflict
+        assert (str(copied), copied.status, copied.operation) == (str(original), 409, "ContainerDelete")
 
 
-def test_a_notebook_shows_the_message_alone() -> None:
-    found = error("ContainerInspect", 404)
-    shown = "".join(found._render_traceback_())
-    assert shown == f"dockerlab.errors.NotFound: {found}\n"
+def test_a_notebook_shows_only_the_message() -> None:
+    result = error("ContainerInspect", 404)
+    text = "".join(result._render_traceback_())
+    assert text == f"dockerlab.errors.NotFound: {result}\n"
     try:
-        raise found
-    except errors.DockerlabError as caught:  # elsewhere the traceback is Python's own
-        assert "test_a_notebook_shows_the_message_alone" in "".join(traceback.format_exception(caught))
+        raise result
+    except errors.DockerlabError as caught:  # outside notebooks the traceback is Python's own
+        assert "test_a_notebook_shows_only_the_message" in "".join(traceback.format_exception(caught))
 
 
 def test_the_tree_is_as_its_docstring_draws_it() -> None:
-    drawn = {line.partition("── ")[2].split()[0] for line in (errors.__doc__ or "").splitlines() if "── " in line}
-    for name in drawn:
+    names = {line.partition("── ")[2].split()[0] for line in (errors.__doc__ or "").splitlines() if "── " in line}
+    for name in names:
         assert issubclass(getattr(errors, name), errors.DockerlabError)
-    assert drawn | {"DockerlabError"} == {name for name in errors.__all__ if isinstance(getattr(errors, name), type)}
+    assert names | {"DockerlabError"} == {name for name in errors.__all__ if isinstance(getattr(errors, name), type)}
     assert issubclass(errors.ArgumentError, TypeError)
     assert issubclass(errors.EngineTimeout, errors.ConnectionFailed)

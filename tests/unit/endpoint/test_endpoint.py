@@ -1,4 +1,4 @@
-"""Where is an engine? The order of the answers, and what each address means."""
+"""Which engine is used: the order of the ways to find one, and what each address means."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from dockerlab.errors import ArgumentError, EngineUnreachable
 
 
 @pytest.fixture
-def nowhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """Give an environment in which nothing is at any usual place."""
+def no_sockets(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """Give an environment in which no usual socket exists."""
     with tempfile.TemporaryDirectory(prefix="dl-") as base:  # short: a socket's path has at most 107 bytes
         monkeypatch.setattr(known_sockets, "USUAL_SOCKET", f"{base}/docker.sock")
         monkeypatch.setattr(known_sockets, "PODMAN_SOCKET", f"{base}/podman.sock")
@@ -30,7 +30,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def listening(path: str) -> Iterator[None]:
-    """Listen at a socket."""
+    """Listen at a unix socket while the block runs."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
@@ -40,8 +40,8 @@ def listening(path: str) -> Iterator[None]:
 
 
 @pytest.fixture
-def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Put a script in Python's place, so that starting the practice engine is what the script says."""
+def python_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Replace Python by a script that decides what happens when the practice engine is started."""
     script = tmp_path / "python"
     script.write_text("#!/bin/sh\necho starting\necho DOCKER_HOST=unix:///run/practice.sock\n")
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
@@ -52,8 +52,8 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # -- the order
 
 
-def test_the_caller_comes_first_then_the_environment(nowhere: dict[str, str], started: Path) -> None:
-    env = {"DOCKERLAB_ENGINE": "unix:///lab.sock", "DOCKER_HOST": "tcp://10.0.0.1:2375", **nowhere}
+def test_the_caller_has_precedence_over_the_environment(no_sockets: dict[str, str], python_script: Path) -> None:
+    env = {"DOCKERLAB_ENGINE": "unix:///lab.sock", "DOCKER_HOST": "tcp://10.0.0.1:2375", **no_sockets}
     assert resolve("unix:///mine.sock", env) == Endpoint("unix", "/mine.sock", "the caller")
     assert resolve(None, env) == Endpoint("unix", "/lab.sock", "DOCKERLAB_ENGINE")
     assert resolve(None, {**env, "DOCKERLAB_ENGINE": ""}) == Endpoint("tcp", "10.0.0.1:2375", "DOCKER_HOST")
@@ -61,37 +61,37 @@ def test_the_caller_comes_first_then_the_environment(nowhere: dict[str, str], st
     assert resolve(None, {**env, "DOCKERLAB_ENGINE": "practice"}).address == "/run/practice.sock"
 
 
-def test_the_usual_socket_is_used_if_something_answers(nowhere: dict[str, str], started: Path) -> None:
-    assert resolve(None, nowhere).address == "/run/practice.sock"
+def test_the_usual_socket_is_used_if_something_answers(no_sockets: dict[str, str], python_script: Path) -> None:
+    assert resolve(None, no_sockets).address == "/run/practice.sock"
     Path(known_sockets.USUAL_SOCKET).touch()
-    assert resolve(None, nowhere).address == "/run/practice.sock"
+    assert resolve(None, no_sockets).address == "/run/practice.sock"
     Path(known_sockets.USUAL_SOCKET).unlink()
     with listening(known_sockets.USUAL_SOCKET):
         usual = known_sockets.USUAL_SOCKET
-        assert resolve(None, nowhere) == Endpoint("unix", usual, "the usual socket answers: Docker")
+        assert resolve(None, no_sockets) == Endpoint("unix", usual, "the usual socket answers: Docker")
 
 
 @pytest.mark.parametrize("number", range(1, 12))
-def test_every_usual_socket_is_asked_in_its_order(number: int, nowhere: dict[str, str], started: Path) -> None:
-    places = list(known_sockets.candidates(nowhere))
+def test_usual_sockets_are_tried_in_their_order(number: int, no_sockets: dict[str, str], python_script: Path) -> None:
+    places = list(known_sockets.candidates(no_sockets))
     assert len(places) == 12
     path, engine = places[number]
     with listening(path), listening(places[-1][0]) if number != 11 else nullcontext():
-        assert resolve(None, nowhere) == Endpoint("unix", path, f"the usual socket answers: {engine}")
-        assert resolve("docker", nowhere).address == path
+        assert resolve(None, no_sockets) == Endpoint("unix", path, f"the usual socket answers: {engine}")
+        assert resolve("docker", no_sockets).address == path
 
 
-def test_docker_means_never_the_practice_engine(nowhere: dict[str, str], started: Path) -> None:
-    assert resolve("docker", nowhere).address == known_sockets.USUAL_SOCKET
+def test_docker_never_means_the_practice_engine(no_sockets: dict[str, str], python_script: Path) -> None:
+    assert resolve("docker", no_sockets).address == known_sockets.USUAL_SOCKET
     assert resolve("docker", {"DOCKER_HOST": "tcp://h:1"}).url == "tcp://h:1"
     assert resolve(None, {"DOCKERLAB_ENGINE": "docker", "DOCKER_HOST": "unix:///d.sock"}).address == "/d.sock"
-    assert resolve("docker", {"DOCKERLAB_ENGINE": "practice", **nowhere}).address == known_sockets.USUAL_SOCKET
+    assert resolve("docker", {"DOCKERLAB_ENGINE": "practice", **no_sockets}).address == known_sockets.USUAL_SOCKET
 
 
-def test_why_each_way_is_taken_or_not_is_told(nowhere: dict[str, str]) -> None:
+def test_each_way_says_why_it_is_taken_or_not(no_sockets: dict[str, str]) -> None:
     Path(known_sockets.USUAL_SOCKET).touch()
-    told = [(way.name, way.finding, way.is_chosen) for way in ways(None, {"DOCKER_HOST": "ssh://me@h", **nowhere})]
-    assert told[:6] == [
+    rows = [(way.name, way.finding, way.is_chosen) for way in ways(None, {"DOCKER_HOST": "ssh://me@h", **no_sockets})]
+    assert rows[:6] == [
         ("the caller", "nothing", False),
         ("DOCKERLAB_ENGINE", "not set", False),
         ("DOCKER_HOST", "ssh://me@h", True),
@@ -99,9 +99,9 @@ def test_why_each_way_is_taken_or_not_is_told(nowhere: dict[str, str]) -> None:
         ("current context", "default: the usual socket", False),
         ("usual socket", f"{known_sockets.USUAL_SOCKET} (Docker): nothing listens", False),
     ]
-    assert {said.rpartition(": ")[2] for name, said, _ in told[6:-1]} == {"not there"}
-    assert told[-1] == ("practice", "no other engine was found", True)
-    wrong = next(way for way in ways("tcp://", nowhere) if way.is_chosen)
+    assert {reason.rpartition(": ")[2] for _, reason, _ in rows[6:-1]} == {"not there"}
+    assert rows[-1] == ("practice", "no other engine was found", True)
+    wrong = next(way for way in ways("tcp://", no_sockets) if way.is_chosen)
     assert (wrong.endpoint, type(wrong.error)) == (None, ArgumentError)
 
 
@@ -133,10 +133,10 @@ def test_why_each_way_is_taken_or_not_is_told(nowhere: dict[str, str]) -> None:
         ),
     ],
 )
-def test_addresses_that_can_be_used(url: str, kind: str, address: str, http: str) -> None:
-    found = parse(url)
-    assert (found.kind, found.address, found.http) == (kind, address, http)
-    assert parse(found.url) == found
+def test_addresses_are_parsed(url: str, kind: str, address: str, http: str) -> None:
+    endpoint_ = parse(url)
+    assert (endpoint_.kind, endpoint_.address, endpoint_.http) == (kind, address, http)
+    assert parse(endpoint_.url) == endpoint_
 
 
 def test_a_tcp_address_has_host_and_port() -> None:
@@ -176,16 +176,16 @@ def test_a_tcp_address_has_host_and_port() -> None:
         ("tcp://host:1/path", "Write tcp://HOST:PORT"),
     ],
 )
-def test_addresses_that_can_not_be_used_name_the_way_out(url: str, words: str) -> None:
-    with pytest.raises(ArgumentError) as caught:
+def test_the_error_for_a_wrong_address_says_what_to_write(url: str, words: str) -> None:
+    with pytest.raises(ArgumentError) as error:
         resolve(url, {})
-    assert words in str(caught.value)
+    assert words in str(error.value)
 
 
 # -- TLS, by the same variables as the docker command's
 
 
-def test_when_tls_is_spoken_and_with_which_files(tmp_path: Path) -> None:
+def test_when_tls_is_used_and_with_which_files(tmp_path: Path) -> None:
     for name in ("ca.pem", "cert.pem", "key.pem"):
         (tmp_path / name).touch()
     ca, cert, key = (str(tmp_path / name) for name in ("ca.pem", "cert.pem", "key.pem"))
@@ -204,7 +204,7 @@ def test_when_tls_is_spoken_and_with_which_files(tmp_path: Path) -> None:
     assert parse("tcp://h", env={"DOCKER_TLS_VERIFY": "1", **named}).tls == Tls(ca)
 
 
-def test_insecure_is_said_by_the_caller_or_the_environment() -> None:
+def test_insecure_is_set_by_the_caller_or_the_environment() -> None:
     assert not resolve("tcp://h", {}).insecure
     assert resolve("tcp://h", {}, insecure=True).insecure
     assert resolve("tcp://h", {"DOCKERLAB_INSECURE": "1"}).insecure
@@ -214,23 +214,23 @@ def test_insecure_is_said_by_the_caller_or_the_environment() -> None:
 # -- starting the practice engine
 
 
-def test_why_the_practice_engine_did_not_start_is_said(started: Path) -> None:
-    started.write_text("#!/bin/sh\necho something >&2\necho the disk is full >&2\nexit 1\n")
+def test_the_error_says_why_the_practice_engine_did_not_start(python_script: Path) -> None:
+    python_script.write_text("#!/bin/sh\necho something >&2\necho the disk is full >&2\nexit 1\n")
     with pytest.raises(EngineUnreachable, match=r"did not start: the disk is full\nFind out more: dockerlab doctor"):
         resolve("practice", {})
-    started.write_text("#!/bin/sh\nexit 0\n")
+    python_script.write_text("#!/bin/sh\nexit 0\n")
     with pytest.raises(EngineUnreachable, match="did not start: it gave no reason"):
         resolve("practice", {})
 
 
-def test_a_practice_engine_that_takes_too_long_is_given_up(started: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_for_the_practice_engine_has_a_limit(python_script: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoint, "START_SECONDS", 0.2)
-    started.write_text("#!/bin/sh\nexec sleep 20\n")
+    python_script.write_text("#!/bin/sh\nexec sleep 20\n")
     with pytest.raises(EngineUnreachable, match=r"did not start within 0\.2 s"):
         resolve("practice", {})
 
 
-def test_a_python_that_can_not_be_run_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_python_that_cannot_be_run_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "gone"))
     with pytest.raises(EngineUnreachable, match="did not start"):
         resolve("practice", {})

@@ -1,4 +1,4 @@
-"""The endpoint table says what the facts of the API say."""
+"""The endpoint table agrees with the facts of the API in tests/spec."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def generator() -> ModuleType:
 
 
 NEW: dict[str, Any] = generator().NEW["operations"]
-#: Headers that the facts leave out: their names, by operation.
-MORE: dict[str, set[str]] = {
+#: The names of headers that the facts leave out, by operation.
+EXTRA_HEADERS: dict[str, set[str]] = {
     name: {header.partition(":")[0] for header in headers} for name, headers in generator().HEADERS.items()
 }
 
 
-def test_the_rows_are_fresh() -> None:
+def test_the_rows_are_up_to_date() -> None:
     """`python tests/spec/generate_operations.py` would change nothing."""
     assert generator().main(["--check"]) == 0
 
@@ -42,11 +42,11 @@ def test_there_is_a_row_for_every_operation() -> None:
 
 
 @pytest.mark.parametrize("name", NEW)
-def test_a_row_is_what_the_facts_say(name: str) -> None:
+def test_a_row_agrees_with_the_facts(name: str) -> None:
     row, facts = OPERATIONS[name], NEW[name]
     assert (row.method, row.path) == (facts["method"], facts["path"])
-    told = {(one.name, one.place) for one in row.parameters if one.place != "body"}
-    assert told - {(header, "header") for header in MORE.get(name, ())} == {
+    parameters = {(one.name, one.place) for one in row.parameters if one.place != "body"}
+    assert parameters - {(header, "header") for header in EXTRA_HEADERS.get(name, ())} == {
         (one["name"], one["in"]) for one in facts.get("params", [])
     }
     required = {one.name for one in row.parameters if one.required and one.place != "body"}
@@ -56,17 +56,18 @@ def test_a_row_is_what_the_facts_say(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NEW)
-def test_what_is_newer_than_1_41_says_so(name: str) -> None:
+def test_rows_and_parameters_newer_than_1_41_say_so(name: str) -> None:
     if name not in OLD:
         assert version_number(OPERATIONS[name].since) > (1, 41)
         return
-    known = {one["name"] for one in OLD[name].get("params", [])} | MORE.get(name, set())
-    for one in OPERATIONS[name].parameters:
-        if one.place in ("query", "header"):
-            assert (version_number(one.since) > (1, 41)) == (one.name not in known), one.name
+    old = {one["name"] for one in OLD[name].get("params", [])} | EXTRA_HEADERS.get(name, set())
+    for parameter in OPERATIONS[name].parameters:
+        if parameter.place in ("query", "header"):
+            is_newer = version_number(parameter.since) > (1, 41)
+            assert is_newer == (parameter.name not in old), parameter.name
 
 
-def test_arguments_have_names_of_their_own() -> None:
+def test_argument_names_are_unique_per_operation() -> None:
     for row in OPERATIONS.values():
         assert len(row.by_argument) == len(row.parameters), row.id
 
@@ -87,7 +88,7 @@ def test_a_request_finds_its_row(method: str, path: str, name: str) -> None:
     assert row.id == name
 
 
-def test_a_path_of_no_operation_finds_none() -> None:
+def test_an_unknown_path_has_no_row() -> None:
     assert find("GET", "/nowhere") is None
     assert find("PATCH", "/containers/json") is None
 

@@ -1,4 +1,4 @@
-"""The same call in other ways: what the lines say. That they run as shown is tests/contract/test_notebook_lines.py."""
+"""The same call in other forms: the text of the lines. tests/contract/test_notebook_lines.py runs them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from dockerlab.protocol.schemas import fields
 USUAL = "unix:///var/run/docker.sock"
 
 
-def asked(operation: str, /, host: str = USUAL, **arguments: Any) -> Exchange:
+def exchange_of(operation: str, /, host: str = USUAL, **arguments: Any) -> Exchange:
     request = encode(OPERATIONS[operation], arguments, "1.51")
     return Exchange(
         operation=request.operation,
@@ -44,8 +44,8 @@ def asked(operation: str, /, host: str = USUAL, **arguments: Any) -> Exchange:
 # -- raw
 
 
-def test_raw_is_the_request_then_the_answer() -> None:
-    exchange = replace(asked("ContainerInspect", id="web"), headers=[("Server", "x")], body=b'{"Id":"1"}')
+def test_raw_is_the_request_then_the_response() -> None:
+    exchange = replace(exchange_of("ContainerInspect", id="web"), headers=[("Server", "x")], body=b'{"Id":"1"}')
     assert exchange.raw.splitlines() == [
         "GET /v1.51/containers/web/json HTTP/1.1",
         "Host: localhost",
@@ -61,8 +61,8 @@ def test_raw_is_the_request_then_the_answer() -> None:
     ]
 
 
-def test_raw_cuts_long_bodies_and_says_so() -> None:
-    exchange = replace(asked("ContainerList"), body=json.dumps(["x" * 300, *range(100)]).encode())
+def test_raw_shortens_long_bodies_and_says_so() -> None:
+    exchange = replace(exchange_of("ContainerList"), body=json.dumps(["x" * 300, *range(100)]).encode())
     lines = exchange.raw.splitlines()
     assert lines[-1] == "… (cut: lab.last.text has all of it)"
     assert max(map(len, lines)) == render.WIDTH
@@ -70,7 +70,7 @@ def test_raw_cuts_long_bodies_and_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "shown"),
+    ("body", "text"),
     [
         (b"OK", "OK"),
         (b"a\nb\n", "a\nb"),
@@ -79,12 +79,12 @@ def test_raw_cuts_long_bodies_and_says_so() -> None:
         (b"a\x1b[31mb", "a\ufffd[31mb"),
     ],
 )
-def test_raw_shows_what_can_be_shown(body: bytes, shown: str) -> None:
-    assert replace(asked("SystemPing"), body=body).raw.partition("200 OK\n\n")[2] == shown
+def test_raw_shows_text_and_announces_binary_bodies(body: bytes, text: str) -> None:
+    assert replace(exchange_of("SystemPing"), body=body).raw.partition("200 OK\n\n")[2] == text
 
 
-def test_raw_says_that_a_stream_was_read_piece_by_piece() -> None:
-    assert replace(asked("ContainerExport", id="web"), streamed=True).raw.endswith(
+def test_raw_shows_no_body_of_a_stream() -> None:
+    assert replace(exchange_of("ContainerExport", id="web"), streamed=True).raw.endswith(
         "(a stream: it was read piece by piece)"
     )
 
@@ -120,17 +120,17 @@ def test_raw_says_that_a_stream_was_read_piece_by_piece() -> None:
     ],
 )
 def test_curl(operation: str, arguments: dict[str, Any], words: str) -> None:
-    line = asked(operation, **arguments).curl
+    line = exchange_of(operation, **arguments).curl
     assert line == f"curl --silent --show-error --unix-socket /var/run/docker.sock {words}"
 
 
-def test_curl_over_tcp_and_to_a_socket_with_a_blank() -> None:
-    assert asked("SystemInfo", "tcp://[::1]:2375").curl.endswith(" 'http://[::1]:2375/v1.51/info'")
-    assert "--unix-socket '/tmp/a b/e.sock'" in asked("SystemInfo", "unix:///tmp/a b/e.sock").curl
+def test_curl_over_tcp_and_to_a_socket_with_a_space() -> None:
+    assert exchange_of("SystemInfo", "tcp://[::1]:2375").curl.endswith(" 'http://[::1]:2375/v1.51/info'")
+    assert "--unix-socket '/tmp/a b/e.sock'" in exchange_of("SystemInfo", "unix:///tmp/a b/e.sock").curl
 
 
-def test_curl_and_docker_name_the_files_of_tls() -> None:
-    info = asked("SystemInfo", "tcp://h:2376")
+def test_curl_and_docker_have_the_tls_files() -> None:
+    info = exchange_of("SystemInfo", "tcp://h:2376")
     both = replace(info, tls=Tls("/c/ca.pem", "/c/cert.pem", "/c/a key.pem"))
     files = "--cacert /c/ca.pem --cert /c/cert.pem --key '/c/a key.pem'"
     assert both.curl == f"curl --silent --show-error {files} https://h:2376/v1.51/info"
@@ -143,30 +143,33 @@ def test_curl_and_docker_name_the_files_of_tls() -> None:
     assert neither.cli == "docker --host tcp://h:2376 --tls info"
 
 
-def test_curl_behind_ssh_runs_where_the_socket_is() -> None:
-    exchange = asked("ContainerCreate", "ssh://me@h:99", image="busybox", cmd=["echo", "it's"])
+def test_curl_over_ssh_runs_on_the_engine_host() -> None:
+    exchange = exchange_of("ContainerCreate", "ssh://me@h:99", image="busybox", cmd=["echo", "it's"])
     *ssh, line = shlex.split(exchange.curl)
     assert ssh == ["ssh", "-l", "me", "-p", "99", "--", "h"]
     assert shlex.split(line)[:5] == ["curl", "--silent", "--show-error", "--unix-socket", "/var/run/docker.sock"]
     assert json.loads(shlex.split(line)[shlex.split(line).index("--data-binary") + 1])["Cmd"] == ["echo", "it's"]
-    assert "--unix-socket '/run/a b.sock'" in shlex.split(asked("SystemInfo", "ssh://h/run/a%20b.sock").curl)[-1]
-    assert asked("SystemInfo", "ssh://me@h:99").cli == "docker --host ssh://me@h:99 info"
-    assert asked("SystemInfo", "ssh://me@h:99").requests == 'lab.session.get(lab.url("/info"))'
+    assert "--unix-socket '/run/a b.sock'" in shlex.split(exchange_of("SystemInfo", "ssh://h/run/a%20b.sock").curl)[-1]
+    assert exchange_of("SystemInfo", "ssh://me@h:99").cli == "docker --host ssh://me@h:99 info"
+    assert exchange_of("SystemInfo", "ssh://me@h:99").requests == 'lab.session.get(lab.url("/info"))'
 
 
 @given(st.text("ab'\"$`\\ \n&;|*?{}[]~!#%äπ", min_size=1))
-def test_a_shell_and_python_read_nasty_arguments_as_they_were(text: str) -> None:
-    exchange = asked("ContainerList", filters={"name": [text]}, limit=3)
+def test_a_shell_and_python_read_special_characters_unchanged(text: str) -> None:
+    exchange = exchange_of("ContainerList", filters={"name": [text]}, limit=3)
     url = shlex.split(exchange.curl)[-1]
     assert json.loads(unquote(url.partition("filters=")[2])) == {"name": [text]}
     call = ast.parse(exchange.requests, mode="eval").body
     assert isinstance(call, ast.Call)
-    params = {one.arg: ast.literal_eval(one.value) for one in call.keywords}["params"]
+    params = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}["params"]
     assert params["limit"] == "3"
     assert json.loads(params["filters"]) == {"name": [text]}
     call = ast.parse(exchange.helper, mode="eval").body
     assert isinstance(call, ast.Call)
-    assert {one.arg: ast.literal_eval(one.value) for one in call.keywords} == {"filters": {"name": [text]}, "limit": 3}
+    assert {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords} == {
+        "filters": {"name": [text]},
+        "limit": 3,
+    }
     assert shlex.split(exchange.cli)[-1] == f"name={text}"
 
 
@@ -224,14 +227,14 @@ def test_a_shell_and_python_read_nasty_arguments_as_they_were(text: str) -> None
     ],
 )
 def test_requests_and_helper(operation: str, arguments: dict[str, Any], requests: str, helper: str) -> None:
-    exchange = asked(operation, **arguments)
+    exchange = exchange_of(operation, **arguments)
     assert exchange.requests == f"lab.session.{requests}"
     assert exchange.helper == f"lab.{helper}"
 
 
-def test_a_moment_is_written_as_the_engine_got_it() -> None:
+def test_a_time_is_written_as_it_was_sent() -> None:
     moment = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
-    exchange = asked("ContainerLogs", id="web", stdout=True, since=moment)
+    exchange = exchange_of("ContainerLogs", id="web", stdout=True, since=moment)
     assert exchange.helper == 'lab.container.logs("web", stdout=True, since="1767323045.000000000")'
 
 
@@ -309,30 +312,30 @@ def test_a_moment_is_written_as_the_engine_got_it() -> None:
     ],
 )
 def test_docker_command(operation: str, arguments: dict[str, Any], command: str) -> None:
-    assert asked(operation, **arguments).cli == (command and f"docker {command}")
+    assert exchange_of(operation, **arguments).cli == (command and f"docker {command}")
 
 
-def test_the_docker_command_names_an_engine_that_is_not_at_the_usual_place() -> None:
-    assert asked("SystemInfo", "unix:///tmp/e.sock").cli == "docker --host unix:///tmp/e.sock info"
-    assert asked("SystemInfo", "tcp://127.0.0.1:2375").cli == "docker --host tcp://127.0.0.1:2375 info"
+def test_the_docker_command_names_the_host_unless_it_is_the_usual_socket() -> None:
+    assert exchange_of("SystemInfo", "unix:///tmp/e.sock").cli == "docker --host unix:///tmp/e.sock info"
+    assert exchange_of("SystemInfo", "tcp://127.0.0.1:2375").cli == "docker --host tcp://127.0.0.1:2375 info"
 
 
-def test_a_create_that_found_no_image_does_not_fetch_it_in_the_command_either() -> None:
-    assert replace(asked("ContainerCreate", image="nope"), status=404).cli == "docker create --pull never nope"
+def test_the_docker_command_does_not_pull_an_image_that_create_did_not_have() -> None:
+    assert replace(exchange_of("ContainerCreate", image="nope"), status=404).cli == "docker create --pull never nope"
 
 
 # -- every operation
 
 
-def _of_objects(operation: Operation, name: str) -> bool:
-    """Is this a list of a body that wants more than texts?"""
+def _is_list_of_objects(operation: Operation, name: str) -> bool:
+    """Return whether an argument is a list in a body whose items are not strings."""
     parameter = operation.by_argument[name]
     return parameter.place == "body" and parameter.type == "list" and fields(operation.id)[parameter.name] != "[str]"
 
 
 @pytest.mark.parametrize("operation", [name for name, row in OPERATIONS.items() if row.since <= "1.51"])
 def test_every_operation_can_be_shown(operation: str) -> None:
-    known = OPERATIONS[operation]
+    row = OPERATIONS[operation]
     samples: dict[str, Any] = {
         "int": 1,
         "bool": True,
@@ -341,21 +344,25 @@ def test_every_operation_can_be_shown(operation: str) -> None:
         "filters": {"a": "b"},
         "time": 1,
     }
-    wanted = {one.argument: samples.get(one.type, "x") for one in known.parameters if one.since <= "1.51"}
-    wanted = {name: value for name, value in wanted.items() if not _of_objects(known, name)}
-    if known.body == "tar":
-        wanted["body"] = b"\0tar"
-    elif known.body_required and not any(one.place == "body" for one in known.parameters):
-        wanted["body"] = {"A": "b"} if known.body == "json" else ["a"]
-    exchange = asked(operation, **wanted)
+    arguments = {
+        parameter.argument: samples.get(parameter.type, "x")
+        for parameter in row.parameters
+        if parameter.since <= "1.51"
+    }
+    arguments = {name: value for name, value in arguments.items() if not _is_list_of_objects(row, name)}
+    if row.body == "tar":
+        arguments["body"] = b"\0tar"
+    elif row.body_required and not any(parameter.place == "body" for parameter in row.parameters):
+        arguments["body"] = {"A": "b"} if row.body == "json" else ["a"]
+    exchange = exchange_of(operation, **arguments)
     for line in (exchange.requests, exchange.helper):
         ast.parse(line, mode="eval")
     assert shlex.split(exchange.curl)[0] == "curl"
-    assert exchange.raw.startswith(f"{known.method} ")
+    assert exchange.raw.startswith(f"{row.method} ")
     assert "curl" in repr(exchange.show())
 
 
 def test_an_empty_body_is_no_argument_of_the_helper() -> None:
-    assert asked("ExecStart", id="abc", body={}).helper == 'lab.exec.start("abc")'
-    assert asked("VolumeCreate", name="data", body={}).helper == 'lab.volume.create(name="data")'
-    assert asked("VolumeCreate", body={}).request_body == b"{}"
+    assert exchange_of("ExecStart", id="abc", body={}).helper == 'lab.exec.start("abc")'
+    assert exchange_of("VolumeCreate", name="data", body={}).helper == 'lab.volume.create(name="data")'
+    assert exchange_of("VolumeCreate", body={}).request_body == b"{}"

@@ -1,4 +1,4 @@
-"""A body's misspelt names and wrong types are found before it is sent, however deep they are."""
+"""Misspelt names and wrong types in a body are found before it is sent, at any depth."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ANYTHING = st.recursive(
 )
 
 
-def test_the_rows_are_fresh() -> None:
+def test_the_rows_are_up_to_date() -> None:
     spec = importlib.util.spec_from_file_location("generate_schemas", SPEC / "generate_schemas.py")
     assert spec is not None
     assert spec.loader is not None
@@ -35,11 +35,11 @@ def test_the_rows_are_fresh() -> None:
 def test_every_field_of_every_body_has_its_type() -> None:
     for operation in OPERATIONS.values():
         if operation.body == "json":
-            told = {one.name for one in operation.parameters if one.place == "body"}
-            assert told <= set(fields(operation.id)), operation.id
+            names = {one.name for one in operation.parameters if one.place == "body"}
+            assert names <= set(fields(operation.id)), operation.id
 
 
-def test_every_type_that_is_named_is_there() -> None:
+def test_every_type_that_is_named_exists() -> None:
     for name in FIELDS:
         for kind in fields(name).values():
             plain = kind.strip("[]{}")
@@ -57,12 +57,12 @@ def test_every_type_that_is_named_is_there() -> None:
         ("HostConfig", {"Init": np.bool_(True)}),
     ],
 )
-def test_what_is_right_passes(kind: str, value: Any) -> None:
+def test_correct_values_pass(kind: str, value: Any) -> None:
     assert problem(kind, value, "x") == ""
 
 
 @pytest.mark.parametrize(
-    ("kind", "value", "said"),
+    ("kind", "value", "message"),
     [
         ("HostConfig", {"RestartPolcy": {}}, "`x` has no field 'RestartPolcy'. Did you mean `RestartPolicy`?"),
         ("HostConfig", {"restart_policy": {}}, "`x` has no field 'restart_policy'. Did you mean `RestartPolicy`?"),
@@ -77,12 +77,12 @@ def test_what_is_right_passes(kind: str, value: Any) -> None:
         ("{str}", [], "`x` is a dict, not []."),
     ],
 )
-def test_what_is_wrong_is_said_with_its_place(kind: str, value: Any, said: str) -> None:
-    assert problem(kind, value, "x") == said
+def test_the_message_says_where_the_wrong_value_is(kind: str, value: Any, message: str) -> None:
+    assert problem(kind, value, "x") == message
 
 
 @given(st.sampled_from(sorted(FIELDS)), ANYTHING)
-def test_any_value_is_judged_and_never_fails(kind: str, value: Any) -> None:
-    said = problem(kind, value, "x")
-    assert isinstance(said, str)
-    json.dumps(said)
+def test_any_value_can_be_checked(kind: str, value: Any) -> None:
+    message = problem(kind, value, "x")
+    assert isinstance(message, str)
+    json.dumps(message)

@@ -1,4 +1,4 @@
-"""Properties of streams: what comes, cut anywhere, is records or an error with its mend, and memory stays bounded."""
+"""Properties of streams: any bytes, cut anywhere, are records or an error with advice, and memory stays bounded."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def cut(data: bytes, sizes: list[int]) -> Iterator[bytes]:
 
 
 def outcome(read: Callable[[], Any]) -> Any:
-    """Give what is read, or the words of the error, which end with a sentence."""
+    """Return the result, or the error's message, which must end with a full stop or a question mark."""
     try:
         return read()
     except StreamBroken as error:
@@ -44,30 +44,28 @@ def outcome(read: Callable[[], Any]) -> Any:
 
 
 @given(st.binary(max_size=300), CUTS)
-def test_any_bytes_are_the_same_frames_wherever_they_are_cut(data: bytes, sizes: list[int]) -> None:
+def test_any_bytes_give_the_same_frames_wherever_they_are_cut(data: bytes, sizes: list[int]) -> None:
     assert outcome(lambda: list(frames(cut(data, sizes)))) == outcome(lambda: list(frames([data])))
 
 
 @given(st.binary(max_size=300), CUTS, st.booleans(), st.booleans())
-def test_no_byte_of_a_line_is_lost_whatever_they_are(
-    data: bytes, sizes: list[int], timestamps: bool, tty: bool
-) -> None:
-    found = list(lines(unframed(cut(data, sizes)), timestamps=timestamps, tty=tty))
-    assert all(isinstance(line, Line) and line.stream == "stdout" for line in found)
+def test_no_byte_of_a_line_is_lost(data: bytes, sizes: list[int], timestamps: bool, tty: bool) -> None:
+    result = list(lines(unframed(cut(data, sizes)), timestamps=timestamps, tty=tty))
+    assert all(isinstance(line, Line) and line.stream == "stdout" for line in result)
     if not timestamps and not tty:
-        ended = data if not data or data.endswith(b"\n") else data + b"\n"
-        assert b"".join(line.data + b"\n" for line in found) == ended
+        expected = data if not data or data.endswith(b"\n") else data + b"\n"
+        assert b"".join(line.data + b"\n" for line in result) == expected
 
 
 TEXT = st.binary(max_size=40).map(lambda data: data.replace(b"\n", b"").rstrip(b"\r"))
 
 
 @given(st.lists(TEXT, max_size=10), CUTS, st.booleans())
-def test_stamped_lines_come_back_wherever_they_are_cut(texts: list[bytes], sizes: list[int], tty: bool) -> None:
+def test_lines_with_timestamps_are_read_wherever_they_are_cut(texts: list[bytes], sizes: list[int], tty: bool) -> None:
     data = b"".join(MOMENT + text + (b"\r\n" if tty else b"\n") for text in texts)
     chunks = cut(data, sizes) if tty else [MOMENT + text + b"\n" for text in texts]
-    found = list(lines(unframed(chunks), timestamps=True, tty=tty))
-    assert [(line.time, line.data) for line in found] == [(MOMENT.decode().strip(), text) for text in texts]
+    result = list(lines(unframed(chunks), timestamps=True, tty=tty))
+    assert [(line.time, line.data) for line in result] == [(MOMENT.decode().strip(), text) for text in texts]
 
 
 def peak(read: Callable[[], Any]) -> int:
@@ -79,41 +77,41 @@ def peak(read: Callable[[], Any]) -> int:
         tracemalloc.stop()
 
 
-def drained(records: Iterator[Any]) -> None:
-    with pytest.raises(StreamBroken) as caught:
+def read_to_error(records: Iterator[Any]) -> None:
+    with pytest.raises(StreamBroken) as error:
         for _ in records:
             pass
-    assert str(caught.value).endswith(".")
+    assert str(error.value).endswith(".")
 
 
 @pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Let the limit be smaller, so that the tests are fast: what is held is a multiple of it."""
+def small_limit(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Set a smaller limit, so that the tests are fast. The memory in use is a multiple of it."""
     assert streams.LONGEST == 64 * MIB
     monkeypatch.setattr(streams, "LONGEST", 4 * MIB)
     return 4 * MIB
 
 
 @pytest.mark.parametrize("timestamps", [False, True])
-def test_a_line_without_an_end_is_not_read_to_it(timestamps: bool, small: int) -> None:
-    given_out = 0
+def test_reading_an_endless_line_stops_at_the_limit(timestamps: bool, small_limit: int) -> None:
+    pieces = 0
 
     def endless() -> Iterator[tuple[str, bytes]]:
-        nonlocal given_out
+        nonlocal pieces
         for _ in range(1024):
-            given_out += 1
+            pieces += 1
             yield "stdout", b"x" * MIB
 
-    assert peak(lambda: drained(lines(endless(), timestamps=timestamps))) < 3 * small
-    assert given_out <= (small >> 20) + 1
+    assert peak(lambda: read_to_error(lines(endless(), timestamps=timestamps))) < 3 * small_limit
+    assert pieces <= (small_limit >> 20) + 1
 
 
-def test_a_line_as_long_as_may_be_is_read(small: int) -> None:
-    (line, after) = lines([("stdout", b"x" * MIB)] * (small >> 20) + [("stdout", b"\nshort\n")])
-    assert (len(line.data), after.data) == (small, b"short")
+def test_a_line_at_the_limit_is_read(small_limit: int) -> None:
+    (line, after) = lines([("stdout", b"x" * MIB)] * (small_limit >> 20) + [("stdout", b"\nshort\n")])
+    assert (len(line.data), after.data) == (small_limit, b"short")
 
 
-def test_a_frame_of_more_than_the_limit_is_none() -> None:
+def test_a_frame_above_the_limit_is_an_error() -> None:
     head = bytes([1, 0, 0, 0]) + (streams.LARGEST_FRAME + 1).to_bytes(4, "big")
     with pytest.raises(StreamBroken, match="not frames"):
         list(frames([head]))
@@ -130,22 +128,24 @@ DOCUMENT = st.recursive(
 
 
 @given(st.lists(DOCUMENT, max_size=8), st.sampled_from(["\n", "\r\n", "\n\n"]), st.booleans(), st.booleans(), CUTS)
-def test_a_whole_body_and_its_pieces_are_the_same_documents(
-    said: list[Any], between: str, ends: bool, ascii_only: bool, sizes: list[int]
+def test_a_whole_body_and_its_pieces_give_the_same_documents(
+    values: list[Any], separator: str, ends: bool, ascii_only: bool, sizes: list[int]
 ) -> None:
-    data = between.join(json.dumps(one, ensure_ascii=ascii_only) for one in said).encode("utf-8", "surrogatepass")
-    data += between.encode() if ends else b""
-    assert documents(data) == list(json_lines(cut(data, sizes))) == said
+    data = separator.join(json.dumps(value, ensure_ascii=ascii_only) for value in values).encode(
+        "utf-8", "surrogatepass"
+    )
+    data += separator.encode() if ends else b""
+    assert documents(data) == list(json_lines(cut(data, sizes))) == values
 
 
 @given(st.lists(DOCUMENT, min_size=1, max_size=4), st.integers(1, 3), CUTS)
-def test_documents_over_many_lines_come_back(said: list[Any], indent: int, sizes: list[int]) -> None:
-    data = "\n".join(json.dumps(one, indent=indent) for one in said).encode()
-    assert documents(data) == list(json_lines(cut(data, sizes))) == said
+def test_documents_over_many_lines_are_read(values: list[Any], indent: int, sizes: list[int]) -> None:
+    data = "\n".join(json.dumps(value, indent=indent) for value in values).encode()
+    assert documents(data) == list(json_lines(cut(data, sizes))) == values
 
 
 @given(st.binary(max_size=60) | st.text('[]{}",:\n 019ae.-', max_size=40).map(str.encode), CUTS)
-def test_any_bytes_are_the_same_documents_wherever_they_are_cut(data: bytes, sizes: list[int]) -> None:
+def test_any_bytes_give_the_same_documents_wherever_they_are_cut(data: bytes, sizes: list[int]) -> None:
     whole = outcome(lambda: list(json_lines([data])))
     pieces = outcome(lambda: list(json_lines(cut(data, sizes))))
     assert repr(pieces) == repr(whole)
@@ -153,14 +153,16 @@ def test_any_bytes_are_the_same_documents_wherever_they_are_cut(data: bytes, siz
 
 
 @pytest.mark.parametrize("start", [b'{"a": "', b'{"a": [' + b"1,\n" * 100])
-def test_a_document_without_an_end_is_not_read_to_it(start: bytes, small: int) -> None:
+def test_reading_an_endless_document_stops_at_the_limit(start: bytes, small_limit: int) -> None:
     rest = b"1,\n" * 350_000 if b"\n" in start else b"x" * MIB
     chunks = (chunk for number in range(1024) for chunk in ([start] if number == 0 else [rest]))
-    assert peak(lambda: drained(json_lines(chunks))) < 50 * small  # numbers are Python's while they are read
+    assert (
+        peak(lambda: read_to_error(json_lines(chunks))) < 50 * small_limit
+    )  # parsed numbers need more memory than their text
 
 
 @pytest.mark.parametrize("data", [b"[" * 1_000_000, b'{"a":' * 100_000, b"[" * 100_000 + b"]" * 100_000])
-def test_json_that_is_nested_without_end_is_an_error(data: bytes) -> None:
+def test_deeply_nested_json_is_an_error(data: bytes) -> None:
     for read in (lambda: list(json_lines([data])), lambda: documents(data)):
         with pytest.raises(StreamBroken, match="within a JSON document"):
             read()
@@ -174,19 +176,19 @@ NAMES = st.text("ab/é\u4e2d .", min_size=1, max_size=200).filter(lambda text: b
 
 @st.composite
 def tars(draw: st.DrawFn) -> bytes:
-    into = io.BytesIO()
-    form = draw(st.sampled_from([tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]))
-    with tarfile.open(fileobj=into, mode="w", format=form, encoding="utf-8") as archive:
+    buffer = io.BytesIO()
+    format_ = draw(st.sampled_from([tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]))
+    with tarfile.open(fileobj=buffer, mode="w", format=format_, encoding="utf-8") as archive:
         for _ in range(draw(st.integers(0, 4))):
-            short = form == tarfile.USTAR_FORMAT
-            info = tarfile.TarInfo(draw(NAMES)[: 30 if short else 200].strip("/. ") or "a")
+            is_ustar = format_ == tarfile.USTAR_FORMAT
+            info = tarfile.TarInfo(draw(NAMES)[: 30 if is_ustar else 200].strip("/. ") or "a")
             info.type = draw(st.sampled_from(KINDS))
             info.linkname = draw(NAMES)[:30] if info.type in (tarfile.SYMTYPE, tarfile.LNKTYPE) else ""
             info.mode, info.uid = draw(st.integers(0, 0o7777)), draw(st.integers(0, 0o7777777))
             info.mtime = draw(st.integers(0, 0o77777777777))
             info.size = draw(st.integers(0, 1500)) if info.isreg() else 0
             archive.addfile(info, io.BytesIO(b"y" * info.size))
-    return into.getvalue()
+    return buffer.getvalue()
 
 
 def members(data: bytes, sizes: list[int]) -> list[Member]:
@@ -194,32 +196,30 @@ def members(data: bytes, sizes: list[int]) -> list[Member]:
 
 
 @given(tars(), CUTS)
-def test_members_of_any_tar_are_those_that_tarfile_finds(data: bytes, sizes: list[int]) -> None:
+def test_members_of_any_tar_are_the_same_as_those_of_tarfile(data: bytes, sizes: list[int]) -> None:
     with tarfile.open(fileobj=io.BytesIO(data), encoding="utf-8") as archive:
-        known = [(info.name.removeprefix("./"), info.uid, info.linkname) for info in archive]
-    assert [(one.path, one.uid, one.target) for one in members(data, sizes)] == known
+        expected = [(info.name.removeprefix("./"), info.uid, info.linkname) for info in archive]
+    assert [(member.path, member.uid, member.target) for member in members(data, sizes)] == expected
 
 
 @given(tars(), st.data(), CUTS)
-def test_a_tar_cut_anywhere_is_whole_or_broken_and_never_short(
-    data: bytes, choice: st.DataObject, sizes: list[int]
-) -> None:
+def test_a_tar_cut_anywhere_is_complete_or_an_error(data: bytes, choice: st.DataObject, sizes: list[int]) -> None:
     whole = members(data, [])
-    keep = choice.draw(st.integers(0, len(data)))
-    found = outcome(lambda: members(data[:keep], sizes))
-    assert found == whole or str(found).startswith("broken: The tar is broken or ended too early")
+    length = choice.draw(st.integers(0, len(data)))
+    result = outcome(lambda: members(data[:length], sizes))
+    assert result == whole or str(result).startswith("broken: The tar is broken or ended too early")
 
 
 @given(tars(), st.data())
-def test_a_tar_with_any_byte_changed_is_members_or_broken(data: bytes, choice: st.DataObject) -> None:
+def test_a_tar_with_changed_bytes_gives_members_or_an_error(data: bytes, choice: st.DataObject) -> None:
     changed = bytearray(data)
     for _ in range(choice.draw(st.integers(1, 20))):
         changed[choice.draw(st.integers(0, min(len(data), 4096) - 1))] = choice.draw(st.integers(0, 255))
-    found = outcome(lambda: members(bytes(changed), []))
-    assert isinstance(found, (list, str))
+    result = outcome(lambda: members(bytes(changed), []))
+    assert isinstance(result, (list, str))
 
 
-def test_a_header_that_asks_for_gigabytes_is_refused() -> None:
+def test_a_header_that_announces_gigabytes_is_an_error() -> None:
     info = tarfile.TarInfo("a")
     info.type, info.size = tarfile.GNUTYPE_LONGNAME, 4 << 30
     head = info.tobuf(tarfile.GNU_FORMAT)
@@ -229,4 +229,4 @@ def test_a_header_that_asks_for_gigabytes_is_refused() -> None:
         for _ in range(4096):
             yield b"x" * MIB
 
-    assert peak(lambda: drained(tar_members(endless()))) < 8 * MIB
+    assert peak(lambda: read_to_error(tar_members(endless()))) < 8 * MIB
