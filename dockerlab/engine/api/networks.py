@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dockerlab.engine.api.views import network as network_view
-from dockerlab.engine.common import timestamps
 from dockerlab.engine.common.filters import parse, prune_filter
 from dockerlab.engine.faults import BadParameter
 from dockerlab.engine.http.messages import Request, Response, json_response, no_content
@@ -27,7 +26,7 @@ __all__ = [
 
 async def network_list(engine: Engine, request: Request) -> Response:
     """GET /networks."""
-    found = engine.networks.listed(parse(request.text("filters")), engine.endpoints.used())
+    found = engine.networks.select(parse(request.text("filters")), engine.endpoints.used_network_ids())
     return json_response([network_view.network(record, None, request.version) for record in found])
 
 
@@ -47,7 +46,7 @@ async def network_create(engine: Engine, request: Request) -> Response:
 
 async def network_delete(engine: Engine, request: Request) -> Response:
     """DELETE /networks/{id}."""
-    engine.endpoints.remove(engine.networks.find(request.id))
+    engine.endpoints.remove_network(engine.networks.find(request.id))
     return no_content()
 
 
@@ -68,7 +67,7 @@ async def network_disconnect(engine: Engine, request: Request) -> Response:
 
 async def network_prune(engine: Engine, request: Request) -> Response:
     """POST /networks/prune."""
-    names = engine.endpoints.prune(prune_filter(parse(request.text("filters"))), timestamps.nanoseconds)
+    names = engine.endpoints.prune_networks(prune_filter(parse(request.text("filters"))))
     engine.events.publish("network", "prune", "", {"reclaimed": "0"})
     return json_response({"NetworksDeleted": names or None})
 

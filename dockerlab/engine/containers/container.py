@@ -114,8 +114,8 @@ class Container:
 
     async def _launch(self) -> None:
         try:
-            self.namespaces = self.endpoints.prepare(self.record)
-            self.endpoints.started(self.record)
+            self.namespaces = self.endpoints.set_up(self.record)
+            self.endpoints.publish_ports(self.record)
             spec = container_spec(self.record, self.rung, self.cgroup, self.namespaces, self._context.find)
             running = await process.start(spec, self.record.directory)
         except (process.StartFailed, LookupError, Fault) as error:
@@ -128,7 +128,7 @@ class Container:
 
     async def _give_up(self, error: Exception) -> None:
         """Record that the start failed."""
-        self.endpoints.ended(self.record)
+        self.endpoints.tear_down(self.record)
         self.waiters.refuse_attached()
         code = getattr(error, "code", NOT_STARTED)
         self.state.update(Error=str(error), ExitCode=code, Restarting=False, Running=False, Pid=0)
@@ -199,7 +199,7 @@ class Container:
     def _finish(self, end: Exit) -> None:
         self.main_process = None
         try:
-            self.endpoints.ended(self.record)
+            self.endpoints.tear_down(self.record)
         except (Fault, OSError):
             log.exception("could not take down the network of %s", self.id)
         self.record.last_finished = end.finished

@@ -68,7 +68,7 @@ class Containers:
             self._names[container.name] = container.id
         for container in list(self._all.values()):
             container.adopt()
-        self.services.endpoints.adopt(list(self.records()))
+        self.services.endpoints.resume(list(self.records()))
         self.services.groups.remove_all_but({record.id for record in self.records() if record.is_running})
         self.images.remove_unused_layers()
 
@@ -168,7 +168,7 @@ class Containers:
             "Config": config,
             "HostConfig": host,
             "NetworkingConfig": body.get("NetworkingConfig") or {},
-            "Endpoints": self.services.endpoints.named(endpoints.asked_for(host, body)),
+            "Endpoints": self.services.endpoints.by_network_name(endpoints.requested_endpoints(host, body)),
         } | new_state()
 
     async def _make(self, record: ContainerRecord) -> Container:

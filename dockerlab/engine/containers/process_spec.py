@@ -12,7 +12,7 @@ from dockerlab.engine.common import host_programs
 from dockerlab.engine.containers import log_options
 from dockerlab.engine.faults import BadParameter, Fault
 from dockerlab.engine.images.base_image import DEFAULT_PATH
-from dockerlab.engine.networks import hosts_files
+from dockerlab.engine.networks import hosts_files, links
 from dockerlab.engine.processes import capabilities
 from dockerlab.engine.processes.isolation import PROOT
 from dockerlab.engine.processes.process import ProcessSpec
@@ -48,7 +48,7 @@ def container_spec(
     groups = sorted({*groups, *(_group_id(record.root, name) for name in host["GroupAdd"] or [])})
     return ProcessSpec(
         argv=record.command,
-        env=_environment(config, record.root, config["User"]) | hosts_files.environment(record, find),
+        env=_environment(config, record.root, config["User"]) | links.environment(record, find),
         rootfs=str(record.root),
         cwd=config["WorkingDir"] or "/",
         hostname=config["Hostname"],

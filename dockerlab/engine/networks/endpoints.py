@@ -1,6 +1,7 @@
-"""How containers are connected to networks: what was asked for, and what they have while they run.
+"""Endpoints: the connections of containers to networks.
 
-A container's record has `Endpoints`: network name -> what was asked for, with `Live`, what it has while it runs.
+A container's record has `Endpoints`: the requested settings per network name. While the container runs, `Live` in them
+holds its address there, its interface, and the rest of what inspect shows.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import secrets
 import socket
 from typing import TYPE_CHECKING, Any
 
+from dockerlab.engine.common.timestamps import nanoseconds
 from dockerlab.engine.faults import BadParameter, Conflict, Fault, Forbidden, NotFound
-from dockerlab.engine.networks import hosts_files
-from dockerlab.engine.networks import networks as nets
+from dockerlab.engine.networks import hosts_files, links
+from dockerlab.engine.networks.ipam import choose_address, ipv4_subnet
+from dockerlab.engine.networks.networks import DEFAULT, PREDEFINED
 from dockerlab.engine.networks.published_ports import Connect, PublishedPorts, requested_bindings
 from dockerlab.engine.networks.switch_client import SwitchClient, bridge_name, veth_name
 
@@ -22,132 +25,113 @@ if TYPE_CHECKING:
     from dockerlab.engine.common.container_record import ContainerRecord
     from dockerlab.engine.networks.networks import Networks
 
-__all__ = ["Endpoints", "asked_for"]
+__all__ = ["Endpoints", "requested_endpoints"]
 
-CONNECT_SECONDS = 10
-#: What a client may ask of an endpoint; everything else it is told.
-ASKED = ("IPAMConfig", "Links", "Aliases", "MacAddress", "DriverOpts", "GwPriority")
-OWN = ("none", "host")
+#: The settings that a client may request. The engine ignores all other fields of an EndpointConfig.
+REQUESTABLE = ("IPAMConfig", "Links", "Aliases", "MacAddress", "DriverOpts", "GwPriority")
+#: Network modes that can't be combined with another network.
+EXCLUSIVE_MODES = ("none", "host")
 Record = dict[str, Any]
 
 
-def asked_for(host: Record, body: Record) -> dict[str, Record]:
-    """Give the endpoints of a container that is being created. Raises BadParameter."""
+def requested_endpoints(host: Record, body: Record) -> dict[str, Record]:
+    """Return the endpoints of a container that is being created. Raises BadParameter."""
     mode, networking = str(host["NetworkMode"]), body.get("NetworkingConfig") or {}
-    asked = {name: config or {} for name, config in (networking.get("EndpointsConfig") or {}).items()}
+    requested = {name: config or {} for name, config in (networking.get("EndpointsConfig") or {}).items()}
     if mode.startswith("container:"):
         return {}
-    if mode in OWN and set(asked) - {mode}:
+    if mode in EXCLUSIVE_MODES and set(requested) - {mode}:
         raise BadParameter("conflicting options: cannot attach both user-defined and non-user-defined network-modes")
-    if mode == "bridge" and "default" in asked:
-        asked["bridge"] = asked.pop("default")
-    found = {mode: asked.pop(mode, {}), **asked}
-    if body.get("MacAddress") and mode not in OWN:
-        found[mode] = {"MacAddress": body["MacAddress"], **found[mode]}
-    return {name: _endpoint(config) for name, config in found.items()}
+    if mode == "bridge" and "default" in requested:
+        requested["bridge"] = requested.pop("default")
+    endpoints = {mode: requested.pop(mode, {}), **requested}
+    if body.get("MacAddress") and mode not in EXCLUSIVE_MODES:
+        endpoints[mode] = {"MacAddress": body["MacAddress"], **endpoints[mode]}
+    return {name: _requested_settings(config) for name, config in endpoints.items()}
 
 
-def _endpoint(config: Record) -> Record:
-    """Keep what was asked of an endpoint."""
-    return {name: config[name] for name in ASKED if config.get(name)}
+def _requested_settings(config: Record) -> Record:
+    return {name: config[name] for name in REQUESTABLE if config.get(name)}
 
 
 class Endpoints:
-    """Connects the containers of one engine."""
+    """Connects the containers of one engine with its networks."""
 
     def __init__(
         self, networks: Networks, switch: SwitchClient, containers: Callable[[], Iterable[ContainerRecord]]
     ) -> None:
-        """Use the switch, where there is one."""
         self.networks = networks
         self.switch = switch
         self.containers = containers
         self.published: dict[str, PublishedPorts] = {}
-        self.held: set[str] = set()  #: containers whose namespaces the switch holds
+        self.with_namespace: set[str] = set()  #: ids of the containers whose namespaces the switch keeps open
 
-    # -- who is where ------------------------------------------------------------------------------------------
+    # -- which container is on which network -------------------------------------------------------------------
 
-    def on(self, network: Record) -> list[tuple[ContainerRecord, Record]]:
-        """Give the containers on a network that run, with what they have there."""
-        found = []
-        for container in self.containers():
-            for config in container.endpoints.values():
-                live = config.get("Live")
-                if live and live["NetworkID"] == network["Id"]:
-                    found.append((container, live))
-        return found
+    def on_network(self, network: Record) -> list[tuple[ContainerRecord, Record]]:
+        """Return the running containers on a network, with what they have there."""
+        return [
+            (container, live)
+            for container in self.containers()
+            for endpoint in container.endpoints.values()
+            if (live := endpoint.get("Live")) and live["NetworkID"] == network["Id"]
+        ]
 
-    def used(self) -> set[str]:
-        """Give the ids of the networks that containers have, running or not."""
-        names = {name for container in self.containers() for name in container.endpoints}
-        return {network["Id"] for network in self.networks if {network["Name"], network["Id"]} & names}
+    def used_network_ids(self) -> set[str]:
+        """Return the ids of the networks that containers have, running or not."""
+        references = {reference for container in self.containers() for reference in container.endpoints}
+        return {network["Id"] for network in self.networks if {network["Name"], network["Id"]} & references}
 
-    def named(self, asked: dict[str, Record]) -> dict[str, Record]:
-        """Name networks by their names, where they were named by their ids; those that aren't there stay."""
-        found = {}
-        for reference, config in asked.items():
+    def by_network_name(self, endpoints: dict[str, Record]) -> dict[str, Record]:
+        """Replace ids of networks by their names. References to networks that don't exist stay."""
+        renamed = {}
+        for reference, endpoint in endpoints.items():
             try:
-                found[str(self.networks.find(reference)["Name"])] = config
+                renamed[str(self.networks.find(reference)["Name"])] = endpoint
             except Fault:
-                found[reference] = config
-        return found
+                renamed[reference] = endpoint
+        return renamed
 
-    # -- a container's life ------------------------------------------------------------------------------------
+    # -- the life of a container -------------------------------------------------------------------------------
 
-    def prepare(self, container: ContainerRecord) -> dict[str, str]:
-        """Make the network of a container that is about to run; give the namespaces that it is to enter.
+    def set_up(self, container: ContainerRecord) -> dict[str, str]:
+        """Connect a container that is about to start. Return the namespaces that its process is to join.
 
         Raises Fault, NotFound.
         """
-        found = {}
-        container.endpoints = self.named(container.endpoints)
+        container.endpoints = self.by_network_name(container.endpoints)
+        networks = {}
         for name in container.endpoints:
             try:
-                found[name] = self.networks.find(name)
+                networks[name] = self.networks.find(name)
             except Fault as fault:
                 raise type(fault)(f"failed to set up container networking: {fault}") from None
-        plugged = {name: network for name, network in found.items() if network["Driver"] == "bridge"}
+        bridged = {name: network for name, network in networks.items() if network["Driver"] == "bridge"}
         hosts_files.write(container, [])
-        if not plugged or not self.switch.works:
-            for name, network in found.items():
-                self._config(container, name)["Live"] = self._live(network)
+        if not bridged or not self.switch.works:
+            for name, network in networks.items():
+                container.endpoints[name]["Live"] = _without_address(network)
             return {}
         handle = self.switch.request("space", container=container.id)["handle"]
-        self.held.add(container.id)
+        self.with_namespace.add(container.id)
         try:
-            order = sorted(plugged, key=lambda name: -int(self._config(container, name).get("GwPriority") or 0))
-            for name in order:
-                self._plug(container, name, plugged[name])
+            # the first network gets the default route
+            for name in sorted(bridged, key=lambda name: -int(container.endpoints[name].get("GwPriority") or 0)):
+                self._add_interface(container, name, bridged[name])
         except BaseException:
-            self.ended(container)
+            self.tear_down(container)
             raise
         return {"net": f"/proc/{self.switch.pid}/fd/{handle}"}
 
-    def _config(self, container: ContainerRecord, name: str) -> Record:
-        return container.endpoints[name]
-
-    @staticmethod
-    def _lives(container: ContainerRecord) -> list[Record]:
-        return [one["Live"] for one in container.endpoints.values() if one.get("Live")]
-
-    def _live(self, network: Record) -> Record:
-        return {
-            "NetworkID": network["Id"],
-            "EndpointID": secrets.token_hex(32),
-            "Gateway": "",
-            "IPAddress": "",
-            "IPPrefixLen": 0,
-            "MacAddress": "",
-        }
-
-    def _plug(self, container: ContainerRecord, name: str, network: Record) -> None:
-        config, (_, gateway, prefix) = self._config(container, name), nets.address_of(network)
-        live = self._live(network)
-        live["IPAddress"] = self._address(network, config)
-        numbers = ":".join(f"{int(part):02x}" for part in live["IPAddress"].split("."))
-        if asked6 := (config.get("IPAMConfig") or {}).get("IPv6Address"):
-            live["GlobalIPv6Address"] = asked6  # kept and shown: the switch speaks IPv4 alone
-        live |= {"IPPrefixLen": prefix, "MacAddress": config.get("MacAddress") or f"02:42:{numbers}"}
+    def _add_interface(self, container: ContainerRecord, name: str, network: Record) -> None:
+        endpoint, (_, gateway, prefix) = container.endpoints[name], ipv4_subnet(network)
+        used = {live["IPAddress"] for _, live in self.on_network(network)}
+        live = _without_address(network)
+        live["IPAddress"] = choose_address(network, endpoint, used)
+        octets = ":".join(f"{int(part):02x}" for part in live["IPAddress"].split("."))
+        if ipv6_address := (endpoint.get("IPAMConfig") or {}).get("IPv6Address"):
+            live["GlobalIPv6Address"] = ipv6_address  # only shown, because the switch has no IPv6
+        live |= {"IPPrefixLen": prefix, "MacAddress": endpoint.get("MacAddress") or f"02:42:{octets}"}
         live["Gateway"] = "" if network["Internal"] else gateway
         bridge = bridge_name(network["Id"])
         self.switch.request("network", bridge=bridge, gateway=gateway, prefix=prefix)
@@ -161,147 +145,121 @@ class Endpoints:
             prefix=prefix,
             gateway=live["Gateway"],
         )
-        config["Live"] = live
-        self.networks.tell("connect", network, container=container.id)
+        endpoint["Live"] = live
+        self.networks.publish_event("connect", network, container=container.id)
 
-    def _address(self, network: Record, config: Record) -> str:
-        """Choose an address: the one that was asked for, or the first that is free. Raises Fault."""
-        taken = {live["IPAddress"] for _, live in self.on(network)}
-        asked = (config.get("IPAMConfig") or {}).get("IPv4Address")
-        if asked:
-            if asked in taken:
-                raise Forbidden("failed to set up container networking: Address already in use")
-            return str(asked)
-        subnet, gateway, _ = nets.address_of(network)
-        pool = ipaddress.ip_network(subnet)
-        for settings in network["IPAM"]["Config"]:
-            taken |= set((settings.get("AuxiliaryAddresses") or {}).values())
-            if settings.get("IPRange") and ":" not in settings["IPRange"]:
-                pool = ipaddress.ip_network(settings["IPRange"], strict=False)
-        for candidate in pool.hosts():
-            if str(candidate) != gateway and str(candidate) not in taken:
-                return str(candidate)
-        raise Fault(
-            "failed to set up container networking: no available IPv4 addresses on this network's address pools"
-        )
-
-    def started(self, container: ContainerRecord) -> None:
-        """Publish the ports of a container that is about to run, and tell its peers. Raises Fault."""
+    def publish_ports(self, container: ContainerRecord) -> None:
+        """Publish the ports of a container that is about to start, and make its name known. Raises Fault."""
         mode = container.network_mode
         ports = requested_bindings(container.config, container.host_config)
         if ports and mode != "host" and not mode.startswith("container:"):
-            connect = self._connector(container) if self.switch.works else None
-            published = PublishedPorts(connect)
+            published = PublishedPorts(self._connector(container) if self.switch.works else None)
             try:
                 published.open(ports)
             except Fault as fault:
-                live = self._lives(container)[:1]
+                endpoint_id = next((live["EndpointID"] for live in _all_live(container)), "")
                 raise Fault(
                     "failed to set up container networking: driver failed programming external connectivity on "
-                    f"endpoint {container.name} ({''.join(one['EndpointID'] for one in live)}): {fault}"
+                    f"endpoint {container.name} ({endpoint_id}): {fault}"
                 ) from None
             self.published[container.id] = published
-        self._tell_peers(container)
+        self._update_names_around(container)
 
     def _connector(self, container: ContainerRecord) -> Connect:
+        """Return a function that connects to a port of the container, at its first address."""
+
         async def connect(number: int, protocol: str) -> socket.socket:
-            for config in container.endpoints.values():
-                if address := (config.get("Live") or {}).get("IPAddress"):
-                    return await self.switch.connect(address, number, protocol)
+            for live in _all_live(container):
+                if live["IPAddress"]:
+                    return await self.switch.connect(live["IPAddress"], number, protocol)
             raise Fault("the container has no address")
 
         return connect
 
-    def ended(self, container: ContainerRecord) -> None:
-        """Take away what a container had while it ran."""
+    def tear_down(self, container: ContainerRecord) -> None:
+        """Release what a container had while it ran: its ports, its addresses, and its namespace."""
         if published := self.published.pop(container.id, None):
             published.close()
-        lived = False
-        for name, config in container.endpoints.items():
-            live = config.pop("Live", None)
-            lived |= bool(live and live["IPAddress"])
-            if live and live["IPAddress"]:
-                try:
-                    network = self.networks.find(name)
-                except Fault:
-                    continue
-                self.networks.tell("disconnect", network, container=container.id)
-        if container.id in self.held:
-            self.held.discard(container.id)
+        had_address = False
+        for name, endpoint in container.endpoints.items():
+            live = endpoint.pop("Live", None)
+            if not live or not live["IPAddress"]:
+                continue
+            had_address = True
+            try:
+                network = self.networks.find(name)
+            except Fault:
+                continue
+            self.networks.publish_event("disconnect", network, container=container.id)
+        if container.id in self.with_namespace:
+            self.with_namespace.discard(container.id)
             self.switch.request("end", container=container.id)
-        if lived:
-            self._tell_peers(container)
+        if had_address:
+            self._update_names_around(container)
 
-    def adopt(self, containers: list[ContainerRecord]) -> None:
-        """After an engine restart: publish again, and let go of what has ended meanwhile."""
+    def resume(self, containers: list[ContainerRecord]) -> None:
+        """After an engine restart: publish ports again, and close the namespaces of containers that have ended."""
         running = {container.id for container in containers if container.is_running}
         if self.switch.pid:
-            self.held = set(self.switch.request("spaces")["containers"])
-            for identity in self.held - running:
-                self.switch.request("end", container=identity)
-            self.held &= running
+            self.with_namespace = set(self.switch.request("spaces")["containers"])
+            for container_id in self.with_namespace - running:
+                self.switch.request("end", container=container_id)
+            self.with_namespace &= running
         for container in containers:
             if container.id in running:
                 try:
-                    self.started(container)
+                    self.publish_ports(container)
                 except Fault:
-                    continue  # somebody else has the port by now
+                    continue  # another program uses the port now; the container goes on without it
 
-    def _tell_peers(self, container: ContainerRecord) -> None:
-        """Tell all who run on the same networks of a container; on the default one only who is linked to it knows it.
+    # -- names of other containers -----------------------------------------------------------------------------
 
-        Those that don't run are told when they start.
+    def _update_names_around(self, container: ContainerRecord) -> None:
+        """Update the names that a container, and the running containers on its networks, can resolve.
+
+        On the default network, only a container with a link to it knows its name.
         """
-        shared = set(container.endpoints)
         for other in self.containers():
-            both = {name for name in shared & set(other.endpoints) if self._wired(other, name)}
-            if other.id == container.id or both - {nets.DEFAULT} or (both and self._linked(other, container)):
-                self._write(other)
+            shared = {name for name in container.endpoints if _has_address(other, name)}
+            is_peer = shared - {DEFAULT} or (shared and _has_link(other, container))
+            if other.id == container.id or is_peer:
+                self._update_names(other)
 
-    def _wired(self, container: ContainerRecord, name: str) -> bool:
-        return bool((self._config(container, name).get("Live") or {}).get("IPAddress"))
-
-    def _linked(self, container: ContainerRecord, other: ContainerRecord) -> bool:
-        endpoints = container.endpoints.values()
-        return any(other.name in hosts_files.links(container, config) for config in endpoints)
-
-    def _peers(self, container: ContainerRecord) -> list[tuple[str, list[str]]]:
-        """Give the addresses and names that a container knows."""
-        found = []
-        for name, config in container.endpoints.items():
-            live = config.get("Live")
-            if not live or not live["IPAddress"]:
-                continue
-            network = self.networks.all.get(live["NetworkID"])
-            if network is None:
-                continue
-            links = hosts_files.links(container, config)
-            for other, there in self.on(network):
-                if other.id == container.id or not there["IPAddress"]:
-                    continue
-                aliases = other.endpoints.get(name, {}).get("Aliases") or []
-                own = [*links.get(other.name, [])]
-                if name != nets.DEFAULT:
-                    own += [other.name, *aliases, other.id[:12]]
-                elif own:
-                    own += [other.config["Hostname"], other.name]
-                if own:
-                    found.append((there["IPAddress"], list(dict.fromkeys(own))))
-        return found
-
-    def _write(self, container: ContainerRecord) -> None:
-        """Tell a container the names that it knows: by its /etc/hosts on the default network, else by its own DNS."""
+    def _update_names(self, container: ContainerRecord) -> None:
+        """Give a container the names it can resolve: to its DNS, or in /etc/hosts on the default network alone."""
         peers = self._peers(container)
-        wired = set(container.endpoints) - set(nets.PREDEFINED)
-        resolves = bool(wired) and self.switch.works
-        hosts_files.write(container, [] if resolves else peers, resolves)
-        if resolves and container.id in self.held:
+        has_dns = bool(set(container.endpoints) - set(PREDEFINED)) and self.switch.works
+        hosts_files.write(container, [] if has_dns else peers, has_dns)
+        if has_dns and container.id in self.with_namespace:
+            own_names = [container.name, container.id[:12]]
+            itself = [(live["IPAddress"], own_names) for live in _all_live(container) if live["IPAddress"]]
             table: dict[str, list[str]] = {}
-            own = [live["IPAddress"] for live in self._lives(container) if live["IPAddress"]]
-            for address, names in [*peers, *((address, [container.name, container.id[:12]]) for address in own)]:
+            for address, names in [*peers, *itself]:
                 for name in names:
                     table.setdefault(name.lower(), []).append(address)
             self.switch.request("names", container=container.id, table=table)
+
+    def _peers(self, container: ContainerRecord) -> list[tuple[str, list[str]]]:
+        """Return the addresses of the containers that a container knows, each with their names."""
+        peers = []
+        for network_name, endpoint in container.endpoints.items():
+            if not _has_address(container, network_name):
+                continue
+            network = self.networks.all.get(endpoint["Live"]["NetworkID"])
+            if network is None:
+                continue
+            aliases = links.aliases(container, endpoint)
+            for other, live in self.on_network(network):
+                if other.id == container.id or not live["IPAddress"]:
+                    continue
+                names = [*aliases.get(other.name, [])]
+                if network_name != DEFAULT:
+                    names += [other.name, *(other.endpoints.get(network_name, {}).get("Aliases") or []), other.id[:12]]
+                elif names:
+                    names += [other.config["Hostname"], other.name]
+                if names:
+                    peers.append((live["IPAddress"], list(dict.fromkeys(names))))
+        return peers
 
     # -- connect and disconnect --------------------------------------------------------------------------------
 
@@ -312,51 +270,25 @@ class Endpoints:
         except NotFound:
             if container.is_running:
                 raise
-            container.endpoints[reference] = _endpoint(config)  # looked for at the start
+            container.endpoints[reference] = _requested_settings(config)  # the network is looked up at the start
             container.save()
             return
-        self._check(network, container, config)
+        _check_connect(network, container, config)
         name, endpoints = network["Name"], container.endpoints
         endpoints.pop("none", None)
-        endpoints[name] = _endpoint(config)
+        endpoints[name] = _requested_settings(config)
         if container.is_running and self.switch.works:
             try:
-                self._plug(container, name, network)
+                self._add_interface(container, name, network)
             except Fault:
                 del endpoints[name]
                 raise
-            self._tell_peers(container)
+            self._update_names_around(container)
         container.save()
-
-    @staticmethod
-    def _check(network: Record, container: ContainerRecord, config: Record) -> None:
-        """Hold a connection against the rules. Raises BadParameter, Conflict, Forbidden."""
-        mode, name = container.network_mode, network["Name"]
-        if mode == "host" or name == "host":
-            words = "container cannot be connected to host network"
-            raise Forbidden(
-                "container sharing network namespace with host cannot be connected" if mode == "host" else words
-            )
-        if mode.startswith("container:"):
-            raise Conflict(
-                "container sharing network namespace with another container or host cannot be connected to any other "
-                "network"
-            )
-        if name in container.endpoints:
-            raise Forbidden(f"endpoint with name {container.name} already exists in network {name}")
-        static = (config.get("IPAMConfig") or {}).get("IPv4Address")
-        if static:
-            if name in nets.PREDEFINED:
-                raise BadParameter("user specified IP address is supported on user defined networks only")
-            if ipaddress.ip_address(static) not in ipaddress.ip_network(nets.address_of(network)[0]):
-                raise BadParameter(
-                    "invalid endpoint settings:\nno configured subnet or ip-range contain the IP address " + static
-                )
 
     def disconnect(self, network: Record, container: ContainerRecord) -> None:
         """Disconnect a container. Raises Forbidden."""
-        name = network["Name"]
-        endpoints = container.endpoints
+        name, endpoints = network["Name"], container.endpoints
         if name == "host":
             raise Forbidden("container cannot be disconnected from host network")
         if name not in endpoints:
@@ -364,27 +296,78 @@ class Endpoints:
         live = endpoints.pop(name).get("Live")
         if live and live["IPAddress"]:
             self.switch.request("unplug", port=veth_name(live["EndpointID"]))
-            self.networks.tell("disconnect", network, container=container.id)
-            for other, _ in self.on(network):
-                self._write(other)
-            self._write(container)
+            self.networks.publish_event("disconnect", network, container=container.id)
+            for other, _ in self.on_network(network):
+                self._update_names(other)
+            self._update_names(container)
         container.save()
 
-    def remove(self, network: Record) -> None:
-        """Remove a network that nobody is on. Raises Forbidden."""
-        if network["Name"] not in nets.PREDEFINED and (there := self.on(network)):
-            ends = ", ".join(f'name:"{one.name}" id:"{live["EndpointID"][:12]}"' for one, live in there)
+    # -- removing networks -------------------------------------------------------------------------------------
+
+    def remove_network(self, network: Record) -> None:
+        """Remove a network without running containers. Raises Forbidden."""
+        if network["Name"] not in PREDEFINED and (active := self.on_network(network)):
+            ends = ", ".join(f'name:"{container.name}" id:"{live["EndpointID"][:12]}"' for container, live in active)
             raise Forbidden(f"error while removing network: network {network['Name']} has active endpoints ({ends})")
         self.networks.remove(network)
         if self.switch.pid:
             self.switch.request("forget", bridge=bridge_name(network["Id"]))
 
-    def prune(self, keep: Callable[[dict[str, str], int], bool], age: Callable[[str], int]) -> list[str]:
-        """Remove the networks that nobody has; give their names."""
-        used, names = self.used(), []
+    def prune_networks(self, matches: Callable[[dict[str, str], int], bool]) -> list[str]:
+        """Remove the networks that no container has, if their labels and creation time match. Return their names."""
+        used_ids, names = self.used_network_ids(), []
         for network in self.networks:
-            unused = network["Name"] not in nets.PREDEFINED and network["Id"] not in used
-            if unused and keep(network["Labels"], age(network["Created"])):
-                self.remove(network)
+            is_unused = network["Name"] not in PREDEFINED and network["Id"] not in used_ids
+            if is_unused and matches(network["Labels"], nanoseconds(network["Created"])):
+                self.remove_network(network)
                 names.append(network["Name"])
         return names
+
+
+def _without_address(network: Record) -> Record:
+    """Return the `Live` part of a new endpoint, before it has an address."""
+    return {
+        "NetworkID": network["Id"],
+        "EndpointID": secrets.token_hex(32),
+        "Gateway": "",
+        "IPAddress": "",
+        "IPPrefixLen": 0,
+        "MacAddress": "",
+    }
+
+
+def _all_live(container: ContainerRecord) -> list[Record]:
+    return [endpoint["Live"] for endpoint in container.endpoints.values() if endpoint.get("Live")]
+
+
+def _has_address(container: ContainerRecord, network_name: str) -> bool:
+    endpoint = container.endpoints.get(network_name) or {}
+    return bool((endpoint.get("Live") or {}).get("IPAddress"))
+
+
+def _has_link(container: ContainerRecord, other: ContainerRecord) -> bool:
+    return any(other.name in links.aliases(container, endpoint) for endpoint in container.endpoints.values())
+
+
+def _check_connect(network: Record, container: ContainerRecord, config: Record) -> None:
+    """Check whether a container may be connected to a network. Raises BadParameter, Conflict, Forbidden."""
+    mode, name = container.network_mode, network["Name"]
+    if mode == "host":
+        raise Forbidden("container sharing network namespace with host cannot be connected")
+    if name == "host":
+        raise Forbidden("container cannot be connected to host network")
+    if mode.startswith("container:"):
+        raise Conflict(
+            "container sharing network namespace with another container or host cannot be connected to any other "
+            "network"
+        )
+    if name in container.endpoints:
+        raise Forbidden(f"endpoint with name {container.name} already exists in network {name}")
+    address = (config.get("IPAMConfig") or {}).get("IPv4Address")
+    if address:
+        if name in PREDEFINED:
+            raise BadParameter("user specified IP address is supported on user defined networks only")
+        if ipaddress.ip_address(address) not in ipaddress.ip_network(ipv4_subnet(network)[0]):
+            raise BadParameter(
+                "invalid endpoint settings:\nno configured subnet or ip-range contain the IP address " + address
+            )

@@ -1,10 +1,9 @@
-"""Networks: the three that every engine has, and those that are made. Their addresses, and who has which."""
+"""The networks of an engine: the three predefined ones, and those that clients create."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import ipaddress
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,20 +12,19 @@ from typing import TYPE_CHECKING, Any
 from dockerlab.engine.common import json_files
 from dockerlab.engine.common.filters import fits_labels
 from dockerlab.engine.common.timestamps import now
-from dockerlab.engine.faults import BadParameter, Conflict, Fault, Forbidden, NotFound
+from dockerlab.engine.faults import BadParameter, Conflict, Forbidden, NotFound
+from dockerlab.engine.networks.ipam import choose_subnets
 
 if TYPE_CHECKING:
     from dockerlab.engine.common.events import Events
 
-__all__ = ["DEFAULT", "PREDEFINED", "Networks", "address_of", "identity"]
+__all__ = ["DEFAULT", "PREDEFINED", "Networks", "predefined_id"]
 
-#: name -> driver, in the order in which Docker lists them
-#: Where a container is that names no network: there nobody knows a name.
+#: The network of a container that names none. Containers on it don't know each other's names.
 DEFAULT = "bridge"
+#: Name -> driver, in the order in which Docker lists them.
 PREDEFINED = {"none": "null", "host": "host", "bridge": "bridge"}
-BRIDGE_SUBNET = "172.17.0.0/16"
-#: Where networks that name no subnet get one.
-POOLS = [f"172.{number}.0.0/16" for number in range(18, 32)] + [f"192.168.{16 * n}.0/20" for n in range(16)]
+BRIDGE_IPAM = {"Subnet": "172.17.0.0/16", "Gateway": "172.17.0.1"}
 BRIDGE_OPTIONS = {
     "com.docker.network.bridge.default_bridge": "true",
     "com.docker.network.bridge.enable_icc": "true",
@@ -36,188 +34,130 @@ BRIDGE_OPTIONS = {
     "com.docker.network.driver.mtu": "1500",
 }
 FILTERS = ("dangling", "driver", "id", "label", "label!", "name", "scope", "type")
-PRUNE_FILTERS = ("label", "label!", "until")
 Record = dict[str, Any]
 Filters = dict[str, list[str]]
 
 
 @functools.cache
-def identity(name: str) -> str:
-    """Give the id of a predefined network, the same on every engine of ours."""
+def predefined_id(name: str) -> str:
+    """Return the id of a predefined network, which is the same on every practice engine."""
     return hashlib.sha256(f"dockerlab network {name}".encode()).hexdigest()
 
 
-def address_of(record: Record) -> tuple[str, str, int]:
-    """Give a network's subnet, gateway and prefix; empty where it has none."""
-    for config in record["IPAM"]["Config"] or []:
-        subnet = ipaddress.ip_network(config["Subnet"], strict=False)
-        if subnet.version == 4:  # noqa: PLR2004
-            gateway = (config.get("Gateway") or "").partition("/")[0]
-            return str(subnet), gateway or str(subnet[1]), subnet.prefixlen
-    return "", "", 0
-
-
 class Networks:
-    """All networks: `ID.json` under one directory, and the predefined ones."""
+    """All networks: the predefined ones, and one `ID.json` per created network in a directory."""
 
-    def __init__(self, root: Path, events: Events, separate: bool) -> None:
-        """Read what is there. Without namespaces (`separate`) networks are kept and shown, and connect nothing."""
+    def __init__(self, root: Path, events: Events, has_namespaces: bool) -> None:
+        """Read the directory. Without network namespaces, networks are stored and shown, but connect nothing."""
         self.root = root
         self.events = events
-        self.separate = separate
         self.all: dict[str, Record] = {}
         root.mkdir(parents=True, exist_ok=True)
-        moment = now()
+        created = now()
         for name, driver in PREDEFINED.items():
-            subnet = BRIDGE_SUBNET if name == "bridge" and separate else ""
-            made = _document(name, driver, identity(name), moment)
-            made["IPAM"]["Config"] = [{"Subnet": subnet, "Gateway": "172.17.0.1"}] if subnet else []
-            made["Options"] = dict(BRIDGE_OPTIONS) if name == "bridge" and separate else {}
-            made["EnableIPv4"] = bool(subnet) or name != "bridge"
-            self.all[made["Id"]] = made
+            network = _document(name, driver, predefined_id(name), created)
+            if name == DEFAULT:
+                network["IPAM"]["Config"] = [dict(BRIDGE_IPAM)] if has_namespaces else []
+                network["Options"] = dict(BRIDGE_OPTIONS) if has_namespaces else {}
+                network["EnableIPv4"] = has_namespaces
+            self.all[network["Id"]] = network
         for path in sorted(root.glob("*.json")):
-            record = json_files.read(path)
-            if isinstance(record, dict):
-                self.all[record["Id"]] = record
+            stored = json_files.read(path)
+            if isinstance(stored, dict):
+                self.all[stored["Id"]] = stored
 
     def __iter__(self) -> Iterator[Record]:
-        """Give them all."""
         return iter(list(self.all.values()))
 
     def find(self, reference: str) -> Record:
-        """Find a network by name, id, or the beginning of its id. Raises NotFound."""
+        """Find a network by its name, its id, or the beginning of its id. Raises NotFound, BadParameter."""
         if reference in self.all:
             return self.all[reference]
-        named = [record for record in self if record["Name"] == reference]
-        if not named and reference:
-            named = [record for record in self if record["Id"].startswith(reference)]
-        if len(named) > 1:
-            raise BadParameter(f"network {reference} is ambiguous ({len(named)} matches found based on ID prefix)")
-        if not named:
+        matches = [network for network in self if network["Name"] == reference]
+        if not matches and reference:
+            matches = [network for network in self if network["Id"].startswith(reference)]
+        if len(matches) > 1:
+            raise BadParameter(f"network {reference} is ambiguous ({len(matches)} matches found based on ID prefix)")
+        if not matches:
             raise NotFound(f"network {reference} not found")
-        return named[0]
+        return matches[0]
 
-    def create(self, asked: Record) -> Record:
-        """Make a network. Raises BadParameter, Conflict, Forbidden, NotFound."""
-        name = asked.get("Name") or ""
+    def create(self, body: Record) -> Record:
+        """Create a network from the body of a request. Raises BadParameter, Conflict, Forbidden, NotFound, Fault."""
+        name = body.get("Name") or ""
         if not name.strip():
             raise BadParameter("invalid name: name is empty")
         if name in PREDEFINED:
             raise Forbidden(f"operation is not permitted on predefined {name} network ")
-        driver = asked.get("Driver") or "bridge"
+        driver = body.get("Driver") or "bridge"
         if driver in ("host", "null"):
             raise Forbidden(f'only one instance of "{driver}" network is allowed')
         if driver != "bridge":
             raise NotFound(f'plugin "{driver}" not found')
-        if any(record["Name"] == name for record in self):
+        if any(network["Name"] == name for network in self):
             raise Conflict(f"network with name {name} already exists")
-        made = _document(name, driver, secrets.token_hex(32), now())
-        ipam = asked.get("IPAM") or {}
-        made["IPAM"] = {
+        network = _document(name, driver, secrets.token_hex(32), now())
+        ipam = body.get("IPAM") or {}
+        network["IPAM"] = {
             "Driver": ipam.get("Driver") or "default",
             "Options": ipam.get("Options"),
-            "Config": self._addresses(ipam.get("Config") or []),
+            "Config": choose_subnets(ipam.get("Config") or [], self),
         }
-        made["Internal"], made["Attachable"] = bool(asked.get("Internal")), bool(asked.get("Attachable"))
-        made["EnableIPv6"] = bool(asked.get("EnableIPv6"))
-        made["Options"], made["Labels"] = asked.get("Options") or {}, asked.get("Labels") or {}
-        json_files.write(self.root / f"{made['Id']}.json", made)
-        self.all[made["Id"]] = made
-        self.tell("create", made)
-        return made
+        network["Internal"], network["Attachable"] = bool(body.get("Internal")), bool(body.get("Attachable"))
+        network["EnableIPv6"] = bool(body.get("EnableIPv6"))
+        network["Options"], network["Labels"] = body.get("Options") or {}, body.get("Labels") or {}
+        json_files.write(self.root / f"{network['Id']}.json", network)
+        self.all[network["Id"]] = network
+        self.publish_event("create", network)
+        return network
 
-    def _addresses(self, asked: list[Record]) -> list[Record]:
-        """Look at the subnets that were asked for, or choose one. Raises BadParameter, Forbidden."""
-        taken = [ipaddress.ip_network(address_of(record)[0]) for record in self if address_of(record)[0]]
-        found = []
-        for config in asked:
-            text = config.get("Subnet") or ""
-            try:
-                subnet = ipaddress.ip_network(text, strict=False)
-            except ValueError:
-                raise BadParameter(
-                    f"invalid network config:\ninvalid subnet {text}: invalid CIDR block notation"
-                ) from None
-            self._inside(config, subnet)
-            if any(subnet.version == other.version and subnet.overlaps(other) for other in taken):
-                raise Forbidden("invalid pool request: Pool overlaps with other one on this address space")
-            made = {"Subnet": text}
-            made |= {key: config[key] for key in ("IPRange", "Gateway") if config.get(key)}
-            if config.get("AuxiliaryAddresses"):
-                made["AuxiliaryAddresses"] = config["AuxiliaryAddresses"]
-            found.append(made)
-        if not any(ipaddress.ip_network(config["Subnet"], strict=False).version == 4 for config in found):  # noqa: PLR2004
-            free = next(
-                (pool for pool in POOLS if not any(ipaddress.ip_network(pool).overlaps(t) for t in taken)), None
-            )
-            if free is None:
-                raise Fault("all predefined address pools have been fully subnetted")
-            found.insert(0, {"Subnet": free, "Gateway": str(ipaddress.ip_network(free)[1])})
-        return found
+    def remove(self, network: Record) -> None:
+        """Remove a network; the caller has checked that no container is on it. Raises Forbidden."""
+        if network["Name"] in PREDEFINED:
+            raise Forbidden(f"{network['Name']} is a pre-defined network and cannot be removed")
+        (self.root / f"{network['Id']}.json").unlink(missing_ok=True)
+        del self.all[network["Id"]]
+        self.publish_event("destroy", network)
 
-    @staticmethod
-    def _inside(config: Record, subnet: ipaddress.IPv4Network | ipaddress.IPv6Network) -> None:
-        places = {"gateway": config.get("Gateway") or "", "ip-range": config.get("IPRange") or ""}
-        for name, text in places.items():
-            if not text:
-                continue
-            try:
-                first = ipaddress.ip_network(text, strict=False)[0]
-            except ValueError:
-                raise BadParameter(f"invalid network config:\ninvalid {name} {text}: invalid address") from None
-            if first not in subnet:
-                raise BadParameter(
-                    f"invalid network config:\ninvalid {name} {text}: parent subnet {subnet} doesn't contain {name}"
-                )
+    def publish_event(self, action: str, network: Record, **attributes: str) -> None:
+        attributes = {"name": network["Name"], "type": network["Driver"], **attributes}
+        self.events.publish("network", action, network["Id"], attributes)
 
-    def remove(self, record: Record) -> None:
-        """Remove a network that nobody uses; the caller has looked. Raises Forbidden."""
-        if record["Name"] in PREDEFINED:
-            raise Forbidden(f"{record['Name']} is a pre-defined network and cannot be removed")
-        (self.root / f"{record['Id']}.json").unlink(missing_ok=True)
-        del self.all[record["Id"]]
-        self.tell("destroy", record)
-
-    def tell(self, action: str, record: Record, **about: str) -> None:
-        """Tell an event of a network."""
-        self.events.publish(
-            "network", action, record["Id"], {"name": record["Name"], "type": record["Driver"], **about}
-        )
-
-    def listed(self, filters: Filters, used: set[str]) -> list[Record]:
-        """Give those that are wanted; `used` are the ids of those that containers have. Raises BadParameter."""
-        for name, words in filters.items():
+    def select(self, filters: Filters, used_ids: set[str]) -> list[Record]:
+        """Return the networks that match; `used_ids` are those that containers have. Raises BadParameter."""
+        for name, values in filters.items():
             if name not in FILTERS:
                 raise BadParameter(f"invalid filter '{name}'")
-            if name == "type" and set(words) - {"builtin", "custom"}:
-                raise BadParameter(f"invalid filter 'type={words[0]}'")
+            if name == "type" and set(values) - {"builtin", "custom"}:
+                raise BadParameter(f"invalid filter 'type={values[0]}'")
         tests: dict[str, Callable[[Record, str], bool]] = {
-            "dangling": lambda record, item: (
-                (item in ("1", "true")) is (record["Id"] not in used and record["Name"] not in PREDEFINED)
+            "dangling": lambda network, value: (
+                (value in ("1", "true")) is (network["Id"] not in used_ids and network["Name"] not in PREDEFINED)
             ),
-            "driver": lambda record, item: bool(record["Driver"] == item),
-            "id": lambda record, item: bool(record["Id"].startswith(item)),
-            "name": lambda record, item: item in record["Name"],
-            "scope": lambda record, item: bool(record["Scope"] == item),
-            "type": lambda record, item: (item == "builtin") is (record["Name"] in PREDEFINED),
+            "driver": lambda network, value: bool(network["Driver"] == value),
+            "id": lambda network, value: bool(network["Id"].startswith(value)),
+            "name": lambda network, value: value in network["Name"],
+            "scope": lambda network, value: bool(network["Scope"] == value),
+            "type": lambda network, value: (value == "builtin") is (network["Name"] in PREDEFINED),
         }
         return [
-            record
-            for record in self
-            if fits_labels(record["Labels"], filters)
+            network
+            for network in self
+            if fits_labels(network["Labels"], filters)
             and all(
-                any(tests[name](record, item) for item in words)
-                for name, words in filters.items()
-                if name in tests and words
+                any(tests[name](network, value) for value in values)
+                for name, values in filters.items()
+                if name in tests and values
             )
         ]
 
 
-def _document(name: str, driver: str, identity_: str, moment: str) -> Record:
+def _document(name: str, driver: str, network_id: str, created: str) -> Record:
+    """Return a network as inspect shows it, in Docker's order of fields."""
     return {
         "Name": name,
-        "Id": identity_,
-        "Created": moment,
+        "Id": network_id,
+        "Created": created,
         "Scope": "local",
         "Driver": driver,
         "EnableIPv4": True,

@@ -56,7 +56,7 @@ def endpoints(container: Container, version: Version) -> Record:
     """Tell the networks of a container."""
     found: Record = {}
     for name, config in container.record.endpoints.items():
-        made = {**EMPTY_ENDPOINT, "NetworkID": networks.identity(name) if name in networks.PREDEFINED else ""}
+        made = {**EMPTY_ENDPOINT, "NetworkID": networks.predefined_id(name) if name in networks.PREDEFINED else ""}
         made |= {key: value for key, value in config.items() if key in made}
         made |= {key: value for key, value in (config.get("Live") or {}).items() if key in made}
         if name not in networks.PREDEFINED:
@@ -122,6 +122,6 @@ def network(record: Record, known: Endpoints | None, version: Version) -> Record
                 "IPv4Address": f"{live['IPAddress']}/{live['IPPrefixLen']}" if live["IPAddress"] else "",
                 "IPv6Address": "",
             }
-            for container, live in known.on(record)
+            for container, live in known.on_network(record)
         }
     return made
