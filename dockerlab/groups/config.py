@@ -15,17 +15,17 @@ __all__ = ["ConfigGroup"]
 
 
 class ConfigGroup(SwarmData):
-    """Operations on the configs of a swarm, asked of one of its managers. A config is named by its name or its id.
+    """Operations on the configs of a swarm, for managers only. Methods take a config's name or id.
 
-    Every method takes `timeout`, in seconds, in place of the Lab's: how long to wait for the engine's next bytes.
+    Every method accepts `timeout`, in seconds, instead of the Lab's: how long to wait for the engine's next bytes.
     """
 
     def list(self, *, filters: dict[str, Any] | None = None, timeout: float | None = None) -> pd.DataFrame:
         """GET /configs.
 
-        Returns one row a config: `name`, `data` (string), `labels` (object), `created`, `updated` (datetime, UTC),
+        Returns one row per config: `name`, `data` (string), `labels` (object), `created`, `updated` (datetime, UTC),
         `version` (Int64), `id` (string). `filters` are id, label, name, names.
-        Raises BadRequest (400), ServerError (500; 503 outside of a swarm). Source: Engine API, Config, ConfigList.
+        Raises BadRequest (400), ServerError (500; 503 outside a swarm). Source: Engine API, Config, ConfigList.
         """
         return self._array(CONFIGS, "ConfigList", timeout=timeout, filters=filters)
 
@@ -40,8 +40,9 @@ class ConfigGroup(SwarmData):
     ) -> pd.DataFrame:
         """POST /configs/create.
 
-        Returns a long table: `field` ID and its `value`. `data` is what is in it, text or bytes; it is sent as base64.
-        Raises BadRequest (400), Conflict (409) if the name is in use, ServerError (500; 503 outside of a swarm).
+        Returns a long table: `field` ID and its `value`. `data` is the config's content, text or bytes; it is sent as
+        base64.
+        Raises BadRequest (400), Conflict (409) if the name is in use, ServerError (500; 503 outside a swarm).
         Source: Engine API, Config, ConfigCreate.
         """
         return self._create("ConfigCreate", own_arguments(locals()))
@@ -50,7 +51,7 @@ class ConfigGroup(SwarmData):
         """GET /configs/{id}.
 
         Returns a long table: `field` (string, dotted path) and `value` (object, as in the JSON).
-        Raises NotFound (404), ServerError (500; 503 outside of a swarm). Source: Engine API, Config, ConfigInspect.
+        Raises NotFound (404), ServerError (500; 503 outside a swarm). Source: Engine API, Config, ConfigInspect.
         """
         return self._object("ConfigInspect", timeout=timeout, id=id)
 
@@ -67,9 +68,10 @@ class ConfigGroup(SwarmData):
     ) -> pd.DataFrame:
         """POST /configs/{id}/update.
 
-        Only its labels can be changed: `labels` are all that it has afterwards, and the rest must be given as it is,
-        the name at least. `version` is its `Version.Index`. One row: `operation`, `object`, `status`, `changed`.
-        Raises BadRequest (400) if anything else was to change, NotFound (404), ServerError (500; 503 outside of a
+        Replaces all labels with `labels`. Nothing else can be changed: the other values, at least the name, must be
+        given as they are. `version` is its `Version.Index`. Returns one row: `operation`, `object`, `status`,
+        `changed`.
+        Raises BadRequest (400) if the request changes anything else, NotFound (404), ServerError (500; 503 outside a
         swarm). Source: Engine API, Config, ConfigUpdate.
         """
         return self._update("ConfigUpdate", own_arguments(locals()))
@@ -77,7 +79,7 @@ class ConfigGroup(SwarmData):
     def delete(self, id: str, *, timeout: float | None = None) -> pd.DataFrame:
         """DELETE /configs/{id}.
 
-        One row: `operation`, `object`, `status`, `changed`. Raises BadRequest (400) if a service uses it, NotFound
-        (404), ServerError (500; 503 outside of a swarm). Source: Engine API, Config, ConfigDelete.
+        Returns one row: `operation`, `object`, `status`, `changed`. Raises BadRequest (400) if a service uses it,
+        NotFound (404), ServerError (500; 503 outside a swarm). Source: Engine API, Config, ConfigDelete.
         """
         return self._outcome("ConfigDelete", timeout=timeout, id=id)

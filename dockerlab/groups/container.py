@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dockerlab.groups.base import as_api_lists, own_arguments
 from dockerlab.groups.container_files import ContainerFiles
-from dockerlab.groups.container_io import ContainerTalk
+from dockerlab.groups.container_io import ContainerIO
 from dockerlab.protocol.exchange import Exchange
 from dockerlab.tables.container import LIST
 from dockerlab.tables.inspection import container_inspections
@@ -19,10 +19,10 @@ __all__ = ["ContainerGroup"]
 Texts = list[str]
 
 
-class ContainerGroup(ContainerTalk, ContainerFiles):
-    """Operations on containers. A container is named by its name, its id, or the beginning of its id.
+class ContainerGroup(ContainerIO, ContainerFiles):
+    """Operations on containers. Methods take a container's name, its id, or a unique prefix of its id.
 
-    Every method takes `timeout`, in seconds, in place of the Lab's: how long to wait for the engine's next bytes.
+    Every method accepts `timeout`, in seconds, instead of the Lab's: how long to wait for the engine's next bytes.
     """
 
     def list(
@@ -36,11 +36,11 @@ class ContainerGroup(ContainerTalk, ContainerFiles):
     ) -> pd.DataFrame:
         """GET /containers/json.
 
-        Returns one row a container, the newest first: `name`, `image`, `state`, `status`, `command` (string),
+        Returns one row per container, the newest first: `name`, `image`, `state`, `status`, `command` (string),
         `created` (datetime, UTC), `ports`, `networks`, `mounts` (string), `labels` (object), `size_rw_bytes`,
         `size_root_fs_bytes` (Int64, with size=True), `network_mode`, `image_id`, `id` (string).
 
-        `all` adds those that don't run, `limit` gives the newest so many whatever their state; `filters` are
+        `all` includes stopped containers; `limit` returns that many of the newest, whatever their state; `filters` are
         ancestor, before, expose, exited, health, id, isolation, is-task, label, name, network, publish, since,
         status, volume: {"status": ["exited"]}.
         Raises BadRequest (400) for a bad filter, ServerError (500). Source: Engine API, Container, ContainerList.
@@ -83,14 +83,14 @@ class ContainerGroup(ContainerTalk, ContainerFiles):
     ) -> pd.DataFrame:
         """POST /containers/create.
 
-        Returns a long table: `field` and `value` of `Id` and `Warnings`. Nothing runs yet.
+        Returns a long table: `field` and `value` of `Id` and `Warnings`. The container does not run yet.
 
-        `cmd` and `entrypoint` are lists of words; a text is one word, as the engine takes it. `env` is a dict, or a
-        list of NAME=value; None takes a variable of the image away. `stop_timeout` is in seconds. `host_config` and
-        `networking_config` are the API's own objects, their keys as the API writes them:
-        {"RestartPolicy": {"Name": "on-failure"}}.
-        Raises BadRequest (400), NotFound (404) if the image isn't there, Conflict (409) if the name is in use,
-        ServerError (500). Source: Engine API, Container, ContainerCreate.
+        `cmd` and `entrypoint` are lists of words; a string counts as one word, and is not split at spaces. `env` is a
+        dict or a list of NAME=value; the value None removes a variable of the image. `stop_timeout` is in seconds.
+        `host_config` and `networking_config` are objects of the API, with the API's own keys: {"RestartPolicy":
+        {"Name": "on-failure"}}.
+        Raises BadRequest (400), NotFound (404) if the engine does not have the image, Conflict (409) if the name is in
+        use, ServerError (500). Source: Engine API, Container, ContainerCreate.
         """
         return self._object("ContainerCreate", **as_api_lists(own_arguments(locals())))
 
@@ -99,7 +99,8 @@ class ContainerGroup(ContainerTalk, ContainerFiles):
 
         Returns a long table: `field` (string, dotted path, the engine's order) and `value` (object, as in the
         JSON). With size=True also `SizeRw` and `SizeRootFs`, in bytes.
-        A list of names gives one wide table, a row for each, asked for all at once: see dockerlab.tables.inspection.
+        A list of names returns one wide table with one row per container, requested concurrently: see
+        dockerlab.tables.inspection.
         Raises NotFound (404), ServerError (500). Source: Engine API, Container, ContainerInspect.
         """
         if isinstance(id, str):
@@ -110,8 +111,8 @@ class ContainerGroup(ContainerTalk, ContainerFiles):
     def start(self, id: str, *, detach_keys: str | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /containers/{id}/start.
 
-        Returns one row: `operation`, `object` (string), `status` (Int64), `changed` (boolean; False for 304: it
-        runs already). Raises BadRequest (400) if its command can't be run, NotFound (404), ServerError (500).
+        Returns one row: `operation`, `object` (string), `status` (Int64), `changed` (boolean; False for 304: it is
+        already running). Raises BadRequest (400) if its command can't be executed, NotFound (404), ServerError (500).
         Source: Engine API, Container, ContainerStart.
         """
         return self._outcome("ContainerStart", timeout=timeout, id=id, detach_keys=detach_keys)
@@ -121,36 +122,37 @@ class ContainerGroup(ContainerTalk, ContainerFiles):
     ) -> pd.DataFrame:
         """POST /containers/{id}/stop.
 
-        Sends TERM (or its StopSignal, or `signal` from API 1.42 on), and after `t` seconds KILL; returns when it
-        has ended. One row: `operation`, `object`, `status`, `changed` (False for 304: it doesn't run).
+        Sends TERM (or its StopSignal, or `signal` from API 1.42 on), and after `t` seconds KILL; returns when the
+        container has stopped. Returns one row: `operation`, `object`, `status`, `changed` (False for 304: it is not
+        running).
         Raises NotFound (404), ServerError (500). Source: Engine API, Container, ContainerStop.
         """
-        return self._outcome("ContainerStop", timeout=self._patience(t, timeout), id=id, t=t, signal=signal)
+        return self._outcome("ContainerStop", timeout=self._stop_timeout(t, timeout), id=id, t=t, signal=signal)
 
     def restart(
         self, id: str, *, t: int | None = None, signal: str | None = None, timeout: float | None = None
     ) -> pd.DataFrame:
         """POST /containers/{id}/restart.
 
-        Stops it as `stop` does (`t` in seconds, `signal` from API 1.42 on), and starts it. One row: `operation`,
-        `object`, `status`, `changed`. Raises NotFound (404), ServerError (500).
+        Stops the container as `stop` does (`t` in seconds, `signal` from API 1.42 on), and starts it. Returns one row:
+        `operation`, `object`, `status`, `changed`. Raises NotFound (404), ServerError (500).
         Source: Engine API, Container, ContainerRestart.
         """
-        return self._outcome("ContainerRestart", timeout=self._patience(t, timeout), id=id, t=t, signal=signal)
+        return self._outcome("ContainerRestart", timeout=self._stop_timeout(t, timeout), id=id, t=t, signal=signal)
 
     def kill(self, id: str, *, signal: str | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /containers/{id}/kill.
 
-        Sends a signal, KILL without one ("SIGHUP", "HUP" and "1" are the same), and doesn't wait. One row:
+        Sends a signal, by default KILL, without waiting ("SIGHUP", "HUP" and "1" are the same). Returns one row:
         `operation`, `object`, `status`, `changed`. Raises BadRequest (400) for an unknown signal, NotFound (404),
-        Conflict (409) if it doesn't run, ServerError (500). Source: Engine API, Container, ContainerKill.
+        Conflict (409) if the container is not running, ServerError (500). Source: Engine API, Container, ContainerKill.
         """
         return self._outcome("ContainerKill", timeout=timeout, id=id, signal=signal)
 
     def wait(self, id: str, *, condition: str | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /containers/{id}/wait.
 
-        Returns when the container meets `condition` (not-running, next-exit, removed) a long table: `field` and
+        Waits until the container meets `condition` (not-running, next-exit, removed). Returns a long table: `field` and
         `value` of `StatusCode` (its exit code) and `Error`. `timeout` is in seconds.
         Raises BadRequest (400), NotFound (404), EngineTimeout, ServerError (500).
         Source: Engine API, Container, ContainerWait.
@@ -160,8 +162,8 @@ class ContainerGroup(ContainerTalk, ContainerFiles):
     def rename(self, id: str, name: str, *, timeout: float | None = None) -> pd.DataFrame:
         """POST /containers/{id}/rename.
 
-        One row: `operation`, `object`, `status`, `changed`. Raises BadRequest (400) for a name that can't be one,
-        NotFound (404), Conflict (409) if it is in use, ServerError (500).
+        Returns one row: `operation`, `object`, `status`, `changed`. Raises BadRequest (400) for an invalid name,
+        NotFound (404), Conflict (409) if the name is in use, ServerError (500).
         Source: Engine API, Container, ContainerRename.
         """
         return self._outcome("ContainerRename", timeout=timeout, id=id, name=name)
@@ -169,11 +171,12 @@ class ContainerGroup(ContainerTalk, ContainerFiles):
     def update(self, id: str, *, timeout: float | None = None, **fields: Any) -> pd.DataFrame:
         """POST /containers/{id}/update.
 
-        Changes limits and the restart policy while it runs: `memory`, `memory_swap`, `memory_reservation` (bytes),
-        `nano_cpus` (billionths of a processor), `cpu_shares`, `cpu_quota`, `cpu_period` (microseconds),
-        `cpuset_cpus`, `pids_limit`, `blkio_weight`, `restart_policy` {"Name": "on-failure"} and the other fields of
-        the API's Resources, in snake_case. Returns a long table: `field` and `value` of `Warnings`.
-        Raises BadRequest (400), NotFound (404), Conflict (409) for a limit that it can't set, ServerError (500).
+        Changes the limits and the restart policy of a container that may be running: `memory`, `memory_swap`,
+        `memory_reservation` (bytes), `nano_cpus` (billionths of a processor), `cpu_shares`, `cpu_quota`, `cpu_period`
+        (microseconds), `cpuset_cpus`, `pids_limit`, `blkio_weight`, `restart_policy` {"Name": "on-failure"} and the
+        other fields of the API's Resources, in snake_case. Returns a long table: `field` and `value` of `Warnings`.
+        Raises BadRequest (400), NotFound (404), Conflict (409) for a limit that the engine can't set, ServerError
+        (500).
         Source: Engine API, Container, ContainerUpdate.
         """
         return self._object("ContainerUpdate", timeout=timeout, id=id, **fields)
@@ -181,8 +184,8 @@ class ContainerGroup(ContainerTalk, ContainerFiles):
     def pause(self, id: str, *, timeout: float | None = None) -> pd.DataFrame:
         """POST /containers/{id}/pause.
 
-        Lets all its processes stand still. One row: `operation`, `object`, `status`, `changed`.
-        Raises NotFound (404), Conflict (409) if it doesn't run or is paused, ServerError (500).
+        Suspends all its processes. Returns one row: `operation`, `object`, `status`, `changed`.
+        Raises NotFound (404), Conflict (409) if it is not running or is already paused, ServerError (500).
         Source: Engine API, Container, ContainerPause.
         """
         return self._outcome("ContainerPause", timeout=timeout, id=id)
@@ -190,8 +193,8 @@ class ContainerGroup(ContainerTalk, ContainerFiles):
     def unpause(self, id: str, *, timeout: float | None = None) -> pd.DataFrame:
         """POST /containers/{id}/unpause.
 
-        Lets its processes go on. One row: `operation`, `object`, `status`, `changed`.
-        Raises NotFound (404), Conflict (409) if it isn't paused, ServerError (500).
+        Resumes its processes. Returns one row: `operation`, `object`, `status`, `changed`.
+        Raises NotFound (404), Conflict (409) if it is not paused, ServerError (500).
         Source: Engine API, Container, ContainerUnpause.
         """
         return self._outcome("ContainerUnpause", timeout=timeout, id=id)
@@ -207,21 +210,21 @@ class ContainerGroup(ContainerTalk, ContainerFiles):
     ) -> pd.DataFrame:
         """DELETE /containers/{id}.
 
-        `force` kills it first (Podman gives it 10 s to end by itself), `v` removes its anonymous volumes, `link` only
-        a link. One row: `operation`, `object`, `status`, `changed`. Raises BadRequest (400), NotFound (404), Conflict
-        (409) if it runs, ServerError (500). Source: Engine API, Container, ContainerDelete.
+        `force` kills it first (Podman gives it 10 s to stop), `v` removes its anonymous volumes too, `link` removes
+        only a link. Returns one row: `operation`, `object`, `status`, `changed`. Raises BadRequest (400), NotFound
+        (404), Conflict (409) if it is running, ServerError (500). Source: Engine API, Container, ContainerDelete.
         """
         return self._outcome("ContainerDelete", timeout=timeout, id=id, v=v, force=force, link=link)
 
     def prune(self, *, filters: dict[str, Any] | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /containers/prune.
 
-        Takes away containers that don't run. Returns a long table: `field` and `value` of `ContainersDeleted` and
-        `SpaceReclaimed` (bytes). `filters` are label, label!, until: prune nothing that others have made.
+        Removes stopped containers. Returns a long table: `field` and `value` of `ContainersDeleted` and
+        `SpaceReclaimed` (bytes). `filters` are label, label!, until: use them to keep what others have created.
         Raises BadRequest (400), ServerError (500). Source: Engine API, Container, ContainerPrune.
         """
         return self._object("ContainerPrune", timeout=timeout, filters=filters)
 
-    def _patience(self, t: int | None, timeout: float | None) -> float | None:
-        """A stop may take as long as it was allowed to: wait longer than that for the answer."""
+    def _stop_timeout(self, t: int | None, timeout: float | None) -> float | None:
+        """Return how long to wait for the response of a stop that may itself take `t` seconds."""
         return timeout if timeout is not None or t is None or t < 0 else t + self._lab.timeout

@@ -1,4 +1,4 @@
-"""`lab.container`, its part that reads and writes files of containers."""
+"""The part of `lab.container` that reads and writes the files of containers."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class ContainerFiles(Group):
     ) -> pd.DataFrame:
         """GET /containers/{id}/export.
 
-        Without `to` returns one row a file, read from the tar while it comes, never unpacked: `path`, `kind`,
+        Without `to` returns one row per file, read from the tar as it arrives, without unpacking it: `path`, `kind`,
         `mode` (octal), `owner`, `group` (string), `uid`, `gid`, `size_bytes` (Int64), `mtime` (datetime, UTC),
-        `target` (string, of links). With `to` the tar goes into that file, which gets its name when it is whole,
-        and one row comes back: `path`, `size_bytes`. `progress` is called with the bytes so far; True shows a bar.
+        `target` (string, of links). With `to` writes the tar to that file, which exists only once it is complete, and
+        returns one row: `path`, `size_bytes`. `progress` is called with the bytes so far; True shows a progress bar.
         Raises NotFound (404), ServerError (500), StreamBroken, ArgumentError for a file that can't be written.
         Source: Engine API, Container, ContainerExport.
         """
@@ -47,7 +47,8 @@ class ContainerFiles(Group):
     def changes(self, id: str, *, timeout: float | None = None) -> pd.DataFrame:
         """GET /containers/{id}/changes.
 
-        Returns one row a path that differs from the image: `kind` (string: modified, added, deleted), `path` (string).
+        Returns one row per path that differs from the image: `kind` (string: modified, added, deleted), `path`
+        (string).
         Raises NotFound (404), ServerError (500). Source: Engine API, Container, ContainerChanges.
         """
         return self._array(CHANGES, "ContainerChanges", timeout=timeout, id=id)
@@ -63,9 +64,9 @@ class ContainerFiles(Group):
     ) -> pd.DataFrame:
         """GET /containers/{id}/archive.
 
-        Reads a file or a directory out of a container, running or not, as a tar. Without `to` returns one row a file,
-        as export does; with `to` the tar goes into that file, and one row comes back: `path`, `size_bytes`.
-        Raises BadRequest (400), NotFound (404) for a path that isn't there, ServerError (500), StreamBroken.
+        Reads a file or a directory of a container, running or stopped, as a tar. Without `to` returns one row per file,
+        as export does; with `to` writes the tar to that file, and returns one row: `path`, `size_bytes`.
+        Raises BadRequest (400), NotFound (404) for a path that does not exist, ServerError (500), StreamBroken.
         Source: Engine API, Container, ContainerArchive.
         """
         answer = self._lab.open("ContainerArchive", timeout=timeout, id=id, path=path)
@@ -83,7 +84,7 @@ class ContainerFiles(Group):
             return path_table(json.loads(base64.b64decode(text)))
         except (ValueError, TypeError, AttributeError, OverflowError):
             raise StreamBroken(
-                f"The engine's header {PATH_STAT} can't be read. Ask again, or read the archive."
+                f"The engine's header {PATH_STAT} can't be decoded. Send the request again, or call container.archive."
             ) from None
 
     def put_archive(
@@ -98,10 +99,11 @@ class ContainerFiles(Group):
     ) -> pd.DataFrame:
         """PUT /containers/{id}/archive.
 
-        Unpacks a tar (plain, or packed with gzip, bzip2 or xz) in a directory of the container. `body` is its bytes,
-        its path, or an open file. `no_overwrite_dir_non_dir` "1": a file does not take a directory's place, nor the
-        other way round; `copy_uidgid` "1": the files are the container's user's. One row: `operation`, `object`,
-        `status`, `changed`. Raises BadRequest (400) if it is no tar, NotAllowed (403) if the place is read-only,
+        Unpacks a tar (plain, or compressed with gzip, bzip2 or xz) in a directory of the container. `body` is the tar's
+        bytes, path, or an open file. With `no_overwrite_dir_non_dir` "1" a file can't replace a directory, nor a
+        directory a file; with `copy_uidgid` "1" the files belong to the container's user. Returns one row: `operation`,
+        `object`, `status`, `changed`. Raises BadRequest (400) if it is not a tar, NotAllowed (403) if the path is
+        read-only,
         NotFound (404), ServerError (500). Source: Engine API, Container, PutContainerArchive.
         """
         return self._outcome("PutContainerArchive", **own_arguments(locals()))

@@ -1,4 +1,4 @@
-"""`lab.container`, its part that listens to containers and talks with them."""
+"""The part of `lab.container` that reads from containers and writes to them: logs, stats, attach, exec."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
     Moment = datetime | timedelta | float | str
     Texts = list[str]
 
-__all__ = ["ContainerTalk"]
+__all__ = ["ContainerIO"]
 
 #: From this API version on, a websocket carries only the requested streams.
 STREAM_CHOICE_VERSION = (1, 42)
 
 
-class ContainerTalk(Group):
-    """Operations that tell what a container does, and let one speak with it."""
+class ContainerIO(Group):
+    """Operations that show what a container does, and that talk to its processes."""
 
     def top(self, id: str, *, ps_args: str | None = None, timeout: float | None = None) -> pd.DataFrame:
         """GET /containers/{id}/top.
 
-        Returns one row a process and a column for each title of ps, in small letters: `uid`, `pid`, `ppid`, `c`,
-        `stime`, `tty`, `time`, `cmd` without arguments. Numbers such as `pid` are Int64, the others string;
-        `vsz_kib`, `rss_kib`, `cpu_percent`, `memory_percent` carry their units.
+        Returns one row per process, and one column per title of ps, in lower case: by default `uid`, `pid`, `ppid`,
+        `c`, `stime`, `tty`, `time`, `cmd`. Numbers such as `pid` are Int64, the others string; the names of
+        `vsz_kib`, `rss_kib`, `cpu_percent`, `memory_percent` include the unit.
 
-        `ps_args` goes to ps on the engine's machine: "aux", "-o pid,comm".
-        Raises NotFound (404), Conflict (409) if it doesn't run, ServerError (500) for bad ps_args.
+        `ps_args` are the arguments of ps, which runs on the engine's machine: "aux", "-o pid,comm".
+        Raises NotFound (404), Conflict (409) if the container is not running, ServerError (500) for bad ps_args.
         Source: Engine API, Container, ContainerTop.
         """
         return process_table(self._json("ContainerTop", timeout=timeout, id=id, ps_args=ps_args))
@@ -63,14 +63,14 @@ class ContainerTalk(Group):
     ) -> pd.DataFrame | Follow:
         """GET /containers/{id}/logs.
 
-        Returns one row a line, in the engine's order: `time` (datetime, UTC, with timestamps=True), `stream`
+        Returns one row per line, in the engine's order: `time` (datetime, UTC, with timestamps=True), `stream`
         (string: stdout or stderr), `message` (string; bytes that aren't UTF-8 as \\xff; bytes with text=False).
-        With follow=True an iterator of lines that ends with the container: close it, or use it in `with`;
-        `limit` ends it after so many seconds; without `timeout` it may be silent for ever.
+        With follow=True returns an iterator over lines that ends when the container stops: close it, or use it in
+        `with`. `limit` ends it after so many seconds; without `timeout` it waits for ever.
 
-        `since` and `until` are datetimes, timedeltas (so long ago) or seconds since 1970; `tail` counts lines.
-        Whether the log has frames follows from the container's TTY flag: without `tty` a second request, inspect,
-        asks for it first.
+        `since` and `until` are datetimes, timedeltas (so long ago) or seconds since 1970; `tail` is a number of lines.
+        The format of a log depends on whether the container has a TTY. Without `tty`, an extra request (inspect) finds
+        out.
         Raises BadRequest (400) without a stream, NotFound (404), ServerError (500), StreamBroken.
         Source: Engine API, Container, ContainerLogs.
         """
@@ -90,11 +90,11 @@ class ContainerTalk(Group):
     ) -> pd.DataFrame | Following[dict[str, Any]]:
         """GET /containers/{id}/stats.
 
-        Returns an iterator of samples, one a second, each a dict as in the JSON, whose `table(n)` makes a DataFrame; it
-        ends with the container, or after `limit` seconds. With stream=False the table of one sample, which takes a
-        second or two, as the engine measures twice; with one_shot=True at once, and no `cpu_percent` in it.
-        A list of names gives the table of one sample of each, asked for all at once, with one_shot=True (Podman has
-        none for one that doesn't run).
+        Returns an iterator over samples, one per second, each a dict as in the JSON; its `table(n)` returns a
+        DataFrame. It ends when the container stops, or after `limit` seconds. With stream=False returns the table of
+        one sample, which takes a second or two, because the engine measures twice. With one_shot=True the engine
+        measures once, and the sample has no `cpu_percent`. A list of names returns a table with one sample per
+        container, requested concurrently, with one_shot=True (Podman sends no sample for a stopped container).
 
         Columns: see dockerlab.tables.stats. Raises BadRequest (400), NotFound (404), ServerError (500).
         Source: Engine API, Container, ContainerStats.
@@ -133,11 +133,11 @@ class ContainerTalk(Group):
     ) -> Attached:
         """POST /containers/{id}/attach.
 
-        Returns an `Attached`: iterate over it for the output, `write` to it with stdin=True if the container was made
-        with open_stdin, `close_stdin` to end its input. `logs` gives first what was said before; with stream=False
-        only that. Closing it lets the container be.
-        Whether there are frames follows from the container's TTY flag: without `tty` a second request, inspect, asks
-        for it first. Raises BadRequest (400), NotFound (404), Conflict (409) if it is paused, ServerError (500).
+        Returns an `Attached`: iterate over it for the output, `write` to it with stdin=True if the container was
+        created with open_stdin, and end its input with `close_stdin`. With `logs` the earlier output comes first; with
+        stream=False only that. The container goes on when the `Attached` is closed. The format of the output depends on
+        whether the container has a TTY. Without `tty`, an extra request (inspect) finds out.
+        Raises BadRequest (400), NotFound (404), Conflict (409) if it is paused, ServerError (500).
         Source: Engine API, Container, ContainerAttach.
         """
         tty = self._has_tty(id, timeout) if tty is None else tty
@@ -169,9 +169,9 @@ class ContainerTalk(Group):
     ) -> Attached:
         """GET /containers/{id}/attach/ws.
 
-        As attach, over a websocket, as a browser would: both streams come as one, without frames. `stdin`, `stdout`
-        and `stderr` need API 1.42 (without them it is the output); older engines always give all.
-        Raises as attach does. Source: Engine API, Container, ContainerAttachWebsocket.
+        As attach, over a websocket, as a browser does it: both output streams arrive as one, without frames. `stdin`,
+        `stdout` and `stderr` need API 1.42 (the default is the output); older engines always send all streams.
+        Raises the errors of attach. Source: Engine API, Container, ContainerAttachWebsocket.
         """
         if stdin is stdout is stderr is None and version_number(self._lab.version) >= STREAM_CHOICE_VERSION:
             stdout = stderr = True
@@ -207,10 +207,10 @@ class ContainerTalk(Group):
     ) -> pd.DataFrame:
         """POST /containers/{id}/exec.
 
-        Makes an exec, a program that is to be run beside the container's own; exec.start runs it. Returns a long
-        table: `field` Id and its `value`. `cmd` is a list of words; a text is one word. `console_size` is
+        Creates an exec, an additional program in a running container; exec.start starts it. Returns a long table:
+        `field` Id and its `value`. `cmd` is a list of words; a string counts as one word. `console_size` is
         [height, width], from API 1.42 on.
-        Raises BadRequest (400), NotFound (404), Conflict (409) if the container is paused or doesn't run,
+        Raises BadRequest (400), NotFound (404), Conflict (409) if the container is paused or not running,
         ServerError (500). Source: Engine API, Exec, ContainerExec.
         """
         return self._object("ContainerExec", **as_api_lists(own_arguments(locals())))
@@ -218,8 +218,8 @@ class ContainerTalk(Group):
     def resize(self, id: str, *, h: int, w: int, timeout: float | None = None) -> pd.DataFrame:
         """POST /containers/{id}/resize.
 
-        Tells its terminal its size in rows and columns. One row: `operation`, `object`, `status`, `changed`.
-        Raises NotFound (404), Conflict (409) if it doesn't run, ServerError (500).
+        Sets the size of its terminal in rows and columns. Returns one row: `operation`, `object`, `status`, `changed`.
+        Raises NotFound (404), Conflict (409) if it is not running, ServerError (500).
         Source: Engine API, Container, ContainerResize.
         """
         return self._outcome("ContainerResize", timeout=timeout, id=id, h=h, w=w)

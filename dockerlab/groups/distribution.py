@@ -1,4 +1,4 @@
-"""`lab.distribution`: what a registry says of an image."""
+"""`lab.distribution`: questions to a registry about an image."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ __all__ = ["DistributionGroup"]
 
 
 class DistributionGroup(Group):
-    """Questions to a registry, which the engine passes on."""
+    """Questions to a registry, sent through the engine."""
 
     def inspect(
         self, name: str, *, registry_auth: dict[str, str] | str | None = None, timeout: float | None = None
     ) -> pd.DataFrame:
         """GET /distribution/{name}/json.
 
-        Asks the image's registry, and pulls nothing. Returns a long table: `field` and `value` of `Descriptor`
-        (mediaType, digest, size in bytes) and `Platforms`. `registry_auth` says who asks.
-        Raises NotAllowed (401, 403) if the registry refuses, NotFound (404), ServerError (500; older engines give it
-        for all that a registry refuses).
+        Asks the image's registry without pulling anything. Returns a long table: `field` and `value` of `Descriptor`
+        (mediaType, digest, size in bytes) and `Platforms`. `registry_auth` are the credentials for the registry.
+        Raises NotAllowed (401, 403) if the registry rejects the request, NotFound (404), ServerError (500; older
+        engines send it whenever a registry rejects a request).
         Source: Engine API, Distribution, DistributionInspect.
         """
         return self._object("DistributionInspect", timeout=timeout, name=name, registry_auth=registry_auth)

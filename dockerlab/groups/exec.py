@@ -1,4 +1,4 @@
-"""`lab.exec`: operations on execs, the programs that are run beside a container's own. `container.exec` makes one."""
+"""`lab.exec`: operations on execs, programs started in a running container. `container.exec` creates an exec."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["ExecGroup"]
 
 
 class ExecGroup(Group):
-    """Operations on execs. An exec is named by the id that `container.exec` gives."""
+    """Operations on execs. Methods take the id that `container.exec` returns."""
 
     def start(
         self,
@@ -29,10 +29,11 @@ class ExecGroup(Group):
     ) -> pd.DataFrame | Attached:
         """POST /exec/{id}/start.
 
-        Returns what it says as an `Attached`: iterate over it, `write` to it if it was made with attach_stdin, and
-        `table()` gives its lines. With detach=True one row: `operation`, `object`, `status`, `changed`. `tty` must be
-        as it was made; `console_size` is [height, width], from API 1.42 on. Its exit code is in `inspect`, afterwards.
-        Raises BadRequest (400), NotFound (404), Conflict (409) if the container doesn't run, ServerError (500).
+        Returns the program's output as an `Attached`: iterate over it, `write` to it if the exec was created with
+        attach_stdin, and `table()` returns its lines. With detach=True returns one row: `operation`, `object`,
+        `status`, `changed`. `tty` must be the same as at the creation; `console_size` is [height, width], from API 1.42
+        on. Afterwards, `inspect` returns its exit code.
+        Raises BadRequest (400), NotFound (404), Conflict (409) if the container is not running, ServerError (500).
         Source: Engine API, Exec, ExecStart.
         """
         connection = self._lab.hijack(
@@ -46,8 +47,8 @@ class ExecGroup(Group):
     def resize(self, id: str, *, h: int, w: int, timeout: float | None = None) -> pd.DataFrame:
         """POST /exec/{id}/resize.
 
-        Tells its terminal its size in rows and columns; it must run, and have a TTY. One row: `operation`, `object`,
-        `status`, `changed`. Raises BadRequest (400), NotFound (404), ServerError (500).
+        Sets the size of its terminal in rows and columns; it must be running, and have a TTY. Returns one row:
+        `operation`, `object`, `status`, `changed`. Raises BadRequest (400), NotFound (404), ServerError (500).
         Source: Engine API, Exec, ExecResize.
         """
         return self._outcome("ExecResize", timeout=timeout, id=id, h=h, w=w)
@@ -56,6 +57,7 @@ class ExecGroup(Group):
         """GET /exec/{id}/json.
 
         Returns a long table: `field` (string, dotted path) and `value` (object, as in the JSON): `Running`, `ExitCode`
-        (None while it runs), `Pid`. Raises NotFound (404), ServerError (500). Source: Engine API, Exec, ExecInspect.
+        (None while it is running), `Pid`. Raises NotFound (404), ServerError (500). Source: Engine API, Exec,
+        ExecInspect.
         """
         return self._object("ExecInspect", timeout=timeout, id=id)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.groups.base import own_arguments
-from dockerlab.groups.image_build import ImageMaking
+from dockerlab.groups.image_build import ImageBuild
 from dockerlab.groups.save_tar import save_or_list
 from dockerlab.protocol.exchange import Exchange
 from dockerlab.tables.image import ATTESTATIONS, DELETED, HISTORY, LIST, SEARCH
@@ -22,10 +22,10 @@ Texts = list[str]
 Platforms = list[dict[str, str]]
 
 
-class ImageGroup(ImageMaking):
-    """Operations on images. An image is named by a name with or without tag, a digest, or its id.
+class ImageGroup(ImageBuild):
+    """Operations on images. Methods take an image's name (with or without tag), a digest, or its id.
 
-    Every method takes `timeout`, in seconds, in place of the Lab's: how long to wait for the engine's next bytes.
+    Every method accepts `timeout`, in seconds, instead of the Lab's: how long to wait for the engine's next bytes.
     """
 
     def list(
@@ -41,7 +41,7 @@ class ImageGroup(ImageMaking):
     ) -> pd.DataFrame:
         """GET /images/json.
 
-        Returns one row an image: `repo_tags` (string), `size_bytes` (Int64), `created` (datetime, UTC),
+        Returns one row per image: `repo_tags` (string), `size_bytes` (Int64), `created` (datetime, UTC),
         `containers` (Int64), `labels` (object), `repo_digests` (string), `shared_size_bytes` (Int64), `parent_id`,
         `id` (string).
 
@@ -62,7 +62,8 @@ class ImageGroup(ImageMaking):
         """GET /images/{name}/json.
 
         Returns a long table: `field` (string, dotted path) and `value` (object, as in the JSON); `Size` is in bytes.
-        A list of names gives one wide table, a row for each, asked for all at once: see dockerlab.tables.inspection.
+        A list of names returns one wide table with one row per image, requested concurrently: see
+        dockerlab.tables.inspection.
         `manifests` needs API 1.48, `platform` (an OCI platform) 1.49.
         Raises NotFound (404), ServerError (500). Source: Engine API, Image, ImageInspect.
         """
@@ -76,8 +77,8 @@ class ImageGroup(ImageMaking):
     ) -> pd.DataFrame:
         """GET /images/{name}/history.
 
-        Returns one row a step that made it, the newest first: `created` (datetime, UTC), `created_by` (string),
-        `size_bytes` (Int64), `comment`, `tags`, `id` (string; <missing> for what isn't an image here).
+        Returns one row per build step, the newest first: `created` (datetime, UTC), `created_by` (string),
+        `size_bytes` (Int64), `comment`, `tags`, `id` (string; <missing> if this engine has no such image).
         `platform` needs API 1.48. Raises NotFound (404), ServerError (500). Source: Engine API, Image, ImageHistory.
         """
         return self._array(HISTORY, "ImageHistory", timeout=timeout, name=name, platform=platform)
@@ -93,9 +94,9 @@ class ImageGroup(ImageMaking):
     ) -> pd.DataFrame:
         """GET /images/{name}/attestations.
 
-        Returns one row a statement about how it was made: `digest`, `media_type` (string), `size_bytes` (Int64),
-        `predicate_type` (string), `statement` (object, with statement=True). Needs API 1.55.
-        Raises BadRequest (400), NotFound (404), ServerError (500; 501 where the engine keeps none).
+        Returns one row per statement about how the image was built: `digest`, `media_type` (string), `size_bytes`
+        (Int64), `predicate_type` (string), `statement` (object, with statement=True). Needs API 1.55.
+        Raises BadRequest (400), NotFound (404), ServerError (500; 501 if the engine stores none).
         Source: Engine API, Image, ImageAttestations.
         """
         return self._array(ATTESTATIONS, "ImageAttestations", **own_arguments(locals()))
@@ -111,10 +112,10 @@ class ImageGroup(ImageMaking):
     ) -> pd.DataFrame:
         """GET /images/search.
 
-        Asks the registry, Docker Hub if `term` names no other. Returns one row an image: `name`, `description`
+        Searches the registry in `term`, by default Docker Hub. Returns one row per image: `name`, `description`
         (string), `stars` (Int64), `official`, `automated` (boolean). `filters` are is-official, stars. `registry_auth`
-        says who asks.
-        Raises BadRequest (400), ServerError (500), as when the registry isn't reached.
+        are the credentials for the registry.
+        Raises BadRequest (400), ServerError (500), for example if the registry is unreachable.
         Source: Engine API, Image, ImageSearch.
         """
         return self._array(SEARCH, "ImageSearch", **own_arguments(locals()))
@@ -122,8 +123,8 @@ class ImageGroup(ImageMaking):
     def tag(self, name: str, repo: str, *, tag: str | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /images/{name}/tag.
 
-        Gives an image one more name; another image that had it loses it. One row: `operation`, `object`, `status`,
-        `changed`. Raises BadRequest (400) for a name that can't be one, NotFound (404), Conflict (409),
+        Gives an image one more name; an image that had this name before loses it. Returns one row: `operation`,
+        `object`, `status`, `changed`. Raises BadRequest (400) for an invalid name, NotFound (404), Conflict (409),
         ServerError (500). Source: Engine API, Image, ImageTag.
         """
         return self._outcome("ImageTag", timeout=timeout, name=name, repo=repo, tag=tag)
@@ -139,8 +140,8 @@ class ImageGroup(ImageMaking):
     ) -> pd.DataFrame:
         """DELETE /images/{name}.
 
-        Takes a name away, and with the last one the image. Returns one row a name or layer that is gone: `untagged`,
-        `deleted` (string). `noprune` keeps its parents; `platforms` needs API 1.50.
+        Removes a name of an image, and with its last name the image. Returns one row per removed name or layer:
+        `untagged`, `deleted` (string). `noprune` keeps its parents; `platforms` needs API 1.50.
         Raises NotFound (404), Conflict (409) if a container uses it, ServerError (500).
         Source: Engine API, Image, ImageDelete.
         """
@@ -149,9 +150,9 @@ class ImageGroup(ImageMaking):
     def prune(self, *, filters: dict[str, Any] | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /images/prune.
 
-        Takes away images without a name, or with {"dangling": ["false"]} all that no container uses. Returns a long
+        Removes images without a name, or with {"dangling": ["false"]} all that no container uses. Returns a long
         table: `field` and `value` of `ImagesDeleted` and `SpaceReclaimed` (bytes). `filters` are dangling, label,
-        label!, until: prune nothing that others have made.
+        label!, until: use them to keep what others have created.
         Raises BadRequest (400), ServerError (500). Source: Engine API, Image, ImagePrune.
         """
         return self._object("ImagePrune", timeout=timeout, filters=filters)
@@ -167,8 +168,9 @@ class ImageGroup(ImageMaking):
     ) -> pd.DataFrame:
         """GET /images/{name}/get.
 
-        An image as a tar, which load takes back. Without `to` returns one row a file in it, as container.export does;
-        with `to` the tar goes into that file, and one row comes back: `path`, `size_bytes`. `platform` needs API 1.48.
+        Exports an image as a tar that load accepts. Without `to` returns one row per file in the tar, as
+        container.export does; with `to` writes the tar to that file, and returns one row: `path`, `size_bytes`.
+        `platform` needs API 1.48.
         Raises NotFound (404), ServerError (500), StreamBroken. Source: Engine API, Image, ImageGet.
         """
         answer = self._lab.open("ImageGet", timeout=timeout, name=name, platform=platform)
@@ -185,7 +187,7 @@ class ImageGroup(ImageMaking):
     ) -> pd.DataFrame:
         """GET /images/get.
 
-        Several images as one tar; as get. Raises NotFound (404), ServerError (500), StreamBroken.
+        Exports several images as one tar; the rest as get. Raises NotFound (404), ServerError (500), StreamBroken.
         Source: Engine API, Image, ImageGetAll.
         """
         answer = self._lab.open("ImageGetAll", timeout=timeout, names=names, platform=platform)

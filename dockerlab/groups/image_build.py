@@ -1,4 +1,4 @@
-"""`lab.image`, its part that makes images: pull and import, build, commit, load, push."""
+"""The part of `lab.image` that creates and transfers images: pull, import, build, commit, load, push."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from dockerlab.groups.progress import Progress, call_with_progress
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ImageMaking"]
+__all__ = ["ImageBuild"]
 
 Texts = list[str]
 Tar = bytes | str | os.PathLike[str] | IO[bytes]
 
 
-class ImageMaking(Group):
-    """Operations that make images, or send them elsewhere. Those that take long tell their progress."""
+class ImageBuild(Group):
+    """Operations that create or transfer images. Those that take long report their progress."""
 
     def create(
         self,
@@ -37,14 +37,14 @@ class ImageMaking(Group):
     ) -> pd.DataFrame:
         """POST /images/create.
 
-        Pulls an image by its name, or imports one: from_src="-" takes the files of a tar, `body`, an address one that
-        the engine fetches; `repo` and `tag` name it then. `registry_auth` says who pulls.
-        Returns one row a record of its progress: `id`, `status` (string), `current_bytes`, `total_bytes` (Int64),
-        `stream`, `error` (string), `aux` (object). A notebook shows it live, a bar a layer and the latest words, unless
-        progress=False; progress=True prints them in a terminal; a `dockerlab.widgets.Steps` of yours shows them
-        where you have put it, and any function is called with the bytes so far.
-        Raises BadRequest (400), NotAllowed (401, 403), NotFound (404), ServerError (500), and OperationFailed for what
-        goes wrong later. Source: Engine API, Image, ImageCreate.
+        Pulls an image by its name, or imports one: with from_src="-" from the tar in `body`, with a URL from a tar that
+        the engine downloads; `repo` and `tag` then name the image. `registry_auth` are the credentials for the
+        registry. Returns one row per progress record: `id`, `status` (string), `current_bytes`, `total_bytes` (Int64),
+        `stream`, `error` (string), `aux` (object). A notebook shows the progress live, with one bar per layer and the
+        latest lines, unless progress=False. In a terminal, progress=True prints it. A `dockerlab.widgets.Steps` shows
+        it where you display that widget, and any function is called with the number of bytes so far.
+        Raises BadRequest (400), NotAllowed (401, 403), NotFound (404), ServerError (500), and OperationFailed if it
+        fails later. Source: Engine API, Image, ImageCreate.
         """
         arguments = own_arguments(locals(), "progress")
         return call_with_progress(self._lab, "ImageCreate", progress, f"pull of {from_image or repo}", **arguments)
@@ -61,9 +61,10 @@ class ImageMaking(Group):
     ) -> pd.DataFrame:
         """POST /images/{name}/push.
 
-        Sends an image to the registry that its name begins with. Returns one row a record of its progress, as create
-        does. `registry_auth` says who pushes; without it nobody does. `platform` needs API 1.46.
-        Raises NotFound (404), ServerError (500), and OperationFailed for what goes wrong later.
+        Uploads an image to the registry in its name. Returns one row per progress record, as create does.
+        `registry_auth` are the credentials for the registry; without them the push is anonymous. `platform` needs API
+        1.46.
+        Raises NotFound (404), ServerError (500), and OperationFailed if it fails later.
         Source: Engine API, Image, ImagePush.
         """
         arguments = own_arguments(locals(), "progress")
@@ -81,9 +82,9 @@ class ImageMaking(Group):
     ) -> pd.DataFrame:
         """POST /images/load.
 
-        Takes the images out of a tar as get, get_all and docker save write it: its bytes, its path, or an open file.
-        Returns one row a record of its progress, as create does. `platform` needs API 1.48.
-        Raises BadRequest (400), ServerError (500), and OperationFailed for what goes wrong later.
+        Loads the images in a tar that get, get_all or docker save wrote: the tar's bytes, path, or an open file.
+        Returns one row per progress record, as create does. `platform` needs API 1.48.
+        Raises BadRequest (400), ServerError (500), and OperationFailed if it fails later.
         Source: Engine API, Image, ImageLoad.
         """
         return call_with_progress(self._lab, "ImageLoad", progress, "load", **own_arguments(locals(), "progress"))
@@ -111,12 +112,12 @@ class ImageMaking(Group):
     ) -> pd.DataFrame:
         """POST /build.
 
-        Builds an image from a tar with a Dockerfile in it, `body`, or from an address, `remote`. Returns one row a
-        record of what the build tells, as create does: its words are in `stream`, the image's id is in `aux`.
-        `t` names the image, `target` is the stage to stop at. And: `extrahosts`, `memory`, `memswap`, `cpushares`,
+        Builds an image from a tar with a Dockerfile in it, `body`, or from a URL, `remote`. Returns one row per record
+        of the build, as create does: its output is in `stream`, the image's id in `aux`. `t` is the image's name,
+        `target` the stage to stop at. Further parameters are `extrahosts`, `memory`, `memswap`, `cpushares`,
         `cpusetcpus`, `cpuperiod`, `cpuquota`, `shmsize` (bytes), `squash`, `networkmode`, `platform`, `outputs`,
-        `version` ("1": the builder of the engine, "2": BuildKit, which needs a session), `content_type`.
-        Raises BadRequest (400), ServerError (500), and OperationFailed if a step fails: its `table` has all words.
+        `version` ("1" for the engine's classic builder, "2" for BuildKit, which needs a session), `content_type`.
+        Raises BadRequest (400), ServerError (500), and OperationFailed if a step fails: its `table` has the output.
         Source: Engine API, Image, ImageBuild.
         """
         arguments = own_arguments(locals(), "progress", "more") | more
@@ -136,7 +137,8 @@ class ImageMaking(Group):
         """POST /build/prune.
 
         Empties the build cache. Returns a long table: `field` and `value` of `CachesDeleted` and `SpaceReclaimed`
-        (bytes). `all` takes what is in use, too; the spaces are in bytes, and but for the first need API 1.48.
+        (bytes). `all` includes entries that are in use. The sizes are in bytes; all except `keep_storage` need API
+        1.48.
         Raises BadRequest (400), ServerError (500). Source: Engine API, Image, BuildPrune.
         """
         return self._object("BuildPrune", **own_arguments(locals()))
@@ -156,9 +158,10 @@ class ImageMaking(Group):
     ) -> pd.DataFrame:
         """POST /commit.
 
-        Makes an image of a container as it stands. Returns a long table: `field` Id and its `value`. `changes` are
-        lines of a Dockerfile: "CMD top". What the image's containers are to run with may be given, too, as for
-        container.create: `cmd`, `env`, `labels`, `working_dir`, … Without `pause` the container stands still meanwhile.
+        Creates an image from the current state of a container. Returns a long table: `field` Id and its `value`.
+        `changes` are lines of a Dockerfile: "CMD top". The configuration of the image can also be given as arguments,
+        as for container.create: `cmd`, `env`, `labels`, `working_dir`, … The container is paused during the commit,
+        unless pause=False.
         Raises NotFound (404), ServerError (500). Source: Engine API, Image, ImageCommit.
         """
         arguments = own_arguments(locals(), "config")

@@ -14,15 +14,15 @@ __all__ = ["NetworkGroup"]
 
 
 class NetworkGroup(Group):
-    """Operations on networks. A network is named by its name, its id, or the beginning of its id.
+    """Operations on networks. Methods take a network's name, its id, or a unique prefix of its id.
 
-    Every method takes `timeout`, in seconds, in place of the Lab's: how long to wait for the engine's next bytes.
+    Every method accepts `timeout`, in seconds, instead of the Lab's: how long to wait for the engine's next bytes.
     """
 
     def list(self, *, filters: dict[str, Any] | None = None, timeout: float | None = None) -> pd.DataFrame:
         """GET /networks.
 
-        Returns one row a network: `name`, `driver`, `scope`, `subnets` (string), `internal`, `attachable`, `ingress`,
+        Returns one row per network: `name`, `driver`, `scope`, `subnets` (string), `internal`, `attachable`, `ingress`,
         `enable_ipv4`, `enable_ipv6` (boolean), `created` (datetime, UTC), `labels`, `options` (object), `id` (string).
 
         `filters` are dangling, driver, id, label, name, scope, type.
@@ -50,10 +50,10 @@ class NetworkGroup(Group):
     ) -> pd.DataFrame:
         """POST /networks/create.
 
-        Returns a long table: `field` and `value` of `Id` and `Warning`. The driver is bridge if none is named; `ipam`
-        is the API's own object: {"Config": [{"Subnet": "10.9.0.0/24"}]}; `enable_ipv4` needs API 1.48.
-        Raises BadRequest (400), NotAllowed (403) for a name of the engine's own, NotFound (404) for a driver that
-        isn't there, Conflict (409) if the name is in use, ServerError (500).
+        Returns a long table: `field` and `value` of `Id` and `Warning`. The default driver is bridge; `ipam`
+        is an object of the API: {"Config": [{"Subnet": "10.9.0.0/24"}]}; `enable_ipv4` needs API 1.48.
+        Raises BadRequest (400), NotAllowed (403) for the name of a predefined network, NotFound (404) for an unknown
+        driver, Conflict (409) if the name is in use, ServerError (500).
         Source: Engine API, Network, NetworkCreate.
         """
         return self._object("NetworkCreate", **own_arguments(locals()))
@@ -63,8 +63,8 @@ class NetworkGroup(Group):
     ) -> pd.DataFrame:
         """GET /networks/{id}.
 
-        Returns a long table: `field` (string, dotted path) and `value` (object, as in the JSON); `Containers` are
-        those that run in it. `verbose` adds a swarm's services; `scope` is local, swarm or global.
+        Returns a long table: `field` (string, dotted path) and `value` (object, as in the JSON); `Containers` has
+        the running containers in it. `verbose` adds a swarm's services; `scope` is local, swarm or global.
         Raises NotFound (404), ServerError (500). Source: Engine API, Network, NetworkInspect.
         """
         return self._object("NetworkInspect", timeout=timeout, id=id, verbose=verbose, scope=scope)
@@ -79,9 +79,9 @@ class NetworkGroup(Group):
     ) -> pd.DataFrame:
         """POST /networks/{id}/connect.
 
-        Lets a container join. `endpoint_config` is the API's own object: {"Aliases": ["db"]}. One row: `operation`,
-        `object`, `status`, `changed`. Raises BadRequest (400), NotAllowed (403) if they can't be joined, NotFound
-        (404), ServerError (500). Source: Engine API, Network, NetworkConnect.
+        Connects a container. `endpoint_config` is an object of the API: {"Aliases": ["db"]}. Returns one row:
+        `operation`, `object`, `status`, `changed`. Raises BadRequest (400), NotAllowed (403) if the network does not
+        accept the container, NotFound (404), ServerError (500). Source: Engine API, Network, NetworkConnect.
         """
         return self._outcome(
             "NetworkConnect", timeout=timeout, id=id, container=container, endpoint_config=endpoint_config
@@ -92,7 +92,7 @@ class NetworkGroup(Group):
     ) -> pd.DataFrame:
         """POST /networks/{id}/disconnect.
 
-        Takes a container out. One row: `operation`, `object`, `status`, `changed`.
+        Disconnects a container. Returns one row: `operation`, `object`, `status`, `changed`.
         Raises NotAllowed (403), NotFound (404), ServerError (500). Source: Engine API, Network, NetworkDisconnect.
         """
         return self._outcome("NetworkDisconnect", timeout=timeout, id=id, container=container, force=force)
@@ -100,16 +100,16 @@ class NetworkGroup(Group):
     def delete(self, id: str, *, timeout: float | None = None) -> pd.DataFrame:
         """DELETE /networks/{id}.
 
-        One row: `operation`, `object`, `status`, `changed`. Raises NotAllowed (403) if a container is in it, or if it
-        is the engine's own, NotFound (404), ServerError (500). Source: Engine API, Network, NetworkDelete.
+        Returns one row: `operation`, `object`, `status`, `changed`. Raises NotAllowed (403) if a container is connected
+        or the network is predefined, NotFound (404), ServerError (500). Source: Engine API, Network, NetworkDelete.
         """
         return self._outcome("NetworkDelete", timeout=timeout, id=id)
 
     def prune(self, *, filters: dict[str, Any] | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /networks/prune.
 
-        Takes away networks in which no container is. Returns a long table: `field` and `value` of `NetworksDeleted`.
-        `filters` are label, label!, until: prune nothing that others have made.
+        Removes networks without containers. Returns a long table: `field` and `value` of `NetworksDeleted`.
+        `filters` are label, label!, until: use them to keep what others have created.
         Raises BadRequest (400), ServerError (500). Source: Engine API, Network, NetworkPrune.
         """
         return self._object("NetworkPrune", timeout=timeout, filters=filters)

@@ -14,16 +14,16 @@ __all__ = ["NodeGroup"]
 
 
 class NodeGroup(Group):
-    """Operations on the nodes of a swarm, asked of one of its managers. A node is named by its name or its id."""
+    """Operations on the nodes of a swarm, for managers only. Methods take a node's name or id."""
 
     def list(self, *, filters: dict[str, Any] | None = None, timeout: float | None = None) -> pd.DataFrame:
         """GET /nodes.
 
-        Returns one row a node: `hostname`, `role`, `availability`, `state` (string), `leader` (boolean),
+        Returns one row per node: `hostname`, `role`, `availability`, `state` (string), `leader` (boolean),
         `reachability`, `address`, `engine_version`, `os`, `architecture` (string), `nano_cpus` (Int64, billionths of a
         processor), `memory_bytes` (Int64), `labels` (object), `created`, `updated` (datetime, UTC), `version` (Int64),
         `id` (string). `filters` are id, label, membership, name, node.label, role.
-        Raises BadRequest (400), ServerError (500; 503 outside of a swarm). Source: Engine API, Node, NodeList.
+        Raises BadRequest (400), ServerError (500; 503 outside a swarm). Source: Engine API, Node, NodeList.
         """
         return self._array(NODES, "NodeList", timeout=timeout, filters=filters)
 
@@ -31,7 +31,7 @@ class NodeGroup(Group):
         """GET /nodes/{id}.
 
         Returns a long table: `field` (string, dotted path) and `value` (object, as in the JSON).
-        Raises NotFound (404), ServerError (500; 503 outside of a swarm). Source: Engine API, Node, NodeInspect.
+        Raises NotFound (404), ServerError (500; 503 outside a swarm). Source: Engine API, Node, NodeInspect.
         """
         return self._object("NodeInspect", timeout=timeout, id=id)
 
@@ -49,10 +49,10 @@ class NodeGroup(Group):
     ) -> pd.DataFrame:
         """POST /nodes/{id}/update.
 
-        Sets the whole of what is asked of the node: what is left out is emptied, so give `role` (manager, worker) and
-        `availability` (active, pause, drain) both, or the `Spec` that inspect tells as `body`. `version` is its
-        `Version.Index`, as list and inspect tell it. One row: `operation`, `object`, `status`, `changed`.
-        Raises BadRequest (400), NotFound (404), ServerError (500; 503 outside of a swarm).
+        Replaces the node's whole configuration: values that are left out become empty. So give both `role` (manager,
+        worker) and `availability` (active, pause, drain), or as `body` the `Spec` that inspect returns. `version` is
+        its `Version.Index`, from list or inspect. Returns one row: `operation`, `object`, `status`, `changed`.
+        Raises BadRequest (400), NotFound (404), ServerError (500; 503 outside a swarm).
         Source: Engine API, Node, NodeUpdate.
         """
         return self._outcome("NodeUpdate", **own_arguments(locals()))
@@ -60,8 +60,9 @@ class NodeGroup(Group):
     def delete(self, id: str, *, force: bool | None = None, timeout: float | None = None) -> pd.DataFrame:
         """DELETE /nodes/{id}.
 
-        Takes a node that is down out of the swarm; with `force` one that isn't. One row: `operation`, `object`,
-        `status`, `changed`. Raises NotFound (404), ServerError (500 if it is not down; 503 outside of a swarm).
+        Removes a node that is down from the swarm; with `force` also one that is not down. Returns one row:
+        `operation`, `object`, `status`, `changed`. Raises NotFound (404), ServerError (500 if the node is not down;
+        503 outside a swarm).
         Source: Engine API, Node, NodeDelete.
         """
         return self._outcome("NodeDelete", timeout=timeout, id=id, force=force)

@@ -19,15 +19,15 @@ Texts = list[str]
 
 
 class PluginGroup(Group):
-    """Operations on the engine's plugins. A plugin is named by its name, or its id.
+    """Operations on the engine's plugins. Methods take a plugin's name or id.
 
-    Every method takes `timeout`, in seconds, in place of the Lab's: how long to wait for the engine's next bytes.
+    Every method accepts `timeout`, in seconds, instead of the Lab's: how long to wait for the engine's next bytes.
     """
 
     def list(self, *, filters: dict[str, Any] | None = None, timeout: float | None = None) -> pd.DataFrame:
         """GET /plugins.
 
-        Returns one row a plugin: `name` (string), `enabled` (boolean), `reference`, `description` (string),
+        Returns one row per plugin: `name` (string), `enabled` (boolean), `reference`, `description` (string),
         `capabilities` (object, a list), `network`, `env`, `id` (string). `filters` are capability, enabled.
         Raises BadRequest (400), ServerError (500). Source: Engine API, Plugin, PluginList.
         """
@@ -38,9 +38,9 @@ class PluginGroup(Group):
     ) -> pd.DataFrame:
         """GET /plugins/privileges.
 
-        Returns one row a thing that a plugin wants to use: `name`, `description` (string), `value` (object, a list).
-        Whoever pulls it grants them. `registry_auth` says who asks: where the registry refuses, engines tell of no
-        error, and the table is empty.
+        Returns one row per privilege that a plugin needs: `name`, `description` (string), `value` (object, a list).
+        Pulling the plugin requires granting them. `registry_auth` are the credentials for the registry. If the
+        registry rejects the request, engines report no error, and the table is empty.
         Raises NotAllowed (401, 403), NotFound (404), ServerError (500).
         Source: Engine API, Plugin, GetPluginPrivileges.
         """
@@ -58,9 +58,9 @@ class PluginGroup(Group):
     ) -> pd.DataFrame:
         """POST /plugins/pull.
 
-        Pulls a plugin, and grants it what `body` lists, the JSON of `privileges`: lab.last.json(). `name` is the name
-        that it gets here. Returns one row a record of its progress, as image.create does.
-        Raises NotAllowed (401, 403), NotFound (404), ServerError (500), and OperationFailed for what goes wrong later.
+        Pulls a plugin, and grants it the privileges in `body`: the JSON of `privileges`, lab.last.json(). `name` is
+        its local name. Returns one row per progress record, as image.create does.
+        Raises NotAllowed (401, 403), NotFound (404), ServerError (500), and OperationFailed if it fails later.
         Source: Engine API, Plugin, PluginPull.
         """
         arguments = own_arguments(locals(), "progress") | {"body": body or []}
@@ -77,7 +77,7 @@ class PluginGroup(Group):
     def delete(self, name: str, *, force: bool | None = None, timeout: float | None = None) -> pd.DataFrame:
         """DELETE /plugins/{name}.
 
-        `force` takes away one that runs. One row: `operation`, `object`, `status`, `changed`.
+        With `force` also a plugin that is enabled. Returns one row: `operation`, `object`, `status`, `changed`.
         Raises NotFound (404), Conflict (409), ServerError (500). Source: Engine API, Plugin, PluginDelete.
         """
         return self._outcome("PluginDelete", name=name, force=force, timeout=timeout)
@@ -85,15 +85,17 @@ class PluginGroup(Group):
     def enable(self, name: str, *, timeout_: int | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /plugins/{name}/enable.
 
-        Starts a plugin. `timeout_`, in seconds, is how long the engine waits for it. One row: `operation`, `object`,
-        `status`, `changed`. Raises NotFound (404), ServerError (500). Source: Engine API, Plugin, PluginEnable.
+        Starts a plugin. `timeout_`, in seconds, is how long the engine waits for it. Returns one row: `operation`,
+        `object`, `status`, `changed`. Raises NotFound (404), ServerError (500). Source: Engine API, Plugin,
+        PluginEnable.
         """
         return self._outcome("PluginEnable", name=name, timeout_=timeout_, timeout=timeout)
 
     def disable(self, name: str, *, force: bool | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /plugins/{name}/disable.
 
-        Ends a plugin; with `force` one that is in use. One row: `operation`, `object`, `status`, `changed`.
+        Stops a plugin; with `force` also one that is in use. Returns one row: `operation`, `object`, `status`,
+        `changed`.
         Raises NotFound (404), Conflict (409), ServerError (500). Source: Engine API, Plugin, PluginDisable.
         """
         return self._outcome("PluginDisable", name=name, force=force, timeout=timeout)
@@ -110,8 +112,8 @@ class PluginGroup(Group):
     ) -> pd.DataFrame:
         """POST /plugins/{name}/upgrade.
 
-        Puts another version in the place of a plugin that doesn't run; as pull. Returns one row a record of its
-        progress. Raises NotFound (404), ServerError (500), and OperationFailed for what goes wrong later.
+        Replaces a disabled plugin with another version; the arguments are those of pull. Returns one row per progress
+        record. Raises NotFound (404), ServerError (500), and OperationFailed if it fails later.
         Source: Engine API, Plugin, PluginUpgrade.
         """
         arguments = own_arguments(locals(), "progress") | {"body": body or []}
@@ -122,8 +124,8 @@ class PluginGroup(Group):
     ) -> pd.DataFrame:
         """POST /plugins/create.
 
-        Makes a plugin from a tar with its `rootfs` and `config.json`: the tar's bytes, its path, or an open file. One
-        row: `operation`, `object`, `status`, `changed`. Raises ServerError (500), BadRequest (400).
+        Creates a plugin from a tar with its `rootfs` and `config.json`: the tar's bytes, path, or an open file. Returns
+        one row: `operation`, `object`, `status`, `changed`. Raises ServerError (500), BadRequest (400).
         Source: Engine API, Plugin, PluginCreate.
         """
         return self._outcome("PluginCreate", timeout=timeout, name=name, body=body)
@@ -138,9 +140,9 @@ class PluginGroup(Group):
     ) -> pd.DataFrame:
         """POST /plugins/{name}/push.
 
-        Sends a plugin to the registry that its name begins with. `registry_auth` says who pushes. Returns one row a
-        record of its progress.
-        Raises NotFound (404), ServerError (500), and OperationFailed for what goes wrong later.
+        Uploads a plugin to the registry in its name. `registry_auth` are the credentials for the registry. Returns one
+        row per progress record.
+        Raises NotFound (404), ServerError (500), and OperationFailed if it fails later.
         Source: Engine API, Plugin, PluginPush.
         """
         arguments = own_arguments(locals(), "progress")
@@ -149,7 +151,7 @@ class PluginGroup(Group):
     def set(self, name: str, body: Texts, *, timeout: float | None = None) -> pd.DataFrame:
         """POST /plugins/{name}/set.
 
-        Changes settings of a plugin that doesn't run: ["DEBUG=1", "data.source=/srv"]. One row: `operation`, `object`,
+        Changes settings of a disabled plugin: ["DEBUG=1", "data.source=/srv"]. Returns one row: `operation`, `object`,
         `status`, `changed`. Raises NotFound (404), ServerError (500). Source: Engine API, Plugin, PluginSet.
         """
         return self._outcome("PluginSet", timeout=timeout, name=name, body=body)

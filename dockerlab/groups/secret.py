@@ -15,17 +15,17 @@ __all__ = ["SecretGroup"]
 
 
 class SecretGroup(SwarmData):
-    """Operations on the secrets of a swarm, asked of one of its managers. A secret is named by its name or its id.
+    """Operations on the secrets of a swarm, for managers only. Methods take a secret's name or id.
 
-    Every method takes `timeout`, in seconds, in place of the Lab's: how long to wait for the engine's next bytes.
+    Every method accepts `timeout`, in seconds, instead of the Lab's: how long to wait for the engine's next bytes.
     """
 
     def list(self, *, filters: dict[str, Any] | None = None, timeout: float | None = None) -> pd.DataFrame:
         """GET /secrets.
 
-        Returns one row a secret: `name`, `driver` (string), `labels` (object), `created`, `updated` (datetime, UTC),
+        Returns one row per secret: `name`, `driver` (string), `labels` (object), `created`, `updated` (datetime, UTC),
         `version` (Int64), `id` (string). `filters` are id, label, name, names.
-        Raises BadRequest (400), ServerError (500; 503 outside of a swarm). Source: Engine API, Secret, SecretList.
+        Raises BadRequest (400), ServerError (500; 503 outside a swarm). Source: Engine API, Secret, SecretList.
         """
         return self._array(SECRETS, "SecretList", timeout=timeout, filters=filters)
 
@@ -41,9 +41,9 @@ class SecretGroup(SwarmData):
     ) -> pd.DataFrame:
         """POST /secrets/create.
 
-        Returns a long table: `field` ID and its `value`. `data` is what is in it, text or bytes; it is sent as base64,
-        and hidden wherever the exchange is shown.
-        Raises BadRequest (400), Conflict (409) if the name is in use, ServerError (500; 503 outside of a swarm).
+        Returns a long table: `field` ID and its `value`. `data` is the secret itself, text or bytes; it is sent as
+        base64, and hidden wherever the exchange is shown.
+        Raises BadRequest (400), Conflict (409) if the name is in use, ServerError (500; 503 outside a swarm).
         Source: Engine API, Secret, SecretCreate.
         """
         return self._create("SecretCreate", own_arguments(locals()))
@@ -51,8 +51,8 @@ class SecretGroup(SwarmData):
     def inspect(self, id: str, *, timeout: float | None = None) -> pd.DataFrame:
         """GET /secrets/{id}.
 
-        Returns a long table: `field` (string, dotted path) and `value` (object, as in the JSON), without what is in it.
-        Raises NotFound (404), ServerError (500; 503 outside of a swarm). Source: Engine API, Secret, SecretInspect.
+        Returns a long table: `field` (string, dotted path) and `value` (object, as in the JSON), without the data.
+        Raises NotFound (404), ServerError (500; 503 outside a swarm). Source: Engine API, Secret, SecretInspect.
         """
         return self._object("SecretInspect", timeout=timeout, id=id)
 
@@ -70,9 +70,10 @@ class SecretGroup(SwarmData):
     ) -> pd.DataFrame:
         """POST /secrets/{id}/update.
 
-        Only its labels can be changed: `labels` are all that it has afterwards, and the rest must be given as it is,
-        the name at least. `version` is its `Version.Index`. One row: `operation`, `object`, `status`, `changed`.
-        Raises BadRequest (400) if anything else was to change, NotFound (404), ServerError (500; 503 outside of a
+        Replaces all labels with `labels`. Nothing else can be changed: the other values, at least the name, must be
+        given as they are. `version` is its `Version.Index`. Returns one row: `operation`, `object`, `status`,
+        `changed`.
+        Raises BadRequest (400) if the request changes anything else, NotFound (404), ServerError (500; 503 outside a
         swarm). Source: Engine API, Secret, SecretUpdate.
         """
         return self._update("SecretUpdate", own_arguments(locals()))
@@ -80,7 +81,7 @@ class SecretGroup(SwarmData):
     def delete(self, id: str, *, timeout: float | None = None) -> pd.DataFrame:
         """DELETE /secrets/{id}.
 
-        One row: `operation`, `object`, `status`, `changed`. Raises BadRequest (400) if a service uses it, NotFound
-        (404), ServerError (500; 503 outside of a swarm). Source: Engine API, Secret, SecretDelete.
+        Returns one row: `operation`, `object`, `status`, `changed`. Raises BadRequest (400) if a service uses it,
+        NotFound (404), ServerError (500; 503 outside a swarm). Source: Engine API, Secret, SecretDelete.
         """
         return self._outcome("SecretDelete", timeout=timeout, id=id)

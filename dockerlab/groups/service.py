@@ -20,9 +20,9 @@ __all__ = ["ServiceGroup"]
 
 
 class ServiceGroup(Group):
-    """Operations on the services of a swarm, asked of one of its managers. A service is named by its name or its id.
+    """Operations on the services of a swarm, for managers only. Methods take a service's name or id.
 
-    Every method takes `timeout`, in seconds, in place of the Lab's: how long to wait for the engine's next bytes.
+    Every method accepts `timeout`, in seconds, instead of the Lab's: how long to wait for the engine's next bytes.
     """
 
     def list(
@@ -30,10 +30,10 @@ class ServiceGroup(Group):
     ) -> pd.DataFrame:
         """GET /services.
 
-        Returns one row a service: `name`, `mode` (string), `replicas`, `running_tasks`, `desired_tasks` (Int64; these
-        two with status=True), `image`, `ports` (string), `labels` (object), `update_state` (string), `created`,
+        Returns one row per service: `name`, `mode` (string), `replicas`, `running_tasks`, `desired_tasks` (Int64; the
+        last two with status=True), `image`, `ports` (string), `labels` (object), `update_state` (string), `created`,
         `updated` (datetime, UTC), `version` (Int64), `id` (string). `filters` are id, label, mode, name.
-        Raises BadRequest (400), ServerError (500; 503 outside of a swarm). Source: Engine API, Service, ServiceList.
+        Raises BadRequest (400), ServerError (500; 503 outside a swarm). Source: Engine API, Service, ServiceList.
         """
         return self._array(SERVICES, "ServiceList", timeout=timeout, filters=filters, status=status)
 
@@ -53,11 +53,11 @@ class ServiceGroup(Group):
     ) -> pd.DataFrame:
         """POST /services/create.
 
-        Returns a long table: `field` and `value` of `ID` and `Warnings`. All that is nested is the API's own:
+        Returns a long table: `field` and `value` of `ID` and `Warnings`. Nested arguments are objects of the API:
         task_template={"ContainerSpec": {"Image": "busybox", "Command": ["top"]}}, mode={"Replicated": {"Replicas": 2}},
         endpoint_spec={"Ports": [{"TargetPort": 80, "PublishedPort": 8080}]}.
-        Raises BadRequest (400), NotAllowed (403), Conflict (409) if the name is in use, ServerError (500; 503 outside
-        of a swarm). Source: Engine API, Service, ServiceCreate.
+        Raises BadRequest (400), NotAllowed (403), Conflict (409) if the name is in use, ServerError (500; 503 outside a
+        swarm). Source: Engine API, Service, ServiceCreate.
         """
         return self._object("ServiceCreate", **own_arguments(locals()))
 
@@ -65,7 +65,7 @@ class ServiceGroup(Group):
         """GET /services/{id}.
 
         Returns a long table: `field` (string, dotted path) and `value` (object, as in the JSON); `insert_defaults`
-        fills in what was left out. Raises NotFound (404), ServerError (500; 503 outside of a swarm).
+        adds the default values. Raises NotFound (404), ServerError (500; 503 outside a swarm).
         Source: Engine API, Service, ServiceInspect.
         """
         return self._object("ServiceInspect", timeout=timeout, id=id, insert_defaults=insert_defaults)
@@ -91,10 +91,10 @@ class ServiceGroup(Group):
     ) -> pd.DataFrame:
         """POST /services/{id}/update.
 
-        Sets the whole of the service's settings: what is left out is emptied, so begin with the `Spec` that
-        inspect tells: `body` takes it as it is, and the others are put into it. `version` is its
+        Replaces the service's whole configuration: values that are left out become empty. So pass the `Spec` that
+        inspect returns as `body`; the other arguments replace values in it. `version` is its
         `Version.Index`; `rollback` is "previous". Returns a long table: `field` and `value` of `Warnings`.
-        Raises BadRequest (400), NotFound (404), ServerError (500; 503 outside of a swarm).
+        Raises BadRequest (400), NotFound (404), ServerError (500; 503 outside a swarm).
         Source: Engine API, Service, ServiceUpdate.
         """
         return self._object("ServiceUpdate", **own_arguments(locals()))
@@ -102,8 +102,8 @@ class ServiceGroup(Group):
     def delete(self, id: str, *, timeout: float | None = None) -> pd.DataFrame:
         """DELETE /services/{id}.
 
-        Its tasks end a while later. One row: `operation`, `object`, `status`, `changed`.
-        Raises NotFound (404), ServerError (500; 503 outside of a swarm). Source: Engine API, Service, ServiceDelete.
+        The service's tasks end a while later. Returns one row: `operation`, `object`, `status`, `changed`.
+        Raises NotFound (404), ServerError (500; 503 outside a swarm). Source: Engine API, Service, ServiceDelete.
         """
         return self._outcome("ServiceDelete", timeout=timeout, id=id)
 
@@ -125,10 +125,10 @@ class ServiceGroup(Group):
     ) -> pd.DataFrame | Follow:
         """GET /services/{id}/logs.
 
-        Returns one row a line of all its tasks: `time` (datetime, UTC, with timestamps=True), `stream`, `message`
-        (string); with follow=True an iterator of lines, see container.logs. `details` puts node and task before each
-        message; `tty` says that its containers have a TTY.
-        Raises NotFound (404), ServerError (500; 503 outside of a swarm), StreamBroken.
+        Returns one row per line of all its tasks: `time` (datetime, UTC, with timestamps=True), `stream`, `message`
+        (string); with follow=True an iterator over lines, see container.logs. `details` puts node and task before
+        each message; set `tty` if the service's containers have a TTY.
+        Raises NotFound (404), ServerError (500; 503 outside a swarm), StreamBroken.
         Source: Engine API, Service, ServiceLogs.
         """
         return read_log(self._lab, "ServiceLogs", **own_arguments(locals()))

@@ -1,4 +1,4 @@
-"""`lab.swarm`: operations on the swarm that an engine is in."""
+"""`lab.swarm`: operations on the engine's swarm."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ __all__ = ["SwarmGroup"]
 
 
 class SwarmGroup(Group):
-    """Operations on the swarm that an engine is in.
+    """Operations on the engine's swarm.
 
-    Every method takes `timeout`, in seconds, in place of the Lab's: how long to wait for the engine's next bytes.
+    Every method accepts `timeout`, in seconds, instead of the Lab's: how long to wait for the engine's next bytes.
     """
 
     def inspect(self, *, timeout: float | None = None) -> pd.DataFrame:
         """GET /swarm.
 
-        Returns a long table: `field` (string, dotted path) and `value` (object, as in the JSON), the tokens with which
-        others join among them. Raises NotFound (404), ServerError (500; 503 outside of a swarm).
+        Returns a long table: `field` (string, dotted path) and `value` (object, as in the JSON), including the tokens
+        for joining. Raises NotFound (404), ServerError (500; 503 outside a swarm).
         Source: Engine API, Swarm, SwarmInspect.
         """
         return self._object("SwarmInspect", timeout=timeout)
@@ -43,9 +43,9 @@ class SwarmGroup(Group):
     ) -> pd.DataFrame:
         """POST /swarm/init.
 
-        Makes the engine the first manager of a new swarm. Returns one row of a long table: `field` NodeID, and its
-        `value`. `advertise_addr` is the address that others know it by.
-        Raises BadRequest (400), ServerError (500; 503 if it is in a swarm already).
+        Makes the engine the first manager of a new swarm. Returns a long table: `field` NodeID and its `value`.
+        `advertise_addr` is the address at which other nodes reach this one.
+        Raises BadRequest (400), ServerError (500; 503 if the engine is already in a swarm).
         Source: Engine API, Swarm, SwarmInit.
         """
         return object_table({"NodeID": self._json("SwarmInit", **own_arguments(locals()))})
@@ -62,8 +62,9 @@ class SwarmGroup(Group):
     ) -> pd.DataFrame:
         """POST /swarm/join.
 
-        Lets the engine join a swarm, by the addresses of managers and the token that `inspect` tells there. One row:
-        `operation`, `object`, `status`, `changed`. Raises BadRequest (400), ServerError (500; 503 if it is in one).
+        Joins a swarm, through the addresses of its managers and a token that `inspect` returns on one of them. Returns
+        one row: `operation`, `object`, `status`, `changed`. Raises BadRequest (400), ServerError (500; 503 if the
+        engine is already in a swarm).
         Source: Engine API, Swarm, SwarmJoin.
         """
         return self._outcome("SwarmJoin", **own_arguments(locals()))
@@ -71,8 +72,8 @@ class SwarmGroup(Group):
     def leave(self, *, force: bool | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /swarm/leave.
 
-        The last manager leaves only with `force`, and the swarm is gone with it. One row: `operation`, `object`,
-        `status`, `changed`. Raises ServerError (500; 503 outside of a swarm, or if it may not leave).
+        The last manager needs `force` to leave, which destroys the swarm. Returns one row: `operation`, `object`,
+        `status`, `changed`. Raises ServerError (500; 503 outside a swarm, or if `force` is needed).
         Source: Engine API, Swarm, SwarmLeave.
         """
         return self._outcome("SwarmLeave", timeout=timeout, force=force)
@@ -89,26 +90,26 @@ class SwarmGroup(Group):
     ) -> pd.DataFrame:
         """POST /swarm/update.
 
-        Sets the whole of the swarm's settings: `name`, `labels`, `orchestration`, `raft`, `dispatcher`, `ca_config`,
-        `encryption_config`, `task_defaults`, each the API's own object; begin with the `Spec` of `inspect`, which
-        `body=` takes as it is. `version` is its `Version.Index`. One row: `operation`, `object`, `status`, `changed`.
-        Raises BadRequest (400), ServerError (500; 503 outside of a swarm). Source: Engine API, Swarm, SwarmUpdate.
+        Replaces the swarm's whole configuration: `name`, `labels`, `orchestration`, `raft`, `dispatcher`, `ca_config`,
+        `encryption_config`, `task_defaults`, each an object of the API. Pass the `Spec` of `inspect` as `body` to keep
+        the other values. `version` is its `Version.Index`. Returns one row: `operation`, `object`, `status`, `changed`.
+        Raises BadRequest (400), ServerError (500; 503 outside a swarm). Source: Engine API, Swarm, SwarmUpdate.
         """
         return self._outcome("SwarmUpdate", **own_arguments(locals(), "spec"), **spec)
 
     def unlockkey(self, *, timeout: float | None = None) -> pd.DataFrame:
         """GET /swarm/unlockkey.
 
-        Returns a long table: `field` UnlockKey and its `value`, empty if managers aren't locked.
-        Raises ServerError (500; 503 outside of a swarm). Source: Engine API, Swarm, SwarmUnlockkey.
+        Returns a long table: `field` UnlockKey and its `value`, which is empty if autolock is off.
+        Raises ServerError (500; 503 outside a swarm). Source: Engine API, Swarm, SwarmUnlockkey.
         """
         return self._object("SwarmUnlockkey", timeout=timeout)
 
     def unlock(self, unlock_key: str, *, timeout: float | None = None) -> pd.DataFrame:
         """POST /swarm/unlock.
 
-        Unlocks a manager after its restart. One row: `operation`, `object`, `status`, `changed`.
-        Raises ServerError (500; 503 outside of a swarm), Conflict (409) if it isn't locked.
+        Unlocks a manager after its restart. Returns one row: `operation`, `object`, `status`, `changed`.
+        Raises ServerError (500; 503 outside a swarm), Conflict (409) if it isn't locked.
         Source: Engine API, Swarm, SwarmUnlock.
         """
         return self._outcome("SwarmUnlock", timeout=timeout, unlock_key=unlock_key)

@@ -25,15 +25,15 @@ __all__ = ["SystemGroup"]
 class SystemGroup(Group):
     """Operations on the engine itself.
 
-    Every method takes `timeout`, in seconds, in place of the Lab's: how long to wait for the engine's next bytes.
+    Every method accepts `timeout`, in seconds, instead of the Lab's: how long to wait for the engine's next bytes.
     """
 
     def ping(self, *, timeout: float | None = None) -> pd.DataFrame:
         """GET /_ping.
 
         Returns one row: `answer` (string, OK), `status` (Int64), `api_version`, `os_type`, `experimental`,
-        `builder_version`, `swarm` (string; <NA> where the engine is older than the header).
-        Raises ServerError (500) if the engine is not well. Source: Engine API, System, SystemPing.
+        `builder_version`, `swarm` (string; <NA> if the engine is older than the header).
+        Raises ServerError (500) if the engine is not healthy. Source: Engine API, System, SystemPing.
         """
         return ping_table(self._lab.call("SystemPing", timeout=timeout))
 
@@ -56,7 +56,7 @@ class SystemGroup(Group):
     def ping_head(self, *, timeout: float | None = None) -> pd.DataFrame:
         """HEAD /_ping.
 
-        As ping, without a body: `answer` is empty. Raises ServerError (500) if the engine is not well.
+        As ping, without a body: `answer` is empty. Raises ServerError (500) if the engine is not healthy.
         Source: Engine API, System, SystemPingHead.
         """
         return ping_table(self._lab.call("SystemPingHead", timeout=timeout))
@@ -72,13 +72,12 @@ class SystemGroup(Group):
     ) -> pd.DataFrame:
         """POST /auth.
 
-        Asks a registry whether it knows this user, and keeps nothing. Returns a long table: `field` and `value` of
-        `Status` and `IdentityToken`. `serveraddress` is the registry, Docker Hub without one.
-        Raises NotAllowed (401) if it doesn't, ServerError (500), as when the registry isn't reached.
+        Checks credentials with a registry, and stores nothing. Returns a long table: `field` and `value` of
+        `Status` and `IdentityToken`. `serveraddress` is the registry, by default Docker Hub.
+        Raises NotAllowed (401) for wrong credentials, ServerError (500), for example if the registry is unreachable.
         Source: Engine API, System, SystemAuth.
         """
-        arguments = own_arguments(locals())
-        exchange = self._lab.call("SystemAuth", **arguments)
+        exchange = self._lab.call("SystemAuth", **own_arguments(locals()))
         return object_table(exchange.json()) if exchange.body.strip() else outcome_table(exchange)
 
     def data_usage(
@@ -90,9 +89,9 @@ class SystemGroup(Group):
     ) -> pd.DataFrame:
         """GET /system/df.
 
-        Returns one row an image, container, volume or step in the build cache: `kind`, `name` (string), `size_bytes`,
+        Returns one row per image, container, volume or step in the build cache: `kind`, `name` (string), `size_bytes`,
         `shared_size_bytes`, `containers` (Int64), `in_use` (boolean), `created`, `last_used` (datetime, UTC), `id`
-        (string). `type` are image, container, volume, build-cache, from API 1.42 on; `verbose` needs 1.52.
+        (string). `type` is one or several of image, container, volume, build-cache (API 1.42); `verbose` needs 1.52.
         Raises BadRequest (400), ServerError (500). Source: Engine API, System, SystemDataUsage.
         """
         return data_usage_table(self._json("SystemDataUsage", timeout=timeout, type=type, verbose=verbose))
@@ -108,11 +107,11 @@ class SystemGroup(Group):
     ) -> pd.DataFrame | Following[dict[str, Any]]:
         """GET /events.
 
-        With `until` returns one row an event; see dockerlab.tables.events for its columns. Without it an iterator of
-        events, each a dict as in the JSON, which goes on until it is closed, or for `limit` seconds; its `table(n)`
-        makes a DataFrame. `since` and `until` are datetimes, timedeltas (so long ago) or seconds since 1970.
-        `filters` are config, container, daemon, event, image, label, network, node, plugin, scope, secret, service,
-        type, volume. Raises BadRequest (400), ServerError (500). Source: Engine API, System, SystemEvents.
+        With `until` returns one row per event; see dockerlab.tables.events for the columns. Without it, returns an
+        iterator over events, each a dict as in the JSON, that goes on until it is closed or for `limit` seconds; its
+        `table(n)` returns a DataFrame. `since` and `until` are datetimes, timedeltas (so long ago) or seconds since
+        1970. `filters` are config, container, daemon, event, image, label, network, node, plugin, scope, secret,
+        service, type, volume. Raises BadRequest (400), ServerError (500). Source: Engine API, System, SystemEvents.
         """
         arguments: dict[str, Any] = {"since": since, "until": until, "filters": filters}
         if until is not None:

@@ -19,16 +19,16 @@ __all__ = ["TaskGroup"]
 
 
 class TaskGroup(Group):
-    """Operations on the tasks of a swarm's services, asked of one of its managers. A task is named by its id."""
+    """Operations on the tasks of a swarm's services, for managers only. Methods take a task's id."""
 
     def list(self, *, filters: dict[str, Any] | None = None, timeout: float | None = None) -> pd.DataFrame:
         """GET /tasks.
 
-        Returns one row a task: `service_id` (string), `slot` (Int64), `node_id`, `state`, `desired_state`, `message`,
+        Returns one row per task: `service_id` (string), `slot` (Int64), `node_id`, `state`, `desired_state`, `message`,
         `error` (string), `exit_code` (Int64), `container_id`, `image` (string), `changed`, `created`, `updated`
         (datetime, UTC), `labels` (object), `version` (Int64), `id` (string).
         `filters` are desired-state, id, label, name, node, service.
-        Raises BadRequest (400), ServerError (500; 503 outside of a swarm). Source: Engine API, Task, TaskList.
+        Raises BadRequest (400), ServerError (500; 503 outside a swarm). Source: Engine API, Task, TaskList.
         """
         return self._array(TASKS, "TaskList", timeout=timeout, filters=filters)
 
@@ -36,7 +36,7 @@ class TaskGroup(Group):
         """GET /tasks/{id}.
 
         Returns a long table: `field` (string, dotted path) and `value` (object, as in the JSON).
-        Raises NotFound (404), ServerError (500; 503 outside of a swarm). Source: Engine API, Task, TaskInspect.
+        Raises NotFound (404), ServerError (500; 503 outside a swarm). Source: Engine API, Task, TaskInspect.
         """
         return self._object("TaskInspect", timeout=timeout, id=id)
 
@@ -58,10 +58,10 @@ class TaskGroup(Group):
     ) -> pd.DataFrame | Follow:
         """GET /tasks/{id}/logs.
 
-        Returns one row a line: `time` (datetime, UTC, with timestamps=True), `stream`, `message` (string); with
-        follow=True an iterator of lines, see container.logs. `details` puts node and task before each message; `tty`
-        says that its containers have a TTY.
-        Raises NotFound (404), ServerError (500; 503 outside of a swarm), StreamBroken.
+        Returns one row per line: `time` (datetime, UTC, with timestamps=True), `stream`, `message` (string); with
+        follow=True an iterator over lines, see container.logs. `details` puts node and task before each message;
+        set `tty` if the task's container has a TTY.
+        Raises NotFound (404), ServerError (500; 503 outside a swarm), StreamBroken.
         Source: Engine API, Task, TaskLogs.
         """
         return read_log(self._lab, "TaskLogs", **own_arguments(locals()))

@@ -14,15 +14,15 @@ __all__ = ["VolumeGroup"]
 
 
 class VolumeGroup(Group):
-    """Operations on volumes. A volume is named by its name: it has no id.
+    """Operations on volumes. Methods take a volume's name; volumes have no id.
 
-    Every method takes `timeout`, in seconds, in place of the Lab's: how long to wait for the engine's next bytes.
+    Every method accepts `timeout`, in seconds, instead of the Lab's: how long to wait for the engine's next bytes.
     """
 
     def list(self, *, filters: dict[str, Any] | None = None, timeout: float | None = None) -> pd.DataFrame:
         """GET /volumes.
 
-        Returns one row a volume: `name`, `driver`, `mountpoint` (string), `created` (datetime, UTC), `labels`,
+        Returns one row per volume: `name`, `driver`, `mountpoint` (string), `created` (datetime, UTC), `labels`,
         `options` (object), `scope` (string), `size_bytes`, `containers` (Int64; <NA> here, see system.data_usage).
 
         `filters` are dangling, driver, label, name.
@@ -42,10 +42,10 @@ class VolumeGroup(Group):
     ) -> pd.DataFrame:
         """POST /volumes/create.
 
-        Returns a long table: `field` and `value` of the volume. Without a name the engine makes one up; if one of
-        that name is there already, that one comes back. `driver_opts` of the driver local are type, device and o;
+        Returns a long table: `field` and `value` of the volume. Without a name the engine generates one; if a volume of
+        that name exists, the engine returns that one. The `driver_opts` of the driver local are type, device and o;
         `cluster_volume_spec` needs API 1.42 and a swarm.
-        Raises BadRequest (400), NotFound (404) for a driver that isn't there, ServerError (500).
+        Raises BadRequest (400), NotFound (404) for an unknown driver, ServerError (500).
         Source: Engine API, Volume, VolumeCreate.
         """
         return self._object("VolumeCreate", **own_arguments(locals()), body={})
@@ -63,9 +63,9 @@ class VolumeGroup(Group):
     ) -> pd.DataFrame:
         """PUT /volumes/{name}.
 
-        For volumes of a swarm only, from API 1.42 on: changes whether they may be used. `version` is their
-        `ClusterVolume.Version.Index`, as inspect tells it. One row: `operation`, `object`, `status`, `changed`.
-        Raises BadRequest (400), NotFound (404), ServerError (500; 503 outside of a swarm).
+        Changes the availability of a volume of a swarm (API 1.42). `version` is its `ClusterVolume.Version.Index`, as
+        inspect returns it. Returns one row: `operation`, `object`, `status`, `changed`.
+        Raises BadRequest (400), NotFound (404), ServerError (500; 503 outside a swarm).
         Source: Engine API, Volume, VolumeUpdate.
         """
         return self._outcome("VolumeUpdate", timeout=timeout, name=name, version=version, spec=spec)
@@ -73,7 +73,7 @@ class VolumeGroup(Group):
     def delete(self, name: str, *, force: bool | None = None, timeout: float | None = None) -> pd.DataFrame:
         """DELETE /volumes/{name}.
 
-        Takes away the volume and what is in it; with `force` it is no error that there is none. One row: `operation`,
+        Deletes the volume with its content; with `force` a missing volume is no error. Returns one row: `operation`,
         `object`, `status`, `changed`. Raises NotFound (404), Conflict (409) if a container uses it, ServerError (500).
         Source: Engine API, Volume, VolumeDelete.
         """
@@ -82,9 +82,9 @@ class VolumeGroup(Group):
     def prune(self, *, filters: dict[str, Any] | None = None, timeout: float | None = None) -> pd.DataFrame:
         """POST /volumes/prune.
 
-        Takes away volumes that no container uses: those without a name of their own, from API 1.42 on, or with
-        {"all": ["true"]} all of them. Returns a long table: `field` and `value` of `VolumesDeleted` and
-        `SpaceReclaimed` (bytes). `filters` are all, label, label!: prune nothing that others have made.
+        Removes volumes that no container uses. From API 1.42 on, these are only the anonymous ones; {"all": ["true"]}
+        selects the named ones too. Returns a long table: `field` and `value` of `VolumesDeleted` and
+        `SpaceReclaimed` (bytes). `filters` are all, label, label!: use them to keep what others have created.
         Raises BadRequest (400), ServerError (500). Source: Engine API, Volume, VolumePrune.
         """
         return self._object("VolumePrune", timeout=timeout, filters=filters)
