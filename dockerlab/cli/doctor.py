@@ -28,7 +28,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from dockerlab import __version__
-from dockerlab.cli.jupyterlab import course, jupyter_environment, shipped
+from dockerlab.cli.jupyterlab import course_files, installed_course, jupyter_environment
 from dockerlab.endpoint import endpoint
 from dockerlab.errors import DockerlabError, printable
 from dockerlab.lab.lab import Lab
@@ -159,10 +159,10 @@ def _jupyterlab() -> Check:
 
 def _course() -> Check:
     try:
-        folder = shipped()
+        folder = installed_course()
     except DockerlabError as error:
         return Check("course", BROKEN, str(error).partition(". ")[0], REINSTALL)
-    count = sum(name.endswith(".ipynb") for name in course(folder))
+    count = sum(name.endswith(".ipynb") for name in course_files(folder))
     return Check("course", OK, f"{count} notebooks in {folder}", "", {"folder": str(folder), "notebooks": count})
 
 

@@ -1,7 +1,7 @@
-"""`dockerlab lab`: puts the course into a directory, and opens JupyterLab on it.
+"""`dockerlab lab`: copy the course into a directory, and open JupyterLab there.
 
-A learner's work is never overwritten. A small record in the directory says what each file looked like when it was put
-there; a file that looks different now is the learner's.
+A learner's work is never overwritten. A small record in the directory holds a digest of each file as it was copied; a
+file whose digest differs now has been changed by the learner.
 """
 
 from __future__ import annotations
@@ -24,49 +24,59 @@ from pathlib import Path
 from urllib.parse import quote
 
 from dockerlab.errors import ArgumentError, DockerlabError
+from dockerlab.lab.lab import connect
 
-__all__ = ["FIRST", "RECORD", "Put", "course", "engine", "jupyter_environment", "prepare", "put", "serve", "shipped"]
+__all__ = [
+    "FIRST",
+    "RECORD",
+    "CopyReport",
+    "copy_course",
+    "course_files",
+    "installed_course",
+    "jupyter_environment",
+    "prepare_folder",
+    "run_jupyterlab",
+    "start_engine",
+]
 
 FIRST = "00-start-here.ipynb"
 RECORD = ".dockerlab-course.json"
-USUAL = "dockerlab-course"
-#: How long JupyterLab may take to answer, and to end.
+DEFAULT_FOLDER = "dockerlab-course"
+#: How long JupyterLab may take to start and to stop.
 START_SECONDS, STOP_SECONDS = 60, 15
 Say = Callable[[str], None]
 
 
-# -- where, and with which engine ----------------------------------------------------------------------------
+# -- the directory and the engine ----------------------------------------------------------------------------
 
 
-def prepare(folder: Path | None, *, here: bool, fresh: bool, say: Say) -> Path:
-    """Give the directory to open: one with a copy of the course, or with `here` one that has it already.
+def prepare_folder(folder: Path | None, *, here: bool, fresh: bool, say: Say) -> Path:
+    """Return the directory to open: one with a copy of the course, or with `here` one that has it already.
 
-    Raises ArgumentError if there is no course in it.
+    Raises ArgumentError if `here` is set and there is no course in the directory.
     """
     if not here:
-        target = (folder or Path(USUAL)).expanduser().absolute()
-        for sentence in put(target, shipped(), fresh=fresh).sentences(target):
+        target = (folder or Path(DEFAULT_FOLDER)).expanduser().absolute()
+        for sentence in copy_course(target, installed_course(), fresh=fresh).sentences(target):
             say(sentence)
         return target
     if fresh:
         raise ArgumentError("--here uses the notebooks as they are, and --fresh makes new copies: give one of them.")
-    given = (folder or Path()).expanduser().absolute()
-    for target in (given, given / "notebooks"):
+    base = (folder or Path()).expanduser().absolute()
+    for target in (base, base / "notebooks"):
         if (target / FIRST).is_file():
-            say(f"course: {target}, as it is")
+            say(f"course: {target}, used as it is")
             return target
-    raise ArgumentError(f"There is no {FIRST} in {given}. Without --here a copy of the course is put there.")
+    raise ArgumentError(f"There is no {FIRST} in {base}. To copy the course there, leave --here out.")
 
 
-def engine(chosen: str | None, *, say: Say) -> str:
-    """Find the lessons' engine, start it if it is the practice engine, and give the name for DOCKERLAB_ENGINE.
+def start_engine(name: str | None, *, say: Say) -> str:
+    """Connect to the lessons' engine, which starts the practice engine, and return its name for DOCKERLAB_ENGINE.
 
-    Raises DockerlabError if it doesn't answer: better here than in a notebook.
+    Raises DockerlabError if it doesn't answer, so that the learner sees the error here and not in a notebook.
     """
-    import dockerlab  # noqa: PLC0415  (the rooms of the client, once they are needed)
-
-    name = chosen or os.environ.get("DOCKERLAB_ENGINE") or "practice"
-    with dockerlab.connect(name) as lab:
+    name = name or os.environ.get("DOCKERLAB_ENGINE") or "practice"
+    with connect(name) as lab:
         say(f"engine: {lab.engine}, API {lab.version}, {lab.endpoint.url}")
     return name
 
@@ -74,8 +84,8 @@ def engine(chosen: str | None, *, say: Say) -> str:
 # -- the course's files --------------------------------------------------------------------------------------
 
 
-def shipped() -> Path:
-    """Give the directory with the course as it was installed: in the wheel, or in the checkout.
+def installed_course() -> Path:
+    """Return the directory of the installed course, in the wheel or in the checkout.
 
     Raises DockerlabError if it is in neither.
     """
@@ -83,83 +93,87 @@ def shipped() -> Path:
     for folder in (package / "notebooks", package.parent / "notebooks"):
         if (folder / FIRST).is_file():
             return folder
-    raise DockerlabError("The notebooks are not with this installation. Install dockerlab again: pip install dockerlab")
+    raise DockerlabError(
+        "The notebooks are missing from this installation. Install dockerlab again: "
+        "pip install --force-reinstall dockerlab"
+    )
 
 
-def course(folder: Path) -> list[str]:
-    """List the files of the course in a directory, without what JupyterLab and editors leave there."""
-    found = (path for path in folder.rglob("*") if path.is_file())
-    names = (path.relative_to(folder) for path in found)
+def course_files(folder: Path) -> list[str]:
+    """Return the files of the course in a directory, without the hidden files of JupyterLab and editors."""
+    names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return sorted(str(name) for name in names if not any(part.startswith((".", "__")) for part in name.parts))
 
 
 @dataclass(slots=True)
-class Put:
-    """What became of each file: new, the same as before, brought up to date, or kept as the learner has it."""
+class CopyReport:
+    """The files by what happened to them. Files that the learner has changed are preserved, or move to `backup`."""
 
     new: list[str] = field(default_factory=list)
-    same: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
     updated: list[str] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
-    saved: Path | None = None
+    preserved: list[str] = field(default_factory=list)
+    backup: Path | None = None
 
     def sentences(self, folder: Path) -> list[str]:
-        """Say it, a line each."""
+        """Return the report for the terminal, one line per fact."""
         parts = [f"{len(self.new)} new"] if self.new else []
-        parts += [f"{len(self.updated)} brought up to date"] if self.updated else []
-        parts += [f"{len(self.same)} as they were"] if self.same else []
-        lines = [f"course: {folder}: {', '.join(parts) or 'all yours'}"]
-        if self.kept:
-            lines.append(f"course: yours, so kept as they are: {', '.join(self.kept)} (--fresh gives new copies)")
-        if self.saved:
-            lines.append(f"course: the copies that you changed are now in {self.saved}")
+        parts += [f"{len(self.updated)} updated"] if self.updated else []
+        parts += [f"{len(self.unchanged)} unchanged"] if self.unchanged else []
+        lines = [f"course: {folder}: {', '.join(parts) or 'all files are yours'}"]
+        if self.preserved:
+            names = ", ".join(self.preserved)
+            lines.append(f"course: you have changed these files, so they stay: {names} (--fresh makes new copies)")
+        if self.backup:
+            lines.append(f"course: the files that you changed are now in {self.backup}")
         return lines
 
 
-def put(folder: Path, source: Path, *, fresh: bool = False) -> Put:
-    """Copy the course from `source` into `folder`.
+def copy_course(folder: Path, source: Path, *, fresh: bool = False) -> CopyReport:
+    """Copy the course from `source` to `folder`.
 
-    A file that the learner has changed stays as it is; with `fresh` it moves into a directory beside the new copy.
+    A file that the learner has changed stays; with `fresh` it moves to a backup directory, and a new copy is made.
     Raises ArgumentError if the directory can't be written.
     """
-    done = Put()
+    report = CopyReport()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         record = _read_record(folder)
-        for name in course(source):
-            _put_one(name, folder, source, record, done, fresh)
+        for name in course_files(source):
+            _copy_file(name, folder, source, record, report, fresh)
         (folder / RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", "utf-8")
     except OSError as error:
         raise ArgumentError(
-            f"The course can't be put into {folder}: {error.strerror}. Name a directory of yours: dockerlab lab DIR"
+            f"The course can't be copied to {folder}: {error.strerror}. "
+            "Name a directory that you may write to: dockerlab lab DIR"
         ) from None
-    return done
+    return report
 
 
-def _put_one(  # noqa: PLR0913, PLR0917  (all of them are needed for each file)
-    name: str, folder: Path, source: Path, record: dict[str, str], done: Put, fresh: bool
+def _copy_file(  # noqa: PLR0913, PLR0917  (each file needs all of them)
+    name: str, folder: Path, source: Path, record: dict[str, str], report: CopyReport, fresh: bool
 ) -> None:
     content = (source / name).read_bytes()
-    digest, there = _digest(content), folder / name
-    before = _digest(there.read_bytes()) if there.exists() else ""
-    if before == digest:
-        done.same.append(name)
-    elif not before:
-        done.new.append(name)
-    elif before == record.get(name):
-        done.updated.append(name)
+    digest, target = _digest(content), folder / name
+    old_digest = _digest(target.read_bytes()) if target.exists() else ""
+    if old_digest == digest:
+        report.unchanged.append(name)
+    elif not old_digest:
+        report.new.append(name)
+    elif old_digest == record.get(name):
+        report.updated.append(name)
     elif not fresh:
-        done.kept.append(name)
+        report.preserved.append(name)
         return
     else:
-        done.saved = done.saved or folder / f"before-{datetime.now():%Y%m%d-%H%M%S}"
-        (done.saved / name).parent.mkdir(parents=True, exist_ok=True)
-        there.rename(done.saved / name)
-        done.new.append(name)
+        report.backup = report.backup or folder / f"before-{datetime.now():%Y%m%d-%H%M%S}"
+        (report.backup / name).parent.mkdir(parents=True, exist_ok=True)
+        target.rename(report.backup / name)
+        report.new.append(name)
     record[name] = digest
-    if before != digest:
-        there.parent.mkdir(parents=True, exist_ok=True)
-        there.write_bytes(content)
+    if old_digest != digest:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
 
 
 def _digest(content: bytes) -> str:
@@ -178,115 +192,117 @@ def _read_record(folder: Path) -> dict[str, str]:
 
 
 def jupyter_environment(engine: str) -> dict[str, str]:
-    """Give the environment for JupyterLab and for kernels.
+    """Return the environment variables for JupyterLab and for kernels.
 
-    Our own kernelspec comes first: `python3` is then this interpreter, whatever kernels a user has installed. Our
-    settings (`labconfig/`) turn off the question about news.
+    The package's own kernelspec comes first, so that `python3` is this interpreter even if the user has installed
+    another kernel of that name. The package's settings (`labconfig/`) turn off JupyterLab's question about news.
     """
-    ours = str(Path(__file__).parent / "jupyter")
+    own_folder = str(Path(__file__).parent / "jupyter")
     names = ("JUPYTER_PATH", "JUPYTER_CONFIG_PATH")
-    found = {name: os.pathsep.join(filter(None, (ours, os.environ.get(name)))) for name in names}
-    return {**os.environ, "DOCKERLAB_ENGINE": engine, **found}
+    paths = {name: os.pathsep.join(filter(None, (own_folder, os.environ.get(name)))) for name in names}
+    return {**os.environ, "DOCKERLAB_ENGINE": engine, **paths}
 
 
 def _command(folder: Path, port: int | None, browser: bool, more: tuple[str, ...]) -> list[str]:
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", "--ServerApp.answer_yes=True"]
     command += [f"--LabApp.default_url=/lab/tree/{FIRST}"]
-    # nothing is asked of the network
+    # JupyterLab must not look for news or updates on the network
     command += ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     if port is not None:
         command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
-    if not browser or not _screen():
+    if not browser or not _has_display():
         command.append("--no-browser")
     if os.geteuid() == 0:
         command.append("--allow-root")
     return [*command, *more]
 
 
-def _screen() -> bool:
-    """Is there a screen for a browser? Without one Python takes a browser for terminals, in this very terminal."""
+def _has_display() -> bool:
+    """Return whether a browser can open a window. If not, Python would open a text browser in this terminal."""
     return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
 
 
-def serve(  # noqa: PLR0913  (what the command line can say)
+def run_jupyterlab(  # noqa: PLR0913  (one parameter per option of the command line)
     folder: Path, *, engine: str, port: int | None, browser: bool, more: tuple[str, ...], say: Say
 ) -> int:
-    """Run JupyterLab on a directory until it ends, and give its exit code. Says its address when it answers.
+    """Run JupyterLab in a directory until it ends, print its address, and return its exit code.
 
     Raises DockerlabError if it does not start.
     """
     handle, name = tempfile.mkstemp(prefix="dockerlab-jupyterlab-", suffix=".log")
     command, log = _command(folder, port, browser, more), Path(name)
-    with os.fdopen(handle, "w") as output, _ended_by_signals():
+    with os.fdopen(handle, "w") as output, _signals_as_interrupts():
         process = subprocess.Popen(  # noqa: S603  (JupyterLab, by this same interpreter)
             command, cwd=folder, env=jupyter_environment(engine), stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
         try:
-            say(f"jupyterlab: starting, its log is {log}")
+            say(f"jupyterlab: starting; its log is {log}")
             url = _wait_for_address(process, log)
-            say("jupyterlab: ready; Ctrl-C here ends it. Open this address:")
+            say("jupyterlab: ready. Press Ctrl-C here to stop it. Open this address:")
             say(url)
             return process.wait()
         except KeyboardInterrupt:
-            say("\njupyterlab: ended. The practice engine goes on: dockerlab engine stop")
+            say("\njupyterlab: stopped. The practice engine keeps running; to stop it: dockerlab engine stop")
             return 0
         finally:
-            _end(process)
+            _stop(process)
             if process.returncode == 0:
                 log.unlink(missing_ok=True)
 
 
 def _wait_for_address(process: subprocess.Popen[bytes], log: Path) -> str:
-    """Wait until the server answers, and give the address of the first page, with the token."""
+    """Wait until the server answers, and return the address of the first page, with the token."""
     from jupyter_core.paths import jupyter_runtime_dir
 
-    noted = Path(jupyter_runtime_dir()) / f"jpserver-{process.pid}.json"
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
+    server_file = Path(jupyter_runtime_dir()) / f"jpserver-{process.pid}.json"
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise DockerlabError(f"JupyterLab ended with code {process.returncode}: {_reason(log)}\nAll of it: {log}")
-        if address := _address(noted):
+            raise DockerlabError(
+                f"JupyterLab ended with exit code {process.returncode}: {_reason(log)}\nIts log: {log}"
+            )
+        if address := _address(server_file):
             return address
         time.sleep(0.1)
-    raise DockerlabError(f"JupyterLab did not answer within {START_SECONDS} s: {_reason(log)}\nAll of it: {log}")
+    raise DockerlabError(f"JupyterLab did not answer within {START_SECONDS} s: {_reason(log)}\nIts log: {log}")
 
 
-def _address(noted: Path) -> str:
-    """Read what the server has noted about itself, and try it; an empty text if it isn't ready."""
+def _address(server_file: Path) -> str:
+    """Return the address in the server's own file if the server answers there, or else an empty text."""
     try:
-        known = json.loads(noted.read_text("utf-8"))
-        base = str(known["url"]).rstrip("/")
+        server = json.loads(server_file.read_text("utf-8"))
+        base = str(server["url"]).rstrip("/")
         urllib.request.urlopen(f"{base}/api", timeout=5).close()  # noqa: S310  (our own server)
     except (FileNotFoundError, ValueError, urllib.error.URLError, TimeoutError):
         return ""
-    token = f"?token={quote(known['token'])}" if known.get("token") else ""
+    token = f"?token={quote(server['token'])}" if server.get("token") else ""
     return f"{base}/lab/tree/{FIRST}{token}"
 
 
 def _reason(log: Path) -> str:
-    """Give the last thing that JupyterLab said of importance."""
+    """Return the last error in JupyterLab's log, or else its last line."""
     lines = [line.strip() for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
-    telling = [line for line in lines if "ERROR" in line or line.startswith(("[C ", "[E ")) or "Error" in line]
-    return (telling or lines or ["it said nothing"])[-1]
+    errors = [line for line in lines if "ERROR" in line or line.startswith(("[C ", "[E ")) or "Error" in line]
+    return (errors or lines or ["its log is empty"])[-1]
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal end JupyterLab as Ctrl-C does."""
+def _signals_as_interrupts() -> Iterator[None]:
+    """Let SIGTERM and a closed terminal stop JupyterLab as Ctrl-C does."""
 
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    before = {one: signal.signal(one, interrupt) for one in (signal.SIGTERM, signal.SIGHUP)}
+    old_handlers = {signum: signal.signal(signum, interrupt) for signum in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for signum, handler in old_handlers.items():
+            signal.signal(signum, handler)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End JupyterLab, which ends its kernels, and don't wait for ever."""
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Stop JupyterLab, which stops its kernels, and kill it if that takes too long."""
     for signum in (signal.SIGTERM, signal.SIGKILL):
         if process.poll() is not None:
             return

@@ -94,9 +94,11 @@ def lab(  # noqa: PLR0913, PLR0917  (one parameter per option)
     """
     from dockerlab.cli import jupyterlab
 
-    folder = jupyterlab.prepare(directory, here=here, fresh=fresh, say=click.echo)
-    chosen = jupyterlab.engine(engine, say=click.echo)
-    return jupyterlab.serve(folder, engine=chosen, port=port, browser=not no_browser, more=jupyter, say=click.echo)
+    folder = jupyterlab.prepare_folder(directory, here=here, fresh=fresh, say=click.echo)
+    engine = jupyterlab.start_engine(engine, say=click.echo)
+    return jupyterlab.run_jupyterlab(
+        folder, engine=engine, port=port, browser=not no_browser, more=jupyter, say=click.echo
+    )
 
 
 @cli.command()
@@ -120,7 +122,7 @@ def run(lesson: str | None, yes: bool, engine: str | None) -> int:
     from dockerlab.cli import run_lesson
 
     if lesson is None:
-        run_lesson.contents()
+        run_lesson.show_contents()
         return 0
     return run_lesson.run(lesson, waits=not yes, engine=engine)
 

@@ -1,4 +1,4 @@
-"""The course: lessons with checks, hints, solutions and quizzes. `dockerlab.lesson("01")` begins one."""
+"""The course: lessons with checks, hints, solutions and quizzes. `dockerlab.lesson("01")` begins lesson 01."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks: what an exercise asks of the engine, and the verdict with what was observed there."""
+"""What the check of an exercise works with: a read-only view of the engine, verdicts, and the learner's answer."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from dockerlab.course.cards import Card
 
 if TYPE_CHECKING:
-    from dockerlab.course.lesson_engine import Eyes
+    from dockerlab.course.lesson_engine import LessonEngine
 
 Word = Literal["PASS", "FAIL", "EXCEPTION", "UNATTEMPTED"]
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """PASS, FAIL, EXCEPTION or UNATTEMPTED, with what was seen on the engine."""
+    """PASS, FAIL, EXCEPTION or UNATTEMPTED, with what the check observed on the engine."""
 
     word: Word
     observed: str
@@ -23,11 +23,10 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Say whether the exercise is solved."""
+        """Whether the exercise is solved."""
         return self.word == "PASS"
 
     def __str__(self) -> str:
-        """Give one line: the word, the exercise, what was observed."""
         return str(self._card())
 
     __repr__ = __str__
@@ -40,91 +39,90 @@ class Verdict:
 
 
 def passed(observed: str) -> Verdict:
-    """The exercise is solved."""
+    """Return the verdict that the exercise is solved."""
     return Verdict("PASS", observed)
 
 
 def failed(observed: str) -> Verdict:
-    """Something was done, and it is not yet what was asked."""
+    """Return the verdict that the learner did something else than the exercise asks for."""
     return Verdict("FAIL", observed)
 
 
 def unattempted(observed: str) -> Verdict:
-    """Nothing was done yet."""
+    """Return the verdict that the learner has not begun the exercise."""
     return Verdict("UNATTEMPTED", observed)
 
 
 class Unattempted(Exception):
-    """Raised by a look when there is nothing to judge yet."""
+    """Raised in a check when there is nothing to judge yet."""
 
 
 class Failed(Exception):
-    """Raised by a look when what is there cannot be the answer."""
+    """Raised in a check when the state of the engine can't be the solution."""
 
 
-class Look:
-    """What a check may do: look at this lesson's own containers, and never change one."""
+class ReadOnlyEngine:
+    """What a check may do on the engine: inspect this lesson's containers, and change nothing."""
 
-    def __init__(self, eyes: Eyes) -> None:
-        """Look through the lesson's own connection, so that `lab.last` stays the learner's."""
-        self._eyes = eyes
+    def __init__(self, engine: LessonEngine) -> None:
+        self._engine = engine
 
     def states(self) -> dict[str, str]:
-        """Give name and state of every container of the lesson, the newest first."""
-        return {record["Names"][0].lstrip("/"): record["State"] for record in self._eyes.own()}
+        """Return the state of each container of the lesson by its name, the newest container first."""
+        return {summary["Names"][0].lstrip("/"): summary["State"] for summary in self._engine.containers()}
 
     def has(self, name: str) -> bool:
-        """Say whether the lesson has a container of that name."""
+        """Return whether the lesson has a container of that name."""
         return name in self.states()
 
     def inspect(self, name: str) -> dict[str, Any]:
-        """Give what the engine says about one container of the lesson.
+        """Return the inspect document of one container of the lesson.
 
-        A container that is not there is an exercise not begun; one without the lesson's labels is a mistake.
+        Raises Unattempted if there is no such container, Failed if it does not have the lesson's labels.
         """
-        found = self._eyes.inspect(name)
-        if found is None:
+        container = self._engine.inspect(name)
+        if container is None:
             raise Unattempted(f"the engine has no container named `{name}` yet.")
-        if not self._eyes.is_own(found["Config"].get("Labels") or {}):
+        if not self._engine.has_lesson_labels(container["Config"].get("Labels") or {}):
             raise Failed(
-                f"`{name}` is there, but without this lesson's labels, so the lesson won't touch it. "
+                f"there is a container `{name}`, but without this lesson's labels, so the lesson won't touch it. "
                 f'Remove it with lab.container.delete("{name}", force=True), '
-                "and make it again with labels=lesson.labels."
+                "and create it again with labels=lesson.labels."
             )
-        return found
+        return container
 
     def state(self, name: str) -> dict[str, Any]:
-        """Give the `State` object of one container of the lesson."""
+        """Return the `State` object of one container of the lesson."""
         return dict(self.inspect(name)["State"])
 
     def log(self, name: str, **arguments: Any) -> list[str]:
-        """Give the lines of a container's log, without their line ends."""
+        """Return the lines of a container's log, without their line ends."""
         self.inspect(name)
-        return self._eyes.log(name, **arguments)
+        return self._engine.log(name, **arguments)
 
     def members(self, name: str) -> dict[str, int]:
-        """Give path and size of the regular files in a container's export."""
+        """Return the path and size of each regular file in a container's export."""
         self.inspect(name)
-        return self._eyes.members(name)
+        return self._engine.members(name)
 
-    def ask(self, operation: str, **arguments: Any) -> Any:
-        """Give the JSON of any read-only operation's answer."""
-        return self._eyes.ask(operation, **arguments)
+    def request_json(self, operation: str, **arguments: Any) -> Any:
+        """Send the request of a read-only operation and return the JSON of the response."""
+        return self._engine.request_json(operation, **arguments)
 
     @property
     def api(self) -> str:
-        """The API version that lesson and engine agreed on."""
-        return self._eyes.api
+        """The API version that the lesson and the engine agreed on."""
+        return self._engine.api
 
 
-def given(answer: Any) -> None:
-    """Raise Unattempted for an exercise whose `answer` is still None or `...`."""
+def require_answer(answer: Any) -> None:
+    """Raise Unattempted if the learner's `answer` is still None or `...`."""
     if answer is None or answer is ...:
         raise Unattempted("`answer` is still empty.")
 
 
 def names_in(answer: Any) -> list[str]:
-    """Read container names out of what a learner gives: a table, a list, one name."""
+    """Return the container names in a learner's answer, which may be a table, a list or one name."""
     if hasattr(answer, "columns"):
         column = next((name for name in ("name", "names") if name in answer.columns), None)
         answer = list(answer[column]) if column else []
@@ -137,7 +135,7 @@ def names_in(answer: Any) -> list[str]:
 
 
 def lines_in(answer: Any) -> list[str]:
-    """Read log lines out of what a learner gives: a table, a list, one text."""
+    """Return the log lines in a learner's answer, which may be a table, a list or one text."""
     if hasattr(answer, "columns"):
         column = next((name for name in ("text", "message", "line") if name in answer.columns), None)
         answer = list(answer[column]) if column else []
@@ -149,5 +147,5 @@ def lines_in(answer: Any) -> list[str]:
 
 
 def quoted(names: list[str]) -> str:
-    """Write names for a sentence: `` `a`, `b` ``, or `nothing`."""
+    """Return names as part of a sentence: `` `a`, `b` ``, or `nothing`."""
     return ", ".join(f"`{name}`" for name in names) or "nothing"

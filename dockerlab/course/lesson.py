@@ -1,66 +1,59 @@
-"""The lesson: what a notebook's first cell makes, and what its exercises, quiz and last cell ask."""
+"""The lesson object: the first cell of a notebook makes it, and the exercises, the quiz and the last cell use it."""
 
 from __future__ import annotations
 
 import os
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.course import outline as outlines
-from dockerlab.course import progress
-from dockerlab.course import story_programs as service
+from dockerlab.course import progress, story_programs
 from dockerlab.course.cards import Card
-from dockerlab.course.checks import Failed, Look, Unattempted, Verdict, failed, unattempted
-from dockerlab.course.lesson_engine import LESSON_LABEL, SESSION_LABEL, Eyes, LessonError
+from dockerlab.course.catalog import LESSONS, next_notebook
+from dockerlab.course.checks import Failed, ReadOnlyEngine, Unattempted, Verdict, failed, unattempted
+from dockerlab.course.lesson_engine import LESSON_LABEL, SESSION_LABEL, LessonEngine, LessonError
+from dockerlab.lab.lab import Lab, connect
 
 if TYPE_CHECKING:
     import pandas
 
-    from dockerlab.course.outline import Exercise, Outline
+    from dockerlab.course.outline import Outline
     from dockerlab.course.quiz import Quiz
-    from dockerlab.lab.lab import Lab
 
-#: How often an engine is asked while waiting, in seconds; the pause grows up to the second number.
+#: The pause between two requests while waiting, in seconds: it grows from the first number to the second.
 PAUSE, LONGEST_PAUSE = 0.05, 0.5
 
 
 def lesson(number: str | int, engine: str | None = None) -> Lesson:
-    """Begin a lesson: connect, and remove what an earlier run of this same lesson left.
+    """Begin a lesson: connect to the engine, and remove containers from an earlier run of the same lesson.
 
-    The engine is the practice engine, unless `engine` or the environment's DOCKERLAB_ENGINE names another:
+    The engine is the practice engine, unless `engine` or the environment variable DOCKERLAB_ENGINE names another:
     "practice", "docker", or an address such as unix:///var/run/docker.sock.
-    Raises LessonError if there is no such lesson, or if a container that is not the lesson's has a name it needs.
+    Raises LessonError if there is no such lesson, or if another container already has a name that the lesson needs.
     """
-    import dockerlab  # noqa: PLC0415  (the package imports this module when it is first asked for)
-
     key = f"{number:02d}" if isinstance(number, int) else number.strip().zfill(2)
-    if key not in outlines.NOTEBOOKS:
-        raise LessonError(f"There is no lesson {number}. The lessons are {', '.join(outlines.NOTEBOOKS)}.")
-    where = engine or os.environ.get("DOCKERLAB_ENGINE") or "practice"
-    lab = dockerlab.connect(where)
-    return Lesson(outlines.load(key), lab, dockerlab.connect(lab.endpoint.url))
+    if key not in LESSONS:
+        raise LessonError(f"There is no lesson {number}. The lessons are {', '.join(LESSONS)}.")
+    lab = connect(engine or os.environ.get("DOCKERLAB_ENGINE") or "practice")
+    return Lesson(LESSONS[key], lab, connect(lab.endpoint.url))
 
 
 class Lesson:
     """One lesson in one session.
 
-    `lab` is the connection that the cells use. `labels` go onto every object that a cell makes itself, `filters`
-    finds them again. Whatever the lesson removes carries these labels; nothing else is ever touched.
+    `lab` is the connection that the cells use. Give `labels` to every object that a cell creates itself; `filters`
+    finds these objects again. The lesson removes only containers with its labels, and never touches others.
     """
 
-    def __init__(self, outline: Outline, lab: Lab, eyes: Lab) -> None:
-        """Take a lesson's outline and two connections to one engine: the learner's, and the lesson's own."""
+    def __init__(self, outline: Outline, lab: Lab, own_lab: Lab) -> None:
         self.outline = outline
         self.lab = lab
-        self._eyes = Eyes(eyes, outline.number, os.environ.get("DOCKERLAB_SESSION") or "me")
-        self._look = Look(self._eyes)
+        self._engine = LessonEngine(own_lab, outline.number, os.environ.get("DOCKERLAB_SESSION") or "me")
+        self._read_only = ReadOnlyEngine(self._engine)
         self._exercise = outline.exercises[0].name if outline.exercises else ""
-        self._eyes.remove_own()
-        self._make_sure()
+        self._engine.remove_containers()
+        self._check_prerequisites()
 
     def __repr__(self) -> str:
-        """Give one line that is the same on every engine."""
         return f"<Lesson {self.outline.number} · {self.outline.title} · engine ready>"
 
     def _repr_html_(self) -> str:
@@ -69,84 +62,84 @@ class Lesson:
     @property
     def labels(self) -> dict[str, str]:
         """The labels of this lesson and session: give them to everything you create (`labels=lesson.labels`)."""
-        return dict(self._eyes.labels)
+        return dict(self._engine.labels)
 
     @property
     def filters(self) -> dict[str, list[str]]:
         """The filters that find this lesson's objects: `lab.container.list(all=True, filters=lesson.filters)`."""
-        return {key: list(values) for key, values in self._eyes.filters.items()}
+        return {key: list(values) for key, values in self._engine.filters.items()}
 
-    # -- making what a lesson speaks of ------------------------------------------------------------------------
+    # -- the containers of the story ---------------------------------------------------------------------------
 
     def container(
         self,
         name: str,
         command: list[str] | None = None,
-        image: str = service.IMAGE,
+        image: str = story_programs.IMAGE,
         *,
         start: bool = False,
         **create: Any,
     ) -> str:
-        """Make a container with the lesson's labels through `lab`, and give its name.
+        """Create a container with the lesson's labels through `lab`, and return its name.
 
-        One of this lesson's that has the name already is replaced, so that a cell can be run again.
-        `create` are more arguments of ContainerCreate (`env=[…]`, `stop_signal="SIGINT"`, `host_config={…}`).
-        With `start=True` it is started too.
+        If this lesson already has a container of that name, it is replaced, so that a cell can be run again.
+        `create` are further arguments of ContainerCreate (`env=[…]`, `stop_signal="SIGINT"`, `host_config={…}`).
+        With `start=True` the container is also started.
         """
         labels = {**create.pop("labels", {}), **self.labels}
         arguments = {"image": image, "labels": labels, **create}
         if command is not None:
             arguments["cmd"] = command
-        self._free(name, replace=True)
+        self._claim_name(name, replace=True)
         self.lab.call("ContainerCreate", name=name, **arguments)
         if start:
             self.lab.call("ContainerStart", id=name)
         return name
 
     def web(self, name: str = "web", *, start: bool = True, every: int | None = None, **create: Any) -> str:
-        """Make the story's web service, and wait until it has printed `web: ready`. Gives its name.
+        """Create the web service of the story, wait until it has printed `web: ready`, and return its name.
 
-        It has three processes, visits its own page three times, and then rests. `every=1` makes it go on visiting,
-        once a second. It ends with code 0 on TERM, and reloads on HUP.
+        It has three processes, visits its own page three times, and then rests. With `every=1` it keeps visiting its
+        page, once per second. It ends with exit code 0 on TERM, and reloads on HUP.
         """
         env = {} if every is None else {"EVERY": str(every)}
-        return self._program(service.WEB, name, start, env, create)
+        return self._program(story_programs.WEB, name, start, env, create)
 
     def stubborn(self, name: str = "stubborn", *, start: bool = True, **create: Any) -> str:
-        """Make a container that hears TERM and stays, and leaves for INT. Gives its name."""
-        return self._program(service.STUBBORN, name, start, {}, create)
+        """Create a container that ignores TERM and ends on INT, and return its name."""
+        return self._program(story_programs.STUBBORN, name, start, {}, create)
 
     def counter(self, name: str = "counter", *, start: bool = True, **create: Any) -> str:
-        """Make a container that counts its own starts in a file of its own. Gives its name."""
-        return self._program(service.COUNTER, name, start, {}, create)
+        """Create a container that counts its starts in a file of its own, and return its name."""
+        return self._program(story_programs.COUNTER, name, start, {}, create)
 
     @property
     def service(self) -> dict[str, Any]:
-        """The arguments of ContainerCreate that make the web service, labels and all, but for its name."""
-        return {**service.settings(service.WEB, "web"), "labels": self.labels}
+        """The arguments of ContainerCreate for the web service, including labels but without a name."""
+        return {**story_programs.settings(story_programs.WEB, "web"), "labels": self.labels}
 
     def _program(self, program: str, name: str, start: bool, env: dict[str, str], create: dict[str, Any]) -> str:
-        made = service.settings(program, name, env)
-        made["env"] += create.pop("env", [])
-        self.container(name, made.pop("cmd"), made.pop("image"), start=start, **{**made, **create})
+        settings = story_programs.settings(program, name, env)
+        settings["env"] += create.pop("env", [])
+        self.container(name, settings.pop("cmd"), settings.pop("image"), start=start, **{**settings, **create})
         if start:
-            self.wait_until(name, service.READY[program])
+            self.wait_until(name, story_programs.READY[program])
         return name
 
     # -- waiting -----------------------------------------------------------------------------------------------
 
     def wait_until(self, name: str, wanted: str, timeout: float = 10, times: int = 1) -> str:
-        """Wait until a container is in a state (`"exited"`, `"running"`…), or has logged a text. Gives the name.
+        """Wait until a container is in a state (`"exited"`, `"running"`…) or has logged a text, and return its name.
 
-        `times=2` waits for the second line with that text. The engine is asked a few times a second.
-        Raises LessonError after `timeout` seconds, saying what was seen instead.
+        `times=2` waits for the second line that contains the text.
+        Raises LessonError after `timeout` seconds, with the state that the container is in.
         """
         deadline, pause = time.monotonic() + timeout, PAUSE
         while True:
-            state = self._look.state(name)["Status"] if self._eyes.inspect(name) else "gone"
+            state = self._read_only.state(name)["Status"] if self._engine.inspect(name) else "gone"
             if wanted == state:
                 return name
-            log = self._look.log(name) if state != "gone" else []
+            log = self._read_only.log(name) if state != "gone" else []
             if sum(wanted in line for line in log) >= times:
                 return name
             if time.monotonic() > deadline:
@@ -158,39 +151,41 @@ class Lesson:
     # -- exercises ---------------------------------------------------------------------------------------------
 
     def check(self, exercise: str, answer: Any = None) -> Verdict:
-        """Look at the engine and say PASS, FAIL, EXCEPTION or UNATTEMPTED, with what was seen. Never raises."""
-        found = self.outline.exercise(exercise)
-        if found is None:
-            return Verdict("EXCEPTION", self._unknown(exercise), exercise)
+        """Check an exercise: PASS, FAIL, EXCEPTION or UNATTEMPTED, with what the engine shows. Never raises."""
+        definition = self.outline.exercise(exercise)
+        if definition is None:
+            return Verdict("EXCEPTION", self._no_such_exercise(exercise), exercise)
         self._exercise = exercise
         try:
-            verdict = found.check(self._look, answer)
-        except Unattempted as nothing:
-            verdict = unattempted(str(nothing))
+            verdict = definition.check(self._read_only, answer)
+        except Unattempted as reason:
+            verdict = unattempted(str(reason))
         except Failed as reason:
             verdict = failed(str(reason))
-        except Exception as error:  # whatever a learner hands in or an engine answers: the lesson goes on
+        except Exception as error:  # an answer or a response of any kind must not stop the lesson
             verdict = Verdict("EXCEPTION", f"the check could not look: {type(error).__name__}: {error}")
         if verdict.passed:
-            progress.note(self.outline.number, exercise)
+            progress.record_pass(self.outline.number, exercise)
         return Verdict(verdict.word, verdict.observed, exercise)
 
     def hint(self, exercise: str | int = "", level: int = 1) -> Card:
-        """Give a hint for an exercise, by default the one checked last. `hint(2)` says more than `hint()`."""
+        """Return a hint for an exercise, by default the one checked last. `hint(2)` says more than `hint()`."""
         name, level = ("", exercise) if isinstance(exercise, int) else (exercise, level)
-        found = self._find(name)
-        if isinstance(found, Card):
-            return found
-        level = min(max(level, 1), len(found.hints))
-        return Card(f"Hint {level} for {found.name}", found.hints[level - 1])
+        definition = self.outline.exercise(name or self._exercise)
+        if definition is None:
+            return Card("No such exercise", self._no_such_exercise(name))
+        level = min(max(level, 1), len(definition.hints))
+        return Card(f"Hint {level} for {definition.name}", definition.hints[level - 1])
 
     def solution(self, exercise: str = "") -> Card:
-        """Show the solution's code, by default of the exercise checked last."""
-        found = self._find(exercise)
-        return found if isinstance(found, Card) else Card(f"Solution of {found.name}", code=found.solution)
+        """Return the code of an exercise's solution, by default of the exercise checked last."""
+        definition = self.outline.exercise(exercise or self._exercise)
+        if definition is None:
+            return Card("No such exercise", self._no_such_exercise(exercise))
+        return Card(f"Solution of {definition.name}", code=definition.solution)
 
     def quiz(self, number: int = 1) -> Quiz:
-        """Ask a question: buttons in a notebook, a text elsewhere. `.answer("b")` answers it."""
+        """Return a question, which has buttons in a notebook and is a text elsewhere. `.answer("b")` answers it."""
         from dockerlab.course.quiz import Quiz
 
         questions = self.outline.questions
@@ -198,18 +193,14 @@ class Lesson:
             raise LessonError(f"Lesson {self.outline.number} has the questions 1 to {len(questions)}.")
         return Quiz(number, questions[number - 1])
 
-    def _find(self, exercise: str) -> Exercise | Card:
-        name = exercise or self._exercise
-        return self.outline.exercise(name) or Card("No such exercise", self._unknown(name))
-
-    def _unknown(self, name: str) -> str:
-        known = ", ".join(f'"{exercise.name}"' for exercise in self.outline.exercises)
-        return f'this lesson has no exercise "{name}". Its exercises are {known}.'
+    def _no_such_exercise(self, name: str) -> str:
+        names = ", ".join(f'"{exercise.name}"' for exercise in self.outline.exercises)
+        return f'this lesson has no exercise "{name}". Its exercises are {names}.'
 
     # -- the end -----------------------------------------------------------------------------------------------
 
     def story(self) -> pandas.DataFrame:
-        """Tell what the cells did: one row for each exchange that asked the engine for a change.
+        """Return what the cells did: one row per request that asked the engine for a change.
 
         Columns: `operation`, `object`, `status`, `changed`. The index counts from 1.
         """
@@ -218,53 +209,55 @@ class Lesson:
         return story(self.lab.wire)
 
     def finish(self) -> Card:
-        """Remove everything with this lesson's labels, say so, and name the next lesson."""
-        if "dockerlab.widgets.view" in sys.modules:  # there may be live views of what is about to go
-            sys.modules["dockerlab.widgets.view"].stop_all()
-        removed = self._eyes.remove_own()
-        left = [record["Names"][0].lstrip("/") for record in self._eyes.own()]
+        """Remove all containers with this lesson's labels, list them, and name the next lesson."""
+        from dockerlab.widgets.view import stop_all
+
+        stop_all()  # no live view may follow a container that is about to go
+        removed = self._engine.remove_containers()
+        remaining = [summary["Names"][0].lstrip("/") for summary in self._engine.containers()]
         count = f"{len(removed)} container{'' if len(removed) == 1 else 's'}"
         text = f"Removed {count}: {', '.join(removed)}." if removed else "There was nothing to remove."
-        text += f" Still there: {', '.join(sorted(left))}." if left else " Nothing of this lesson is left."
-        after = outlines.following(self.outline.number)
+        text += f" Still there: {', '.join(sorted(remaining))}." if remaining else " Nothing of this lesson is left."
+        after = next_notebook(self.outline.number)
         text += f"\nNext: {after}" if after else "\nThat was the last lesson of this part."
         return Card(f"Lesson {self.outline.number} is finished", text)
 
     def close(self) -> None:
-        """Close both connections; whatever the lesson has made stays until `finish` or its next start."""
+        """Close both connections. The lesson's containers stay until `finish` or the lesson's next start."""
         self.lab.close()
-        self._eyes.close()
+        self._engine.close()
 
     # -- names -------------------------------------------------------------------------------------------------
 
-    def _make_sure(self) -> None:
-        """Say now what would stop the lesson in the middle: a missing image, a name in use."""
-        if not self._eyes.has_image(service.IMAGE):
+    def _check_prerequisites(self) -> None:
+        """Raise LessonError for what would stop the lesson half-way: a missing image, or a name that is in use."""
+        image = story_programs.IMAGE
+        if not self._engine.has_image(image):
             raise LessonError(
-                f"This engine has no image `{service.IMAGE}`. Get it with: docker pull {service.IMAGE}\n"
+                f"This engine has no image `{image}`. Get it with: docker pull {image}\n"
                 "Or use the practice engine: set DOCKERLAB_ENGINE=practice and restart the kernel."
             )
         for name in self.outline.names:
-            self._free(name)
+            self._claim_name(name)
 
-    def _free(self, name: str, *, replace: bool = False) -> None:
-        """Raise LessonError if a container that is not this lesson's has the name; remove the lesson's own."""
-        found = self._eyes.inspect(name)
-        if found is None or found["Name"] != f"/{name}":
+    def _claim_name(self, name: str, *, replace: bool = False) -> None:
+        """Raise LessonError if another container has the name; with `replace`, remove a container of this lesson."""
+        container = self._engine.inspect(name)
+        if container is None or container["Name"] != f"/{name}":
             return
-        labels = found["Config"].get("Labels") or {}
-        if self._eyes.is_own(labels):
+        labels = container["Config"].get("Labels") or {}
+        if self._engine.has_lesson_labels(labels):
             if replace:
-                self._eyes.remove(found["Id"])
+                self._engine.remove(container["Id"])
             return
         other = labels.get(LESSON_LABEL)
-        if other in outlines.NOTEBOOKS and labels.get(SESSION_LABEL) == self.labels[SESSION_LABEL]:
+        if other in LESSONS and labels.get(SESSION_LABEL) == self.labels[SESSION_LABEL]:
             raise LessonError(
                 f"Lesson {other} is not finished, and its container `{name}` has a name that this lesson needs.\n"
                 f'Finish it in its notebook with lesson.finish(), or here: dockerlab.lesson("{other}").finish()'
             )
         raise LessonError(
-            f"A container named `{name}` is on this engine, and it is not this lesson's, so it stays as it is.\n"
+            f"This engine already has a container named `{name}`, which is not part of this lesson and is left alone.\n"
             f"Give it another name (docker rename {name} my-{name}) and run this cell again,\n"
             "or use the practice engine: set DOCKERLAB_ENGINE=practice and restart the kernel."
         )

@@ -1,25 +1,24 @@
-"""The outline of a lesson: what `lessons/lesson_NN.py` declares. Pure data; nothing here talks to an engine."""
+"""The outline of a lesson, which each `lessons/lesson_NN.py` declares. It is pure data and uses no engine."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dockerlab.course.checks import Look, Verdict
+    from dockerlab.course.checks import ReadOnlyEngine, Verdict
 
-#: Looks at the engine, and at the answer if the exercise asks for one.
-Check = Callable[["Look", Any], "Verdict"]
+#: A check inspects the engine, and the learner's answer if the exercise asks for one.
+Check = Callable[["ReadOnlyEngine", Any], "Verdict"]
 
 
 @dataclass(frozen=True, slots=True)
 class Exercise:
-    """One thing to do.
+    """One exercise.
 
-    `solution` is the code of the hidden solution cell, letter by letter: its last line is the check.
-    `hints` are two: the first says where to look, the second nearly says it.
+    `solution` is exactly the code of the hidden solution cell, and its last line is the check.
+    The first of the two `hints` says where to look, the second nearly gives the solution.
     """
 
     name: str
@@ -31,7 +30,7 @@ class Exercise:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One possible answer of a question, and what to say to someone who gives it."""
+    """One possible answer to a question, and the explanation that a learner who chooses it gets."""
 
     text: str
     why: str
@@ -39,7 +38,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question with choices a, b, c…; `right` is the letter of the right one."""
+    """A question with the choices a, b, c…; `right` is the letter of the right choice."""
 
     text: str
     right: str
@@ -47,16 +46,16 @@ class Question:
 
     @property
     def letters(self) -> str:
-        """The letters of the choices: `abc` for three."""
+        """The letters of the choices, such as `abc` for three."""
         return "abcdefgh"[: len(self.choices)]
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """One lesson: its names, exercises and questions.
+    """One lesson: its texts, exercises and questions.
 
-    `setup` is the code that a notebook has run by the time of the exercises: it makes what they speak of.
-    `names` are all the container names that the lesson and its solutions use.
+    `setup` is the code that the notebook runs before the exercises: it creates the containers that they need.
+    `names` are the names of all containers that the lesson and its solutions use.
     """
 
     number: str
@@ -71,62 +70,4 @@ class Outline:
     words: dict[str, str] = field(default_factory=dict)
 
     def exercise(self, name: str) -> Exercise | None:
-        """Give the exercise of that name."""
         return next((exercise for exercise in self.exercises if exercise.name == name), None)
-
-
-#: Every lesson there is, in its order, and its notebook.
-NOTEBOOKS = {
-    "00": "00-start-here.ipynb",
-    "01": "01-list-containers.ipynb",
-    "02": "02-create.ipynb",
-    "03": "03-inspect.ipynb",
-    "04": "04-process-list.ipynb",
-    "05": "05-logs.ipynb",
-    "06": "06-export.ipynb",
-    "07": "07-start.ipynb",
-    "08": "08-stop.ipynb",
-    "09": "09-restart.ipynb",
-    "10": "10-kill.ipynb",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Analysis:
-    """A notebook of the second kind: it reads recorded data, talks to no engine, and has no exercises.
-
-    `after` is the lesson that it takes up.
-    """
-
-    number: str
-    title: str
-    notebook: str
-    after: str
-    minutes: int = 10
-
-
-#: Every analysis there is, in its order.
-ANALYSES = {
-    one.number: one
-    for one in (
-        Analysis("A1", "Investigate a log", "A1-log-investigation.ipynb", "05"),
-        Analysis("A2", "Resources over time", "A2-resources-over-time.ipynb", "04"),
-        Analysis("A3", "Where images' bytes are", "A3-where-bytes-are.ipynb", "06"),
-        Analysis("A4", "A fleet", "A4-a-fleet.ipynb", "10"),
-        Analysis("A5", "A security look at one container", "A5-a-security-look.ipynb", "03"),
-    )
-}
-
-
-def following(number: str) -> str:
-    """Give the notebook after this lesson's, or an empty text after the last one."""
-    numbers = list(NOTEBOOKS)
-    place = numbers.index(number) + 1
-    return NOTEBOOKS[numbers[place]] if place < len(numbers) else ""
-
-
-def load(number: str) -> Outline:
-    """Import the outline of one lesson."""
-    outline = importlib.import_module(f"dockerlab.course.lessons.lesson_{number}").OUTLINE
-    assert isinstance(outline, Outline)  # noqa: S101  (a lesson module without an outline is a bug of ours)
-    return outline

@@ -1,4 +1,4 @@
-"""Which exercises were passed, on this machine: one small JSON file. No lesson's output depends on it."""
+"""The exercises that were passed on this machine, in one small JSON file. No lesson's output depends on it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dockerlab.course import outline as outlines
+from dockerlab.course.catalog import LESSONS
 
 if TYPE_CHECKING:
     import pandas
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 FILE = "progress.json"
 
 
-def place(env: Mapping[str, str] | None = None) -> Path:
-    """Give the file: in DOCKERLAB_STATE, else in dockerlab's directory under XDG_STATE_HOME or ~/.local/state."""
+def progress_file(env: Mapping[str, str] | None = None) -> Path:
+    """Return the file: in DOCKERLAB_STATE, or else in dockerlab's directory under XDG_STATE_HOME or ~/.local/state."""
     env = os.environ if env is None else env
     if env.get("DOCKERLAB_STATE"):
         return Path(env["DOCKERLAB_STATE"]) / FILE
@@ -27,41 +27,40 @@ def place(env: Mapping[str, str] | None = None) -> Path:
 
 
 def passed() -> dict[str, list[str]]:
-    """Give the exercises passed so far, by lesson. A file that is missing or unreadable is an empty one."""
+    """Return the names of the passed exercises by lesson. A missing or unreadable file counts as empty."""
     try:
-        found = json.loads(place().read_text("utf-8"))
+        document = json.loads(progress_file().read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         return {}
-    return {str(lesson): [str(name) for name in names] for lesson, names in found.items() if isinstance(names, list)}
+    return {str(lesson): [str(name) for name in names] for lesson, names in document.items() if isinstance(names, list)}
 
 
-def note(lesson: str, exercise: str) -> None:
-    """Keep that an exercise was passed. Where nothing can be written, nothing is kept."""
-    known = passed()
-    if exercise in known.get(lesson, []):
+def record_pass(lesson: str, exercise: str) -> None:
+    """Add an exercise to the file. A file that can't be written is left as it is, and the lesson goes on."""
+    exercises = passed()
+    if exercise in exercises.get(lesson, []):
         return
-    known[lesson] = sorted([*known.get(lesson, []), exercise])
-    target = place()
+    exercises[lesson] = sorted([*exercises.get(lesson, []), exercise])
+    target = progress_file()
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=target.parent, prefix=FILE, delete=False, encoding="utf-8") as file:
-            json.dump(known, file, indent=1, sort_keys=True)
+            json.dump(exercises, file, indent=1, sort_keys=True)
         Path(file.name).replace(target)
     except OSError:
         return
 
 
 def table() -> pandas.DataFrame:
-    """Make one row a lesson. Columns: `lesson`, `title` (text), `exercises`, `passed` (Int64)."""
+    """Return one row per lesson. Columns: `lesson`, `title` (text), `exercises`, `passed` (Int64)."""
     import pandas as pd
 
-    known = passed()
+    passed_names = passed()
     rows = []
-    for number in outlines.NOTEBOOKS:
-        outline = outlines.load(number)
+    for number, outline in LESSONS.items():
         names = {exercise.name for exercise in outline.exercises}
-        rows.append((number, outline.title, len(names), len(names & set(known.get(number, [])))))
-    made = pd.DataFrame(rows, columns=["lesson", "title", "exercises", "passed"])
-    return made.astype({"exercises": "Int64", "passed": "Int64"})
+        rows.append((number, outline.title, len(names), len(names & set(passed_names.get(number, [])))))
+    frame = pd.DataFrame(rows, columns=["lesson", "title", "exercises", "passed"])
+    return frame.astype({"exercises": "Int64", "passed": "Int64"})

@@ -1,8 +1,8 @@
-"""The programs of the story: shell scripts that travel in an environment variable.
+"""The programs of the story: shell scripts that are passed in an environment variable.
 
-A container's command is then `sh -c 'eval "$PROGRAM"'`, which is what the process list shows, and the script
-itself is one variable in inspect. They use relative paths and the loopback address only, so that they run in
-Docker, in every rung of the practice engine, and in any image with sh, httpd, wget and sleep.
+The container's command is then `sh -c 'eval "$PROGRAM"'`. The process list shows this short command, and inspect
+shows the script as one variable. The scripts use only relative paths and the loopback address, so that they run in
+Docker, on every rung of the practice engine, and in any image with sh, httpd, wget and sleep.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 IMAGE = "busybox"
 COMMAND = ["sh", "-c", 'eval "$PROGRAM"']
 
-#: The web service. Its first page visits are its own; `EVERY=1` makes it go on visiting, once a second.
-#: `wait` returns when a trapped signal comes, so a nap is waited for again until it is over.
+#: The web service. It visits its own page three times; with `EVERY=1` it keeps visiting, once per second.
+#: `wait` also returns when a trapped signal arrives, so the script calls it until `sleep` has really ended.
 WEB = """\
 trap 'echo "web: goodbye"; exit 0' TERM
 trap 'echo "web: reloading"' HUP
@@ -49,7 +49,7 @@ while :; do
 done
 """
 
-#: Hears TERM and stays; leaves for INT. So `stop` has to wait and to send KILL, unless told another signal.
+#: Ignores TERM and ends on INT, so `stop` has to wait and then send KILL, unless it sends another signal.
 STUBBORN = """\
 trap 'echo "stubborn: I heard TERM, and I stay"' TERM
 trap 'echo "stubborn: I heard INT, and I leave"; exit 0' INT
@@ -60,7 +60,7 @@ while :; do
 done
 """
 
-#: Counts its own starts in a file: what a container wrote is still there when it starts again.
+#: Counts its starts in a file, which shows that a container's files survive a restart.
 COUNTER = """\
 trap 'exit 0' TERM
 echo started >> starts
@@ -71,12 +71,12 @@ while :; do
 done
 """
 
-#: The line that each program prints when it has nothing more to set up.
+#: The line that each program prints when it is ready.
 READY = {WEB: "web: ready", STUBBORN: "stubborn: ready", COUNTER: "counter: start number"}
 
 
 def settings(program: str, place: str, env: dict[str, str] | None = None) -> dict[str, Any]:
-    """Give the arguments of ContainerCreate for a program that works in the directory /srv/PLACE."""
+    """Return the arguments of ContainerCreate for a program whose working directory is /srv/PLACE."""
     variables = {**(env or {}), "PROGRAM": program}
     return {
         "image": IMAGE,

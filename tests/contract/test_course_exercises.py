@@ -9,7 +9,7 @@ import pytest
 
 import dockerlab
 from dockerlab.course import Lesson
-from dockerlab.course import outline as outlines
+from dockerlab.course.catalog import LESSONS
 
 #: For each exercise: what a learner may try (code), and words of the FAIL that they get.
 WRONG: dict[tuple[str, str], list[tuple[str, str]]] = {
@@ -150,7 +150,7 @@ WRONG: dict[tuple[str, str], list[tuple[str, str]]] = {
     ],
 }  # fmt: skip
 
-EXERCISES = [(number, exercise.name) for number in outlines.NOTEBOOKS for exercise in outlines.load(number).exercises]
+EXERCISES = [(number, exercise.name) for number, outline in LESSONS.items() for exercise in outline.exercises]
 
 
 @pytest.fixture

@@ -74,15 +74,15 @@ def test_a_cell_can_be_run_again(lesson: Lesson) -> None:
 
 def test_the_service_speaks_listens_and_leaves(lesson: Lesson) -> None:
     assert lesson.web() == "web"
-    look = lesson._look
-    assert look.log("web", stderr=False) == [
+    engine = lesson._read_only
+    assert engine.log("web", stderr=False) == [
         "web: starting",
         "web: visit 1: Hello from web",
         "web: visit 2: Hello from web",
         "web: visit 3: Hello from web",
         "web: ready",
     ]
-    assert look.log("web", stdout=False) == ["web: warning: there is no favicon.ico"]
+    assert engine.log("web", stdout=False) == ["web: warning: there is no favicon.ico"]
     processes = lesson.lab.call("ContainerTop", id="web", ps_args="-o pid,args").json()["Processes"]
     assert [row[-1].split()[0] for row in processes] == ["sh", "httpd", "sleep"]
     for times in (1, 2):
@@ -92,8 +92,8 @@ def test_the_service_speaks_listens_and_leaves(lesson: Lesson) -> None:
     assert [row[-1] for row in after] == [row[-1] for row in processes]
     lesson.lab.call("ContainerStop", id="web")
     assert lesson.lab.last.seconds < 3
-    assert look.state("web")["ExitCode"] == 0
-    assert "web: goodbye" in look.log("web")
+    assert engine.state("web")["ExitCode"] == 0
+    assert "web: goodbye" in engine.log("web")
 
 
 def test_the_service_goes_on_visiting_if_asked(lesson: Lesson) -> None:
@@ -113,8 +113,8 @@ def test_the_stubborn_one(lesson: Lesson) -> None:
     lesson.stubborn()
     lesson.lab.call("ContainerStop", id="stubborn", t=1)
     assert 1 <= lesson.lab.last.seconds < 4
-    assert lesson._look.state("stubborn")["ExitCode"] == 137
-    assert lesson._look.log("stubborn") == ["stubborn: ready", "stubborn: I heard TERM, and I stay"]
+    assert lesson._read_only.state("stubborn")["ExitCode"] == 137
+    assert lesson._read_only.log("stubborn") == ["stubborn: ready", "stubborn: I heard TERM, and I stay"]
 
 
 def test_the_counter_keeps_its_file(lesson: Lesson) -> None:
@@ -236,7 +236,7 @@ def test_start_and_finish_remove_their_own_and_nothing_else(host: str, lesson: L
 def test_a_name_in_use_by_somebody_else(host: str, foreign: Any) -> None:
     made = foreign("polite")
     with pytest.raises(
-        LessonError, match=r"A container named `polite` is on this engine, and it is not this lesson's"
+        LessonError, match=r"This engine already has a container named `polite`, which is not part of this lesson"
     ) as told:
         dockerlab.lesson("08", engine=host)
     assert "docker rename polite my-polite" in str(told.value)
@@ -253,7 +253,7 @@ def test_a_name_in_use_by_another_lesson(host: str, lesson: Lesson) -> None:
 
 def test_a_name_that_is_taken_later(lesson: Lesson, foreign: Any) -> None:
     foreign("web")
-    with pytest.raises(LessonError, match="it is not this lesson's, so it stays"):
+    with pytest.raises(LessonError, match="not part of this lesson and is left alone"):
         lesson.web()
 
 

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from plain_http import ask, remove_container
 
-from dockerlab.course.outline import NOTEBOOKS
+from dockerlab.course.catalog import LESSONS
 from dockerlab.protocol.exchange import Exchange
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
@@ -21,7 +21,11 @@ SECONDS = 60
 
 def cells(number: str) -> list[Any]:
     """List the code cells up to the last one that shows lines."""
-    found = [cell for cell in nbformat.read(FOLDER / NOTEBOOKS[number], as_version=4).cells if cell.cell_type == "code"]
+    found = [
+        cell
+        for cell in nbformat.read(FOLDER / LESSONS[number].notebook, as_version=4).cells
+        if cell.cell_type == "code"
+    ]
     last = max((place for place, cell in enumerate(found) if ".show()" in cell.source), default=-1)
     return found[: last + 1]
 
@@ -66,7 +70,7 @@ def space(host: str, monkeypatch: pytest.MonkeyPatch) -> Any:
         names["lesson"].finish()
 
 
-@pytest.mark.parametrize("number", NOTEBOOKS)
+@pytest.mark.parametrize("number", LESSONS)
 def test_the_lines_of_a_lesson_run(  # noqa: PLR0913, PLR0917  (fixtures)
     number: str, host: str, space: dict[str, Any], tmp_path: Path, curl: str, docker_cli: str
 ) -> None:

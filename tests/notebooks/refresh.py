@@ -24,7 +24,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
-from dockerlab.course import outline as outlines
+from dockerlab.course import catalog
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -36,7 +36,7 @@ CELL_SECONDS = 60
 
 def navigation(name: str) -> str:
     """Write the line of links to the notebook before, the first page, and the notebook after, of the same kind."""
-    analyses = {one.notebook: one.number for one in outlines.ANALYSES.values()}
+    analyses = {one.notebook: one.number for one in catalog.ANALYSES.values()}
     kind, names = ("analysis", analyses) if name in analyses else ("lesson", _lessons())
     numbers, place = list(names.values()), list(names).index(name)
     before = _link("← ", numbers[place - 1]) if place else f"← this is the first {kind}"
@@ -46,21 +46,17 @@ def navigation(name: str) -> str:
 
 
 def _lessons() -> dict[str, str]:
-    return {notebook: number for number, notebook in outlines.NOTEBOOKS.items()}
+    return {outline.notebook: number for number, outline in catalog.LESSONS.items()}
 
 
 def _link(arrow: str, number: str) -> str:
-    outline = outlines.ANALYSES.get(number) or outlines.load(number)
-    return f"{arrow}[{number} · {outline.title}]({outline.notebook})"
+    entry = catalog.ANALYSES.get(number) or catalog.LESSONS[number]
+    return f"{arrow}[{number} · {entry.title}]({entry.notebook})"
 
 
 def known(name: str) -> bool:
     """Tell whether a notebook belongs to the course, as a lesson or as an analysis."""
-    return name in outlines.NOTEBOOKS.values() or _is_analysis(name)
-
-
-def _is_analysis(name: str) -> bool:
-    return any(one.notebook == name for one in outlines.ANALYSES.values())
+    return name in catalog.notebooks().values()
 
 
 def formed(notebook: NotebookNode, name: str) -> NotebookNode:
@@ -121,6 +117,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--form", action="store_true", help="don't execute")
     parser.add_argument("--check", action="store_true", help="don't write: say which are not in form")
     chosen = parser.parse_args(arguments)
+    analyses = {analysis.notebook for analysis in catalog.ANALYSES.values()}
     stale = []
     for path in chosen.notebooks or sorted(FOLDER.glob("*.ipynb")):
         before = path.read_text()
@@ -128,7 +125,7 @@ def main(arguments: list[str]) -> int:
         if not (chosen.form or chosen.check):
             with tempfile.TemporaryDirectory() as folder:
                 # an analysis finds its data beside it; a lesson finds nothing
-                notebook = run(notebook, path.parent if _is_analysis(path.name) else Path(folder))
+                notebook = run(notebook, path.parent if path.name in analyses else Path(folder))
         after = text(formed(notebook, path.name))
         if after != before:
             stale.append(path)

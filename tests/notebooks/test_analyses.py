@@ -10,23 +10,23 @@ import pandas as pd
 import pytest
 from test_form import code, read, texts, whole
 
-from dockerlab.course import outline as outlines
+from dockerlab.course.catalog import ANALYSES
 
 DATA = Path(__file__).parents[2] / "notebooks" / "data"
 MOST_BYTES = 300_000
 
 
-@pytest.mark.parametrize("number", outlines.ANALYSES)
+@pytest.mark.parametrize("number", ANALYSES)
 class TestEveryAnalysis:
     def test_card(self, number: str) -> None:
         first = texts(read(number))[0]
-        assert first.startswith(f"# {outlines.ANALYSES[number].title}\n")
-        one = outlines.ANALYSES[number]
+        assert first.startswith(f"# {ANALYSES[number].title}\n")
+        one = ANALYSES[number]
         assert re.search(rf"\*\*{one.minutes} minutes · analysis .*· after lesson {one.after}\*\*", first)
         assert "You will:" in first
 
     def test_the_first_page_leads_to_it(self, number: str) -> None:
-        one = outlines.ANALYSES[number]
+        one = ANALYSES[number]
         row = f"| [{number} · {one.title}]({one.notebook}) | {one.after} | "
         assert row in "\n".join(texts(read("00")))
 
@@ -37,8 +37,8 @@ class TestEveryAnalysis:
         assert 10 <= len(code(read(number))) <= 18
 
     def test_the_file_bears_its_number(self, number: str) -> None:
-        assert outlines.ANALYSES[number].notebook.startswith(f"{number}-")
-        assert outlines.ANALYSES[number].number == number
+        assert ANALYSES[number].notebook.startswith(f"{number}-")
+        assert ANALYSES[number].number == number
 
     def test_its_data_are_there(self, number: str) -> None:
         named = set(re.findall(r'"(\w+\.json)"|data/shop/(\w+\.json)', whole(read(number))))
@@ -55,7 +55,7 @@ class TestEveryAnalysis:
 
 
 def test_there_are_pictures_to_look_at() -> None:
-    shown = [number for number in outlines.ANALYSES if "image/png" in json.dumps(read(number))]
+    shown = [number for number in ANALYSES if "image/png" in json.dumps(read(number))]
     assert shown == ["A2", "A3", "A4"]
 
 

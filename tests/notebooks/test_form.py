@@ -12,13 +12,13 @@ import nbformat
 import pytest
 import refresh
 
-from dockerlab.course import outline as outlines
+from dockerlab.course import catalog
 from dockerlab.course.outline import Outline
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
-NUMBERS = list(outlines.NOTEBOOKS)
+NUMBERS = list(catalog.LESSONS)
 LESSONS = [number for number in NUMBERS if number != "00"]
-FILES = outlines.NOTEBOOKS | {number: one.notebook for number, one in outlines.ANALYSES.items()}
+FILES = catalog.notebooks()
 WITH_WIDGETS = ["01", "04", "05", "07"]
 MOST_CELLS, MOST_BYTES = 25, 200_000
 
@@ -148,21 +148,21 @@ class TestLessonsAndTheFirstPage:
         made = set(re.findall(r"lesson\.(?:container|web|stubborn|counter)\(\s*\"([\w.-]+)\"", source))
         made |= set(re.findall(r"\.create\([^)]*?\bname=\"([\w.-]+)\"", source))
         made |= set(re.findall(r"lesson\.(web|stubborn|counter)\((?!\s*\")", source))
-        assert made <= set(outlines.load(number).names)
+        assert made <= set(catalog.LESSONS[number].names)
 
     def test_exercises_are_those_of_the_outline(self, number: str) -> None:
-        notebook, outline = read(number), outlines.load(number)
+        notebook, outline = read(number), catalog.LESSONS[number]
         for exercise in outline.exercises:
             assert_exercise(notebook, outline, exercise.name)
 
     def test_every_question_is_asked(self, number: str) -> None:
         asked = [int(found) for found in re.findall(r"lesson\.quiz\((\d)\)", whole(read(number)))]
-        assert sorted(set(asked)) == list(range(1, len(outlines.load(number).questions) + 1))
+        assert sorted(set(asked)) == list(range(1, len(catalog.LESSONS[number].questions) + 1))
 
     def test_card(self, number: str) -> None:
         first = texts(read(number))[0]
         assert re.search(r"\d+ minutes", first)
-        assert outlines.load(number).endpoint.split(",")[0] in first
+        assert catalog.LESSONS[number].endpoint.split(",")[0] in first
 
 
 @pytest.mark.parametrize("number", LESSONS)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from dockerlab.course.checks import Look, Verdict, failed, given, passed
+from dockerlab.course.checks import ReadOnlyEngine, Verdict, failed, passed, require_answer
 from dockerlab.course.outline import Choice, Exercise, Outline, Question
 
 
-def api_version(look: Look, answer: Any) -> Verdict:
+def api_version(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """The version that the engine and the lab agreed on."""
-    given(answer)
-    if str(answer).strip() == look.api:
+    require_answer(answer)
+    if str(answer).strip() == engine.api:
         return passed("that is the version the engine and your lab agreed on.")
     return failed(f"{answer!r} is not the version of this connection. The engine's `/_ping` has it in a header.")
 
 
-def operating_system(look: Look, answer: Any) -> Verdict:
+def operating_system(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """The OSType of GET /info."""
-    given(answer)
-    told = look.ask("SystemInfo")["OSType"]
+    require_answer(answer)
+    told = engine.request_json("SystemInfo")["OSType"]
     if str(answer).strip() == told:
         return passed(f"the engine says `OSType` is {told!r}: containers here run on its kernel.")
     return failed(f"{answer!r} is not what the engine says about `OSType` in its answer to `GET /info`.")

@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from dockerlab.course.checks import Look, Unattempted, Verdict, failed, given, names_in, passed, quoted
+from dockerlab.course.checks import (
+    ReadOnlyEngine,
+    Unattempted,
+    Verdict,
+    failed,
+    names_in,
+    passed,
+    quoted,
+    require_answer,
+)
 from dockerlab.course.outline import Choice, Exercise, Outline, Question
 
 
-def ended(look: Look, answer: Any) -> Verdict:
+def ended(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """The containers of this lesson that are exited, and no other."""
-    given(answer)
-    wanted = sorted(name for name, state in look.states().items() if state == "exited")
+    require_answer(answer)
+    wanted = sorted(name for name, state in engine.states().items() if state == "exited")
     if not wanted:
         raise Unattempted("no container of this lesson is `exited`: run the cells above first.")
     told = sorted(names_in(answer))
@@ -23,10 +32,10 @@ def ended(look: Look, answer: Any) -> Verdict:
     return failed(f"your answer has {quoted(told)}; `exited` in this lesson is {quoted(wanted)}.")
 
 
-def by_state(look: Look, answer: Any) -> Verdict:
+def by_state(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """How many containers of this lesson are in which state."""
-    given(answer)
-    wanted = dict(sorted(Counter(look.states().values()).items()))
+    require_answer(answer)
+    wanted = dict(sorted(Counter(engine.states().values()).items()))
     told = {str(state): int(count) for state, count in dict(answer).items()}
     if told == wanted:
         return passed(f"the engine counts the same: {_sentence(wanted)}.")

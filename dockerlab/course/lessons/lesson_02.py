@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from dockerlab.course.checks import Look, Verdict, failed, passed
+from dockerlab.course.checks import ReadOnlyEngine, Verdict, failed, passed
 from dockerlab.course.outline import Choice, Exercise, Outline, Question
 from dockerlab.course.story_programs import COMMAND, WEB
 
 TRIES = 3
 
 
-def greeter(look: Look, answer: Any) -> Verdict:
+def greeter(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """A created container with a command and a variable."""
-    found = look.inspect("greeter")
+    found = engine.inspect("greeter")
     if found["Config"]["Cmd"] != ["echo", "hello"]:
         return failed(f"`greeter` would run {found['Config']['Cmd']!r}, not ['echo', 'hello'].")
     if "GREETING=hello" not in (found["Config"]["Env"] or []):
@@ -23,9 +23,9 @@ def greeter(look: Look, answer: Any) -> Verdict:
     return passed("`greeter` is `created`, with its command and its variable. It has not run yet.")
 
 
-def spare(look: Look, answer: Any) -> Verdict:
+def spare(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """A second web service with a restart policy."""
-    found = look.inspect("spare")
+    found = engine.inspect("spare")
     if found["Config"]["Cmd"] != COMMAND or f"PROGRAM={WEB}" not in (found["Config"]["Env"] or []):
         return failed("`spare` is there, but it is not the web service: its command or its program differs.")
     policy = found["HostConfig"]["RestartPolicy"] or {}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from dockerlab.course.checks import Look, Verdict, failed, given, passed
+from dockerlab.course.checks import ReadOnlyEngine, Verdict, failed, passed, require_answer
 from dockerlab.course.outline import Choice, Exercise, Outline, Question
 
 
-def exit_code(look: Look, answer: Any) -> Verdict:
+def exit_code(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """The exit code of `job`."""
-    given(answer)
-    code = look.state("job")["ExitCode"]
+    require_answer(answer)
+    code = engine.state("job")["ExitCode"]
     try:
         told = int(answer)
     except (TypeError, ValueError):
@@ -21,10 +21,10 @@ def exit_code(look: Look, answer: Any) -> Verdict:
     return failed(f"{told} is not the exit code of `job`. It is one of the fields of `State`.")
 
 
-def colour(look: Look, answer: Any) -> Verdict:
+def colour(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """The value of COLOUR in the environment of `job`."""
-    given(answer)
-    variables = dict(entry.split("=", 1) for entry in look.inspect("job")["Config"]["Env"])
+    require_answer(answer)
+    variables = dict(entry.split("=", 1) for entry in engine.inspect("job")["Config"]["Env"])
     if answer == variables.get("COLOUR"):
         return passed(f"`job` ran with COLOUR={answer}.")
     if answer == f"COLOUR={variables.get('COLOUR')}":

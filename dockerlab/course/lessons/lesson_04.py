@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from dockerlab.course.checks import Look, Verdict, failed, given, passed
+from dockerlab.course.checks import ReadOnlyEngine, Verdict, failed, passed, require_answer
 from dockerlab.course.outline import Choice, Exercise, Outline, Question
 
 NAPS = 2
 SETTLE_SECONDS = 1.0
 
 
-def programs(look: Look, answer: Any) -> Verdict:
+def programs(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """The programs that run in `web`, as a list of words."""
-    given(answer)
-    look.inspect("web")
-    processes = look.ask("ContainerTop", id="web", ps_args="-o pid,args")["Processes"]
+    require_answer(answer)
+    engine.inspect("web")
+    processes = engine.request_json("ContainerTop", id="web", ps_args="-o pid,args")["Processes"]
     wanted = sorted(process[-1].split()[0] for process in processes)
     told = sorted(str(word) for word in answer)
     if told == wanted:
@@ -26,14 +26,14 @@ def programs(look: Look, answer: Any) -> Verdict:
     return failed(f"you have {', '.join(told) or 'nothing'}; the engine sees {len(wanted)} processes in `web`.")
 
 
-def sleepers(look: Look, answer: Any) -> Verdict:
+def sleepers(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """A container that runs two sleeps."""
-    state = look.state("sleepers")["Status"]
+    state = engine.state("sleepers")["Status"]
     if state != "running":
         return failed(f"`sleepers` is `{state}`, not `running`: only a running container has processes.")
     end = time.monotonic() + SETTLE_SECONDS  # a shell that has just started may not have started its programs yet
     while True:
-        seen = look.ask("ContainerTop", id="sleepers", ps_args="-o pid,args")["Processes"]
+        seen = engine.request_json("ContainerTop", id="sleepers", ps_args="-o pid,args")["Processes"]
         lines = [process[-1] for process in seen]
         naps = [line for line in lines if line.split()[0] == "sleep"]
         if len(naps) == NAPS:

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from dockerlab.course.checks import Look, Verdict, failed, given, lines_in, passed
+from dockerlab.course.checks import ReadOnlyEngine, Verdict, failed, lines_in, passed, require_answer
 from dockerlab.course.outline import Choice, Exercise, Outline, Question
 
 
-def last_two(look: Look, answer: Any) -> Verdict:
+def last_two(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """The last two lines of web's log."""
-    given(answer)
-    wanted, told = look.log("web", tail="2"), lines_in(answer)
+    require_answer(answer)
+    wanted, told = engine.log("web", tail="2"), lines_in(answer)
     if told == wanted:
         return passed(f"these are the last two lines of `web`; the very last says {wanted[-1]!r}.")
-    if told == look.log("web"):
+    if told == engine.log("web"):
         return failed(f"that is the whole log, {len(told)} lines. Let the engine cut it: there is an argument for it.")
     return failed(f"you have {len(told)} lines, and they are not the last two of `web`'s log.")
 
 
-def complaints(look: Look, answer: Any) -> Verdict:
+def complaints(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """What web wrote to its standard error."""
-    given(answer)
-    wanted, told = look.log("web", stdout=False), lines_in(answer)
+    require_answer(answer)
+    wanted, told = engine.log("web", stdout=False), lines_in(answer)
     if told == wanted:
         return passed(f"`web` complained {len(wanted)} time, on its standard error: {'; '.join(wanted)}.")
     if set(wanted) < set(told):

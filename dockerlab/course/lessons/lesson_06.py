@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from dockerlab.course.checks import Look, Verdict, failed, given, passed
+from dockerlab.course.checks import ReadOnlyEngine, Verdict, failed, passed, require_answer
 from dockerlab.course.outline import Choice, Exercise, Outline, Question
 
 PAGE = "srv/web/www/index.html"
 DIARY = "srv/diary/today.txt"
 
 
-def page_size(look: Look, answer: Any) -> Verdict:
+def page_size(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """The size of web's page in its export."""
-    given(answer)
-    size = look.members("web").get(PAGE)
+    require_answer(answer)
+    size = engine.members("web").get(PAGE)
     if size is None:
         return failed(f"`web` has no {PAGE} yet: start it, and it writes the page.")
     try:
@@ -26,14 +26,14 @@ def page_size(look: Look, answer: Any) -> Verdict:
     return failed(f"{told} is not the size of {PAGE} in the export of `web`.")
 
 
-def diary(look: Look, answer: Any) -> Verdict:
+def diary(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """A container that wrote a file and ended."""
-    state = look.state("diary")
+    state = engine.state("diary")
     if state["Status"] != "exited":
         return failed(f"`diary` is `{state['Status']}`, not `exited`: it has to write, and to end.")
     if state["ExitCode"]:
         return failed(f"`diary` ended with {state['ExitCode']}, not with 0: its script failed.")
-    size = look.members("diary").get(DIARY)
+    size = engine.members("diary").get(DIARY)
     if not size:
         return failed(f"`diary` has ended, but there is no line in {DIARY} in its export.")
     return passed(f"the process of `diary` is gone, and its file is still there: {DIARY}, {size} bytes.")

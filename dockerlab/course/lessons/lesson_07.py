@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from dockerlab.course.checks import Look, Unattempted, Verdict, failed, passed
+from dockerlab.course.checks import ReadOnlyEngine, Unattempted, Verdict, failed, passed
 from dockerlab.course.outline import Choice, Exercise, Outline, Question
 
 
-def wake(look: Look, answer: Any) -> Verdict:
+def wake(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """The container `spare` runs."""
-    state = look.state("spare")["Status"]
+    state = engine.state("spare")["Status"]
     if state == "running":
         return passed("`spare` is `running`.")
     if state == "created":
@@ -18,9 +18,9 @@ def wake(look: Look, answer: Any) -> Verdict:
     return failed(f"`spare` is `{state}`, not `running`.")
 
 
-def mend(look: Look, answer: Any) -> Verdict:
+def mend(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """The container `broken` runs, with a command that exists."""
-    found = look.inspect("broken")
+    found = engine.inspect("broken")
     state, command = found["State"]["Status"], found["Config"]["Cmd"]
     if state == "running" and command == ["sleep", "600"]:
         return passed("`broken` is `running`. A command can't be changed, but a container can be made again.")

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from dockerlab.course.checks import Look, Unattempted, Verdict, failed, passed
+from dockerlab.course.checks import ReadOnlyEngine, Unattempted, Verdict, failed, passed
 from dockerlab.course.outline import Choice, Exercise, Outline, Question
 
 KILLED = 137
 
 
-def in_a_hurry(look: Look, answer: Any) -> Verdict:
+def in_a_hurry(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """The container `stubborn` was stopped, and killed for it."""
-    state = look.state("stubborn")
+    state = engine.state("stubborn")
     if state["Status"] == "running":
-        heard = "stubborn: I heard TERM, and I stay" in look.log("stubborn")
+        heard = "stubborn: I heard TERM, and I stay" in engine.log("stubborn")
         if heard:
             return failed("`stubborn` has heard TERM, and is still `running`.")
         raise Unattempted("`stubborn` is still `running`.")
     if state["ExitCode"] != KILLED:
         return failed(f"`stubborn` ended with {state['ExitCode']}; when `stop` runs out of patience it is {KILLED}.")
-    if "stubborn: I heard TERM, and I stay" not in look.log("stubborn"):
+    if "stubborn: I heard TERM, and I stay" not in engine.log("stubborn"):
         return failed(f"`stubborn` ended with {KILLED}, but never heard TERM: that was kill, not stop.")
     return passed(f"`stubborn` heard TERM and stayed; then it was killed: `{state['Status']}` with {KILLED} = 128 + 9.")
 
 
-def own_word(look: Look, answer: Any) -> Verdict:
+def own_word(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """The container `polite` ends well on a plain stop, thanks to its StopSignal."""
-    found = look.inspect("polite")
+    found = engine.inspect("polite")
     signal, state = found["Config"].get("StopSignal"), found["State"]
     if signal not in ("SIGINT", "INT", "2"):
         has = f"the stop signal {signal}" if signal else "no stop signal of its own, so it would get TERM"

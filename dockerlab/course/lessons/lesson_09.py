@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from dockerlab.course.checks import Look, Unattempted, Verdict, failed, passed
+from dockerlab.course.checks import ReadOnlyEngine, Unattempted, Verdict, failed, passed
 from dockerlab.course.outline import Choice, Exercise, Outline, Question
 
 THREE = 3
 TRIES = 2
 
 
-def third_time(look: Look, answer: Any) -> Verdict:
+def third_time(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """The container `counter` has counted three starts, and runs."""
-    state, log = look.state("counter")["Status"], look.log("counter")
+    state, log = engine.state("counter")["Status"], engine.log("counter")
     starts = sum(line.startswith("counter: start number") for line in log)
     if starts <= 1:
         raise Unattempted(f"`counter` has been started {'once' if starts else 'never'} so far.")
@@ -24,9 +24,9 @@ def third_time(look: Look, answer: Any) -> Verdict:
     return passed(f"`counter` runs, and has counted {starts} starts. Its last line: {log[-1]!r}.")
 
 
-def phoenix(look: Look, answer: Any) -> Verdict:
+def phoenix(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """The container `phoenix` failed, and the engine started it again, twice."""
-    found = look.inspect("phoenix")
+    found = engine.inspect("phoenix")
     policy, state = found["HostConfig"]["RestartPolicy"] or {}, found["State"]
     if (policy.get("Name"), policy.get("MaximumRetryCount")) != ("on-failure", TRIES):
         told = f"{policy.get('Name') or 'no'}, at most {policy.get('MaximumRetryCount', 0)}"

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from dockerlab.course.checks import Look, Unattempted, Verdict, failed, passed
+from dockerlab.course.checks import ReadOnlyEngine, Unattempted, Verdict, failed, passed
 from dockerlab.course.outline import Choice, Exercise, Outline, Question
 
 
-def gentlest(look: Look, answer: Any) -> Verdict:
+def gentlest(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """The container `stubborn` was sent the signal for which it leaves."""
-    state = look.state("stubborn")
+    state = engine.state("stubborn")
     if state["Status"] == "running":
-        heard = sum(line.startswith("stubborn: I heard TERM") for line in look.log("stubborn"))
+        heard = sum(line.startswith("stubborn: I heard TERM") for line in engine.log("stubborn"))
         if heard:
             return failed("`stubborn` heard TERM and stays, so it is still `running`. There are other signals.")
         raise Unattempted("`stubborn` is still `running`.")
     if state["ExitCode"]:
         return failed(f"`stubborn` ended with {state['ExitCode']}: no time for a last line. Start it, and try again.")
-    return passed(f"`stubborn` left by itself, with 0. Its last line: {look.log('stubborn')[-1]!r}.")
+    return passed(f"`stubborn` left by itself, with 0. Its last line: {engine.log('stubborn')[-1]!r}.")
 
 
-def the_end(look: Look, answer: Any) -> Verdict:
+def the_end(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """The container `web` said goodbye, and was deleted."""
-    if not look.has("web"):
+    if not engine.has("web"):
         return passed("the engine has no `web` any more. It was created, it ran, it ended, it is gone.")
-    state = look.state("web")
+    state = engine.state("web")
     if state["Status"] == "running":
         raise Unattempted("`web` is still `running`.")
     if state["ExitCode"]:

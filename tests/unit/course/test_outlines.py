@@ -6,10 +6,10 @@ import ast
 
 import pytest
 
-from dockerlab.course import outline as outlines
+from dockerlab.course import catalog
 from dockerlab.course.outline import Outline
 
-LESSONS = [outlines.load(number) for number in outlines.NOTEBOOKS]
+LESSONS = list(catalog.LESSONS.values())
 
 
 @pytest.fixture(params=LESSONS, ids=lambda lesson: lesson.number)
@@ -18,7 +18,7 @@ def lesson(request: pytest.FixtureRequest) -> Outline:
 
 
 def test_number_and_notebook_agree(lesson: Outline) -> None:
-    assert outlines.NOTEBOOKS[lesson.number] == lesson.notebook
+    assert catalog.LESSONS[lesson.number] is lesson
     assert lesson.notebook.startswith(f"{lesson.number}-")
 
 
@@ -80,6 +80,6 @@ def test_the_right_answer_is_not_always_the_same_letter() -> None:
     assert all(letters.count(letter) >= len(letters) // 5 for letter in "abc")
 
 
-def test_following() -> None:
-    assert outlines.following("00") == "01-list-containers.ipynb"
-    assert outlines.following("10") == ""
+def test_each_lesson_leads_to_the_next() -> None:
+    assert catalog.next_notebook("00") == "01-list-containers.ipynb"
+    assert catalog.next_notebook("10") == ""

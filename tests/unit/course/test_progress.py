@@ -23,7 +23,7 @@ def test_nothing_is_passed_at_first() -> None:
 
 def test_a_pass_is_stored_once(state: Path) -> None:
     for name in ("ended", "by-state", "ended"):
-        progress.note("01", name)
+        progress.record_pass("01", name)
     assert progress.passed() == {"01": ["by-state", "ended"]}
     assert progress.table().set_index("lesson").loc["01", "passed"] == 2
     assert [path.name for path in state.iterdir()] == ["progress.json"]
@@ -35,22 +35,22 @@ def test_a_broken_file_counts_as_empty(state: Path, text: str) -> None:
     state.mkdir()
     (state / "progress.json").write_text(text)
     assert progress.passed() == {}
-    progress.note("02", "spare")
+    progress.record_pass("02", "spare")
     assert progress.passed() == {"02": ["spare"]}
 
 
 def test_without_a_writable_folder_nothing_is_stored(state: Path) -> None:
     state.write_text("a file where the directory should be")
-    progress.note("01", "ended")
+    progress.record_pass("01", "ended")
     assert progress.passed() == {}
 
 
 def test_an_unknown_exercise_does_not_count() -> None:
-    progress.note("01", "no-such-exercise")
+    progress.record_pass("01", "no-such-exercise")
     assert int(progress.table()["passed"].sum()) == 0
 
 
-def test_place(tmp_path: Path) -> None:
-    assert progress.place({"DOCKERLAB_STATE": "/a"}) == Path("/a/progress.json")
-    assert progress.place({"XDG_STATE_HOME": "/b"}) == Path("/b/dockerlab/progress.json")
-    assert progress.place({}) == Path.home() / ".local/state/dockerlab/progress.json"
+def test_the_file_is_in_the_state_directory(tmp_path: Path) -> None:
+    assert progress.progress_file({"DOCKERLAB_STATE": "/a"}) == Path("/a/progress.json")
+    assert progress.progress_file({"XDG_STATE_HOME": "/b"}) == Path("/b/dockerlab/progress.json")
+    assert progress.progress_file({}) == Path.home() / ".local/state/dockerlab/progress.json"
