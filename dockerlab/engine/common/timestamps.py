@@ -1,11 +1,13 @@
-"""Times and durations as the API writes them. In the engine a time is a number of nanoseconds since 1970."""
+"""Times and durations as the API writes them. In the engine a time is a number of nanoseconds since 1970.
+
+The shim imports this module, so it loads little.
+"""
 
 from __future__ import annotations
 
 import functools
 import re
 import time
-from calendar import timegm
 
 from dockerlab.engine.faults import Fault
 
@@ -33,6 +35,8 @@ def rfc3339(moment: int) -> str:
 @functools.lru_cache(maxsize=4096)  # each list of containers reads the same texts again
 def nanoseconds(text: str) -> int:
     """Return the time that `rfc3339` wrote; 0 for `NEVER`."""
+    from calendar import timegm  # noqa: PLC0415  (the shim does without it: it loads datetime and locale)
+
     if not text or text.startswith("0001-"):
         return 0
     whole, _, rest = text.rstrip("Z").partition(".")

@@ -18,10 +18,9 @@ import struct
 import sys
 from typing import Any
 
-from dockerlab.engine.common import proc
+from dockerlab.engine.common import json_files, proc
 from dockerlab.engine.networks import dns, netlink
 from dockerlab.engine.processes import linux
-from dockerlab.engine.processes.shim.log import save
 
 BLOCK = 1 << 16
 REQUEST_BYTES = 1 << 24  #: a client that sends this much without an end of line is dropped
@@ -214,7 +213,7 @@ def main(directory: str) -> None:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind("switch.sock")
     listener.listen(16)
-    save("switch.json", {"pid": os.getpid(), "ticks": proc.start_ticks(os.getpid())})
+    json_files.write("switch.json", {"pid": os.getpid(), "ticks": proc.start_ticks(os.getpid())}, sync=False)
     print("ready", flush=True)  # noqa: T201  (the engine waits for this line)
     null = os.open("/dev/null", os.O_RDWR)
     for handle in (0, 1, 2):

@@ -10,8 +10,9 @@ import pytest
 from dockerlab.engine.processes.isolation import HELPER_ENVIRONMENT
 
 SHIM = {
-    "dockerlab", "dockerlab.engine", "dockerlab.engine.common", "dockerlab.engine.common.paths",
-    "dockerlab.engine.common.proc", "dockerlab.engine.processes", "dockerlab.engine.processes.linux",
+    "dockerlab", "dockerlab.engine", "dockerlab.engine.common", "dockerlab.engine.common.json_files",
+    "dockerlab.engine.common.paths", "dockerlab.engine.common.proc", "dockerlab.engine.common.timestamps",
+    "dockerlab.engine.faults", "dockerlab.engine.processes", "dockerlab.engine.processes.linux",
     "dockerlab.engine.processes.shim", *(f"dockerlab.engine.processes.shim.{name}" for name in (
         "__main__", "child", "frames", "init", "log", "mounts", "proot", "terminal", "watch",
     )),
@@ -20,10 +21,10 @@ LOADS = {
     "processes.shim.__main__": SHIM,
     "processes.shim.spawner": SHIM | {"dockerlab.engine.processes.shim.spawner"},
     "networks.switch": {
-        "dockerlab", "dockerlab.engine", "dockerlab.engine.common", "dockerlab.engine.common.proc",
+        "dockerlab", "dockerlab.engine", "dockerlab.engine.common", "dockerlab.engine.common.json_files",
+        "dockerlab.engine.common.proc",
         "dockerlab.engine.networks", "dockerlab.engine.networks.dns", "dockerlab.engine.networks.netlink",
         "dockerlab.engine.networks.switch", "dockerlab.engine.processes", "dockerlab.engine.processes.linux",
-        "dockerlab.engine.processes.shim", "dockerlab.engine.processes.shim.log",
     },
 }  # fmt: skip
 #: Each of these would cost a start several milliseconds.

@@ -148,7 +148,7 @@ def test_what_a_rung_lacks_is_kept_and_warned_about(rung: Rung, host: str, tmp_p
     lacking = {name for name in asked if name not in given(rung)}
     fields = {f"HostConfig.{field}" for name in lacking for field in asked[name]}
     fields |= {"Config.User"} if "users" not in given(rung) else set()
-    assert {warning.partition(" is kept")[0] for warning in made["Warnings"]} == fields
+    assert {warning.partition(" is stored")[0] for warning in made["Warnings"]} == fields
     kept = ask(host, "GET", f"/containers/{made['Id']}/json")[1]
     assert kept["Config"]["User"] == "33"
     assert {key: kept["HostConfig"][key] for key in settings} == settings

@@ -18,11 +18,13 @@ import socket
 import sys
 from typing import Any
 
+from dockerlab.engine.common import json_files
 from dockerlab.engine.common.proc import start_ticks
+from dockerlab.engine.common.timestamps import now
 from dockerlab.engine.processes import linux
 from dockerlab.engine.processes.shim import proot, terminal
 from dockerlab.engine.processes.shim.child import NOT_RUNNABLE, StartRefused, child
-from dockerlab.engine.processes.shim.log import Log, now, save
+from dockerlab.engine.processes.shim.log import Log
 from dockerlab.engine.processes.shim.watch import CHUNK, Streams, Watch, listen
 
 ATTACH_SECONDS, LAST_ATTACH_SECONDS = 60, 5
@@ -101,13 +103,14 @@ def main(directory: str) -> None:
         "shim_ticks": start_ticks(shim),
     }
     facts["started"] = now()
-    save(f"{directory}/pid.json", facts)
+    json_files.write(f"{directory}/pid.json", facts, sync=False)
     _report(facts)
     _wait_for_clients(pid)
     code = Watch(pid, streams, log, listener).run(spec["container_pid"])
     if spec["tracer"]:
         proot.remove_leftovers(pid)
-    save(f"{directory}/exit.json", {"code": 128 - code if code < 0 else code, "finished": now()})
+    result = {"code": 128 - code if code < 0 else code, "finished": now()}
+    json_files.write(f"{directory}/exit.json", result, sync=False)
 
 
 def _report(facts: dict[str, Any]) -> None:

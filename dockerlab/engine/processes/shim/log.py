@@ -1,27 +1,15 @@
-"""The files that a shim writes: the container's log, and small JSON files. With few imports, see __main__.py."""
+"""Writes a container's log. With few imports, see __main__.py."""
 
 from __future__ import annotations
 
 import json
 import os
-import time
 from json.encoder import encode_basestring as _quoted
+
+from dockerlab.engine.common.timestamps import now
 
 LONGEST_LINE = 16384
 STREAMS = ("stdout", "stderr")
-
-
-def now() -> str:
-    """Return the current time as Docker's logs have it, to the nanosecond."""
-    seconds, nanoseconds = divmod(time.time_ns(), 10**9)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{nanoseconds:09d}Z"
-
-
-def save(path: str, value: object) -> None:
-    """Write a JSON file as a whole: a reader sees either the old or the new content."""
-    with open(path + ".new", "w") as file:  # noqa: PTH123
-        json.dump(value, file)
-    os.replace(path + ".new", path)  # noqa: PTH105
 
 
 class Log:
