@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from dockerlab.engine.common.network_errors import words
+from dockerlab.engine.common.network_errors import failure_message
 from dockerlab.engine.faults import BadParameter, Fault, Forbidden, NotFound, Unauthorized
 from dockerlab.engine.images.progress import progress_line
 from dockerlab.engine.storage import rootfs
@@ -65,7 +65,7 @@ class Download:
         try:
             return self._pool.request("GET", self.url, preload_content=False)
         except self._errors as error:
-            raise Fault(f'Get "{self.url}": {words(error, self.url)}') from None
+            raise Fault(f'Get "{self.url}": {failure_message(error, self.url)}') from None
 
     def _raise_fault(self) -> None:
         response, body = self._response, ""
@@ -100,7 +100,7 @@ class Download:
                     reported_at = time.monotonic()
                     yield written
         except self._errors as error:
-            raise Fault(f"{self.url}: {words(error, self.url)}") from None
+            raise Fault(f"{self.url}: {failure_message(error, self.url)}") from None
         yield written
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What happened: the last few hundred events, and everyone who listens. A listener that doesn't read is dropped."""
+"""The engine's events: the last few hundred, and the listeners. A listener that doesn't keep up is dropped."""
 
 from __future__ import annotations
 
@@ -9,47 +9,47 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from dockerlab.engine.common.timestamps import SECOND
+
 if TYPE_CHECKING:
     from dockerlab.engine.common.container_record import ContainerRecord
 
 __all__ = ["Events", "event_filter"]
 
-#: As many as Docker remembers, and as many as a slow listener may be behind.
-KEPT, BEHIND = 256, 1024
-SECOND = 10**9
+#: How many events are remembered, as in Docker, and how many a listener may be behind.
+MOST_PAST, MOST_BEHIND = 256, 1024
 Event = dict[str, Any]
-Keep = Callable[[Event], bool]
+Filter = Callable[[Event], bool]
 
 
 class Events:
-    """The engine's memory of what happened."""
+    """Publishes the events of one engine, and remembers the last ones."""
 
     def __init__(self) -> None:
-        """Begin without any."""
-        self._past: deque[Event] = deque(maxlen=KEPT)
+        self._past: deque[Event] = deque(maxlen=MOST_PAST)
         self._listeners: set[asyncio.Queue[Event | None]] = set()
 
     def __len__(self) -> int:
-        """Count the listeners."""
+        """Return the number of listeners."""
         return len(self._listeners)
 
     def publish_container(self, action: str, record: ContainerRecord, **attributes: str) -> None:
         """Publish an event of a container."""
-        about = {**record.config["Labels"], "image": record.image_name, "name": record.name, **attributes}
-        self.publish("container", action, record.id, about)
+        common = {**record.config["Labels"], "image": record.image_name, "name": record.name}
+        self.publish("container", action, record.id, {**common, **attributes})
 
-    def publish(self, kind: str, action: str, identity: str, about: dict[str, str]) -> None:
-        """Publish an event: `kind` is container, image, network, volume, builder or daemon."""
+    def publish(self, kind: str, action: str, identity: str, attributes: dict[str, str]) -> None:
+        """Publish an event. `kind` is container, image, network, volume, builder or daemon."""
         moment = time.time_ns()
         event: Event = {}
-        if kind in ("container", "image"):  # as all events were written before there were other kinds
+        if kind in ("container", "image"):  # the fields of events from before there were other kinds
             event |= {"status": action, "id": identity}
         if kind == "container":
-            event["from"] = about.get("image", "")
+            event["from"] = attributes.get("image", "")
         event |= {
             "Type": kind,
             "Action": action,
-            "Actor": {"ID": identity, "Attributes": dict(sorted(about.items()))},
+            "Actor": {"ID": identity, "Attributes": dict(sorted(attributes.items()))},
             "scope": "local",
             "time": moment // SECOND,
             "timeNano": moment,
@@ -63,84 +63,87 @@ class Events:
             else:
                 queue.put_nowait(event)
 
-    async def read(self, since: int, until: int, keep: Keep) -> AsyncIterator[Event]:
-        """Give events from `since` (0: only new ones) to `until` (0: for ever), in nanoseconds."""
-        queue: asyncio.Queue[Event | None] = asyncio.Queue(BEHIND)
+    async def read(self, since: int, until: int, matches: Filter) -> AsyncIterator[Event]:
+        """Yield the matching events from `since` (0: only new ones) to `until` (0: no end)."""
+        queue: asyncio.Queue[Event | None] = asyncio.Queue(MOST_BEHIND)
         self._listeners.add(queue)
         try:
             for event in list(self._past):
-                if since and event["timeNano"] >= since and not (until and event["timeNano"] > until) and keep(event):
+                is_in_time = since and event["timeNano"] >= since and not (until and event["timeNano"] > until)
+                if is_in_time and matches(event):
                     yield event
             while True:
-                left = (until - time.time_ns()) / SECOND if until else None
-                if left is not None and left <= 0:
+                seconds = (until - time.time_ns()) / SECOND if until else None
+                if seconds is not None and seconds <= 0:
                     return
                 try:
-                    new = await asyncio.wait_for(queue.get(), left)
+                    new = await asyncio.wait_for(queue.get(), seconds)
                 except TimeoutError:
                     return
                 if new is None:
                     return
-                if keep(new):
+                if matches(new):
                     yield new
         finally:
             self._listeners.discard(queue)
 
 
-def event_filter(filters: dict[str, list[str]]) -> Keep:
-    """Make one function of all filters: one value of each name has to fit, and every label.
+def event_filter(filters: dict[str, list[str]]) -> Filter:
+    """Return a function that says whether an event matches all filters.
 
-    A name that is none is no fault here, as on Docker: it asks for nothing.
+    A filter matches if one of its values does; of `label` every value has to match. Unknown filter names are ignored,
+    as Docker does.
     """
 
-    def keep(event: Event) -> bool:
+    def matches(event: Event) -> bool:
         return all(
-            (all if name == "label" else any)(TESTS[name](event, item) for item in wanted)
-            for name, wanted in filters.items()
-            if wanted and name in TESTS
+            (all if name == "label" else any)(TESTS[name](event, value) for value in values)
+            for name, values in filters.items()
+            if values and name in TESTS
         )
 
-    return keep
+    return matches
 
 
-def _about(kind: str, event: Event, item: str) -> bool:
-    """Is the event about the object of this kind with that name, or id, or beginning of an id?"""
+def _concerns(kind: str, event: Event, value: str) -> bool:
+    """Return whether the event concerns the object of this kind with that name, id, or prefix of an id."""
     actor = event["Actor"]
-    name = actor["Attributes"].get("name", "")
-    whole = event["Type"] == kind and actor["ID"].removeprefix("sha256:").startswith(item.removeprefix("sha256:"))
-    beside = kind in actor["Attributes"] and actor["Attributes"][kind] == item
-    return bool(item and (whole or beside or (event["Type"] == kind and item.removeprefix("/") == name)))
+    has_id = actor["ID"].removeprefix("sha256:").startswith(value.removeprefix("sha256:"))
+    has_name = value.removeprefix("/") == actor["Attributes"].get("name", "")
+    is_mentioned = actor["Attributes"].get(kind) == value  # for instance the container that joined a network
+    return bool(value and (is_mentioned or (event["Type"] == kind and (has_id or has_name))))
 
 
-def _label(event: Event, item: str) -> bool:
-    name, equals, value = item.partition("=")
-    about = event["Actor"]["Attributes"]
-    return name in about and (not equals or about[name] == value)
+def _has_label(event: Event, value: str) -> bool:
+    name, equals, text = value.partition("=")
+    attributes = event["Actor"]["Attributes"]
+    return name in attributes and (not equals or attributes[name] == text)
 
 
-def _image(event: Event, item: str) -> bool:
-    names = [event["Actor"]["ID"], event["Actor"]["Attributes"].get("name", ""), event.get("from", "")]
-    names = names if event["Type"] == "image" else names[2:]
-    return bool(item in names or item in [name.partition(":")[0] for name in names])
+def _has_image(event: Event, value: str) -> bool:
+    names = [event.get("from", "")]
+    if event["Type"] == "image":
+        names += [event["Actor"]["ID"], event["Actor"]["Attributes"].get("name", "")]
+    return bool(value in names or value in [name.partition(":")[0] for name in names])
 
 
-def _action(event: Event, item: str) -> bool:
-    return bool(event["Action"] == item or event["Action"].startswith(f"{item}:"))
+def _has_action(event: Event, value: str) -> bool:
+    return bool(event["Action"] == value or event["Action"].startswith(f"{value}:"))
 
 
 TESTS: dict[str, Callable[[Event, str], bool]] = {
-    "config": partial(_about, "config"),
-    "container": partial(_about, "container"),
-    "daemon": partial(_about, "daemon"),
-    "event": _action,
-    "image": _image,
-    "label": _label,
-    "network": partial(_about, "network"),
-    "node": partial(_about, "node"),
-    "plugin": partial(_about, "plugin"),
-    "scope": lambda event, item: bool(event["scope"] == item),
-    "secret": partial(_about, "secret"),
-    "service": partial(_about, "service"),
-    "type": lambda event, item: bool(event["Type"] == item),
-    "volume": partial(_about, "volume"),
+    "config": partial(_concerns, "config"),
+    "container": partial(_concerns, "container"),
+    "daemon": partial(_concerns, "daemon"),
+    "event": _has_action,
+    "image": _has_image,
+    "label": _has_label,
+    "network": partial(_concerns, "network"),
+    "node": partial(_concerns, "node"),
+    "plugin": partial(_concerns, "plugin"),
+    "scope": lambda event, value: bool(event["scope"] == value),
+    "secret": partial(_concerns, "secret"),
+    "service": partial(_concerns, "service"),
+    "type": lambda event, value: bool(event["Type"] == value),
+    "volume": partial(_concerns, "volume"),
 }

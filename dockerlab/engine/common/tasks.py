@@ -1,4 +1,4 @@
-"""Work that goes on beside: kept until it is done, so that it isn't collected before."""
+"""Background tasks. asyncio itself keeps only weak references to tasks, so somebody has to hold them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ __all__ = ["Tasks"]
 
 
 class Tasks:
-    """Some tasks."""
+    """The running background tasks of one object."""
 
     def __init__(self) -> None:
-        """Begin without any."""
-        self._all: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[None]] = set()
 
     def begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Begin something."""
+        """Start a task, and hold it until it is done."""
         task = asyncio.get_running_loop().create_task(work)
-        self._all.add(task)
-        task.add_done_callback(self._all.discard)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
         return task

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urljoin
 
-from dockerlab.engine.common.network_errors import words
+from dockerlab.engine.common.network_errors import failure_message
 from dockerlab.engine.faults import BadParameter, Fault, NotFound, Unauthorized
 from dockerlab.engine.images.references import HUB
 
@@ -127,7 +127,7 @@ class Registry:
         try:
             return self._pool.request(method, url, preload_content=False, **more)
         except self._http_error as error:
-            raise Fault(f'{method.capitalize()} "{self.base}": {words(error, url)}') from None
+            raise Fault(f'{method.capitalize()} "{self.base}": {failure_message(error, url)}') from None
 
     def _refusal(self, method: str, url: str) -> Fault:
         """Return Docker's message for missing or wrong credentials."""

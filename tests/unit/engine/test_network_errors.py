@@ -10,14 +10,14 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 import urllib3
 
-from dockerlab.engine.common.network_errors import words
+from dockerlab.engine.common.network_errors import failure_message
 
 
 def said(url: str) -> str:
     """Ask for a URL that can't be had; give the words."""
     with pytest.raises(urllib3.exceptions.HTTPError) as refused:
         urllib3.PoolManager(retries=False, timeout=1).request("GET", url)
-    return words(refused.value, url)
+    return failure_message(refused.value, url)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_nobody_listens() -> None:
 
 def test_a_name_that_nobody_has() -> None:
     error = urllib3.exceptions.NameResolutionError("nosuch.invalid", urllib3.PoolManager(), socket.gaierror(-2, "?"))
-    assert words(error, "https://nosuch.invalid/v2/") == "dial tcp: lookup nosuch.invalid: no such host"
+    assert failure_message(error, "https://nosuch.invalid/v2/") == "dial tcp: lookup nosuch.invalid: no such host"
 
 
 def test_no_answer_in_time(silent: int) -> None:
