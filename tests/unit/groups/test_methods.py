@@ -1,4 +1,4 @@
-"""Every operation has a method that is its row: the same path, the same arguments, one request, all of it said."""
+"""Every operation has a method that agrees with its row: the same path and arguments, and a complete docstring."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from dockerlab.protocol.operations import OPERATIONS
 from dockerlab.protocol.render import HELPERS, WITHOUT_METHOD
 
 
-def kind(group: str) -> Any:
+def group_class(group: str) -> Any:
     return getattr(importlib.import_module(f"dockerlab.groups.{group}"), f"{group.title()}Group")
 
 
 def method(operation: str) -> Any:
     group, name = HELPERS[operation].split(".")
-    return getattr(kind(group), name)
+    return getattr(group_class(group), name)
 
 
 def test_every_operation_has_a_method_or_a_reason() -> None:
@@ -29,23 +29,25 @@ def test_every_operation_has_a_method_or_a_reason() -> None:
 
 
 @pytest.mark.parametrize("operation", HELPERS)
-def test_a_method_is_its_row(operation: str) -> None:
-    """Its first line is the row's method and path, and it takes every parameter of the row."""
-    found, row = method(operation), OPERATIONS[operation]
-    assert (found.__doc__ or "").splitlines()[0] == f"{row.method} {row.path}."
-    taken = inspect.signature(found).parameters
-    named = {one.argument for one in row.parameters}
-    if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in taken.values()):
-        named = {one.argument for one in row.parameters if one.required}
-        named |= {one.argument for one in row.parameters if one.place in ("path", "header")} & set(taken)
-    assert named <= set(taken)
+def test_a_method_agrees_with_its_row(operation: str) -> None:
+    """The docstring's first line is the row's method and path, and the method takes every parameter of the row."""
+    function, row = method(operation), OPERATIONS[operation]
+    assert (function.__doc__ or "").splitlines()[0] == f"{row.method} {row.path}."
+    parameters = inspect.signature(function).parameters
+    expected = {parameter.argument for parameter in row.parameters}
+    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()):
+        expected = {parameter.argument for parameter in row.parameters if parameter.required}
+        expected |= {parameter.argument for parameter in row.parameters if parameter.place in ("path", "header")} & set(
+            parameters
+        )
+    assert expected <= set(parameters)
     if row.body in ("tar", "list"):
-        assert "body" in taken
-    assert "timeout" in taken
+        assert "body" in parameters
+    assert "timeout" in parameters
 
 
 @pytest.mark.parametrize("operation", HELPERS)
-def test_a_method_says_what_comes_back_what_goes_wrong_and_where_it_is_from(operation: str) -> None:
+def test_a_docstring_has_the_result_the_errors_and_the_source(operation: str) -> None:
     text = " ".join((method(operation).__doc__ or "").split())
     assert re.search(r"Returns|One row|returns|long table|as get|As attach|As ping", text), text
     assert "Raises" in text
@@ -55,8 +57,8 @@ def test_a_method_says_what_comes_back_what_goes_wrong_and_where_it_is_from(oper
 
 
 def test_every_public_method_has_a_row() -> None:
-    known = set(HELPERS.values())
+    methods = set(HELPERS.values())
     for group in GROUPS:
-        for name in dir(kind(group)):
+        for name in dir(group_class(group)):
             if not name.startswith("_"):
-                assert f"{group}.{name}" in known
+                assert f"{group}.{name}" in methods

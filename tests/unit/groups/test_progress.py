@@ -1,4 +1,4 @@
-"""Who sees the progress of a pull, a push, a build or a load: a notebook by itself, others if they ask."""
+"""The progress of a pull, push, build or load: notebooks show it automatically, other programs on request."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def body(name: str) -> bytes:
 
 @pytest.fixture
 def notebook(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Let this be a notebook; gives what it displays."""
+    """Pretend that this is a notebook, and give the list of what it displays."""
     displayed: list[Any] = []
     monkeypatch.setattr(progress, "in_notebook", lambda: True)
     monkeypatch.setattr(IPython.display, "display", displayed.append)
@@ -38,47 +38,47 @@ ACTS: dict[str, Any] = {
     "load": lambda lab, **more: lab.image.load(b"", **more),
     "plugin": lambda lab, **more: lab.plugin.pull("shop", **more),
 }
-SAID = {"load": "pull", "plugin": "pull"}
+RECORDING = {"load": "pull", "plugin": "pull"}
 
 
 @pytest.mark.parametrize("name", ACTS)
-def test_a_notebook_shows_it_by_itself(name: str, serve: Any, notebook: list[Any]) -> None:
-    said = SAID.get(name, name)
-    with dockerlab.connect(serve(http_response(body(said))).url) as lab:
+def test_a_notebook_shows_progress_automatically(name: str, serve: Any, notebook: list[Any]) -> None:
+    recording = RECORDING.get(name, name)
+    with dockerlab.connect(serve(http_response(body(recording))).url) as lab:
         table = ACTS[name](lab)
     [view] = notebook
     assert isinstance(view, Steps)
-    assert (view.state, len(table)) == ("done", len(RECORDED[said]))
+    assert (view.state, len(table)) == ("done", len(RECORDED[recording]))
     assert view.progress.lines or view.progress.layers
 
 
 @pytest.mark.parametrize("name", ACTS)
-def test_nothing_is_shown_to_who_wants_nothing(name: str, serve: Any, notebook: list[Any], capfd: Any) -> None:
+def test_progress_can_be_turned_off(name: str, serve: Any, notebook: list[Any], capfd: Any) -> None:
     with dockerlab.connect(serve(http_response(body("pull"))).url) as lab:
         assert len(ACTS[name](lab, progress=False)) == len(RECORDED["pull"])
     assert notebook == []
     assert capfd.readouterr() == ("", "")
 
 
-def test_outside_of_a_notebook_nothing_is_shown_unless_asked(serve: Any, capfd: Any) -> None:
+def test_outside_a_notebook_progress_is_shown_only_on_request(serve: Any, capfd: Any) -> None:
     assert not progress.in_notebook()
     with dockerlab.connect(serve(http_response(body("build"))).url) as lab:
         lab.image.build(b"")
         assert capfd.readouterr() == ("", "")
         lab.image.build(b"", t="shop", progress=True)
-    said = capfd.readouterr()
-    assert said.out == ""
-    assert said.err.startswith("Step 1/5 : FROM busybox\n ---> ")
-    assert said.err.endswith("Successfully tagged 127.0.0.1:5000/shop:1\nbuild of shop: done\n")
-    assert "\x1b" not in said.err
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("Step 1/5 : FROM busybox\n ---> ")
+    assert printed.err.endswith("Successfully tagged 127.0.0.1:5000/shop:1\nbuild of shop: done\n")
+    assert "\x1b" not in printed.err
 
 
-def test_a_view_of_ones_own_is_told(serve: Any, notebook: list[Any]) -> None:
+def test_the_callers_own_view_is_used(serve: Any, notebook: list[Any]) -> None:
     view = Steps("mine")
     with dockerlab.connect(serve(http_response(body("pull"))).url) as lab:
         lab.image.create("shop", progress=view)
     assert view.words() == "mine: done, 4 of 4 layers"
-    assert notebook == [], "it stands where its owner has put it"
+    assert notebook == [], "the caller displays it"
 
 
 def test_a_function_is_called_with_the_bytes_so_far(serve: Any, notebook: list[Any]) -> None:
@@ -95,10 +95,10 @@ def test_a_function_is_called_with_the_bytes_so_far(serve: Any, notebook: list[A
 
 def test_a_view_says_that_it_failed(serve: Any, notebook: list[Any]) -> None:
     url = serve(http_response(body("build_that_fails"))).url
-    with dockerlab.connect(url) as lab, pytest.raises(OperationFailed, match="non-zero code: 9") as caught:
+    with dockerlab.connect(url) as lab, pytest.raises(OperationFailed, match="non-zero code: 9") as error:
         lab.image.build(b"", t="shop")
     assert notebook[0].words().startswith("build of shop: failed at step 2 of 2: The command '/bin/sh -c echo before")
-    assert len(caught.value.table) == len(RECORDED["build_that_fails"])
+    assert len(error.value.table) == len(RECORDED["build_that_fails"])
 
 
 def test_a_view_says_that_it_was_refused(notebook: list[Any]) -> None:
@@ -110,7 +110,7 @@ def test_a_view_says_that_it_was_refused(notebook: list[Any]) -> None:
     assert notebook[0].words() == "pull of shop: failed: 404 ImageCreate: no such image"
 
 
-def test_a_view_says_that_it_broke_off(serve: Any, notebook: list[Any]) -> None:
+def test_a_view_says_that_the_stream_broke(serve: Any, notebook: list[Any]) -> None:
     with dockerlab.connect(serve(http_response(body("pull")[:-9])).url) as lab, pytest.raises(StreamBroken):
         lab.image.create("shop")
     assert "pull of shop: failed: The stream ended within a JSON document" in notebook[0].words()

@@ -1,4 +1,4 @@
-"""How a Lab names the engine that it talks to, by what real engines said of themselves."""
+"""A Lab names its engine. The version responses are recorded from real engines."""
 
 from __future__ import annotations
 

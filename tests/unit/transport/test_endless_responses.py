@@ -1,4 +1,4 @@
-"""What an engine sends without an end is not read to it: a line, a JSON document; and what came before is given."""
+"""Reading an endless line or JSON document stops at a limit, and earlier records are returned."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def chunk(data: bytes) -> bytes:
 
 
 def endless(first: bytes, again: bytes) -> Callable[[bytes], Iterator[bytes]]:
-    def answer(head: bytes) -> Iterator[bytes]:
+    def response(request: bytes) -> Iterator[bytes]:
         yield HEAD + chunk(first)
         for _ in range(1024):
             yield chunk(again)
 
-    return answer
+    return response
 
 
 FRAMED = endless(struct.pack(">BxxxI", 1, 6) + b"first\n", struct.pack(">BxxxI", 1, MIB) + b"x" * MIB)
@@ -46,23 +46,23 @@ ACTS: dict[str, tuple[Callable[[bytes], Iterator[bytes]], Callable[[Lab], Any]]]
 
 
 @pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Let the limit be 4 MiB, so that the tests are fast."""
+def small_limit(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Set the limit to 4 MiB, so that the tests are fast."""
     monkeypatch.setattr(streams, "LONGEST", 4 * MIB)
     return 4 * MIB
 
 
 @pytest.mark.parametrize("name", ACTS)
-def test_what_has_no_end_is_not_read_to_it(name: str, small: int) -> None:
-    said, act = ACTS[name]
-    with faulty_engine(said) as (lab, engine):
+def test_reading_an_endless_response_stops_at_the_limit(name: str, small_limit: int) -> None:
+    response, act = ACTS[name]
+    with faulty_engine(response) as (lab, engine):
         with pytest.raises(StreamBroken, match=r"of more than 4 MiB, and it goes on\. .*\.$"):
             act(lab)
         assert lab.call("SystemPing").text == "OK"
-    assert engine.sent < 8 * small
+    assert engine.sent < 8 * small_limit
 
 
-def test_what_came_before_is_given(small: int) -> None:
+def test_earlier_records_are_returned(small_limit: int) -> None:
     with faulty_engine(FRAMED) as (lab, _), lab.container.logs("web", tty=False, follow=True) as lines:
         assert next(lines).message == "first"
         with pytest.raises(StreamBroken):

@@ -1,4 +1,4 @@
-"""What an engine may do wrong on a websocket: an error with its mend or the bytes that came, no hang, nothing left."""
+"""Wrong frames from an engine on a websocket: reading ends in time, with the data or an error with advice."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from dockerlab.errors import ConnectionFailed, EngineTimeout, NotAllowed, Server
 from dockerlab.transport.failures import ERROR_BYTES
 
 
-def said(pieces: Iterable[bytes], end: str = "fin", timeout: float = 0.3) -> bytes:
-    """Give what is read of a websocket on which these frames come."""
+def output_of(pieces: Iterable[bytes], end: str = "fin", timeout: float = 0.3) -> bytes:
+    """Return the data that is read from a websocket with these frames."""
     with faulty_engine(lambda head: [websocket_accept(head), *pieces], end, timeout=5) as (lab, _):
         return lab.container.attach_websocket("web", timeout=timeout).read()
 
 
-def test_pieces_of_a_message_pings_and_a_goodbye() -> None:
+def test_a_message_in_pieces_a_ping_and_a_close_frame() -> None:
     end = websocket_frame(CLOSE, (1000).to_bytes(2, "big"))
     pieces = [
         websocket_frame(BINARY, b"one ", final=False),
@@ -25,9 +25,11 @@ def test_pieces_of_a_message_pings_and_a_goodbye() -> None:
         websocket_frame(CONTINUATION, b"two "),
         websocket_frame(TEXT, "drü".encode()),
     ]
-    assert said([*pieces, end], "keep") == "one two drü".encode()  # or an answered ping could cut what is still to come
+    assert (
+        output_of([*pieces, end], "keep") == "one two drü".encode()
+    )  # closing instead could cut what follows the pong
     whole = b"".join(pieces) + end
-    assert said((whole[place : place + 1] for place in range(len(whole))), "keep") == "one two drü".encode()
+    assert output_of((whole[index : index + 1] for index in range(len(whole))), "keep") == "one two drü".encode()
 
 
 def test_a_ping_is_answered() -> None:
@@ -42,19 +44,19 @@ def test_a_ping_is_answered() -> None:
         lab.container.attach_websocket("web", timeout=0.3).read()
     mask, masked = engine.received[2:6], engine.received[6:19]
     assert engine.received[0] == 0x8A
-    assert bytes(byte ^ mask[place % 4] for place, byte in enumerate(masked)) == b"are you there"
+    assert bytes(byte ^ mask[index % 4] for index, byte in enumerate(masked)) == b"are you there"
 
 
 @pytest.mark.parametrize("code", [b"", (1000).to_bytes(2, "big"), (1001).to_bytes(2, "big") + b"going"])
-def test_a_websocket_that_is_closed_at_once(code: bytes) -> None:
-    assert said([websocket_frame(CLOSE, code)]) == b""
-    assert said([]) == b"", "an engine may close the connection without a word"
+def test_a_websocket_that_is_closed_immediately(code: bytes) -> None:
+    assert output_of([websocket_frame(CLOSE, code)]) == b""
+    assert output_of([]) == b"", "an engine may close the connection without a close frame"
 
 
 @pytest.mark.parametrize("code", [1002, 1003, 1008, 1011])
-def test_a_websocket_that_fails_does_not_end_as_if_it_were_whole(code: int) -> None:
+def test_a_close_code_of_a_failure_is_an_error(code: int) -> None:
     with pytest.raises(StreamBroken, match=r"\.$"):
-        said([websocket_frame(BINARY, b"half"), websocket_frame(CLOSE, code.to_bytes(2, "big"))])
+        output_of([websocket_frame(BINARY, b"half"), websocket_frame(CLOSE, code.to_bytes(2, "big"))])
 
 
 @pytest.mark.parametrize(
@@ -67,17 +69,17 @@ def test_a_websocket_that_fails_does_not_end_as_if_it_were_whole(code: int) -> N
         b"\x82\xff" + b"x" * 99,
     ],
 )
-def test_what_is_no_frame_is_said(garbage: bytes) -> None:
+def test_bytes_that_are_no_frame_are_an_error(garbage: bytes) -> None:
     with pytest.raises(StreamBroken, match=r"\.$"):
-        said([websocket_frame(BINARY, b"good"), garbage])
+        output_of([websocket_frame(BINARY, b"good"), garbage])
 
 
 def test_a_websocket_that_is_reset() -> None:
     with pytest.raises(StreamBroken, match="try again"):
-        said([websocket_frame(BINARY, b"good")], "rst")
+        output_of([websocket_frame(BINARY, b"good")], "rst")
 
 
-def test_an_engine_that_refuses_a_websocket_with_words() -> None:
+def test_a_refused_websocket() -> None:
     body = b'{"message":"not for you"}'
     head = b"HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
     with (
@@ -87,16 +89,16 @@ def test_an_engine_that_refuses_a_websocket_with_words() -> None:
         lab.container.attach_websocket("web")
 
 
-def test_a_refusal_without_an_end_is_not_read_to_it() -> None:
+def test_reading_an_endless_refusal_stops_at_the_limit() -> None:
     def endless(head: bytes) -> Iterable[bytes]:
         yield b"HTTP/1.1 500 Internal Server Error\r\nTransfer-Encoding: chunked\r\n\r\n"
         for _ in range(2048):
             yield b"40000\r\n" + b"x" * 0x40000 + b"\r\n"
 
     with faulty_engine(endless) as (lab, engine):
-        with pytest.raises(ServerError) as caught:
+        with pytest.raises(ServerError) as error:
             lab.container.attach_websocket("web")
-        assert len(caught.value.exchange.body) <= 2 * ERROR_BYTES
+        assert len(error.value.exchange.body) <= 2 * ERROR_BYTES
     assert engine.sent < 64 << 20
 
 
@@ -110,6 +112,6 @@ def test_a_refusal_without_an_end_is_not_read_to_it() -> None:
     ],
     ids=["no proof", "tcp", "200", "cut"],
 )
-def test_what_is_no_websocket(head: bytes) -> None:
+def test_a_response_that_is_no_websocket(head: bytes) -> None:
     with faulty_engine(head) as (lab, _), pytest.raises(ConnectionFailed, match=r"\.$"):
         lab.container.attach_websocket("web")

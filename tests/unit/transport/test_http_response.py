@@ -1,4 +1,4 @@
-"""Many chunks read at once are the same as http.client's one by one, cut anywhere, and broken ones are refused."""
+"""Chunks read many at once equal those of http.client, wherever they are cut, and broken ones are an error."""
 
 from __future__ import annotations
 
@@ -25,103 +25,103 @@ from dockerlab.transport.http_response import Chunked
 HEAD = b"HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-def written(pieces: list[bytes], extension: bytes = b"", trailer: bytes = b"") -> bytes:
+def chunked(pieces: list[bytes], extension: bytes = b"", trailer: bytes = b"") -> bytes:
     chunks = [b"%X%b\r\n%b\r\n" % (len(piece), extension, piece) for piece in pieces]
     return HEAD + b"".join(chunks) + b"0" + extension + b"\r\n" + trailer + b"\r\n"
 
 
-def answer(data: bytes, kind: type[http.client.HTTPResponse] = Chunked) -> http.client.HTTPResponse:
-    """Read an answer's head; all of it is sent, and the connection stays open unless it is broken off."""
-    mine, other = socket.socketpair()
-    other.sendall(data)
-    other.shutdown(socket.SHUT_WR)
-    found = kind(mine)
-    found.begin()
-    mine.close()
-    other.close()
-    return found
+def response_of(data: bytes, response_class: type[http.client.HTTPResponse] = Chunked) -> http.client.HTTPResponse:
+    """Return a response whose head has been read. All data is sent, then the server closes its end."""
+    client, server = socket.socketpair()
+    server.sendall(data)
+    server.shutdown(socket.SHUT_WR)
+    response = response_class(client)
+    response.begin()
+    client.close()
+    server.close()
+    return response
 
 
-#: Anything, and what chunks are told apart by.
+#: Any bytes, and combinations of those that separate chunks.
 BYTES = some.binary(min_size=1, max_size=40) | some.lists(
     some.sampled_from([b"\r\n", b"\r", b"\n", b"0", b"1", b"A", b"f", b"-"]), min_size=1, max_size=12
 ).map(b"".join)
 
 
 @pytest.fixture(params=["one by one", "at once"], scope="module")
-def way(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Have few chunks be read in the way in which many are, too."""
+def reading(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Read even a few chunks in the way for many chunks, or all chunks in the way for few."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(http_response, "MANY", 1 if request.param == "at once" else 1 << 62)
         yield
 
 
-@pytest.mark.usefixtures("way")
+@pytest.mark.usefixtures("reading")
 @given(
     some.lists(BYTES, max_size=12),
     some.integers(1, 60),
     some.sampled_from([b"", b";name=value", b" "]),
     some.sampled_from([b"", b"Name: value\r\n"]),
 )
-def test_it_reads_what_http_client_reads(pieces: list[bytes], size: int, extension: bytes, trailer: bytes) -> None:
-    data = written(pieces, extension, trailer)
+def test_data_is_the_same_as_with_http_client(pieces: list[bytes], size: int, extension: bytes, trailer: bytes) -> None:
+    data = chunked(pieces, extension, trailer)
     whole = b"".join(pieces)
-    assert answer(data).read() == whole == answer(data, http.client.HTTPResponse).read()
-    found, parts = answer(data), []
-    while part := found.read1(size):
+    assert response_of(data).read() == whole == response_of(data, http.client.HTTPResponse).read()
+    response, parts = response_of(data), []
+    while part := response.read1(size):
         assert len(part) <= size
         parts.append(part)
     assert b"".join(parts) == whole
-    assert found.isclosed()
-    found, buffer = answer(data), bytearray(size)
-    count = found.readinto(buffer)
+    assert response.isclosed()
+    response, buffer = response_of(data), bytearray(size)
+    count = response.readinto(buffer)
     assert bytes(buffer[:count]) == whole[:count]
-    assert answer(data).read(size) == whole[:size]
+    assert response_of(data).read(size) == whole[:size]
 
 
 def test_many_chunks_come_in_few_reads() -> None:
-    found = answer(written([b"a line\n"] * 2000))
-    parts = list(iter(lambda: found.read1(1 << 20), b""))
+    response = response_of(chunked([b"a line\n"] * 2000))
+    parts = list(iter(lambda: response.read1(1 << 20), b""))
     assert b"".join(parts) == b"a line\n" * 2000
     assert len(parts) < 20
 
 
 @pytest.mark.parametrize("body", [b"5\r\nabc", b"5\r\nabcde\r\n", b"5", b"", b"0\r\nName: va"])
-def test_an_early_end_is_no_end(body: bytes) -> None:
+def test_an_early_end_is_an_error(body: bytes) -> None:
     with pytest.raises(http.client.IncompleteRead):
-        answer(HEAD + body).read()
+        response_of(HEAD + body).read()
 
 
 @pytest.mark.parametrize("body", [b"x\r\nabc\r\n", b"-1\r\nabc\r\n", b"2\r\nabcde\r\n", b"1" * 70000, b"\r\nabc\r\n"])
-def test_what_is_not_chunked_is_refused(body: bytes) -> None:
+def test_bytes_that_are_not_chunks_are_an_error(body: bytes) -> None:
     with pytest.raises(http.client.HTTPException):
-        answer(HEAD + body).read()
+        response_of(HEAD + body).read()
 
 
 @pytest.mark.parametrize("body", [b"z\r\nabc\r\n", b"ff\r\nabc"])
-def test_a_caller_is_told_that_the_stream_broke(tmp_path: Path, body: bytes) -> None:
-    def talk(opened: socket.socket, head: bytes) -> None:
-        opened.sendall(HEAD + body)
-        opened.shutdown(socket.SHUT_RDWR)
+def test_broken_chunks_are_a_broken_stream_for_the_caller(tmp_path: Path, body: bytes) -> None:
+    def respond(connection: socket.socket, request: bytes) -> None:
+        connection.sendall(HEAD + body)
+        connection.shutdown(socket.SHUT_RDWR)
 
-    with bytes_server(tmp_path / "s", talk) as server, pytest.raises(StreamBroken, match=r"\.$"):
+    with bytes_server(tmp_path / "s", respond) as server, pytest.raises(StreamBroken, match=r"\.$"):
         send_operation(open_transport(server.url))
 
 
-def test_an_iterator_that_is_dropped_is_closed_at_once(tmp_path: Path) -> None:
-    def talk(opened: socket.socket, head: bytes) -> None:
-        opened.sendall(HEAD + b"3\r\n{}\n\r\n" if b"/events" in head else written([b"OK"]))
+def test_an_iterator_without_references_is_closed_immediately(tmp_path: Path) -> None:
+    def respond(connection: socket.socket, request: bytes) -> None:
+        connection.sendall(HEAD + b"3\r\n{}\n\r\n" if b"/events" in request else chunked([b"OK"]))
 
-    with bytes_server(tmp_path / "s", talk) as server:
-        opened = open_transport(server.url)
-        gc.disable()  # the collector lets a ring's members go in any order, and closes sockets that the pool has
+    with bytes_server(tmp_path / "s", respond) as server:
+        transport = open_transport(server.url)
+        gc.disable()  # the garbage collector must not help: it would close a cycle's sockets in any order
         try:
-            found = Following(opened.open(encode(OPERATIONS["SystemEvents"], {}, "1.41")), json_lines)
-            assert next(found) == {}
-            there = weakref.ref(found)
-            del found
-            assert there() is None
-            assert send_operation(opened).body == b"OK"
+            records = Following(transport.open(encode(OPERATIONS["SystemEvents"], {}, "1.41")), json_lines)
+            assert next(records) == {}
+            reference = weakref.ref(records)
+            del records
+            assert reference() is None
+            assert send_operation(transport).body == b"OK"
         finally:
             gc.enable()
-            opened.close()
+            transport.close()

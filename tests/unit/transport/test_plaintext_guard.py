@@ -1,4 +1,4 @@
-"""Credentials are not sent in plain TCP to another machine; strangers on the way are named."""
+"""Credentials are not sent over plain TCP to another machine, and errors name a proxy on the way."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(
-    ("url", "is_open"),
+    ("url", "is_unencrypted"),
     [
         ("tcp://engine.example", True),
         ("tcp://10.0.0.1", True),
@@ -48,14 +48,16 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
         ("unix:///d.sock", False),
     ],
 )
-def test_where_others_can_read_along(url: str, is_open: bool) -> None:
-    assert plaintext_guard.is_unencrypted(parse(url)) is is_open
+def test_which_endpoints_are_unencrypted(url: str, is_unencrypted: bool) -> None:
+    assert plaintext_guard.is_unencrypted(parse(url)) is is_unencrypted
 
 
 @pytest.fixture
-def far(tmp_path: Path) -> Iterator[Any]:
-    """Give a Lab on an engine that takes itself for one on another machine."""
-    with bytes_server(tmp_path / "e.sock", lambda opened, head: opened.sendall(http_response(b"{}"))) as server:
+def remote(tmp_path: Path) -> Iterator[Any]:
+    """Give a function that returns a Lab whose engine seems to be on another machine."""
+    with bytes_server(
+        tmp_path / "e.sock", lambda connection, request: connection.sendall(http_response(b"{}"))
+    ) as server:
 
         def connect(insecure: bool = False) -> tuple[Lab, list[bytes]]:
             lab = dockerlab.connect(server.url)
@@ -66,24 +68,26 @@ def far(tmp_path: Path) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("operation", "arguments"), CALLS)
-def test_credentials_are_refused_before_anything_is_sent(far: Any, operation: str, arguments: dict[str, Any]) -> None:
-    lab, heard = far()
-    before = len(heard)
-    with pytest.raises(ArgumentError, match=r"engine\.example:2375 is not encrypted.*insecure=True") as caught:
+def test_credentials_are_refused_before_anything_is_sent(
+    remote: Any, operation: str, arguments: dict[str, Any]
+) -> None:
+    lab, requests = remote()
+    before = len(requests)
+    with pytest.raises(ArgumentError, match=r"engine\.example:2375 is not encrypted.*insecure=True") as error:
         lab.call(operation, **arguments)
-    assert "pw" not in str(caught.value).split()
-    assert len(heard) == before
-    lab, heard = far(insecure=True)
+    assert "pw" not in str(error.value).split()
+    assert len(requests) == before
+    lab, requests = remote(insecure=True)
     assert lab.call(operation, **arguments).status == 200
 
 
-def test_all_else_is_sent(far: Any) -> None:
-    lab, _ = far()
+def test_other_requests_are_sent(remote: Any) -> None:
+    lab, _ = remote()
     for operation, arguments in (("ContainerInspect", {"id": "auth"}), ("ImageCreate", {"from_image": "x"})):
         assert lab.call(operation, **arguments).status == 200
 
 
-def test_the_requests_session_refuses_them_too() -> None:
+def test_the_requests_session_refuses_credentials_too() -> None:
     lab = object.__new__(Lab)
     lab.endpoint, lab.timeout, lab.version = parse("tcp://engine.example"), 1, "1.51"
     with pytest.raises(ArgumentError, match="is not encrypted"):
@@ -104,22 +108,24 @@ def test_the_requests_session_refuses_them_too() -> None:
     ],
 )
 @pytest.mark.parametrize("status", ["407 Proxy Authentication Required", "503 Service Unavailable", "200 OK"])
-def test_what_answers_in_an_engines_place_is_named(serve: Any, headers: list[str], words: str, status: str) -> None:
-    said = http_response(b"<html>no</html>", *headers, status=status, version="")
-    with pytest.raises(EngineUnreachable) as caught:
-        dockerlab.connect(serve(said).url)
-    assert words in str(caught.value)
-    assert str(caught.value).endswith("exclude the engine's address from it, or connect with ssh://.")
+def test_a_proxy_that_answers_instead_of_the_engine_is_named(
+    serve: Any, headers: list[str], words: str, status: str
+) -> None:
+    response = http_response(b"<html>no</html>", *headers, status=status, version="")
+    with pytest.raises(EngineUnreachable) as error:
+        dockerlab.connect(serve(response).url)
+    assert words in str(error.value)
+    assert str(error.value).endswith("exclude the engine's address from it, or connect with ssh://.")
 
 
 @pytest.mark.parametrize("body", [b'{"message":"No such container: x"}', b"No such container: x\n"])
 def test_an_engine_behind_a_proxy_keeps_its_own_errors(serve: Any, body: bytes) -> None:
-    said = http_response(body, "Via: 1.1 gate.example", "Content-Type: text/plain", status="404 Not Found")
+    response = http_response(body, "Via: 1.1 gate.example", "Content-Type: text/plain", status="404 Not Found")
     with pytest.raises(EngineError, match="No such container: x"):
-        Lab(parse(serve(said).url))
+        Lab(parse(serve(response).url))
 
 
-def test_the_environments_proxy_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_variables_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as proxy, socket.create_server(("127.0.0.1", 0)) as engine:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")

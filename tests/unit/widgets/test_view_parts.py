@@ -1,4 +1,4 @@
-"""The parts of the widgets that need no engine: rows, what was with_changes, the bar's words and share."""
+"""Parts of the widgets that need no engine: rows, state changes, the progress bar's text and share."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from dockerlab.widgets import Progress
 from dockerlab.widgets.html_table import rows
 from dockerlab.widgets.views import with_changes
 
-NASTY = "<script>alert(1)</script>"
+HOSTILE = "<script>alert(1)</script>"
 
 
 def test_rows_are_escaped() -> None:
-    table = rows(("a", NASTY), [(NASTY, 1)]).html(NASTY)
+    table = rows(("a", HOSTILE), [(HOSTILE, 1)]).html(HOSTILE)
     assert "<script>" not in table
     assert table.count("&lt;script&gt;") == 3
 
 
-def test_rows_without_a_row_say_so() -> None:
+def test_a_table_without_rows_says_so() -> None:
     assert "Nobody here." in rows(("a", "b"), [], "Nobody here.").html("people")
     assert "colspan='2'" in rows(("a", "b"), [], "Nobody here.").html("people")
 
@@ -27,15 +27,15 @@ def test_a_table_has_heads_and_a_caption() -> None:
 
 
 def test_with_changes_adds_only_what_is_new() -> None:
-    seen = with_changes([], {"web": "created", "spare": "created"}, 0.0)
-    assert seen == [("web", "created", 0.0), ("spare", "created", 0.0)]
-    assert with_changes(seen, {"web": "created", "spare": "created"}, 1.0) == seen
-    seen = with_changes(seen, {"web": "running", "spare": "created"}, 2.0)
-    assert seen[-1] == ("web", "running", 2.0)
-    assert with_changes(seen, {"web": "created", "spare": "created"}, 3.0)[-1] == ("web", "created", 3.0)
+    changes = with_changes([], {"web": "created", "spare": "created"}, 0.0)
+    assert changes == [("web", "created", 0.0), ("spare", "created", 0.0)]
+    assert with_changes(changes, {"web": "created", "spare": "created"}, 1.0) == changes
+    changes = with_changes(changes, {"web": "running", "spare": "created"}, 2.0)
+    assert changes[-1] == ("web", "running", 2.0)
+    assert with_changes(changes, {"web": "created", "spare": "created"}, 3.0)[-1] == ("web", "created", 3.0)
 
 
-def test_progress_in_words() -> None:
+def test_progress_as_text() -> None:
     bar = Progress("export of web")
     assert bar.words() == "export of web: waiting"
     bar(3 * 1024 * 1024)
@@ -51,8 +51,8 @@ def test_progress_in_words() -> None:
 def test_progress_without_a_total_grows_and_stays_below_one() -> None:
     bar = Progress()
     shares = []
-    for done in range(0, 100_000_000, 10_000_000):
-        bar(done)
+    for bytes_done in range(0, 100_000_000, 10_000_000):
+        bar(bytes_done)
         shares.append(bar.share())
     assert shares == sorted(shares)
     assert shares[-1] < 1
@@ -60,18 +60,18 @@ def test_progress_without_a_total_grows_and_stays_below_one() -> None:
 
 def test_progress_redraws_four_times_a_second_at_most() -> None:
     bar = Progress()
-    drawn: list[str] = []
-    bar.text.observe(lambda change: drawn.append(change["new"]), names="value")
-    for done in range(1, 1000):
-        bar(done * 1024 * 1024)
-    assert len(drawn) <= 2
+    texts: list[str] = []
+    bar.text.observe(lambda change: texts.append(change["new"]), names="value")
+    for bytes_done in range(1, 1000):
+        bar(bytes_done * 1024 * 1024)
+    assert len(texts) <= 2
 
 
 def test_progress_displays_a_constant_text() -> None:
-    bar = Progress(NASTY)
+    bar = Progress(HOSTILE)
     before = bar._repr_mimebundle_()
     bar(5_000_000)
     after = bar._repr_mimebundle_()
-    assert before["text/plain"] == after["text/plain"] == f"<{NASTY}: a progress bar>"
+    assert before["text/plain"] == after["text/plain"] == f"<{HOSTILE}: a progress bar>"
     assert before["text/html"] == after["text/html"]
     assert "<script>" not in before["text/html"]
