@@ -28,7 +28,7 @@ from dockerlab.engine.build.patterns import has_wildcards, segment_regex
         ("end\\", "end\\", True),
     ],
 )
-def test_a_segment_matches_as_in_go(segment: str, name: str, matches: bool) -> None:
+def test_a_segment_matches(segment: str, name: str, matches: bool) -> None:
     assert bool(re.fullmatch(segment_regex(segment), name)) is matches
 
 
