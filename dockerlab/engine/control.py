@@ -262,7 +262,7 @@ def report(paths: EnginePaths) -> dict[str, Any]:
         ],
         "asked": os.environ.get("DOCKERLAB_ISOLATION", ""),
         "busybox": host_programs.find_busybox(),
-        "host_binaries": host_image.possible(),
+        "host_binaries": host_image.is_possible(),
         "state": _directory_report(paths.state),
         "sockets": _directory_report(paths.socket.parent),
         "socket": str(paths.socket),

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dockerlab.engine.common.host_programs import elf_dependencies
 
-__all__ = ["add_programs", "possible"]
+__all__ = ["add_programs", "is_possible"]
 
 PROGRAMS = """
 sh cat chmod cp cut date dd df dirname basename du echo env expr false find grep head hostname id kill ln ls
@@ -35,7 +35,7 @@ exec "$root/opt/python/bin/python3" -B -E -S "$root/opt/applets/{name}.py" "$@"
 """
 
 
-def possible() -> bool:
+def is_possible() -> bool:
     """Return whether this machine has the one program that the image can't do without: a shell."""
     return _find_program("sh") is not None
 
