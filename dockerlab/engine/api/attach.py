@@ -98,9 +98,9 @@ class _AttachSession:
     async def serve(self, client: attach.Client) -> None:
         """Send the logs if the request includes them, then join the two until one of them ends."""
         if self.logs:
-            options = logs.Wanted(stdout=self.options.stdout, stderr=self.options.stderr, frames=self.options.frames)
+            query = logs.LogQuery(stdout=self.options.stdout, stderr=self.options.stderr, frames=self.options.frames)
             self.container.record.log_path.touch()
-            async for data in logs.read(self.container.record.log_path, options, lambda: True):
+            async for data in logs.read(self.container.record.log_path, query, lambda: True):
                 await client.write(data)
         if self.link is None:
             return

@@ -99,7 +99,7 @@ async def container_logs(engine: Engine, request: Request) -> Response:
     if not (request.flag("stdout") or request.flag("stderr")):
         raise BadParameter("Bad parameters: you must choose at least one stream")
     tty = container.record.config["Tty"]
-    wanted = logs.Wanted(
+    query = logs.LogQuery(
         stdout=request.flag("stdout") or tty,
         stderr=request.flag("stderr"),
         since=timestamps.query_time(request.text("since")),
@@ -115,7 +115,7 @@ async def container_logs(engine: Engine, request: Request) -> Response:
     # Docker sent logs without a content type before the type began to tell about frames.
     content_type = stream_content_type(request, frames=not tty) if request.version >= CONTENT_TYPE_TELLS_FRAMES else ""
     return stream_response(
-        logs.read(container.record.log_path, wanted, lambda: not container.state["Running"]), content_type
+        logs.read(container.record.log_path, query, lambda: not container.state["Running"]), content_type
     )
 
 

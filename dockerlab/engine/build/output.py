@@ -26,9 +26,9 @@ def stream_line(text: str) -> Record:
 async def container_output(container: Container) -> AsyncIterator[str]:
     """Yield what a container prints until it stops, with its standard error in red."""
     container.record.log_path.touch()
-    wanted = logs.Wanted(stdout=True, stderr=True, follow=True, frames=True)
+    query = logs.LogQuery(stdout=True, stderr=True, follow=True, frames=True)
     buffer = b""
-    async for data in logs.read(container.record.log_path, wanted, lambda: not container.state["Running"]):
+    async for data in logs.read(container.record.log_path, query, lambda: not container.state["Running"]):
         buffer += data
         while len(buffer) >= HEADER.size:
             stream, length = HEADER.unpack_from(buffer)

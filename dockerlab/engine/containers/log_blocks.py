@@ -1,44 +1,48 @@
-"""The quick way through a log: many plain records at once, without reading each one's JSON.
+"""Converts blocks of plain log records without parsing the JSON of each record.
 
-A record that the shim writes for a whole line without a special character has one backslash, that of its end, and a
-tail of one length. Where a block has nothing else, it can be taken apart by these two, at the speed of `bytes.split`.
+The shim writes a whole line without special characters as a record with one backslash, in the `\\n` at its end, and
+with a tail of a fixed length. A block that has only such records can be split at the places between them, which is as
+fast as `bytes.split`.
 """
 
 from __future__ import annotations
 
-import struct
+from dockerlab.engine.processes.shim.frames import HEADER
 
-__all__ = ["MOMENT", "framed", "quick"]
+__all__ = ["convert_plain_block", "framed"]
 
-KINDS = {"stdout": 1, "stderr": 2}
+STREAM_NUMBERS = {"stdout": 1, "stderr": 2}
 HEAD, BETWEEN, END, NEWLINE = b'{"log":"', b'"}\n{"log":"', b'"}', b"\n"
-MOMENT = len("2026-01-02T03:04:05.123456789Z")
-TAILS = {name: f'\\n","stream":"{name}","time":"'.encode() for name in KINDS}
-TAIL = len(TAILS["stdout"]) + MOMENT  # that of stderr is as long
+TIME_LENGTH = len("2026-01-02T03:04:05.123456789Z")
+TAILS = {name: f'\\n","stream":"{name}","time":"'.encode() for name in STREAM_NUMBERS}
+TAIL_LENGTH = len(TAILS["stdout"]) + TIME_LENGTH  # the tail of stderr has the same length
 
 
 def framed(stream: str, data: bytes) -> bytes:
-    """Put the 8-byte header before a payload."""
-    return struct.pack(">BxxxI", KINDS[stream], len(data)) + data
+    """Return data with the 8-byte frame header before it."""
+    return HEADER.pack(STREAM_NUMBERS[stream], len(data)) + data
 
 
 class _Headers(dict[int, bytes]):
-    """The header of a frame for a line of some length, behind the end of the line before it."""
+    """The frame header for a line by its length, after the newline that ends the line before it."""
 
     def __init__(self, stream: str) -> None:
         super().__init__()
-        self.kind = KINDS[stream]
+        self.number = STREAM_NUMBERS[stream]
 
     def __missing__(self, length: int) -> bytes:
-        self[length] = NEWLINE + struct.pack(">BxxxI", self.kind, length + 1)
+        self[length] = NEWLINE + HEADER.pack(self.number, length + 1)
         return self[length]
 
 
-HEADERS = {name: _Headers(name) for name in KINDS}
+HEADERS = {name: _Headers(name) for name in STREAM_NUMBERS}
 
 
-def quick(block: bytes, streams: tuple[str, ...], timestamps: bool, frames: bool) -> bytes | None:
-    """Give what records say, which are whole but for the last newline; None if they must be read one by one."""
+def convert_plain_block(block: bytes, streams: tuple[str, ...], timestamps: bool, frames: bool) -> bytes | None:
+    """Return the lines of the records in a block, or None if the records have to be parsed one by one.
+
+    The block is complete except for its last newline.
+    """
     count = block.count(NEWLINE) + 1
     stream = "stdout" if TAILS["stdout"] in block else "stderr"
     if block.count(b"\\") != count or block.count(TAILS[stream]) != count:
@@ -49,9 +53,9 @@ def quick(block: bytes, streams: tuple[str, ...], timestamps: bool, frames: bool
     if len(records) != count:
         return None
     if timestamps:
-        lines = [record[-MOMENT:] + b" " + record[:-TAIL] for record in records]
+        lines = [record[-TIME_LENGTH:] + b" " + record[:-TAIL_LENGTH] for record in records]
     else:
-        lines = [record[:-TAIL] for record in records]
+        lines = [record[:-TAIL_LENGTH] for record in records]
     if not frames:
         return NEWLINE.join(lines) + NEWLINE
     parts = [b""] * (2 * count)

@@ -28,11 +28,11 @@ def record(stream: str, text: str, number: int) -> str:
     return f'{{"log":{json.dumps(text, ensure_ascii=False)},"stream":"{stream}","time":"{moment}"}}\n'
 
 
-def read(path: Path, wanted: logs.Wanted) -> bytes:
+def read(path: Path, query: logs.LogQuery) -> bytes:
     """Read all of a log."""
 
     async def gather() -> bytes:
-        return b"".join([block async for block in logs.read(path, wanted, lambda: True)])
+        return b"".join([block async for block in logs.read(path, query, lambda: True)])
 
     return asyncio.run(gather())
 
@@ -56,19 +56,22 @@ def test_all_that_was_written_is_read(
             data = (moment + text).encode()
             expected += struct.pack(">BxxxI", 1 + (stream == "stderr"), len(data)) * frames + data
     assert (
-        read(path, logs.Wanted("stdout" in streams, "stderr" in streams, timestamps=timestamps, frames=frames))
+        read(path, logs.LogQuery("stdout" in streams, "stderr" in streams, timestamps=timestamps, frames=frames))
         == expected
     )
 
 
 def test_plain_lines_take_the_quick_way_and_others_do_not() -> None:
     plain = "".join(record("stdout", f"line {number}\n", number) for number in range(3)).encode()[:-1]
-    assert log_blocks.quick(plain, ("stdout",), timestamps=False, frames=False) == b"line 0\nline 1\nline 2\n"
-    assert log_blocks.quick(plain, ("stderr",), timestamps=False, frames=True) == b""
+    assert (
+        log_blocks.convert_plain_block(plain, ("stdout",), timestamps=False, frames=False)
+        == b"line 0\nline 1\nline 2\n"
+    )
+    assert log_blocks.convert_plain_block(plain, ("stderr",), timestamps=False, frames=True) == b""
     for text in ('"', "\t\n", "no end", "\\n\n"):
         odd = record("stdout", text, 1).encode()
-        assert log_blocks.quick(odd + plain, ("stdout",), timestamps=False, frames=True) is None
-    assert log_blocks.quick(record("stderr", "x\n", 1).encode() + plain, ("stdout",), False, True) is None
+        assert log_blocks.convert_plain_block(odd + plain, ("stdout",), timestamps=False, frames=True) is None
+    assert log_blocks.convert_plain_block(record("stderr", "x\n", 1).encode() + plain, ("stdout",), False, True) is None
 
 
 @pytest.mark.parametrize("files", [1, 2, 4])
@@ -82,24 +85,24 @@ def test_files_that_are_put_aside_are_read_in_their_order(
         words.append(f"{number} {'x' * size}\n")
         log.write("stdout", words[-1].encode())
     os.close(log.file)
-    kept = read(directory / "log", logs.Wanted(frames=False)).decode()
+    kept = read(directory / "log", logs.LogQuery(frames=False)).decode()
     assert kept
     assert "".join(words).endswith(kept)
     assert len([*directory.iterdir()]) <= files
     last = words[-3:] if kept.count("\n") > 2 else kept.splitlines(keepends=True)
-    assert read(directory / "log", logs.Wanted(frames=False, tail=3)).decode() == "".join(last)
-    detailed = read(directory / "log", logs.Wanted(frames=False, tail=1, details=True)).decode()
+    assert read(directory / "log", logs.LogQuery(frames=False, tail=3)).decode() == "".join(last)
+    detailed = read(directory / "log", logs.LogQuery(frames=False, tail=1, details=True)).decode()
     assert detailed == f"a=b {words[-1]}"
 
 
 def test_a_reader_that_follows_misses_nothing_of_what_is_put_aside(tmp_path: Path) -> None:
-    log, wanted = Log(str(tmp_path / "log"), 300, 2), logs.Wanted(frames=False, follow=True)
+    log, query = Log(str(tmp_path / "log"), 300, 2), logs.LogQuery(frames=False, follow=True)
 
     log.write("stderr", b"begin\n")
 
     async def all_of_it() -> list[str]:
         found, written = [], [0]
-        async for block in logs.read(tmp_path / "log", wanted, lambda: written[0] == 40):
+        async for block in logs.read(tmp_path / "log", query, lambda: written[0] == 40):
             found += block.decode().splitlines()
             if len(found) - 1 == written[0] < 40:
                 log.write("stdout", f"{written[0]}\n{written[0] + 1}\n".encode())
