@@ -14,9 +14,9 @@ Record = dict[str, Any]
 
 
 def history_text(instruction: Instruction, config: Record, pairs: dict[str, str]) -> str:
-    """Return the text for an instruction that changed the configuration; only WORKDIR has no second space in front.
+    """Return the text for an instruction that changed the configuration.
 
-    `pairs` are the names and values of an ENV or LABEL.
+    As in Docker, all texts but that of WORKDIR start with a space. `pairs` are the names and values of an ENV or LABEL.
     """
     if instruction.keyword == "WORKDIR":
         return f"WORKDIR {config['WorkingDir']}"
