@@ -1,12 +1,13 @@
-"""Questions to tables: a DataFrame in, a DataFrame or a picture out. Nothing here talks to an engine.
+"""Analyses of tables: a DataFrame in, a DataFrame or a picture out. Nothing here sends requests to an engine.
 
     >>> from dockerlab.analyze import disk, logs, ports, security, timeline, usage
 
-- `timeline`: how containers lived, from events. `usage`: what they used over time, from samples of stats.
-- `disk`: where images' bytes are. `history`: the steps that made an image, with their bytes.
-- `logs`: levels, fields and rates of a log's lines.
-- `ports`: who publishes what, and who is in whose way. `differences`: two containers or two images side by side.
-- `security`: what a container may do to its machine.
+- `timeline`: the runs of containers, from events. `usage`: the resources they used over time, from samples of stats.
+- `disk`: which images use how much disk space. `history`: the build steps of an image, with their sizes.
+- `logs`: the levels, fields and rates of a log's lines.
+- `ports`: published ports and conflicts between them. `differences`: the settings in which two containers or two
+  images differ.
+- `security`: what a container could do to its machine.
 
-Pictures are matplotlib figures whose text form says what they show; matplotlib is loaded when the first one is made.
+Pictures are matplotlib figures with a text that describes them. matplotlib is loaded when the first one is drawn.
 """

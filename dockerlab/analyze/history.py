@@ -1,4 +1,4 @@
-"""The steps that made an image, and what each costs in bytes."""
+"""The build steps of an image, and the size of each."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from dockerlab.tables.build import FLOAT, INTEGER, TEXT, TIME, Column, array_tab
 __all__ = ["STEPS", "instruction", "steps"]
 
 STEPS = (
-    Column("step", "step", INTEGER, "its place, the first is 1"),
-    Column("instruction", "instruction", TEXT, "as in a Dockerfile: RUN …, COPY …"),
-    Column("size_bytes", "size_bytes", INTEGER, "what it added; a removal adds nothing and frees nothing", "bytes"),
-    Column("share_percent", "share_percent", FLOAT, "of the whole image", "%"),
-    Column("cumulative_bytes", "cumulative_bytes", INTEGER, "the image up to here", "bytes"),
-    Column("created", "created", TIME, "when it was made", "UTC"),
-    Column("comment", "comment", TEXT, "what the builder noted"),
-    Column("id", "id", TEXT, "the image that ends here; <NA> if it is not kept"),
+    Column("step", "step", INTEGER, "its number; the first step is 1"),
+    Column("instruction", "instruction", TEXT, "the instruction, as in a Dockerfile: RUN …, COPY …"),
+    Column("size_bytes", "size_bytes", INTEGER, "what the step added; removing files adds and frees nothing", "bytes"),
+    Column("share_percent", "share_percent", FLOAT, "the percentage of the whole image", "%"),
+    Column("cumulative_bytes", "cumulative_bytes", INTEGER, "the size of the image up to this step", "bytes"),
+    Column("created", "created", TIME, "when the step was executed", "UTC"),
+    Column("comment", "comment", TEXT, "the builder's comment"),
+    Column("id", "id", TEXT, "the image that ends with this step; <NA> if the engine has none"),
 )
 
 SHELL, NOP = re.compile(r"^(?:\|\d+ .*?)?/bin/sh -c "), re.compile(r"^/bin/sh -c #\(nop\)\s*")
@@ -32,7 +32,7 @@ WORDS = (
 
 
 def instruction(created_by: str) -> str:
-    r"""Write a step as a Dockerfile would have it, without what builders put around it.
+    r"""Return a step as an instruction of a Dockerfile, without the text that builders add to it.
 
     >>> instruction("/bin/sh -c #(nop)  EXPOSE 8080 9090")
     'EXPOSE 8080 9090'
@@ -49,32 +49,32 @@ def instruction(created_by: str) -> str:
 
 
 def steps(history: pd.DataFrame | Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """Make one row a step, the first one first, from ImageHistory: its table or its documents, the newest first."""
+    """Return one row per step, in build order, from ImageHistory: its table or its documents, the newest first."""
     records = _records(history)[::-1]
-    sizes = [max(size, 0) if isinstance(size := one.get("Size"), int) else 0 for one in records]
-    whole, sum_so_far, rows = sum(sizes), 0, []
-    for number, (one, size) in enumerate(zip(records, sizes, strict=True), 1):
-        sum_so_far += size
+    sizes = [max(size, 0) if isinstance(size := record.get("Size"), int) else 0 for record in records]
+    total, cumulative, rows = sum(sizes), 0, []
+    for number, (record, size) in enumerate(zip(records, sizes, strict=True), 1):
+        cumulative += size
         rows.append({
             "step": number,
-            "instruction": instruction(str(one.get("CreatedBy") or "")) or None,
+            "instruction": instruction(str(record.get("CreatedBy") or "")) or None,
             "size_bytes": size,
-            "share_percent": size / whole * 100 if whole else None,
-            "cumulative_bytes": sum_so_far,
-            "created": one.get("Created"),
-            "comment": one.get("Comment") or None,
-            "id": None if "<missing>" in str(one.get("Id")) else one.get("Id"),
+            "share_percent": size / total * 100 if total else None,
+            "cumulative_bytes": cumulative,
+            "created": record.get("Created"),
+            "comment": record.get("Comment") or None,
+            "id": None if "<missing>" in str(record.get("Id")) else record.get("Id"),
         })  # fmt: skip
     return array_table(STEPS, rows)
 
 
 def _records(history: pd.DataFrame | Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Give documents, also those of a table, whose columns have the same names in small letters."""
+    """Return the documents of a history, which may be a table with the same fields as columns."""
     if not isinstance(history, pd.DataFrame):
         return list(history)
     keys = {"id": "Id", "created": "Created", "created_by": "CreatedBy", "size_bytes": "Size", "comment": "Comment"}
-    kept = history[[name for name in keys if name in history.columns]].rename(columns=keys)
+    columns = history[[name for name in keys if name in history.columns]].rename(columns=keys)
     return [
         {str(key): None if pd.isna(value) else int(value) if key == "Size" else value for key, value in row.items()}
-        for row in kept.to_dict("records")
+        for row in columns.to_dict("records")
     ]

@@ -1,4 +1,4 @@
-"""Figures that also say what they show. What an engine tells is drawn as it is: no formula, no line break."""
+"""Figures with a text that describes them. Text from an engine is drawn literally: no formulas, no line breaks."""
 
 from __future__ import annotations
 
@@ -11,29 +11,28 @@ from dockerlab.errors import printable
 
 __all__ = ["COLORS", "Picture", "label"]
 
-#: Told apart also by those who don't see red and green (after Okabe and Ito), and dark enough on white.
+#: Colors that people with color blindness can distinguish (after Okabe and Ito), and that are dark enough on white.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#a0529d", "#b8860b", "#56789a", "#7f4f24", "#444444")
 LONGEST = 40
 
 
 class Picture(Figure):
-    """A matplotlib figure with `alt`, one text that says what can be seen. A notebook shows it as a value."""
+    """A matplotlib figure with `alt`, a text that describes it. A notebook displays it as the value of a cell."""
 
     alt: str = ""
 
     def __repr__(self) -> str:
-        """Give the text that says what can be seen."""
         return f"<Picture: {self.alt}>"
 
     def _repr_png_(self) -> bytes:
         data = io.BytesIO()
-        # pyplot has no part in this: a figure is shown once, and is gone when nobody holds it
+        # pyplot is not used, because it would keep every figure in memory.
         self.savefig(data, format="png", dpi=80, bbox_inches="tight", metadata={"Software": None})
         return data.getvalue()
 
 
 def label(text: Any, longest: int = LONGEST) -> str:
-    """Write what an engine told as a label: `$` begins no formula, control characters are shown, long ones are cut."""
+    """Return text as a label: `$` starts no formula, control characters are visible, and long text is cut off."""
     plain = " ".join(printable(str(text)).split())
     plain = plain if len(plain) <= longest else plain[: longest - 1] + "…"
     return plain.replace("$", r"\$")

@@ -1,7 +1,7 @@
-"""What a container may do to its machine, and how to let it do less: one row a finding.
+"""What a container could do to its machine, and how to restrict it: one row per finding.
 
-This looks at settings alone, and at those that inspect tells. It does not look into images, and finding nothing is no
-proof of safety.
+The checks use only the settings that inspect returns. They do not look into images, and an empty result does not prove
+that a container is safe.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ __all__ = ["SEVERITIES", "findings"]
 SEVERITIES = ("high", "medium", "low")
 HIGH, MEDIUM, LOW = SEVERITIES
 Row = dict[str, Any]
-Found = Iterator[tuple[str, str]]
+Findings = Iterator[tuple[str, str]]
 
 SOCKETS = re.compile(r"(?:docker|podman|containerd|crio|buildkitd|dockerd)[^/]*\.sock$")
-#: Directories whose writer is as good as root on the machine; who reads them learns its secrets.
+#: Directories that make a writer root on the machine, and show its secrets to a reader.
 SENSITIVE = ("/", "/boot", "/dev", "/etc", "/home", "/lib", "/proc", "/root", "/run", "/sys", "/usr", "/var")
-#: With one of these a container's root can leave it.
+#: Capabilities with which the root user of a container can get out of it.
 STRONG = {
     "ALL", "BPF", "DAC_READ_SEARCH", "MAC_ADMIN", "NET_ADMIN", "PERFMON", "SYS_ADMIN", "SYS_BOOT", "SYS_MODULE",
     "SYS_PTRACE", "SYS_RAWIO", "SYSLOG",
 }  # fmt: skip
 SECRET = re.compile(r"PASS(?:WORD|WD|PHRASE)?(?:_|$)|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|CREDENTIAL", re.IGNORECASE)
-ANYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104  (they are looked for, not bound)
+ANYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104  (they are compared, not bound)
 
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """One question to a container: gives (severity, evidence) for each thing that it finds."""
+    """One check: `find` yields (severity, evidence) per finding; `mend` says how to fix it."""
 
     name: str
     mend: str
-    find: Callable[[Row], Found]
+    find: Callable[[Row], Findings]
 
 
 def _true(value: Any) -> bool:
@@ -51,25 +51,25 @@ def _true(value: Any) -> bool:
 
 
 def _list(value: Any) -> list[str]:
-    return [str(one) for one in value] if isinstance(value, (list, tuple)) else []
+    return [str(item) for item in value] if isinstance(value, (list, tuple)) else []
 
 
 def _text(value: Any) -> str:
     return "" if value is None or pd.isna(value) else str(value)
 
 
-def _privileged(row: Row) -> Found:
+def _privileged(row: Row) -> Findings:
     if _true(row["privileged"]):
         yield HIGH, "privileged is true"
 
 
-def _socket(row: Row) -> Found:
+def _socket(row: Row) -> Findings:
     for mount in row["its_mounts"]:
         if SOCKETS.search(_text(mount["source"])) or SOCKETS.search(_text(mount["destination"])):
             yield HIGH, f"{_text(mount['source'])} at {_text(mount['destination'])}"
 
 
-def _host_mount(row: Row) -> Found:
+def _host_mount(row: Row) -> Findings:
     for mount in row["its_mounts"]:
         source = posixpath.normpath(_text(mount["source"]) or ".")
         if _text(mount["type"]) != "bind" or SOCKETS.search(source):
@@ -80,30 +80,30 @@ def _host_mount(row: Row) -> Found:
         yield severity, f"{source} at {_text(mount['destination'])}, {'writable' if writable else 'read-only'}"
 
 
-def _capabilities(row: Row) -> Found:
+def _capabilities(row: Row) -> Findings:
     names = [name.upper().removeprefix("CAP_") for name in _list(row["cap_add"])]
-    if names and not _true(row["privileged"]):  # which has them all anyway
+    if names and not _true(row["privileged"]):  # a privileged container has all of them anyway
         yield HIGH if STRONG & set(names) else MEDIUM, ", ".join(sorted(names))
 
 
-def _root(row: Row) -> Found:
+def _root(row: Row) -> Findings:
     user = _text(row["user"]).partition(":")[0]
     if user in ("", "0", "root"):
         yield MEDIUM, f"user is {user or 'not set'}"
 
 
-def _mode(column: str, severity: str) -> Callable[[Row], Found]:
-    def find(row: Row) -> Found:
+def _mode(column: str, severity: str) -> Callable[[Row], Findings]:
+    def find(row: Row) -> Findings:
         if _text(row[column]) == "host":
             yield severity, f"{column} is host"
 
     return find
 
 
-def _option(pattern: str, severity: str) -> Callable[[Row], Found]:
-    """Look for an option that takes a protection away."""
+def _option(pattern: str, severity: str) -> Callable[[Row], Findings]:
+    """Return a check for a security option that removes a protection."""
 
-    def find(row: Row) -> Found:
+    def find(row: Row) -> Findings:
         if _true(row["privileged"]):
             return
         for option in _list(row["security_opt"]):
@@ -113,19 +113,19 @@ def _option(pattern: str, severity: str) -> Callable[[Row], Found]:
     return find
 
 
-def _no_new_privileges(row: Row) -> Found:
+def _no_new_privileges(row: Row) -> Findings:
     options = [re.sub("[=:]true$", "", option) for option in _list(row["security_opt"])]
     if "no-new-privileges" not in options:
         yield LOW, "security_opt has no no-new-privileges"
 
 
-def _writable_rootfs(row: Row) -> Found:
+def _writable_rootfs(row: Row) -> Findings:
     if not _true(row["readonly_rootfs"]):
         yield LOW, "readonly_rootfs is false"
 
 
-def _no_limit(column: str) -> Callable[[Row], Found]:
-    def find(row: Row) -> Found:
+def _no_limit(column: str) -> Callable[[Row], Findings]:
+    def find(row: Row) -> Findings:
         value: Any = row[column]
         if pd.isna(value) or value <= 0:
             yield LOW, f"{column} is {'not set' if pd.isna(value) else value}"
@@ -133,23 +133,23 @@ def _no_limit(column: str) -> Callable[[Row], Found]:
     return find
 
 
-def _devices(row: Row) -> Found:
+def _devices(row: Row) -> Findings:
     devices = row["devices"] if isinstance(row["devices"], (list, tuple)) else []
-    names = [str(one.get("PathOnHost")) for one in devices if isinstance(one, dict)]
+    names = [str(device.get("PathOnHost")) for device in devices if isinstance(device, dict)]
     if names and not _true(row["privileged"]):
         yield MEDIUM, ", ".join(names)
 
 
-def _published(row: Row) -> Found:
+def _published(row: Row) -> Findings:
     for port in row["its_ports"]:
         if not pd.isna(port["host_port"]) and _text(port["host_ip"]) in ANYWHERE:
             yield MEDIUM, f"port {port['host_port']} on every address"
 
 
-def _secrets(row: Row) -> Found:
+def _secrets(row: Row) -> Findings:
     names = [name for name, sign, value in (text.partition("=") for text in _list(row["env"])) if value]
-    if found := sorted(name for name in names if SECRET.search(name)):
-        yield MEDIUM, ", ".join(found)  # the names alone: a finding must not spread what it warns of
+    if secrets := sorted(name for name in names if SECRET.search(name)):
+        yield MEDIUM, ", ".join(secrets)  # only the names: a finding must not reveal the secrets themselves
 
 
 CHECKS = (
@@ -177,18 +177,19 @@ CHECKS = (
 
 
 def findings(containers: pd.DataFrame) -> pd.DataFrame:
-    """Make one row a finding, from `container_inspections`: the most serious first, then in the table's order.
+    """Return one row per finding, from `container_inspections`: the most serious first, then in the table's order.
 
-    Columns: `id`, `name`, `check`, `severity` (high, medium, low), `evidence` (the setting; of secrets the name only),
-    `mend` (one sentence). What privileged includes already is not said again.
+    Columns: `id`, `name`, `check`, `severity` (high, medium, low), `evidence` (the setting; for secrets, only the
+    name), `mend` (one sentence). Settings that a privileged container includes are not reported again.
     """
     rows: list[tuple[Any, ...]] = []
-    places, opened = _by_id(mounts(containers)), _by_id(ports(containers))
+    mounts_by_id, ports_by_id = _by_id(mounts(containers)), _by_id(ports(containers))
     for row in containers.to_dict("records"):
-        known = {str(key): value for key, value in row.items()}
-        known |= {"its_mounts": places.get(str(row["id"]), []), "its_ports": opened.get(str(row["id"]), [])}
+        identity = str(row["id"])
+        container = {str(key): value for key, value in row.items()}
+        container |= {"its_mounts": mounts_by_id.get(identity, []), "its_ports": ports_by_id.get(identity, [])}
         for check in CHECKS:
-            for severity, evidence in check.find(known):
+            for severity, evidence in check.find(container):
                 rows.append((row["id"], row["name"], check.name, severity, printable(evidence), check.mend))
     rows.sort(key=lambda row: SEVERITIES.index(row[3]))
     names = ["id", "name", "check", "severity", "evidence", "mend"]

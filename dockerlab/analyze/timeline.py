@@ -1,4 +1,4 @@
-"""How containers lived: one row a run, from the table of events; and the picture of it."""
+"""The runs of containers, from the table of events: one row per run, and a picture of them."""
 
 from __future__ import annotations
 
@@ -17,86 +17,86 @@ LIVES = (
     Column("id", "id", TEXT, "the container's id"),
     Column("name", "name", TEXT, "its last name"),
     Column("image", "image", TEXT, "its image"),
-    Column("run", "run", INTEGER, "1 for its first run, 2 after a restart; 0 for one that was only created"),
-    Column("created", "created", TIME, "when it was created; NaT if that was before the events begin", "UTC"),
-    Column("started", "started", TIME, "when this run began; NaT if that was before the events begin", "UTC"),
-    Column("died", "died", TIME, "when it ended; NaT if it had not when the events end", "UTC"),
-    Column("exit_code", "exit_code", INTEGER, "with which code"),
-    Column("signal", "signal", TEXT, "the last signal that the engine sent it in this run"),
-    Column("duration_seconds", "duration_seconds", FLOAT, "from start to end", "s"),
+    Column("run", "run", INTEGER, "1 for the first run, 2 after a restart; 0 if it was only created"),
+    Column("created", "created", TIME, "when it was created; NaT if before the first event", "UTC"),
+    Column("started", "started", TIME, "when this run started; NaT if before the first event", "UTC"),
+    Column("died", "died", TIME, "when this run ended; NaT if after the last event", "UTC"),
+    Column("exit_code", "exit_code", INTEGER, "the exit code of this run"),
+    Column("signal", "signal", TEXT, "the last signal that the engine sent in this run"),
+    Column("duration_seconds", "duration_seconds", FLOAT, "the length of this run", "s"),
     Column("destroyed", "destroyed", TIME, "when it was removed", "UTC"),
 )
 STARTS, ENDS = {"start"}, {"die", "died"}
 
 
 def lives(events: pd.DataFrame) -> pd.DataFrame:
-    """Make one row a run of a container, from `event_table`: the order of creation, then of runs.
+    """Return one row per run of a container, from `event_table`, in the order of creation and then of runs.
 
-    A container that was created and not started is one row with run 0. Runs that began before the first event are
-    known from their end alone; one of which no start or end is known at all is a row without a number.
+    A container that was created and not started is one row with run 0. A run that started before the first event has
+    only an end; a container without any start or end is one row without a run number.
     """
-    mine = events[(events["type"] == "container").fillna(False)].sort_values("time", kind="stable")
+    container_events = events[(events["type"] == "container").fillna(False)].sort_values("time", kind="stable")
     rows: list[dict[str, Any]] = []
-    for identity, group in mine.groupby("id", sort=False):
+    for identity, group in container_events.groupby("id", sort=False):
         rows += _runs(str(identity), group)
     return array_table(LIVES, rows)
 
 
 def _runs(identity: str, events: pd.DataFrame) -> list[dict[str, Any]]:
-    """Read the runs of one container."""
-    known: dict[str, Any] = {"id": identity, "name": _last(events["name"]), "image": _last(events["image"])}
+    """Return the runs of one container."""
+    container: dict[str, Any] = {"id": identity, "name": _last(events["name"]), "image": _last(events["image"])}
     runs: list[dict[str, Any]] = []
     for event in events.to_dict("records"):
-        action, moment, code = str(event["action"]), event["time"], event["exit_code"]
+        action, time, code = str(event["action"]), event["time"], event["exit_code"]
         if action in ("create", "destroy"):
-            known["created" if action == "create" else "destroyed"] = moment
+            container["created" if action == "create" else "destroyed"] = time
         elif action in STARTS:
-            runs.append({"started": moment})
+            runs.append({"started": time})
         elif action in ENDS:
             if not runs or "died" in runs[-1]:
                 runs.append({})
-            runs[-1] |= {"died": moment, "exit_code": None if pd.isna(code) else code}
+            runs[-1] |= {"died": time, "exit_code": None if pd.isna(code) else code}
         elif action == "kill" and runs and "died" not in runs[-1]:
             runs[-1]["signal"] = _signal(event["attributes"])
     for run in runs:
         if "started" in run and "died" in run:
             run["duration_seconds"] = max((run["died"] - run["started"]).total_seconds(), 0.0)
     if not runs:
-        return [{**known, "run": 0 if "created" in known else None}]
-    return [{**known, "run": number, **run} for number, run in enumerate(runs, 1)]
+        return [{**container, "run": 0 if "created" in container else None}]
+    return [{**container, "run": number, **run} for number, run in enumerate(runs, 1)]
 
 
 def _last(values: pd.Series[Any]) -> Any:
-    told = values.dropna()
-    return told.iloc[-1] if len(told) else None
+    present = values.dropna()
+    return present.iloc[-1] if len(present) else None
 
 
 def _signal(attributes: Any) -> str | None:
-    told = attributes.get("signal") if isinstance(attributes, dict) else None
-    return None if told is None else str(told)
+    signal = attributes.get("signal") if isinstance(attributes, dict) else None
+    return None if signal is None else str(signal)
 
 
 def gantt(lived: pd.DataFrame, *, until: Any = None) -> Picture:
-    """Draw a bar for each run of `lives`: blue ended with 0, orange with another code, grey still ran at the end.
+    """Draw one bar per run of `lives`: blue ended with code 0, orange with another code, grey was still running.
 
-    `until` is where bars end that have no end; without it, the last moment in the table.
+    `until` is the end of the grey bars, by default the last time in the table.
     """
     from dockerlab.analyze.pictures import COLORS, Picture, label
 
     runs = lived[lived["started"].notna()]
-    moments = [moment for name in ("started", "died", "destroyed") for moment in runs[name].dropna()]
-    last = pd.Timestamp(until) if until is not None else max(moments, default=pd.Timestamp(0, tz="UTC"))
-    first = min(moments, default=last)
-    names = [label(name if not pd.isna(name) else identity[:12]) for identity, name in _owners(runs).items()]
+    times = [time for name in ("started", "died", "destroyed") for time in runs[name].dropna()]
+    last = pd.Timestamp(until) if until is not None else max(times, default=pd.Timestamp(0, tz="UTC"))
+    first = min(times, default=last)
+    names = [label(name if not pd.isna(name) else identity[:12]) for identity, name in _names_by_id(runs).items()]
     picture = Picture(figsize=(9, 1 + 0.4 * max(len(names), 1)))
     axes = picture.subplots()
-    places = {identity: place for place, identity in enumerate(_owners(runs))}
+    rows = {identity: row for row, identity in enumerate(_names_by_id(runs))}
     for run in runs.to_dict("records"):
-        open_end = bool(pd.isna(run["died"]))
-        ends = last if open_end else run["died"]
-        begin, end = (run["started"] - first).total_seconds(), (ends - first).total_seconds()
-        color = "#999999" if open_end else COLORS[0] if _code(run) == 0 else COLORS[1]
-        axes.barh(places[str(run["id"])], max(end - begin, 0.0), left=begin, height=0.6, color=color, edgecolor="white")
+        still_running = bool(pd.isna(run["died"]))
+        died = last if still_running else run["died"]
+        start, end = (run["started"] - first).total_seconds(), (died - first).total_seconds()
+        color = "#999999" if still_running else COLORS[0] if _exit_code(run) == 0 else COLORS[1]
+        axes.barh(rows[str(run["id"])], max(end - start, 0.0), left=start, height=0.6, color=color, edgecolor="white")
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.set_xlabel("seconds since the first start")
@@ -106,10 +106,10 @@ def gantt(lived: pd.DataFrame, *, until: Any = None) -> Picture:
     return picture
 
 
-def _code(run: dict[Any, Any]) -> int | None:
+def _exit_code(run: dict[Any, Any]) -> int | None:
     return None if pd.isna(run["exit_code"]) else int(run["exit_code"])
 
 
-def _owners(runs: pd.DataFrame) -> dict[str, Any]:
-    """Give the containers' names by id, in order."""
+def _names_by_id(runs: pd.DataFrame) -> dict[str, Any]:
+    """Return the containers' names by id, in the order of the table."""
     return {str(identity): name for identity, name in zip(runs["id"], runs["name"], strict=True)}

@@ -1,4 +1,4 @@
-"""What containers used over time: rates between consecutive samples of stats, a summary, and the picture of one."""
+"""The resources containers used over time: rates between samples of stats, a summary, and a chart."""
 
 from __future__ import annotations
 
@@ -14,64 +14,65 @@ if TYPE_CHECKING:
 
 __all__ = ["chart", "rates", "summary"]
 
-#: Counters of the table of samples, and what their growth a second is called.
+#: Counters in the table of samples, and the columns with their growth per second.
 COUNTERS = {
     "network_rx_bytes": "network_rx_bytes_per_second",
     "network_tx_bytes": "network_tx_bytes_per_second",
     "block_read_bytes": "block_read_bytes_per_second",
     "block_write_bytes": "block_write_bytes_per_second",
 }
-AS_THEY_ARE = {
+GAUGES = {
     "memory_used_bytes": INTEGER, "memory_percent": FLOAT, "memory_limit_bytes": INTEGER, "pids": INTEGER,
 }  # fmt: skip
 
 
 def rates(samples: pd.DataFrame) -> pd.DataFrame:
-    """Make one row a sample, from `stats_table`: what was used since the sample before of the same container.
+    """Return one row per sample of `stats_table`, with the usage since the previous sample of the same container.
 
-    `seconds` is the time between both; `cpu_percent` (100 is one processor), `throttled_percent` (of that time) and
-    `…_bytes_per_second` are `<NA>` for a first sample, and where a counter began anew because the container did.
-    `cpu_percent` is processor time by clock time: what `docker stats` shows, but for a percent or two, and right on
-    Podman too, whose `system_cpu_usage` is not the machine's.
+    `seconds` is the time between the two samples. `cpu_percent` (100 is one processor), `throttled_percent` (of that
+    time) and `…_bytes_per_second` are `<NA>` for the first sample, and after a restart, which resets the counters.
+    `cpu_percent` is processor time divided by clock time. It differs from `docker stats` by a percent or two, and is
+    also correct for Podman, whose `system_cpu_usage` is not that of the machine.
     """
-    known = samples[samples["read"].notna() & samples["id"].notna()]
-    known = known.drop_duplicates(["id", "read"]).sort_values(["id", "read"], kind="stable").reset_index(drop=True)
-    first = known.groupby("id", sort=False)
-    seconds = (known["read"] - first["read"].shift()).dt.total_seconds().astype("Float64")
-    cpu = known["cpu_usage_ns"].astype("Float64") - first["cpu_usage_ns"].shift().astype("Float64")
-    anew = (cpu < 0).fillna(False)
+    ordered = samples[samples["read"].notna() & samples["id"].notna()]
+    ordered = ordered.drop_duplicates(["id", "read"]).sort_values(["id", "read"], kind="stable").reset_index(drop=True)
+    by_container = ordered.groupby("id", sort=False)
+    seconds = (ordered["read"] - by_container["read"].shift()).dt.total_seconds().astype("Float64")
+    cpu = ordered["cpu_usage_ns"].astype("Float64") - by_container["cpu_usage_ns"].shift().astype("Float64")
+    restarted = (cpu < 0).fillna(False)
     columns: dict[str, tuple[Any, str]] = {
-        "id": (known["id"].array, TEXT),
-        "name": (known["name"].array, TEXT),
-        "time": (pd.DatetimeIndex(known["read"]), TIME),
+        "id": (ordered["id"].array, TEXT),
+        "name": (ordered["name"].array, TEXT),
+        "time": (pd.DatetimeIndex(ordered["read"]), TIME),
         "seconds": (seconds.array, FLOAT),
-        "cpu_percent": ((cpu.mask(anew) / seconds / 1e7).array, FLOAT),
+        "cpu_percent": ((cpu.mask(restarted) / seconds / 1e7).array, FLOAT),
     }
-    for name, dtype in AS_THEY_ARE.items():
-        columns[name] = (known[name].array, dtype)
+    for name, dtype in GAUGES.items():
+        columns[name] = (ordered[name].array, dtype)
     for name, title in COUNTERS.items():
-        columns[title] = (_growth(known, name, anew, seconds).array, FLOAT)
-    columns["throttled_percent"] = ((_growth(known, "throttled_time_ns", anew, seconds) / 1e7).array, FLOAT)
-    return typed_table(columns, len(known))
+        columns[title] = (_growth(ordered, name, restarted, seconds).array, FLOAT)
+    throttled = _growth(ordered, "throttled_time_ns", restarted, seconds)
+    columns["throttled_percent"] = ((throttled / 1e7).array, FLOAT)
+    return typed_table(columns, len(ordered))
 
 
-def _growth(known: pd.DataFrame, name: str, anew: pd.Series[Any], seconds: pd.Series[Any]) -> pd.Series[Any]:
-    """Give a counter's growth a second; one that is smaller than before began anew and says nothing of this time."""
-    before = known.groupby("id", sort=False)[name].shift()
-    grown = known[name].astype("Float64") - before.astype("Float64")
-    return grown.mask((anew | (grown < 0)).fillna(False)) / seconds
+def _growth(ordered: pd.DataFrame, name: str, restarted: pd.Series[Any], seconds: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a counter's growth per second; `<NA>` if the counter was reset between the samples."""
+    previous = ordered.groupby("id", sort=False)[name].shift()
+    growth = ordered[name].astype("Float64") - previous.astype("Float64")
+    return growth.mask((restarted | (growth < 0)).fillna(False)) / seconds
 
 
 def summary(rated: pd.DataFrame) -> pd.DataFrame:
-    """Make one row a container, from `rates`: mean and peak of processor and memory, the bytes moved in all.
+    """Return one row per container of `rates`: mean and maximum of processor and memory, and the total of bytes moved.
 
-    Ordered by processor time, the busiest first. A mean is weighted with the length of each interval.
+    The busiest container comes first. The mean of `cpu_percent` is weighted by the length of each interval.
     """
     rows = []
     for identity, group in rated.groupby("id", sort=False):
         weighted = group.dropna(subset=["cpu_percent", "seconds"])
         length = weighted["seconds"].sum()
-        moved = {title: (group[title] * group["seconds"]).sum(min_count=1) for title in COUNTERS.values()}
+        totals = {title: (group[title] * group["seconds"]).sum(min_count=1) for title in COUNTERS.values()}
         rows.append({
             "id": identity,
             "name": _last(group["name"]),
@@ -80,7 +81,7 @@ def summary(rated: pd.DataFrame) -> pd.DataFrame:
             "cpu_percent_max": _or_none(group["cpu_percent"].max()),
             "memory_used_bytes_mean": _or_none(group["memory_used_bytes"].mean(), round),
             "memory_used_bytes_max": _or_none(group["memory_used_bytes"].max(), int),
-            **{title.removesuffix("_per_second"): _or_none(total, round) for title, total in moved.items()},
+            **{title.removesuffix("_per_second"): _or_none(total, round) for title, total in totals.items()},
         })  # fmt: skip
     rows.sort(key=lambda row: -(row["cpu_percent_mean"] or 0))
     names = ["id", "name", "samples", "cpu_percent_mean", "cpu_percent_max", "memory_used_bytes_mean"]
@@ -94,30 +95,30 @@ def _or_none(value: Any, kind: Any = float) -> Any:
 
 
 def _last(values: pd.Series[Any]) -> Any:
-    told = values.dropna()
-    return told.iloc[-1] if len(told) else None
+    present = values.dropna()
+    return present.iloc[-1] if len(present) else None
 
 
 def chart(rated: pd.DataFrame, column: str = "cpu_percent") -> Picture:
-    """Draw one column of `rates` over time, a line for each container.
+    """Draw one column of `rates` over time, with one line per container.
 
-    Raises ArgumentError for a column that has no numbers.
+    Raises ArgumentError for a column without numbers.
     """
     from dockerlab.analyze.pictures import COLORS, Picture, label
 
     if column not in rated.columns or not pd.api.types.is_numeric_dtype(rated[column].dtype):
         numbers = [name for name in rated.columns if pd.api.types.is_numeric_dtype(rated[name].dtype)]
-        raise ArgumentError(f"There is no column of numbers {column!r}. Choose one of {', '.join(numbers)}.")
+        raise ArgumentError(f"There is no numeric column {column!r}. Choose one of {', '.join(numbers)}.")
     picture = Picture(figsize=(9, 3.5))
     axes = picture.subplots()
-    begin = rated["time"].min()
+    start = rated["time"].min()
     groups = list(rated.groupby("id", sort=False))
-    for place, (identity, group) in enumerate(groups):
+    for index, (identity, group) in enumerate(groups):
         name = _last(group["name"])
-        known = group[group[column].notna()]
-        seconds = (known["time"] - begin).dt.total_seconds()
-        style = ("-", "--", ":", "-.")[place // len(COLORS) % 4]
-        axes.plot(seconds, known[column].astype("float64"), style, color=COLORS[place % len(COLORS)], linewidth=1.5,
+        points = group[group[column].notna()]
+        seconds = (points["time"] - start).dt.total_seconds()
+        style = ("-", "--", ":", "-.")[index // len(COLORS) % 4]
+        axes.plot(seconds, points[column].astype("float64"), style, color=COLORS[index % len(COLORS)], linewidth=1.5,
                   label=label(name if name is not None else str(identity)[:12]))  # fmt: skip
     axes.set_xlabel("seconds since the first sample")
     axes.set_ylabel(f"{column.replace('_', ' ')}")
