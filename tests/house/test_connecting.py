@@ -47,7 +47,7 @@ def test_a_sentence_that_is_told_of_is_said(phrase: str) -> None:
 
 def test_the_ways_stand_in_their_order() -> None:
     order = list(dict.fromkeys(way.name for way in ways(None, {})))
-    told = ["the caller", *(cells[1].strip("`") for cells in rows("# Ways to an engine")[1:])]
+    told = ["the caller", *(cells[1].strip("`") for cells in rows("# Connecting to an engine")[1:])]
     instead = {
         "docker context use": "current context",
         "a usual socket": "usual socket",
