@@ -1,4 +1,4 @@
-"""The handlers, by operationId, and what is left out with its reason."""
+"""The handlers by operationId, and the operations that the practice engine leaves out, with the reason."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ HANDLERS: dict[str, Callable[[Engine, Request], Awaitable[Response]]] = {
     **registry.HANDLERS,
 }
 
-SWARM = "a swarm needs managers and workers; a lone engine answers as Docker does on a lone node"
+SWARM = "a swarm needs managers and workers; a single engine answers as Docker does outside a swarm"
 PLUGIN = "plugins are programs for Docker's own plugin host"
-BUILDKIT = "only BuildKit speaks on it"
+BUILDKIT = "only BuildKit uses it"
 
-#: What the practice engine leaves out, by operationId, and why.
+#: operationId -> why the practice engine leaves it out.
 LEFT_OUT = {
     **dict.fromkeys(("NodeList", "NodeInspect", "NodeDelete", "NodeUpdate"), SWARM),
     **dict.fromkeys(("SwarmInspect", "SwarmInit", "SwarmJoin", "SwarmLeave", "SwarmUpdate"), SWARM),
@@ -64,7 +64,7 @@ LEFT_OUT = {
 
 
 def left_out(operation: Operation) -> Fault:
-    """Give the fault for an operation without a handler."""
+    """Return the fault for an operation without a handler."""
     reason = LEFT_OUT[operation.id]
     if reason is SWARM:
         return Unavailable(

@@ -1,4 +1,4 @@
-"""Handlers of the operations on a container's files: archive and changes."""
+"""Handlers for a container's files: copying them in and out, and what has changed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import io
 from typing import TYPE_CHECKING
 
-from dockerlab.engine.api.threads import threaded
+from dockerlab.engine.api.threads import blocks_in_thread
 from dockerlab.engine.containers import copy_files
 from dockerlab.engine.http.messages import Request, Response, json_response
 from dockerlab.engine.storage import diff
@@ -16,23 +16,25 @@ if TYPE_CHECKING:
 
 __all__ = ["HANDLERS", "archive_get", "archive_info", "archive_put", "container_changes"]
 
-STAT = "X-Docker-Container-Path-Stat"
+PATH_STAT = "X-Docker-Container-Path-Stat"
 
 
 async def archive_info(engine: Engine, request: Request) -> Response:
-    """HEAD /containers/{id}/archive: what the path is, in a header."""
+    """HEAD /containers/{id}/archive: size, mode and time of a path, in a header."""
     container = engine.containers.find(request.id)
-    told = await asyncio.to_thread(copy_files.path_stat, container.record, request.text("path"), request.id)
-    return Response(200, headers=[(STAT, told)])
+    path_stat = await asyncio.to_thread(copy_files.path_stat, container.record, request.text("path"), request.id)
+    return Response(200, headers=[(PATH_STAT, path_stat)])
 
 
 async def archive_get(engine: Engine, request: Request) -> Response:
-    """GET /containers/{id}/archive: the path as a tar."""
+    """GET /containers/{id}/archive: a path as a tar."""
     container, path = engine.containers.find(request.id), request.text("path")
-    told = await asyncio.to_thread(copy_files.path_stat, container.record, path, request.id)
+    path_stat = await asyncio.to_thread(copy_files.path_stat, container.record, path, request.id)
     blocks = copy_files.pack(container.record, path, request.id)
     engine.events.publish_container("archive-path", container.record)
-    return Response(200, content_type="application/x-tar", chunks=threaded(blocks), headers=[(STAT, told)])
+    return Response(
+        200, content_type="application/x-tar", chunks=blocks_in_thread(blocks), headers=[(PATH_STAT, path_stat)]
+    )
 
 
 async def archive_put(engine: Engine, request: Request) -> Response:
@@ -55,8 +57,8 @@ async def container_changes(engine: Engine, request: Request) -> Response:
     container = engine.containers.find(request.id)
     before = await asyncio.to_thread(engine.containers.image_tree, container)
     hidden = [point["Destination"] for point in container.record.mount_points]
-    found = await asyncio.to_thread(diff.changes, before, container.record.root, hidden)
-    return json_response([{"Path": change.path, "Kind": change.kind} for change in found] or None)
+    changes = await asyncio.to_thread(diff.changes, before, container.record.root, hidden)
+    return json_response([{"Path": change.path, "Kind": change.kind} for change in changes] or None)
 
 
 HANDLERS = {

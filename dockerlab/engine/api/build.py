@@ -1,4 +1,4 @@
-"""Handlers of the builder."""
+"""Handlers of the builder: build, and the prune of its cache."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine.api.images import trouble
+from dockerlab.engine.api.progress import error_line, progress_response
 from dockerlab.engine.build import dockerfile, remote
 from dockerlab.engine.build.builder import Builder, Options, StepFailed
 from dockerlab.engine.build.context import Context
-from dockerlab.engine.common.filters import parse
 from dockerlab.engine.containers import validation
 from dockerlab.engine.faults import BadParameter, Fault, NotServed
 from dockerlab.engine.http.messages import Request, Response, json_lines_response, json_response
@@ -25,6 +24,15 @@ if TYPE_CHECKING:
 __all__ = ["HANDLERS", "build", "build_prune"]
 
 PRUNE_FILTERS = {"until", "id", "parent", "type", "description", "inuse", "shared", "private", "unused-for"}
+#: Numbers in the query, and the fields of HostConfig that they set for each step.
+LIMITS = {
+    "memory": "Memory",
+    "memswap": "MemorySwap",
+    "cpushares": "CpuShares",
+    "shmsize": "ShmSize",
+    "cpuquota": "CpuQuota",
+    "cpuperiod": "CpuPeriod",
+}
 Record = dict[str, Any]
 
 
@@ -36,88 +44,81 @@ async def build(engine: Engine, request: Request) -> Response:
     options = _options(request)
     name = request.text("dockerfile") or "Dockerfile"
     if request.text("remote"):
-        context, told = await remote.fetch_context(engine.state, request.text("remote"))
+        context, download_lines = await remote.fetch_context(engine.state, request.text("remote"))
     else:
-        context, told = await asyncio.to_thread(Context, engine.state, request.upload or io.BytesIO()), []
+        context = await asyncio.to_thread(Context, engine.state, request.upload or io.BytesIO())
+        download_lines = []
     try:
         file = dockerfile.parse(context.read_dockerfile(name), name)
         builder = Builder(engine, file, context, options)
     except BaseException as error:
         context.close()
-        if told and isinstance(error, Fault):
-            return json_lines_response(_lines([*told, trouble(str(error))]))
+        if download_lines and isinstance(error, Fault):
+            # Docker has sent the status already when it parses the Dockerfile of a remote context.
+            return progress_response(iter([*download_lines, error_line(str(error))]))
         raise
-    return json_lines_response(_told(builder, told, request.flag("q")))
+    return json_lines_response(_build_lines(builder, download_lines, quiet=request.flag("q")))
 
 
-async def _lines(lines: list[Record]) -> AsyncIterator[Record]:
-    for line in lines:
-        yield line
+async def _build_lines(builder: Builder, download_lines: list[Record], quiet: bool) -> AsyncIterator[Record]:
+    """Build, and yield the lines of progress. When the client goes away, the builder removes what it has begun.
 
-
-async def _told(builder: Builder, told: list[Record], quiet: bool) -> AsyncIterator[Record]:
-    """Build while somebody listens; when nobody does any more, what was begun is cleared away.
-
-    A quiet build keeps what it would tell, and tells it after all if a step fails.
+    A quiet build holds its lines back, and yields them only if a step fails.
     """
-    kept: list[Record] = []
+    held_back: list[Record] = []
     try:
-        for line in told:
+        for line in download_lines:
             yield line
         async with aclosing(builder.run()) as lines:  # type: ignore[type-var]
             async for line in lines:
                 if quiet:
-                    kept.append(line)
+                    held_back.append(line)
                 else:
                     yield line
         if quiet and builder.image is not None:
             yield {"stream": f"{builder.image.id}\n"}
     except Fault as fault:
-        for line in kept:
+        for line in held_back:
             yield line
-        more = {"code": fault.code} if isinstance(fault, StepFailed) else {}
-        yield {"errorDetail": {**more, "message": str(fault)}, "error": str(fault)}
+        yield error_line(str(fault), **({"code": fault.code} if isinstance(fault, StepFailed) else {}))
     finally:
         builder.context.close()
 
 
-def _json(request: Request, name: str, words: str, default: Any) -> Any:
+def _json(request: Request, name: str, description: str, default: Any) -> Any:
+    """Return a query parameter that holds JSON. Raises BadParameter."""
     text = request.text(name)
     if not text:
         return default
     try:
-        value = json.loads(text)
+        return json.loads(text) or default
     except ValueError:
         raise BadParameter(
-            f"error reading {words}: invalid character '{text.strip()[:1]}' looking for beginning of value"
+            f"error reading {description}: invalid character '{text.strip()[:1]}' looking for beginning of value"
         ) from None
-    return value or default
 
 
 def _options(request: Request) -> Options:
-    """Read the query. Raises BadParameter, Fault."""
+    """Return what the query requests. Raises BadParameter, Fault."""
     tags = []
-    for name in request.query.get("t", []):
-        if name:
-            try:
-                tags.append(references.parse(name).with_default_tag())
-            except BadParameter as fault:
-                raise Fault(str(fault)) from None
-    host: Record = {
+    for name in filter(None, request.query.get("t", [])):
+        try:
+            tags.append(references.parse(name).with_default_tag())
+        except BadParameter as fault:
+            raise Fault(str(fault)) from None  # Docker answers 500 here
+    host_config: Record = {
         "NetworkMode": request.text("networkmode") or "default",
-        "ExtraHosts": [entry for words in request.query.get("extrahosts", []) for entry in words.split(",") if entry],
+        "ExtraHosts": [entry for text in request.query.get("extrahosts", []) for entry in text.split(",") if entry],
         "Ulimits": _json(request, "ulimits", "ulimits", None),
         "CpusetCpus": request.text("cpusetcpus"),
         "CpusetMems": request.text("cpusetmems"),
     }
-    numbers = {"memory": "Memory", "memswap": "MemorySwap", "cpushares": "CpuShares", "shmsize": "ShmSize"}
-    numbers |= {"cpuquota": "CpuQuota", "cpuperiod": "CpuPeriod"}
-    host |= {field: request.number(name) for name, field in numbers.items() if request.number(name)}
+    host_config |= {field: request.number(name) for name, field in LIMITS.items()}
     return Options(
         tags=tags,
         arguments=_json(request, "buildargs", "build args", {}),
         labels=_json(request, "labels", "labels", {}),
-        host_config={name: value for name, value in host.items() if value},
+        host_config={name: value for name, value in host_config.items() if value},
         target=request.text("target"),
         cache_from=_json(request, "cachefrom", "cachefrom", []),
         cache=not request.flag("nocache"),
@@ -127,8 +128,8 @@ def _options(request: Request) -> Options:
 
 
 async def build_prune(engine: Engine, request: Request) -> Response:
-    """POST /build/prune: the classic builder's cache are images, so there is nothing else to remove."""
-    for name in parse(request.text("filters")):
+    """POST /build/prune: the classic builder's cache consists of images, so there is nothing else to remove."""
+    for name in request.filters():
         if name not in PRUNE_FILTERS:
             raise BadParameter(f"invalid filter '{name}'")
     return json_response({"CachesDeleted": None, "SpaceReclaimed": 0})

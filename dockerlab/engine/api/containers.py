@@ -1,4 +1,4 @@
-"""Handlers of the container operations: decode, call, encode."""
+"""Handlers of the container operations: each decodes the request, calls the container, and encodes the response."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from dockerlab.engine.api.attach import CONTENT_TYPE_TELLS_FRAMES, stream_content_type
-from dockerlab.engine.api.threads import threaded
+from dockerlab.engine.api.threads import blocks_in_thread
 from dockerlab.engine.api.views import container as container_view
-from dockerlab.engine.common import signals, timestamps
-from dockerlab.engine.common.filters import parse
+from dockerlab.engine.common import signals
 from dockerlab.engine.containers import log_options, logs, top, update, validation
 from dockerlab.engine.faults import BadParameter, Conflict, Fault
 from dockerlab.engine.http.messages import (
@@ -49,20 +48,21 @@ __all__ = [
     "container_wait",
 ]
 
-NOTHING = 7  #: bytes of a body that says nothing, such as `null` with line ends
-CONDITIONS = ("not-running", "next-exit", "removed")
+#: The size of the longest body that counts as empty: `null` with line ends around it.
+EMPTY_BODY_BYTES = 7
+WAIT_CONDITIONS = ("not-running", "next-exit", "removed")
 
 
 async def container_list(engine: Engine, request: Request) -> Response:
     """GET /containers/json."""
-    found = engine.containers.list(
-        everything=request.flag("all"), limit=request.number("limit") or 0, filters=parse(request.text("filters"))
+    containers = engine.containers.list(
+        everything=request.flag("all"), limit=request.number("limit") or 0, filters=request.filters()
     )
-    made = []
-    for container in found:
-        sized = await _sizes(engine, container) if request.flag("size") else None
-        made.append(container_view.summary(container, request.version, sized))
-    return json_response(made)
+    items = []
+    for container in containers:
+        sizes = await _sizes(engine, container, request)
+        items.append(container_view.summary(container, request.version, sizes))
+    return json_response(items)
 
 
 async def container_create(engine: Engine, request: Request) -> Response:
@@ -75,11 +75,14 @@ async def container_create(engine: Engine, request: Request) -> Response:
 async def container_inspect(engine: Engine, request: Request) -> Response:
     """GET /containers/{id}/json."""
     container = engine.containers.find(request.id)
-    sized = await _sizes(engine, container) if request.flag("size") else None
-    return json_response(container_view.inspect(container, request.version, sized))
+    sizes = await _sizes(engine, container, request)
+    return json_response(container_view.inspect(container, request.version, sizes))
 
 
-async def _sizes(engine: Engine, container: Container) -> tuple[int, int]:
+async def _sizes(engine: Engine, container: Container, request: Request) -> tuple[int, int] | None:
+    """Measure a container's files if the request includes sizes: that reads the whole tree."""
+    if not request.flag("size"):
+        return None
     return await asyncio.to_thread(container_view.sizes, container, engine.containers.image_tree(container))
 
 
@@ -102,8 +105,8 @@ async def container_logs(engine: Engine, request: Request) -> Response:
     query = logs.LogQuery(
         stdout=request.flag("stdout") or tty,
         stderr=request.flag("stderr"),
-        since=timestamps.query_time(request.text("since")),
-        until=timestamps.query_time(request.text("until")),
+        since=request.time("since"),
+        until=request.time("until"),
         timestamps=request.flag("timestamps"),
         details=request.flag("details"),
         tail=_tail(request.text("tail", "all")),
@@ -112,7 +115,7 @@ async def container_logs(engine: Engine, request: Request) -> Response:
     )
     log_options.check_readable(container.record)
     container.record.log_path.touch()
-    # Docker sent logs without a content type before the type began to tell about frames.
+    # Before the content type told whether there are frames, Docker sent logs without one.
     content_type = stream_content_type(request, frames=not tty) if request.version >= CONTENT_TYPE_TELLS_FRAMES else ""
     return stream_response(
         logs.read(container.record.log_path, query, lambda: not container.state["Running"]), content_type
@@ -120,7 +123,7 @@ async def container_logs(engine: Engine, request: Request) -> Response:
 
 
 def _tail(text: str) -> int | None:
-    """Docker takes whatever isn't a number, and a number below 0, for `all`."""
+    """Return the number of lines; None means all of them, as for everything that is not a number of 0 or more."""
     return int(text) if text.isdigit() else None
 
 
@@ -128,47 +131,48 @@ async def container_export(engine: Engine, request: Request) -> Response:
     """GET /containers/{id}/export."""
     container = engine.containers.find(request.id)
     engine.events.publish_container("export", container.record)
-    return stream_response(threaded(tar_writer.export(container.record.root)), "application/octet-stream")
+    return stream_response(blocks_in_thread(tar_writer.export(container.record.root)), "application/octet-stream")
 
 
 async def container_start(engine: Engine, request: Request) -> Response:
     """POST /containers/{id}/start."""
-    if len(request.body) > NOTHING:
-        words = "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24"
-        raise BadParameter(words)
+    if len(request.body) > EMPTY_BODY_BYTES:
+        raise BadParameter(
+            "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24"
+        )
     return not_modified_unless(await engine.containers.find(request.id).start())
 
 
 async def container_stop(engine: Engine, request: Request) -> Response:
     """POST /containers/{id}/stop."""
     container = engine.containers.find(request.id)
-    with _saying(f"cannot stop container: {request.id}"):
+    with _message_prefix(f"cannot stop container: {request.id}"):
         return not_modified_unless(await container.stop(request.number("t"), request.text("signal") or None))
 
 
 async def container_restart(engine: Engine, request: Request) -> Response:
     """POST /containers/{id}/restart."""
     container = engine.containers.find(request.id)
-    with _saying(f"Cannot restart container {request.id}"):
+    with _message_prefix(f"Cannot restart container {request.id}"):
         await container.restart(request.number("t"), request.text("signal") or None)
     return no_content()
 
 
 async def container_kill(engine: Engine, request: Request) -> Response:
     """POST /containers/{id}/kill."""
-    with _saying(f"cannot kill container: {request.id}"):
-        number = signals.number(request.text("signal") or "SIGKILL")  # looked at before the container is
+    with _message_prefix(f"cannot kill container: {request.id}"):
+        number = signals.number(request.text("signal") or "SIGKILL")  # Docker checks this before the container
         await engine.containers.find(request.id).kill(number)
     return no_content()
 
 
 @contextmanager
-def _saying(words: str) -> Iterator[None]:
-    """Put Docker's words before those of a fault."""
+def _message_prefix(prefix: str) -> Iterator[None]:
+    """Put Docker's prefix before the message of a fault."""
     try:
         yield
     except Fault as fault:
-        raise type(fault)(f"{words}: {fault}") from None
+        raise type(fault)(f"{prefix}: {fault}") from None
 
 
 async def container_rename(engine: Engine, request: Request) -> Response:
@@ -178,19 +182,19 @@ async def container_rename(engine: Engine, request: Request) -> Response:
 
 
 async def container_wait(engine: Engine, request: Request) -> Response:
-    """POST /containers/{id}/wait: the headers go out at once, the body when it is over."""
+    """POST /containers/{id}/wait: the headers are sent at once, the body when the condition is met."""
     container = engine.containers.find(request.id)
     condition = request.text("condition") or "not-running"
-    if condition not in CONDITIONS:
+    if condition not in WAIT_CONDITIONS:
         if request.version >= (1, 42):
             raise BadParameter(f'invalid condition: "{condition}"')
         condition = "not-running"
-    future = container.wait(condition)
+    result = container.wait(condition)
 
-    async def later() -> AsyncIterator[bytes]:
-        yield json_response(container_view.waited(await future, request.version)).body
+    async def body() -> AsyncIterator[bytes]:
+        yield json_response(container_view.wait_result(await result, request.version)).body
 
-    return stream_response(later(), "application/json")
+    return stream_response(body(), "application/json")
 
 
 async def container_delete(engine: Engine, request: Request) -> Response:
@@ -222,7 +226,7 @@ async def container_update(engine: Engine, request: Request) -> Response:
 
 async def container_prune(engine: Engine, request: Request) -> Response:
     """POST /containers/prune."""
-    names, freed = await engine.containers.prune(parse(request.text("filters")))
+    names, freed = await engine.containers.prune(request.filters())
     return json_response({"ContainersDeleted": names or None, "SpaceReclaimed": freed})
 
 

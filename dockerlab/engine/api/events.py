@@ -1,4 +1,4 @@
-"""Handler of the event stream."""
+"""Handler of the stream of events."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from dockerlab.engine.common import filters, timestamps
+from dockerlab.engine.common import timestamps
 from dockerlab.engine.common.events import event_filter
 from dockerlab.engine.faults import BadParameter
 from dockerlab.engine.http.messages import Request, Response, stream_response
@@ -18,15 +18,15 @@ __all__ = ["HANDLERS", "system_events"]
 
 
 async def system_events(engine: Engine, request: Request) -> Response:
-    """GET /events: one JSON document a line, until `until`, or until the client goes away."""
-    since, until = timestamps.query_time(request.text("since")), timestamps.query_time(request.text("until"))
+    """GET /events: one JSON document per line, until `until`, or until the client goes away."""
+    since, until = request.time("since"), request.time("until")
     if until and since > until:
         first, last = since // timestamps.SECOND, until // timestamps.SECOND
         raise BadParameter(f"`since` time ({first}) cannot be after `until` time ({last})")
-    found = engine.events.read(since, until, event_filter(filters.parse(request.text("filters"))))
+    events = engine.events.read(since, until, event_filter(request.filters()))
 
     async def lines() -> AsyncIterator[bytes]:
-        async for event in found:
+        async for event in events:
             yield json.dumps(event, separators=(",", ":")).encode() + b"\n"
 
     return stream_response(lines(), "application/json")

@@ -1,4 +1,4 @@
-"""Handlers of the image operations, apart from those that speak with a registry."""
+"""Handlers of the image operations, except those that talk to a registry."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import asyncio
 import contextlib
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine.api.threads import threaded
+from dockerlab.engine.api.progress import progress_response
+from dockerlab.engine.api.threads import blocks_in_thread
 from dockerlab.engine.api.views import image as image_view
-from dockerlab.engine.common.filters import parse
 from dockerlab.engine.containers.commit import commit_container, image_config
 from dockerlab.engine.faults import BadParameter, Fault, NotFound, NotServed
-from dockerlab.engine.http.messages import Request, Response, json_lines_response, json_response, stream_response
+from dockerlab.engine.http.messages import Request, Response, json_response, stream_response
 from dockerlab.engine.images import archives, import_tar, references, removal
 from dockerlab.engine.images import filters as image_filters
 from dockerlab.engine.images.instructions import apply_changes
@@ -36,24 +36,22 @@ __all__ = [
     "image_prune",
     "image_search",
     "image_tag",
-    "trouble",
 ]
 
-SHARED_SIZE = (1, 42)
+SHARED_SIZE_SINCE = (1, 42)
 Record = dict[str, Any]
 
 
 async def image_list(engine: Engine, request: Request) -> Response:
     """GET /images/json."""
-    filters = parse(request.text("filters"))
-    found = image_filters.images_to_list(engine.images, filters, request.flag("all"))
-    sized = request.flag("shared-size") and request.version >= SHARED_SIZE
-    made = []
-    for image in found:
-        shared = image_view.shared(image, engine.images) if sized else -1
-        told = image_view.summary(image, request.version, engine.containers.count_using(image), shared)
-        made.append(image_filters.remove_unmatched_names(told, filters))
-    return json_response(made)
+    filters = request.filters()
+    with_shared_size = request.flag("shared-size") and request.version >= SHARED_SIZE_SINCE
+    items = []
+    for image in image_filters.images_to_list(engine.images, filters, request.flag("all")):
+        shared_size = image_view.shared_size(image, engine.images) if with_shared_size else -1
+        summary = image_view.summary(image, request.version, engine.containers.count_using(image), shared_size)
+        items.append(image_filters.remove_unmatched_names(summary, filters))
+    return json_response(items)
 
 
 async def image_inspect(engine: Engine, request: Request) -> Response:
@@ -70,99 +68,90 @@ async def image_history(engine: Engine, request: Request) -> Response:
 
 async def image_tag(engine: Engine, request: Request) -> Response:
     """POST /images/{name}/tag."""
-    image = engine.images.require(request.id)
-    if not request.text("repo"):
+    image, reference = engine.images.require(request.id), _new_reference(request)
+    if reference is None:
         return Response(200)
-    engine.images.tag(image, references.parse_with_tag(request.text("repo"), request.text("tag")))
+    engine.images.tag(image, reference)
     return Response(201)
+
+
+def _new_reference(request: Request) -> references.Reference | None:
+    """Return the name that `repo` and `tag` give to an image, if any. Raises BadParameter."""
+    repository = request.text("repo")
+    return references.parse_with_tag(repository, request.text("tag")) if repository else None
 
 
 async def image_delete(engine: Engine, request: Request) -> Response:
     """DELETE /images/{name}."""
-    told = removal.remove(
+    removed = removal.remove(
         engine.images,
         engine.containers.records(),
         request.id,
         force=request.flag("force"),
         keep_parents=request.flag("noprune"),
     )
-    return json_response(told)
+    return json_response(removed)
 
 
 async def image_prune(engine: Engine, request: Request) -> Response:
     """POST /images/prune."""
-    told, freed = removal.prune(engine.images, engine.containers.records(), parse(request.text("filters")))
+    removed, freed = removal.prune(engine.images, engine.containers.records(), request.filters())
     engine.events.publish("image", "prune", "", {"reclaimed": str(freed)})
-    return json_response({"ImagesDeleted": told or None, "SpaceReclaimed": freed})
+    return json_response({"ImagesDeleted": removed or None, "SpaceReclaimed": freed})
 
 
 async def image_get(engine: Engine, request: Request) -> Response:
     """GET /images/{name}/get."""
-    return _saved(engine, [request.id], f"No such image: {request.id}")
+    return _save(engine, [request.id], f"No such image: {request.id}")
 
 
 async def image_get_all(engine: Engine, request: Request) -> Response:
     """GET /images/get."""
-    return _saved(
-        engine,
-        [name for names in request.query.get("names", []) for name in names.split(",") if name],
-        "reference does not exist",
-    )
+    names = [name for names in request.query.get("names", []) for name in names.split(",") if name]
+    return _save(engine, names, "reference does not exist")
 
 
-def _saved(engine: Engine, names: list[str], refusal: str) -> Response:
-    wanted: dict[str, list[str]] = {}
+def _save(engine: Engine, names: list[str], not_found: str) -> Response:
+    """Return an archive with images, and with those of their tags that the client named."""
+    tags_by_id: dict[str, list[str]] = {}
     for name in names:
         image = engine.images.find(name)
         if image is None:
-            raise NotFound(refusal)
+            raise NotFound(not_found)
         tag = references.familiar(name)
-        wanted.setdefault(image.id, []).extend([tag] if tag in image.tags else [])
-    chosen = [(engine.images.all[identity], tags) for identity, tags in wanted.items()]
-    for image, _ in chosen:
+        tags_by_id.setdefault(image.id, []).extend([tag] if tag in image.tags else [])
+    selection = [(engine.images.all[image_id], tags) for image_id, tags in tags_by_id.items()]
+    for image, _ in selection:
         engine.images.publish_event("save", image, image.id)
-    return stream_response(threaded(archives.save(engine.images, chosen)), "application/x-tar")
+    return stream_response(blocks_in_thread(archives.save(engine.images, selection)), "application/x-tar")
 
 
 async def image_load(engine: Engine, request: Request) -> Response:
-    """POST /images/load: a line for each image."""
+    """POST /images/load: one line per image."""
     upload = request.upload or io.BytesIO()
 
-    async def lines() -> AsyncIterator[Record]:
-        try:
-            for text in await asyncio.to_thread(lambda: list(archives.load(engine.images, upload))):
-                yield {"stream": text}
-        except Fault as fault:
-            yield trouble(str(fault))
+    def lines() -> Iterator[Record]:
+        # All images are loaded before the first line is sent: after an error, none is reported as loaded.
+        yield from [{"stream": text} for text in archives.load(engine.images, upload)]
 
-    return json_lines_response(lines())
-
-
-def trouble(text: str) -> Record:
-    """Tell, in a stream that has begun, that something went wrong."""
-    return {"errorDetail": {"message": text}, "error": text}
+    return progress_response(lines())
 
 
 async def image_import(engine: Engine, request: Request) -> Response:
     """POST /images/create with `fromSrc`: a file tree, as a tar, becomes an image."""
     if request.text("fromSrc") != "-":
-        raise NotServed("the practice engine imports what is sent to it (fromSrc=-), and fetches nothing by itself")
-    reference = None
-    if request.text("repo"):
-        reference = references.parse_with_tag(request.text("repo"), request.text("tag"))
+        raise NotServed(
+            "the practice engine does not import from a URL: download the file, and send it in the body with fromSrc=-"
+        )
+    reference = _new_reference(request)
     config = apply_changes({}, request.query.get("changes", []))
     message = request.text("message") or "Imported from -"
     upload = request.upload or io.BytesIO()
 
-    async def lines() -> AsyncIterator[Record]:
-        try:
-            image = await asyncio.to_thread(import_tar.import_tar, engine.images, upload, config, message, reference)
-        except Fault as fault:
-            yield trouble(str(fault))
-        else:
-            yield {"status": image.id}
+    def lines() -> Iterator[Record]:
+        yield {"status": import_tar.import_tar(engine.images, upload, config, message, reference).id}
 
-    return json_lines_response(lines())
+    return progress_response(lines())
 
 
 async def image_commit(engine: Engine, request: Request) -> Response:
@@ -171,11 +160,9 @@ async def image_commit(engine: Engine, request: Request) -> Response:
     if not name:
         raise BadParameter('invalid name or ID supplied: ""')
     container = engine.containers.find(name)
-    reference = None
-    if request.text("repo"):
-        reference = references.parse_with_tag(request.text("repo"), request.text("tag"))
-    asked = json.loads(request.body) if request.body.strip() else {}
-    config = image_config(container.record, asked if isinstance(asked, dict) else {}, request.query.get("changes", []))
+    reference = _new_reference(request)
+    body = json.loads(request.body) if request.body.strip() else {}
+    config = image_config(container.record, body if isinstance(body, dict) else {}, request.query.get("changes", []))
     pause = request.flag("pause", True) and container.state["Status"] == "running"
     if pause:
         await container.pause()
@@ -190,7 +177,7 @@ async def image_commit(engine: Engine, request: Request) -> Response:
         )
     finally:
         if pause:
-            with contextlib.suppress(Fault):  # it has ended meanwhile
+            with contextlib.suppress(Fault):  # the container may have ended meanwhile
                 await container.unpause()
     if reference is not None:
         engine.images.tag(image, reference)
@@ -200,7 +187,7 @@ async def image_commit(engine: Engine, request: Request) -> Response:
 
 async def image_search(engine: Engine, request: Request) -> Response:
     """GET /images/search."""
-    raise NotServed("the practice engine knows no index to search: Docker asks Docker Hub for this")
+    raise NotServed("the practice engine has no index of images to search: Docker searches Docker Hub")
 
 
 HANDLERS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dockerlab.engine.api.views import network as network_view
-from dockerlab.engine.common.filters import parse, prune_filter
+from dockerlab.engine.common.filters import prune_filter
 from dockerlab.engine.faults import BadParameter
 from dockerlab.engine.http.messages import Request, Response, json_response, no_content
 
@@ -26,22 +26,22 @@ __all__ = [
 
 async def network_list(engine: Engine, request: Request) -> Response:
     """GET /networks."""
-    found = engine.networks.select(parse(request.text("filters")), engine.endpoints.used_network_ids())
-    return json_response([network_view.network(record, None, request.version) for record in found])
+    networks = engine.networks.select(request.filters(), engine.endpoints.used_network_ids())
+    return json_response([network_view.network(network, request.version) for network in networks])
 
 
 async def network_inspect(engine: Engine, request: Request) -> Response:
     """GET /networks/{id}."""
-    record = engine.networks.find(request.id)
-    if request.text("scope") not in ("", record["Scope"]):
+    network = engine.networks.find(request.id)
+    if request.text("scope") not in ("", network["Scope"]):
         raise BadParameter(f"network {request.id} not found")
-    return json_response(network_view.network(record, engine.endpoints, request.version))
+    return json_response(network_view.network(network, request.version, engine.endpoints))
 
 
 async def network_create(engine: Engine, request: Request) -> Response:
     """POST /networks/create."""
-    made = engine.networks.create(request.json())
-    return json_response({"Id": made["Id"], "Warning": ""}, 201)
+    network = engine.networks.create(request.json())
+    return json_response({"Id": network["Id"], "Warning": ""}, 201)
 
 
 async def network_delete(engine: Engine, request: Request) -> Response:
@@ -67,7 +67,7 @@ async def network_disconnect(engine: Engine, request: Request) -> Response:
 
 async def network_prune(engine: Engine, request: Request) -> Response:
     """POST /networks/prune."""
-    names = engine.endpoints.prune_networks(prune_filter(parse(request.text("filters"))))
+    names = engine.endpoints.prune_networks(prune_filter(request.filters()))
     engine.events.publish("network", "prune", "", {"reclaimed": "0"})
     return json_response({"NetworksDeleted": names or None})
 

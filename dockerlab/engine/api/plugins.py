@@ -1,10 +1,9 @@
-"""Handlers of the plugin operations: there is none, and an engine without plugins answers as Docker without plugins."""
+"""Handlers of the plugin operations, which answer as Docker does when it has no plugins."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dockerlab.engine.common import filters
 from dockerlab.engine.faults import BadParameter, NotFound
 from dockerlab.engine.http.messages import Request, Response, json_response
 
@@ -18,14 +17,14 @@ FILTERS = {"capability", "enabled"}
 
 async def plugin_list(engine: Engine, request: Request) -> Response:
     """GET /plugins."""
-    for name in filters.parse(request.text("filters")):
+    for name in request.filters():
         if name not in FILTERS:
             raise BadParameter(f"invalid filter '{name}'")
     return json_response([])
 
 
 async def plugin_missing(engine: Engine, request: Request) -> Response:
-    """Every operation on one plugin."""
+    """Answer every operation on a single plugin: there is none."""
     raise NotFound(f'plugin "{request.id}" not found')
 
 

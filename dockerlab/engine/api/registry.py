@@ -1,22 +1,24 @@
-"""Handlers of the operations that speak with a registry: pull, push, auth, distribution."""
+"""Handlers of the operations that talk to a registry: pull, push, auth, distribution."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine.api.images import image_import, trouble
+from dockerlab.engine.api.images import image_import
+from dockerlab.engine.api.progress import progress_response
 from dockerlab.engine.containers import validation
 from dockerlab.engine.faults import BadParameter, Fault
-from dockerlab.engine.http.messages import Request, Response, json_lines_response, json_response
+from dockerlab.engine.http.messages import Request, Response, json_response
 from dockerlab.engine.images import pull_push, references
 from dockerlab.engine.images.references import Reference
 from dockerlab.engine.images.registry import DOCKER_LIST, OCI_INDEX, Credentials, Registry, parse_auth_header
 
 if TYPE_CHECKING:
     from dockerlab.engine.engine import Engine
+    from dockerlab.engine.images.images import Image
 
 __all__ = ["HANDLERS", "distribution_inspect", "image_create", "image_push", "system_auth"]
 
@@ -24,104 +26,100 @@ Record = dict[str, Any]
 
 
 async def image_create(engine: Engine, request: Request) -> Response:
-    """POST /images/create: pull, or import what is sent."""
+    """POST /images/create: pull an image or, with `fromSrc`, import one from the body."""
     if not request.text("fromImage"):
         return await image_import(engine, request)
-    who = parse_auth_header(request.headers.get("x-registry-auth", ""))
-    validation.check_platform(request.text("platform"))
-    name, tag, platform = request.text("fromImage"), request.text("tag"), request.text("platform")
-    if tag.startswith("sha256:"):
-        reference = references.parse(f"{name}@{tag}")
-    else:
-        reference = references.parse(name)
-        if tag:
-            reference = references.parse_with_tag(name, tag)
+    credentials = _credentials(request)
+    platform = request.text("platform")
+    validation.check_platform(platform)
+    reference = _reference_to_pull(request.text("fromImage"), request.text("tag"))
+    registry = Registry(reference, credentials)
     if not reference.tag and not reference.digest:
-        tags = await asyncio.to_thread(Registry(reference, who).tags)
-        return json_lines_response(_threaded(_all_tags(engine, reference, who, platform, tags)))
-    registry = Registry(reference, who)
-    found = await asyncio.to_thread(registry.manifest, reference.digest or reference.tag)
-    return json_lines_response(_threaded(pull_push.pull(engine.images, registry, found, platform)))
+        tags = await asyncio.to_thread(registry.tags)
+        return progress_response(_pull_all_tags(engine, reference, credentials, platform, tags))
+    manifest = await asyncio.to_thread(registry.manifest, reference.digest or reference.tag)
+    return progress_response(pull_push.pull(engine.images, registry, manifest, platform))
 
 
-def _all_tags(
-    engine: Engine, reference: Reference, who: Credentials, platform: str, tags: list[str]
+def _credentials(request: Request) -> Credentials:
+    return parse_auth_header(request.headers.get("x-registry-auth", ""))
+
+
+def _reference_to_pull(name: str, tag: str) -> Reference:
+    """Return the reference that `fromImage` and `tag` name. `tag` may be a digest. Raises BadParameter."""
+    if tag.startswith("sha256:"):
+        return references.parse(f"{name}@{tag}")
+    reference = references.parse(name)
+    return references.parse_with_tag(name, tag) if tag else reference
+
+
+def _pull_all_tags(
+    engine: Engine, reference: Reference, credentials: Credentials, platform: str, tags: list[str]
 ) -> Iterator[Record]:
-    """Pull everything that a repository has."""
     for tag in tags:
-        registry = Registry(Reference(reference.domain, reference.path, tag), who)
+        registry = Registry(Reference(reference.domain, reference.path, tag), credentials)
         yield from pull_push.pull(engine.images, registry, registry.manifest(tag), platform)
 
 
-async def _threaded(lines: Iterator[Record]) -> AsyncIterator[Record]:
-    """Tell what a thread tells; what goes wrong becomes the last line."""
-    end: Record = {}
-    try:
-        while (line := await asyncio.to_thread(next, lines, end)) is not end:
-            yield line
-    except Fault as fault:
-        yield trouble(str(fault))
-
-
 async def image_push(engine: Engine, request: Request) -> Response:
-    """POST /images/{name}/push."""
-    who = parse_auth_header(request.headers.get("x-registry-auth", ""))
+    """POST /images/{name}/push: one tag of a repository, or all of them."""
+    credentials = _credentials(request)
     reference = references.parse(request.id)
     if request.text("tag"):
         reference = references.parse_with_tag(request.id, request.text("tag"))
-    registry = Registry(reference, who, "pull,push")
-    here = []
-    for image in list(engine.images.all.values()):
-        for name in image.tags:
-            known = references.parse(name)
-            if known.name == reference.name:
-                here.append((known.tag, image))
-    wanted = [(tag, image) for tag, image in here if reference.tag in ("", tag)]
+    registry = Registry(reference, credentials, "pull,push")
+    local = _tagged_images(engine, reference)
+    selected = [(tag, image) for tag, image in local if reference.tag in ("", tag)]
 
     def lines() -> Iterator[Record]:
         yield {"status": f"The push refers to repository [{reference.name}]"}
-        if not here:
+        if not local:
             raise Fault(f"An image does not exist locally with the tag: {reference.repository}")
-        if not wanted:
+        if not selected:
             raise Fault(f"tag does not exist: {reference.repository}:{reference.tag}")
-        yield from pull_push.push(engine.images, registry, wanted)
+        yield from pull_push.push(engine.images, registry, selected)
 
-    return json_lines_response(_threaded(lines()))
+    return progress_response(lines())
+
+
+def _tagged_images(engine: Engine, reference: Reference) -> list[tuple[str, Image]]:
+    """Return the local tags of a repository, with their images."""
+    names = [(references.parse(tag), image) for image in list(engine.images.all.values()) for tag in image.tags]
+    return [(name.tag, image) for name, image in names if name.name == reference.name]
 
 
 async def system_auth(engine: Engine, request: Request) -> Response:
-    """POST /auth: show credentials to a registry. They are kept by the client alone."""
+    """POST /auth: check credentials at a registry. The engine does not store them; the client does."""
     try:
-        asked = json.loads(request.body or b"null") or {}
+        body = json.loads(request.body or b"null") or {}
     except ValueError:
-        begin = request.body.decode("utf-8", "replace").strip()[:1]
-        raise Fault(f"invalid character '{begin}' looking for beginning of value") from None
-    if not isinstance(asked, dict):
-        raise BadParameter("the credentials are no JSON object")
-    server = str(asked.get("serveraddress") or "").removeprefix("https://").removeprefix("http://").partition("/")[0]
+        first = request.body.decode("utf-8", "replace").strip()[:1]
+        raise Fault(f"invalid character '{first}' looking for beginning of value") from None
+    if not isinstance(body, dict):
+        raise BadParameter("the credentials must be a JSON object")
+    server = str(body.get("serveraddress") or "").removeprefix("https://").removeprefix("http://").partition("/")[0]
     domain = server if server and "docker.io" not in server else "docker.io"
-    who = Credentials(asked.get("username") or "", asked.get("password") or "")
-    await asyncio.to_thread(Registry(Reference(domain, "login"), who).check_credentials)
+    credentials = Credentials(body.get("username") or "", body.get("password") or "")
+    await asyncio.to_thread(Registry(Reference(domain, "login"), credentials).check_credentials)
     return json_response({"Status": "Login Succeeded", "IdentityToken": ""})
 
 
 async def distribution_inspect(engine: Engine, request: Request) -> Response:
     """GET /distribution/{name}/json."""
-    who = parse_auth_header(request.headers.get("x-registry-auth", ""))
-    registry = Registry(references.parse(request.id).with_default_tag(), who)
-    reference = registry.reference
+    credentials = _credentials(request)
+    registry = Registry(references.parse(request.id).with_default_tag(), credentials)
+    return json_response(await asyncio.to_thread(_distribution_document, registry))
 
-    def look() -> Record:
-        found = registry.manifest(reference.digest or reference.tag)
-        descriptor = {"mediaType": found.media_type, "digest": found.digest, "size": len(found.content)}
-        if found.media_type in (DOCKER_LIST, OCI_INDEX):
-            platforms = [entry.get("platform") or {} for entry in found.document.get("manifests") or []]
-        else:
-            config = json.loads(b"".join(registry.blob(found.document["config"]["digest"])))
-            platforms = [{key: config[key] for key in ("architecture", "os", "variant") if config.get(key)}]
-        return {"Descriptor": descriptor, "Platforms": platforms}
 
-    return json_response(await asyncio.to_thread(look))
+def _distribution_document(registry: Registry) -> Record:
+    manifest = registry.manifest(registry.reference.digest or registry.reference.tag)
+    descriptor = {"mediaType": manifest.media_type, "digest": manifest.digest, "size": len(manifest.content)}
+    if manifest.media_type in (DOCKER_LIST, OCI_INDEX):
+        platforms = [entry.get("platform") or {} for entry in manifest.document.get("manifests") or []]
+    else:
+        config = json.loads(b"".join(registry.blob(manifest.document["config"]["digest"])))
+        platforms = [{key: config[key] for key in ("architecture", "os", "variant") if config.get(key)}]
+    return {"Descriptor": descriptor, "Platforms": platforms}
 
 
 HANDLERS = {

@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 __all__ = ["HANDLERS", "data_usage", "info", "ping", "ping_head", "version"]
 
-UNCACHED = [("Cache-Control", "no-cache, no-store, must-revalidate"), ("Pragma", "no-cache")]
-PING = [("Builder-Version", "1"), ("Swarm", "inactive"), *UNCACHED]
+NO_CACHE = [("Cache-Control", "no-cache, no-store, must-revalidate"), ("Pragma", "no-cache")]
+PING_HEADERS = [("Builder-Version", "1"), ("Swarm", "inactive"), *NO_CACHE]
 
 
 async def ping(engine: Engine, request: Request) -> Response:
     """GET /_ping."""
-    return Response(200, b"OK", "text/plain; charset=utf-8", headers=list(PING))
+    return Response(200, b"OK", "text/plain; charset=utf-8", headers=list(PING_HEADERS))
 
 
 async def ping_head(engine: Engine, request: Request) -> Response:
     """HEAD /_ping."""
-    return Response(200, b"", "text/plain; charset=utf-8", headers=list(PING))
+    return Response(200, b"", "text/plain; charset=utf-8", headers=list(PING_HEADERS))
 
 
 async def version(engine: Engine, request: Request) -> Response:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dockerlab.engine.common.filters import parse
 from dockerlab.engine.http.messages import Request, Response, json_response, no_content
 
 if TYPE_CHECKING:
@@ -12,22 +11,23 @@ if TYPE_CHECKING:
 
 __all__ = ["HANDLERS", "volume_create", "volume_delete", "volume_inspect", "volume_list", "volume_prune"]
 
-SINCE_ALL = (1, 42)  #: from here on prune leaves volumes with names alone
+#: Since this version, prune keeps volumes with a name unless the filter `all` is set.
+PRUNES_ONLY_ANONYMOUS_SINCE = (1, 42)
 
 
 async def volume_list(engine: Engine, request: Request) -> Response:
     """GET /volumes."""
-    found = engine.volumes.list(parse(request.text("filters")))
-    return json_response({"Volumes": found, "Warnings": None})
+    volumes = engine.volumes.select(request.filters())
+    return json_response({"Volumes": volumes, "Warnings": None})
 
 
 async def volume_create(engine: Engine, request: Request) -> Response:
     """POST /volumes/create."""
     body = request.json()
-    made = engine.volumes.create(
+    volume = engine.volumes.create(
         body.get("Name") or "", body.get("Driver") or "", body.get("DriverOpts") or {}, body.get("Labels")
     )
-    return json_response(made, 201)
+    return json_response(volume, 201)
 
 
 async def volume_inspect(engine: Engine, request: Request) -> Response:
@@ -43,8 +43,8 @@ async def volume_delete(engine: Engine, request: Request) -> Response:
 
 async def volume_prune(engine: Engine, request: Request) -> Response:
     """POST /volumes/prune."""
-    only = request.version >= SINCE_ALL
-    names, freed = engine.volumes.prune(parse(request.text("filters")), only)
+    only_anonymous = request.version >= PRUNES_ONLY_ANONYMOUS_SINCE
+    names, freed = engine.volumes.prune(request.filters(), only_anonymous)
     return json_response({"VolumesDeleted": names, "SpaceReclaimed": freed})
 
 

@@ -103,6 +103,10 @@ class ContainerRecord:
         """The mounts as inspect shows them; records of old engines have none."""
         return self.document.get("MountPoints", [])  # type: ignore[no-any-return]
 
+    @property
+    def volume_names(self) -> list[str]:
+        return [point["Name"] for point in self.mount_points if point["Type"] == "volume"]
+
     # -- what changes while it runs ----------------------------------------------------------------------------
 
     @property

@@ -17,7 +17,7 @@ from dockerlab.engine.containers.process_spec import container_spec
 from dockerlab.engine.containers.waiters import Waiters
 from dockerlab.engine.faults import BadParameter, Conflict, Fault, NotFound
 from dockerlab.engine.processes import process
-from dockerlab.engine.storage import mount_points, rootfs
+from dockerlab.engine.storage import rootfs
 
 if TYPE_CHECKING:
     from dockerlab.engine.common.container_record import ContainerRecord
@@ -175,8 +175,8 @@ class Container:
         """
         directory = self.record.directory
         result = process.adopt(directory)
-        for name in mount_points.volumes_of(self.record.mount_points):
-            self.volumes.use(name, self.id)
+        for name in self.record.volume_names:
+            self.volumes.add_user(name, self.id)
         shutil.rmtree(directory / "execs", ignore_errors=True)
         if isinstance(result, process.RunningProcess):
             self._began(result, paused=self.state["Paused"])
@@ -375,7 +375,7 @@ class Container:
             log.exception("could not remove all files of %s; the next start of the engine removes the rest", self.id)
         self.is_removed = True
         self._context.forget(self.record)
-        self.volumes.release(self.id, mount_points.volumes_of(self.record.mount_points), volumes)
+        self.volumes.remove_user(self.id, self.record.volume_names, volumes)
         self.events.publish_container("destroy", self.record)
         self.waiters.notify_removed(self._result())
 

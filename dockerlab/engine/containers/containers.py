@@ -130,7 +130,7 @@ class Containers:
         document = self._document(body, host)
         document["Name"] = self._reserve(name, document["Id"])
         try:
-            document["MountPoints"] = mount_points.made(
+            document["MountPoints"] = mount_points.create_mount_points(
                 document["Config"], document["HostConfig"], self.volumes, self._context.find
             )
             container = await self._make(ContainerRecord(self.root / document["Id"], document))
@@ -183,11 +183,11 @@ class Containers:
         """Copy the image's files, save the record, and mark its volumes as used."""
         tree = await asyncio.to_thread(self.images.trees.get, record.layers)
         await asyncio.to_thread(rootfs.create, tree, record.root, record.config["Hostname"])
-        await asyncio.to_thread(mount_points.fill, record.root, record.mount_points)
+        await asyncio.to_thread(mount_points.fill_volumes, record.root, record.mount_points)
         container = Container(self._context, record)
         record.save()
-        for name in mount_points.volumes_of(record.mount_points):
-            self.volumes.use(name, record.id)
+        for name in record.volume_names:
+            self.volumes.add_user(name, record.id)
         return container
 
     def _reserve(self, name: str, identity: str) -> str:

@@ -152,7 +152,7 @@ def _mounts(record: ContainerRecord) -> list[Document]:
         for point in points
         if point["Type"] != "tmpfs"
     ]
-    mounts += mount_points.tmpfs(record.host_config, points)
+    mounts += mount_points.tmpfs_mounts(record.host_config, points)
     mounts += hosts_files.mounts(record, {mount["target"] for mount in mounts})
     return sorted(mounts, key=lambda mount: str(mount["target"]))
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
+from dockerlab.engine.common import filters, timestamps
 from dockerlab.engine.faults import Fault
 from dockerlab.engine.http import bodies
 
@@ -62,6 +63,14 @@ class Request:
             return int(text)
         except ValueError:
             raise Fault(f'strconv.Atoi: parsing "{text}": invalid syntax') from None
+
+    def time(self, name: str) -> int:
+        """Return a query parameter such as `since` in nanoseconds; 0 if it is missing. Raises Fault."""
+        return timestamps.query_time(self.text(name))
+
+    def filters(self) -> dict[str, list[str]]:
+        """Return the query parameter `filters`: the values by the name of each filter. Raises BadParameter."""
+        return filters.parse(self.text("filters"))
 
     def json(self) -> dict[str, Any]:
         """Return the JSON object in the body. Raises BadParameter."""

@@ -1,4 +1,4 @@
-"""What a container has mounted: Binds, Mounts, Volumes and VolumesFrom become one list, as inspect tells it."""
+"""Mount points: Binds, Mounts, Volumes and VolumesFrom of a new container become one list, as inspect shows it."""
 
 from __future__ import annotations
 
@@ -18,82 +18,120 @@ if TYPE_CHECKING:
     from dockerlab.engine.common.container_record import ContainerRecord
     from dockerlab.engine.storage.volumes import Volumes
 
-__all__ = ["fill", "made", "shown", "tmpfs", "volumes_of"]
+__all__ = ["INTERNAL_FIELDS", "create_mount_points", "fill_volumes", "tmpfs_mounts"]
 
 PROPAGATIONS = ("rprivate", "private", "rshared", "shared", "rslave", "slave")
 MODES = {"ro", "rw", "z", "Z", "nocopy", "cached", "delegated", "consistent", *PROPAGATIONS}
-FLAGS = {"ro": MS_RDONLY, "nosuid": MS_NOSUID, "nodev": MS_NODEV, "noexec": MS_NOEXEC}
-PASSED_OVER = {"rw", "suid", "dev", "exec", "async", "atime", "noatime", "relatime", "defaults"}
-DATA = re.compile(r"(size|mode|uid|gid|nr_inodes|nr_blocks)=[\w%]+")
+#: Fields of a mount point that only this module reads; inspect does not show them.
+INTERNAL_FIELDS = ("NoCopy", "Tmpfs")
+
+TMPFS_DEFAULT_FLAGS = MS_NOSUID | MS_NODEV | MS_NOEXEC
+#: Options of a tmpfs that set a flag of mount(2). Without a `no` in front, such as `exec`, they clear it.
+TMPFS_FLAGS = {"ro": MS_RDONLY, "nosuid": MS_NOSUID, "nodev": MS_NODEV, "noexec": MS_NOEXEC}
+TMPFS_IGNORED = {"rw", "suid", "dev", "exec", "async", "atime", "noatime", "relatime", "defaults"}
+TMPFS_DATA = re.compile(r"(size|mode|uid|gid|nr_inodes|nr_blocks)=[\w%]+")
 Record = dict[str, Any]
 
 
-def made(config: Record, host: Record, volumes: Volumes, find: Callable[[str], ContainerRecord]) -> list[Record]:
-    """Give the list for a container that is being created; volumes that are not there are made.
+def create_mount_points(
+    config: Record, host: Record, volumes: Volumes, find: Callable[[str], ContainerRecord]
+) -> list[Record]:
+    """Return the mount points of a container that is being created, and create the volumes that don't exist.
 
-    Raises BadParameter.
+    `find` finds the containers of VolumesFrom. Raises BadParameter, Fault.
     """
     points: dict[str, Record] = {}
-    for word in host.get("VolumesFrom") or []:
-        name, _, mode = word.partition(":")
+    for reference in host.get("VolumesFrom") or []:
+        name, _, mode = reference.partition(":")
         for point in find(name).mount_points:
             points[point["Destination"]] = {**point, **({"RW": False} if mode == "ro" else {})}
-    explicit: set[str] = set()
-    for word in host.get("Binds") or []:
-        _add(points, explicit, _bind(word, volumes))
+    explicit: dict[str, Record] = {}
+    for text in host.get("Binds") or []:
+        _add(explicit, _bind(text, volumes))
     for entry in host.get("Mounts") or []:
-        _add(points, explicit, _mount(entry, volumes))
-    for word in config.get("Volumes") or {}:
-        target = _target(f"/{word}", word)  # a relative one is below the root
-        if target not in points and target not in _tmpfs_targets(host):
-            points[target] = _volume(volumes, "", target, "", True)
+        _add(explicit, _mount(entry, volumes))
+    points |= explicit
+    tmpfs_targets = {target.rstrip("/") or "/" for target in host.get("Tmpfs") or {}}
+    for text in config.get("Volumes") or {}:
+        target = _target(f"/{text}", text)  # a relative path starts at the root
+        if target not in points and target not in tmpfs_targets:
+            points[target] = _volume(_create_volume(volumes, "", {}), target, "", True)
     return sorted(points.values(), key=lambda point: point["Destination"])
 
 
-def _add(points: dict[str, Record], explicit: set[str], point: Record) -> None:
-    if point["Destination"] in explicit:
+def _add(points: dict[str, Record], point: Record) -> None:
+    if point["Destination"] in points:
         raise BadParameter(f"Duplicate mount point: {point['Destination']}")
-    explicit.add(point["Destination"])
     points[point["Destination"]] = point
 
 
-def _tmpfs_targets(host: Record) -> set[str]:
-    return {target.rstrip("/") or "/" for target in host.get("Tmpfs") or {}}
-
-
-def _bind(word: str, volumes: Volumes) -> Record:
-    parts = word.split(":")
+def _bind(text: str, volumes: Volumes) -> Record:
+    """Read an entry of `Binds`: `SOURCE:TARGET:MODE`, where SOURCE is a path or the name of a volume."""
+    parts = text.split(":")
     if not 1 <= len(parts) <= 3 or not all(parts):  # noqa: PLR2004  (source, target, mode)
-        raise BadParameter(f"invalid volume specification: '{word}'")
+        raise BadParameter(f"invalid volume specification: '{text}'")
     source, target, mode = ("", parts[0], "") if len(parts) == 1 else (parts[0], parts[1], "".join(parts[2:]))
-    if set(filter(None, mode.split(","))) - MODES:
+    modes = [word for word in mode.split(",") if word]
+    if set(modes) - MODES:
         raise BadParameter(f"invalid mode: {mode}")
-    target = _target(target, word, "bind" if source.startswith("/") else "volume")
-    writable = "ro" not in mode.split(",")
-    if not source.startswith("/"):
-        point = _volume(volumes, source, target, mode or "z", writable)
-        return {**point, "NoCopy": True} if "nocopy" in mode else point
+    is_path = source.startswith("/")
+    target = _target(target, text, "bind" if is_path else "volume")
+    writable = "ro" not in modes
+    if not is_path:
+        point = _volume(_create_volume(volumes, source, {}), target, mode or "z", writable)
+        return {**point, "NoCopy": True} if "nocopy" in modes else point
     try:
         Path(source).mkdir(parents=True, exist_ok=True)
     except FileExistsError:
-        pass  # a file
+        pass  # a file can be mounted, too
     except OSError as error:
         raise Fault(f"error while creating mount source path '{source}': {error.strerror}") from None
-    return _host_path(
-        source, target, mode, writable, next((part for part in mode.split(",") if part in PROPAGATIONS), "")
-    )
+    propagation = next((word for word in modes if word in PROPAGATIONS), "")
+    return _host_path(source, target, mode, writable, propagation)
 
 
-def _target(target: str, word: str, kind: str = "volume") -> str:
+def _mount(entry: Record, volumes: Volumes) -> Record:
+    """Read an entry of `Mounts`."""
+    kind, source, target = entry.get("Type") or "", entry.get("Source") or "", entry.get("Target") or ""
+    prefix = f'invalid mount config for type "{kind}": '
+    if not target:
+        raise BadParameter(f"{prefix}field Target must not be empty")
     if not target.startswith("/"):
-        raise Fault(  # 500 on Docker
-            f"invalid volume specification: '{word}': invalid mount config for type \"{kind}\": invalid mount path: "
+        raise BadParameter(f"{prefix}invalid mount path: '{target}' mount path must be absolute")
+    writable = not entry.get("ReadOnly")
+    target = _target(target, target)
+    if kind == "bind":
+        if not source:
+            raise BadParameter(f"{prefix}field Source must not be empty")
+        options = entry.get("BindOptions") or {}
+        if options.get("CreateMountpoint"):
+            Path(source).mkdir(parents=True, exist_ok=True)
+        if not Path(source).exists():
+            raise BadParameter(f"{prefix}bind source path does not exist: {source}")
+        return _host_path(source, target, "", writable, options.get("Propagation") or "")
+    if kind == "volume":
+        options = entry.get("VolumeOptions") or {}
+        point = _volume(_create_volume(volumes, source, options), target, "z", writable)
+        return {**point, "NoCopy": True} if options.get("NoCopy") else point
+    if kind == "tmpfs":
+        if source:
+            raise BadParameter(f"{prefix}field Source must not be specified")
+        point = {"Type": "tmpfs", "Source": "", "Destination": target, "Mode": "", "RW": writable, "Propagation": ""}
+        return {**point, "Tmpfs": entry.get("TmpfsOptions") or {}}
+    raise BadParameter(f"{prefix}mount type unknown")
+
+
+def _target(target: str, text: str, kind: str = "volume") -> str:
+    """Return a path inside the container in its shortest form; `text` is the whole entry, for the messages."""
+    if not target.startswith("/"):
+        raise Fault(  # not a BadParameter: Docker answers 500 here
+            f"invalid volume specification: '{text}': invalid mount config for type \"{kind}\": invalid mount path: "
             f"'{target}' mount path must be absolute"
         )
-    plain = "/" + "/".join(part for part in target.split("/") if part not in ("", "."))
-    if plain == "/":
-        raise BadParameter(f"invalid volume specification: '{word}': invalid specification: destination can't be '/'")
-    return plain
+    normal = "/" + "/".join(part for part in target.split("/") if part not in ("", "."))
+    if normal == "/":
+        raise BadParameter(f"invalid volume specification: '{text}': invalid specification: destination can't be '/'")
+    return normal
 
 
 def _host_path(source: str, target: str, mode: str, writable: bool, propagation: str) -> Record:
@@ -107,14 +145,19 @@ def _host_path(source: str, target: str, mode: str, writable: bool, propagation:
     }
 
 
-def _volume(volumes: Volumes, name: str, target: str, mode: str, writable: bool, **more: Any) -> Record:
+def _create_volume(volumes: Volumes, name: str, options: Record) -> Record:
+    """Create a volume with the given VolumeOptions, or return the existing one with this name."""
     if name and not NAME.fullmatch(name):
-        volumes.create(name, "", {}, None)  # raises, in Docker's words
-    record = volumes.create(name, more.get("driver", ""), more.get("options") or {}, more.get("labels"))
+        volumes.create(name, "", {}, None)  # raises BadParameter in Docker's words, before it looks at the options
+    driver = options.get("DriverConfig") or {}
+    return volumes.create(name, driver.get("Name") or "", driver.get("Options") or {}, options.get("Labels"))
+
+
+def _volume(volume: Record, target: str, mode: str, writable: bool) -> Record:
     return {
         "Type": "volume",
-        "Name": record["Name"],
-        "Source": record["Mountpoint"],
+        "Name": volume["Name"],
+        "Source": volume["Mountpoint"],
         "Destination": target,
         "Driver": "local",
         "Mode": mode,
@@ -123,86 +166,42 @@ def _volume(volumes: Volumes, name: str, target: str, mode: str, writable: bool,
     }
 
 
-def _mount(entry: Record, volumes: Volumes) -> Record:
-    """Read one of `Mounts`."""
-    kind, source, target = entry.get("Type") or "", entry.get("Source") or "", entry.get("Target") or ""
-    begin = f'invalid mount config for type "{kind}": '
-    if not target:
-        raise BadParameter(f"{begin}field Target must not be empty")
-    if not target.startswith("/"):
-        raise BadParameter(f"{begin}invalid mount path: '{target}' mount path must be absolute")
-    writable = not entry.get("ReadOnly")
-    plain = _target(target, target)
-    if kind == "bind":
-        if not source:
-            raise BadParameter(f"{begin}field Source must not be empty")
-        options = entry.get("BindOptions") or {}
-        if options.get("CreateMountpoint"):
-            Path(source).mkdir(parents=True, exist_ok=True)
-        if not Path(source).exists():
-            raise BadParameter(f"{begin}bind source path does not exist: {source}")
-        return _host_path(source, plain, "", writable, options.get("Propagation") or "")
-    if kind == "volume":
-        options = entry.get("VolumeOptions") or {}
-        driver = options.get("DriverConfig") or {}
-        more = {"labels": options.get("Labels"), "driver": driver.get("Name") or "", "options": driver.get("Options")}
-        point = _volume(volumes, source, plain, "z", writable, **more)
-        extra = {"NoCopy": True} if options.get("NoCopy") else {}
-        return {**point, **extra}
-    if kind == "tmpfs":
-        if source:
-            raise BadParameter(f"{begin}field Source must not be specified")
-        shape = {"Type": "tmpfs", "Source": "", "Destination": plain, "Mode": "", "RW": writable, "Propagation": ""}
-        return {**shape, "Tmpfs": entry.get("TmpfsOptions") or {}}
-    raise BadParameter(f"{begin}mount type unknown")
-
-
-def shown(points: list[Record]) -> list[Record]:
-    """Give the list as inspect tells it, without what only we need."""
-    return [{key: value for key, value in point.items() if key not in ("NoCopy", "Tmpfs")} for point in points]
-
-
-def volumes_of(points: list[Record]) -> list[str]:
-    """Name the volumes in a list."""
-    return [point["Name"] for point in points if point["Type"] == "volume"]
-
-
-def fill(root: Path, points: list[Record]) -> None:
-    """Copy what an image has at a volume's place into the volume, if it is empty."""
+def fill_volumes(root: Path, points: list[Record]) -> None:
+    """Copy the image's files at a volume's mount point into the volume, if it is empty."""
     for point in points:
-        target, source = Path(point["Source"] or "/"), Path(resolve_in_root(str(root), point["Destination"]))
-        if point["Type"] != "volume" or point.get("NoCopy") or not source.is_dir() or any(target.iterdir()):
+        volume, source = Path(point["Source"] or "/"), Path(resolve_in_root(str(root), point["Destination"]))
+        if point["Type"] != "volume" or point.get("NoCopy") or not source.is_dir() or any(volume.iterdir()):
             continue
-        rootfs.copy_tree(source, target)
+        rootfs.copy_tree(source, volume)
 
 
-def tmpfs(host: Record, points: list[Record]) -> list[Record]:
-    """Give the tmpfs mounts for the shim, those of `Tmpfs` and those of `Mounts`. Raises BadParameter."""
-    found = []
-    for target, words in (host.get("Tmpfs") or {}).items():
+def tmpfs_mounts(host: Record, points: list[Record]) -> list[Record]:
+    """Return the tmpfs mounts for the shim, from `Tmpfs` and from `Mounts`. Raises BadParameter."""
+    mounts = []
+    for target, options in (host.get("Tmpfs") or {}).items():
         if not target.startswith("/"):
             raise BadParameter(f"invalid mount path: '{target}' mount path must be absolute")
-        found.append(_tmpfs(_target(target, target), words, MS_NOSUID | MS_NODEV | MS_NOEXEC))
+        mounts.append(_tmpfs(_target(target, target), options))
     for point in points:
         if point["Type"] == "tmpfs":
-            options = point["Tmpfs"]
-            words = [f"size={options['SizeBytes']}"] if options.get("SizeBytes") else []
-            words += [f"mode={options['Mode']:o}"] if options.get("Mode") else []
+            requested = point["Tmpfs"]
+            words = [f"size={requested['SizeBytes']}"] if requested.get("SizeBytes") else []
+            words += [f"mode={requested['Mode']:o}"] if requested.get("Mode") else []
             words += [] if point["RW"] else ["ro"]
-            found.append(_tmpfs(point["Destination"], ",".join(words), MS_NOSUID | MS_NODEV | MS_NOEXEC))
-    return found
+            mounts.append(_tmpfs(point["Destination"], ",".join(words)))
+    return mounts
 
 
-def _tmpfs(target: str, words: str, flags: int) -> Record:
-    data = []
-    for word in filter(None, words.split(",")):
-        if word in FLAGS:
-            flags |= FLAGS[word]
-        elif f"no{word}" in FLAGS:
-            flags &= ~FLAGS[f"no{word}"]
-        elif DATA.fullmatch(word):
+def _tmpfs(target: str, options: str) -> Record:
+    flags, data = TMPFS_DEFAULT_FLAGS, []
+    for word in filter(None, options.split(",")):
+        if word in TMPFS_FLAGS:
+            flags |= TMPFS_FLAGS[word]
+        elif f"no{word}" in TMPFS_FLAGS:
+            flags &= ~TMPFS_FLAGS[f"no{word}"]
+        elif TMPFS_DATA.fullmatch(word):
             data.append(word)
-        elif word not in PASSED_OVER:
+        elif word not in TMPFS_IGNORED:
             raise BadParameter(f'invalid tmpfs option ["{word}"]'.replace("'", '"'))
     return {
         "kind": "tmpfs",

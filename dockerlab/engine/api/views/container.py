@@ -1,4 +1,4 @@
-"""How a container is told: its summary in the list, and inspect. Every field in Docker's order."""
+"""Containers as JSON: the item of a list, and inspect. Every field stands in Docker's order."""
 
 from __future__ import annotations
 
@@ -7,34 +7,30 @@ from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.api.views import network
 from dockerlab.engine.common.timestamps import NEVER, nanoseconds, time_ago
-from dockerlab.engine.storage import mount_points, rootfs
+from dockerlab.engine.storage import rootfs
+from dockerlab.engine.storage.mount_points import INTERNAL_FIELDS
 
 if TYPE_CHECKING:
     from dockerlab.engine.containers.container import Container
 
-__all__ = [
-    "command",
-    "host_config",
-    "inspect",
-    "sizes",
-    "status",
-    "summary",
-    "waited",
-]
+__all__ = ["inspect", "sizes", "status", "summary", "wait_result"]
 
 SECOND = 10**9
 HEALTH = {"starting": " (health: starting)", "healthy": " (healthy)", "unhealthy": " (unhealthy)"}
+#: The last version with kernel memory in HostConfig, and with `null` for a wait without an error.
+LAST_WITH_NULLS = (1, 41)
 Version = tuple[int, ...]
 Record = dict[str, Any]
+Sizes = tuple[int, int]
 
 
 def status(container: Container) -> str:
-    """Give the human phrase: `Up 2 minutes`, `Exited (0) 3 seconds ago`, `Created`."""
+    """Return the phrase for people: `Up 2 minutes`, `Exited (0) 3 seconds ago`, `Created`."""
     state = container.state
     if state["Status"] in ("running", "paused"):
         health = (state.get("Health") or {}).get("Status", "none")
-        more = " (Paused)" if state["Paused"] else HEALTH.get(health, "")
-        return f"Up {time_ago(state['StartedAt'])}{more}"
+        suffix = " (Paused)" if state["Paused"] else HEALTH.get(health, "")
+        return f"Up {time_ago(state['StartedAt'])}{suffix}"
     if state["Status"] == "restarting":
         return f"Restarting ({state['ExitCode']}) {time_ago(state['FinishedAt'])} ago"
     if state["Status"] == "created" or state["FinishedAt"] == NEVER:
@@ -42,46 +38,42 @@ def status(container: Container) -> str:
     return f"Exited ({state['ExitCode']}) {time_ago(state['FinishedAt'])} ago"
 
 
-def command(container: Container) -> str:
-    """Write path and arguments as Docker does: an argument with a space stands in single quotes."""
+def _command(container: Container) -> str:
+    """Return the command line as Docker writes it: an argument with a space stands in single quotes."""
     path, *arguments = container.record.command
     return " ".join([path, *(f"'{word}'" if " " in word else word for word in arguments)])
 
 
-def summary(container: Container, version: Version, sized: tuple[int, int] | None) -> Record:
-    """Make one item of the list."""
+def summary(container: Container, version: Version, sizes: Sizes | None) -> Record:
+    """Return one item of the list of containers."""
     record = container.record
-    made = {
+    document = {
         "Id": container.id,
         "Names": [f"/{container.name}"],
         "Image": record.image_name,
         "ImageID": record.image_id,
-        "Command": command(container),
+        "Command": _command(container),
         "Created": nanoseconds(record.created) // SECOND,
         "Ports": network.ports(container),
     }
-    if sized is not None:
-        made |= {name: size for name, size in zip(("SizeRw", "SizeRootFs"), sized, strict=True) if size}
-    return made | {
+    if sizes is not None:
+        document |= {name: size for name, size in zip(("SizeRw", "SizeRootFs"), sizes, strict=True) if size}
+    return document | {
         "Labels": record.config["Labels"],
         "State": container.state["Status"],
         "Status": status(container),
         "HostConfig": {"NetworkMode": record.network_mode},
-        "NetworkSettings": {"Networks": network.endpoints(container, version)},
-        "Mounts": _summed(mount_points.shown(record.mount_points)),
+        "NetworkSettings": {"Networks": network.container_endpoints(container, version)},
+        # The list does not show where the files of a volume are.
+        "Mounts": [{**point, "Source": ""} if point["Type"] == "volume" else point for point in _mounts(container)],
     }
 
 
-def _summed(points: list[Record]) -> list[Record]:
-    """A volume's place on this machine is not told in the list."""
-    return [{**point, "Source": ""} if point["Type"] == "volume" else point for point in points]
-
-
-def inspect(container: Container, version: Version, sized: tuple[int, int] | None) -> Record:
-    """Make the whole document."""
+def inspect(container: Container, version: Version, sizes: Sizes | None) -> Record:
+    """Return the whole document of a container."""
     record = container.record
     directory = record.directory
-    made = {
+    document = {
         "Id": container.id,
         "Created": record.created,
         "Path": record.command[0],
@@ -99,36 +91,41 @@ def inspect(container: Container, version: Version, sized: tuple[int, int] | Non
         "MountLabel": "",
         "ProcessLabel": "",
         "AppArmorProfile": "",
-        "ExecIDs": [one.id for one in container.execs.values() if one.running is not None] or None,
-        "HostConfig": host_config(record.host_config, version),
+        "ExecIDs": [each.id for each in container.execs.values() if each.running is not None] or None,
+        "HostConfig": _host_config(record.host_config, version),
         "GraphDriver": {"Data": {"RootDir": str(record.root)}, "Name": "copy"},
     }
-    if sized is not None:
-        made |= {"SizeRw": sized[0], "SizeRootFs": sized[1]}
-    return made | {
-        "Mounts": mount_points.shown(record.mount_points),
+    if sizes is not None:
+        document |= {"SizeRw": sizes[0], "SizeRootFs": sizes[1]}
+    return document | {
+        "Mounts": _mounts(container),
         "Config": record.config,
-        "NetworkSettings": network.settings(container, version),
+        "NetworkSettings": network.container_settings(container, version),
     }
 
 
-def host_config(kept: Record, version: Version) -> Record:
-    """Tell the HostConfig; kernel memory was known up to 1.41, where it stands between two other limits."""
-    if version > (1, 41):
-        return kept
-    made: Record = {}
-    for key, value in kept.items():
+def _mounts(container: Container) -> list[Record]:
+    points = container.record.mount_points
+    return [{key: value for key, value in point.items() if key not in INTERNAL_FIELDS} for point in points]
+
+
+def _host_config(host_config: Record, version: Version) -> Record:
+    """Return the HostConfig; up to version 1.41 it has limits of kernel memory, which stand between two others."""
+    if version > LAST_WITH_NULLS:
+        return host_config
+    document: Record = {}
+    for key, value in host_config.items():
         if key == "MemoryReservation":
-            made |= {"KernelMemory": 0, "KernelMemoryTCP": 0}
-        made[key] = value
-    return made
+            document |= {"KernelMemory": 0, "KernelMemoryTCP": 0}
+        document[key] = value
+    return document
 
 
-def sizes(container: Container, base: Path) -> tuple[int, int]:
-    """Give what a container wrote over its image's tree, and all that it has."""
-    return rootfs.sizes(base, container.record.root)
+def sizes(container: Container, image_tree: Path) -> Sizes:
+    """Return the bytes that a container has written over its image's files, and the bytes of all its files."""
+    return rootfs.sizes(image_tree, container.record.root)
 
 
-def waited(told: Record, version: tuple[int, ...]) -> Record:
-    """Tell how a container ended. Without an error, engines newer than 1.41 say nothing of it instead of null."""
-    return {key: value for key, value in told.items() if value is not None or version <= (1, 41)}
+def wait_result(result: Record, version: Version) -> Record:
+    """Return how a container ended. Without an error, versions after 1.41 leave the field out instead of null."""
+    return {key: value for key, value in result.items() if value is not None or version <= LAST_WITH_NULLS}

@@ -1,4 +1,4 @@
-"""How much room things take, as GET /system/df tells it."""
+"""The disk usage of images, containers and volumes as JSON, for GET /system/df."""
 
 from __future__ import annotations
 
@@ -17,36 +17,48 @@ Record = dict[str, Any]
 
 
 def data_usage(engine: Engine, version: tuple[int, ...], kinds: list[str]) -> Record:
-    """Measure what was asked for, or everything."""
-    wanted = set(kinds or KINDS)
-    made: Record = {}
-    if "image" in wanted:
-        made["LayersSize"] = sum(engine.images.layers.get(layer).size for layer in engine.images.all_layers())
-        made["Images"] = _images(engine, version)
+    """Return the usage of the requested kinds, or of all of them."""
+    selected = set(kinds or KINDS)
+    document: Record = {}
+    if "image" in selected:
+        document["LayersSize"] = sum(engine.images.layers.get(layer).size for layer in engine.images.all_layers())
+        document["Images"] = _images(engine, version)
     elif not kinds:
-        made["LayersSize"] = 0
-    if "container" in wanted:
-        made["Containers"] = [
-            container_view.summary(one, version, container_view.sizes(one, engine.containers.image_tree(one)))
-            for one in list(engine.containers)
-        ]
-    if "volume" in wanted:
-        made["Volumes"] = [
-            {**record, "UsageData": {"RefCount": len(engine.volumes.users.get(name, ())), "Size": size}}
-            for name, record in list(engine.volumes.all.items())
-            for size in (engine.volumes.size(name),)
-        ]
-    if "build-cache" in wanted:
-        made["BuildCache"] = None if version < (1, 42) else []
+        document["LayersSize"] = 0
+    if "container" in selected:
+        document["Containers"] = _containers(engine, version)
+    if "volume" in selected:
+        document["Volumes"] = _volumes(engine)
+    if "build-cache" in selected:
+        document["BuildCache"] = None if version < (1, 42) else []
     if version < (1, 42):
-        made["BuilderSize"] = 0
-    return made
+        document["BuilderSize"] = 0
+    return document
 
 
 def _images(engine: Engine, version: tuple[int, ...]) -> list[Record]:
-    containers, made = list(engine.containers), []
+    containers, summaries = list(engine.containers), []
     for image in list(engine.images.all.values()):
         users = sum(container.record.image_id == image.id for container in containers)
-        shared = image_view.shared(image, engine.images)
-        made.append(image_view.summary(image, version, users, shared) | {"Containers": users})
-    return made
+        shared_size = image_view.shared_size(image, engine.images)
+        summaries.append(image_view.summary(image, version, users, shared_size) | {"Containers": users})
+    return summaries
+
+
+def _containers(engine: Engine, version: tuple[int, ...]) -> list[Record]:
+    return [
+        container_view.summary(
+            container, version, container_view.sizes(container, engine.containers.image_tree(container))
+        )
+        for container in list(engine.containers)
+    ]
+
+
+def _volumes(engine: Engine) -> list[Record]:
+    return [
+        {
+            **volume,
+            "UsageData": {"RefCount": len(engine.volumes.users.get(name, ())), "Size": engine.volumes.size(name)},
+        }
+        for name, volume in list(engine.volumes.all.items())
+    ]

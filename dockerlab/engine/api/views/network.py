@@ -1,4 +1,4 @@
-"""How networks are told, and what a container tells of its own. Every field in Docker's order."""
+"""Networks as JSON, and the network part of a container's documents. Every field stands in Docker's order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from dockerlab.engine.containers.container import Container
     from dockerlab.engine.networks.endpoints import Endpoints
 
-__all__ = ["endpoints", "network", "ports", "settings"]
+__all__ = ["container_endpoints", "container_settings", "network", "ports"]
 
 Version = tuple[int, ...]
 Record = dict[str, Any]
@@ -31,7 +31,7 @@ EMPTY_ENDPOINT: Record = {
     "GlobalIPv6PrefixLen": 0,
     "DNSNames": None,
 }
-SETTINGS: Record = {
+EMPTY_SETTINGS: Record = {
     "Bridge": "",
     "SandboxID": "",
     "SandboxKey": "",
@@ -52,69 +52,73 @@ SETTINGS: Record = {
 }
 
 
-def endpoints(container: Container, version: Version) -> Record:
-    """Tell the networks of a container."""
-    found: Record = {}
-    for name, config in container.record.endpoints.items():
-        made = {**EMPTY_ENDPOINT, "NetworkID": networks.predefined_id(name) if name in networks.PREDEFINED else ""}
-        made |= {key: value for key, value in config.items() if key in made}
-        made |= {key: value for key, value in (config.get("Live") or {}).items() if key in made}
-        if name not in networks.PREDEFINED:
-            own = [container.name, *(config.get("Aliases") or []), container.id[:12]]
-            hostname = container.record.config["Hostname"]
-            made["DNSNames"] = list(dict.fromkeys([*own, *([hostname] if hostname else [])]))
-        if version < (1, 44):
-            del made["DNSNames"]
-        if version < (1, 45) and name not in networks.PREDEFINED:
-            made["Aliases"] = [*(config.get("Aliases") or []), container.id[:12]]
-        if version < (1, 48):
-            del made["GwPriority"]
-        found[name] = made
-    return found
+def container_endpoints(container: Container, version: Version) -> Record:
+    """Return the `Networks` of a container: its endpoint by the name of each network."""
+    return {name: _endpoint(container, name, version) for name in container.record.endpoints}
 
 
-def settings(container: Container, version: Version) -> Record:
-    """Tell `NetworkSettings`; the fields outside of `Networks` are those of the default network."""
-    made = {**SETTINGS, "Ports": _published(container)}
-    live = (container.record.endpoints.get("bridge") or {}).get("Live") or {}
-    made |= {key: value for key, value in live.items() if key in made}
-    if container.record.is_running and container.record.endpoints:
-        made["SandboxID"] = container.id
-        made["SandboxKey"] = f"/proc/{container.state['Pid']}/ns/net"
-    return {**made, "Networks": endpoints(container, version)}
+def _endpoint(container: Container, name: str, version: Version) -> Record:
+    stored, is_predefined = container.record.endpoints[name], name in networks.PREDEFINED
+    document = {**EMPTY_ENDPOINT, "NetworkID": networks.predefined_id(name) if is_predefined else ""}
+    document |= {key: value for key, value in stored.items() if key in document}
+    document |= {key: value for key, value in (stored.get("Live") or {}).items() if key in document}
+    aliases, short_id = stored.get("Aliases") or [], container.id[:12]
+    if not is_predefined:
+        hostname = container.record.config["Hostname"]
+        dns_names = [container.name, *aliases, short_id, *([hostname] if hostname else [])]
+        document["DNSNames"] = list(dict.fromkeys(dns_names))
+    if version < (1, 44):
+        del document["DNSNames"]
+    if version < (1, 45) and not is_predefined:
+        document["Aliases"] = [*aliases, short_id]
+    if version < (1, 48):
+        del document["GwPriority"]
+    return document
 
 
-def _published(container: Container) -> Record:
+def container_settings(container: Container, version: Version) -> Record:
+    """Return the `NetworkSettings` of a container; the fields outside `Networks` are those of the default network."""
+    record = container.record
+    document = {**EMPTY_SETTINGS, "Ports": _bindings(container)}
+    live = (record.endpoints.get(networks.DEFAULT) or {}).get("Live") or {}
+    document |= {key: value for key, value in live.items() if key in document}
+    if record.is_running and record.endpoints:
+        document["SandboxID"] = container.id
+        document["SandboxKey"] = f"/proc/{container.state['Pid']}/ns/net"
+    return {**document, "Networks": container_endpoints(container, version)}
+
+
+def _bindings(container: Container) -> Record:
     published = container.endpoints.published.get(container.id)
     return dict(published.bindings) if published else {}
 
 
 def ports(container: Container) -> list[Record]:
-    """Tell the ports as the list of containers does."""
-    found = []
-    for port, bindings in _published(container).items():
-        number, _, kind = port.partition("/")
+    """Return the ports as the list of containers shows them."""
+    items = []
+    for port, bindings in _bindings(container).items():
+        number, _, protocol = port.partition("/")
         for binding in bindings or []:
-            found.append(
+            items.append(
                 {
                     "IP": binding["HostIp"],
                     "PrivatePort": int(number),
                     "PublicPort": int(binding["HostPort"]),
-                    "Type": kind,
+                    "Type": protocol,
                 }
             )
         if not bindings:
-            found.append({"PrivatePort": int(number), "Type": kind})
-    return sorted(found, key=lambda port: (port["PrivatePort"], port["Type"]))
+            items.append({"PrivatePort": int(number), "Type": protocol})
+    return sorted(items, key=lambda item: (item["PrivatePort"], item["Type"]))
 
 
-def network(record: Record, known: Endpoints | None, version: Version) -> Record:
-    """Tell a network; with its containers if `known` says who is there."""
-    made = dict(record)
+def network(record: Record, version: Version, endpoints: Endpoints | None = None) -> Record:
+    """Return a network; with `endpoints`, its containers are part of it."""
+    document = dict(record)
     if version < (1, 48):
-        del made["EnableIPv4"]
-    if known is not None:
-        made["Containers"] = {
+        del document["EnableIPv4"]
+    if endpoints is not None:
+        document["Containers"] = {
             container.id: {
                 "Name": container.name,
                 "EndpointID": live["EndpointID"],
@@ -122,6 +126,6 @@ def network(record: Record, known: Endpoints | None, version: Version) -> Record
                 "IPv4Address": f"{live['IPAddress']}/{live['IPPrefixLen']}" if live["IPAddress"] else "",
                 "IPv6Address": "",
             }
-            for container, live in known.on_network(record)
+            for container, live in endpoints.on_network(record)
         }
-    return made
+    return document

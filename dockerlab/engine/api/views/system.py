@@ -1,4 +1,4 @@
-"""What the engine says of itself and of this machine: version and info."""
+"""The engine and this machine as JSON: version and info. Every field stands in Docker's order."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ PLUGINS = {
     "Authorization": None,
     "Log": ["json-file", "local", "none"],
 }
-LEARNING = "This is a practice engine, for learning: it is not a sandbox. Run only what you would run without it."
+NO_SANDBOX = "This practice engine is a learning tool, not a sandbox. Run only what you would run without it."
 
 
 def version(engine: Engine) -> dict[str, Any]:
-    """Tell the version, as GET /version does."""
+    """Return the document of GET /version."""
     kernel = platform.release()
     details = {
         "ApiVersion": NEWEST,
@@ -58,11 +58,11 @@ def version(engine: Engine) -> dict[str, Any]:
     }
 
 
-def info(engine: Engine, asked: tuple[int, ...]) -> dict[str, Any]:
-    """Tell everything else, as GET /info does."""
+def info(engine: Engine, api_version: tuple[int, ...]) -> dict[str, Any]:
+    """Return the document of GET /info."""
     states = [container.state["Status"] for container in engine.containers]
     running, paused = sum(state in ("running", "restarting") for state in states), states.count("paused")
-    made: dict[str, Any] = {
+    document: dict[str, Any] = {
         "ID": engine.identity,
         "Containers": len(states),
         "ContainersRunning": running,
@@ -73,9 +73,9 @@ def info(engine: Engine, asked: tuple[int, ...]) -> dict[str, Any]:
         "DriverStatus": [["Isolation", engine.rung.name]],
         "Plugins": dict(PLUGINS),
     }
-    made |= _abilities(engine, asked)
-    made |= _machine(engine)
-    made |= {
+    document |= _limits(engine, api_version)
+    document |= _machine(engine)
+    document |= {
         "DefaultRuntime": "dockerlab",
         "Swarm": {
             "NodeID": "",
@@ -91,40 +91,40 @@ def info(engine: Engine, asked: tuple[int, ...]) -> dict[str, Any]:
         **{name: {"ID": ""} for name in COMMITS},
         "SecurityOptions": [f"name=dockerlab,isolation={engine.rung.name}"],
         "CDISpecDirs": [],
-        "Warnings": [f"WARNING: {LEARNING}", f"WARNING: {engine.rung.sentence}"],
+        "Warnings": [f"WARNING: {NO_SANDBOX}", f"WARNING: {engine.rung.sentence}"],
     }
-    if asked < (1, 42):
-        del made["CDISpecDirs"]
-    if asked < (1, 49):
+    if api_version < (1, 42):
+        del document["CDISpecDirs"]
+    if api_version < (1, 49):
         for name in COMMITS:
-            made[name]["Expected"] = ""
-    return made
+            document[name]["Expected"] = ""
+    return document
 
 
-def _abilities(engine: Engine, asked: tuple[int, ...]) -> dict[str, Any]:
-    """Tell which limits this machine lets us set; all others are kept and shown only."""
-    places = engine.groups.places
-    names = {
-        "MemoryLimit": "memory" in places,
+def _limits(engine: Engine, api_version: tuple[int, ...]) -> dict[str, Any]:
+    """Return which limits the engine can set on this machine. It stores and shows the others."""
+    controllers = engine.groups.places
+    limits = {
+        "MemoryLimit": "memory" in controllers,
         "SwapLimit": False,
-        "CpuCfsPeriod": "cpu" in places,
-        "CpuCfsQuota": "cpu" in places,
-        "CPUShares": "cpu" in places,
-        "CPUSet": "cpuset" in places,
-        "PidsLimit": "pids" in places,
+        "CpuCfsPeriod": "cpu" in controllers,
+        "CpuCfsQuota": "cpu" in controllers,
+        "CPUShares": "cpu" in controllers,
+        "CPUSet": "cpuset" in controllers,
+        "PidsLimit": "pids" in controllers,
         "IPv4Forwarding": False,
     }
-    if asked < (1, 42):
-        pairs = list(names.items())
-        names = dict([*pairs[:2], ("KernelMemory", False), ("KernelMemoryTCP", False), *pairs[2:]])
-    if asked < (1, 50):
-        names |= {"BridgeNfIptables": False, "BridgeNfIp6tables": False}
-    return {**names, "Debug": False}
+    if api_version < (1, 42):
+        pairs = list(limits.items())
+        limits = dict([*pairs[:2], ("KernelMemory", False), ("KernelMemoryTCP", False), *pairs[2:]])
+    if api_version < (1, 50):
+        limits |= {"BridgeNfIptables": False, "BridgeNfIp6tables": False}
+    return {**limits, "Debug": False}
 
 
 def _machine(engine: Engine) -> dict[str, Any]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    release = _release()
+    os_release = _os_release()
     return {
         "NFd": len(list(Path("/proc/self/fd").iterdir())),
         "OomKillDisable": False,
@@ -135,8 +135,8 @@ def _machine(engine: Engine) -> dict[str, Any]:
         "CgroupVersion": "2" if Path("/sys/fs/cgroup/cgroup.controllers").exists() else "1",
         "NEventsListener": len(engine.events),
         "KernelVersion": platform.release(),
-        "OperatingSystem": release.get("PRETTY_NAME", "Linux"),
-        "OSVersion": release.get("VERSION_ID", ""),
+        "OperatingSystem": os_release.get("PRETTY_NAME", "Linux"),
+        "OSVersion": os_release.get("VERSION_ID", ""),
         "OSType": "linux",
         "Architecture": platform.machine(),
         "IndexServerAddress": "https://index.docker.io/v1/",
@@ -156,7 +156,7 @@ def _machine(engine: Engine) -> dict[str, Any]:
     }
 
 
-def _release() -> dict[str, str]:
+def _os_release() -> dict[str, str]:
     try:
         lines = Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
     except OSError:
