@@ -153,26 +153,38 @@ def _secrets(row: Row) -> Findings:
 
 
 CHECKS = (
-    _Check("privileged", "Give it only the capabilities and devices that it needs: cap_add, devices.", _privileged),
-    _Check("engine-socket", "Who speaks to the engine is root: put a proxy that allows few requests between.", _socket),
-    _Check("host-mount", "Mount a volume, or only the one file that it needs, read-only.", _host_mount),
-    _Check("added-capabilities", "Take away those it can do without; drop ALL and add what is missing.", _capabilities),
-    _Check("root-user", "Name a user in the image (USER) or in create (user=…).", _root),
-    _Check("host-network", "Give it a network of its own and publish its ports.", _mode("network_mode", MEDIUM)),
+    _Check("privileged", "Give it only the capabilities and devices it needs: cap_add, devices.", _privileged),
+    _Check("engine-socket", "Access to the engine means root: put a proxy with an allowlist in between.", _socket),
+    _Check("host-mount", "Mount a volume instead, or only the file it needs, read-only.", _host_mount),
+    _Check("added-capabilities", "Remove those it does not need; or drop ALL and add those it needs.", _capabilities),
+    _Check("root-user", "Set a user in the image (USER) or in create (user=…).", _root),
+    _Check("host-network", "Give it its own network, and publish its ports.", _mode("network_mode", MEDIUM)),
     _Check("host-processes", "Leave pid_mode out: it could read and signal all processes.", _mode("pid_mode", HIGH)),
-    _Check("host-ipc", "Leave ipc_mode out: it could read others' shared memory.", _mode("ipc_mode", MEDIUM)),
+    _Check(
+        "host-ipc", "Leave ipc_mode out: it could read shared memory of other processes.", _mode("ipc_mode", MEDIUM)
+    ),
     _Check("host-uts", "Leave uts_mode out: it could rename the machine.", _mode("uts_mode", LOW)),
-    _Check("host-users", "Leave userns_mode out, so that its root is nobody outside.", _mode("userns_mode", MEDIUM)),
-    _Check("seccomp-off", "Leave the seccomp profile on, or write one.", _option("^seccomp[=:]unconfined", HIGH)),
-    _Check("apparmor-off", "Leave the engine's AppArmor profile on.", _option("^apparmor[=:]unconfined", MEDIUM)),
-    _Check("label-off", "Leave SELinux labels on.", _option("^label[=:]disable", MEDIUM)),
-    _Check("devices", "Take the devices away that it can do without.", _devices),
-    _Check("open-port", "Publish on 127.0.0.1, unless other machines must reach it.", _published),
-    _Check("secret-in-env", "Give secrets as files: everybody who may inspect reads the environment.", _secrets),
+    _Check(
+        "host-users",
+        "Leave userns_mode out, so that its root is an ordinary user outside.",
+        _mode("userns_mode", MEDIUM),
+    ),
+    _Check(
+        "seccomp-off", "Use the default seccomp profile, or write your own.", _option("^seccomp[=:]unconfined", HIGH)
+    ),
+    _Check("apparmor-off", "Use the engine's AppArmor profile.", _option("^apparmor[=:]unconfined", MEDIUM)),
+    _Check("label-off", "Use SELinux labels.", _option("^label[=:]disable", MEDIUM)),
+    _Check("devices", "Remove the devices it does not need.", _devices),
+    _Check("open-port", "Publish it on 127.0.0.1, unless other machines need it.", _published),
+    _Check("secret-in-env", "Pass secrets as files: inspect shows the environment to every user.", _secrets),
     _Check("no-new-privileges", "Set security_opt=['no-new-privileges'].", _no_new_privileges),
-    _Check("writable-rootfs", "Set readonly_rootfs, with tmpfs where it must write.", _writable_rootfs),
-    _Check("no-memory-limit", "Set memory: it could take all that the machine has.", _no_limit("memory_limit_bytes")),
-    _Check("no-pids-limit", "Set pids_limit: it could fork until nothing else starts.", _no_limit("pids_limit")),
+    _Check("writable-rootfs", "Set readonly_rootfs, and mount a tmpfs where it has to write.", _writable_rootfs),
+    _Check("no-memory-limit", "Set memory: it could use all memory of the machine.", _no_limit("memory_limit_bytes")),
+    _Check(
+        "no-pids-limit",
+        "Set pids_limit: it could start so many processes that no other can start.",
+        _no_limit("pids_limit"),
+    ),
 )
 
 
