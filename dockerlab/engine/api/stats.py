@@ -24,21 +24,21 @@ async def container_stats(engine: Engine, request: Request) -> Response:
     if request.flag("stream", True):
 
         async def lines() -> AsyncIterator[bytes]:
-            before = stats.NOTHING
+            before = stats.NO_SAMPLE
             while not container.is_removed:
                 fresh = await asyncio.to_thread(stats.sample, container)
-                told = stats.told(container, fresh, before)
+                told = stats.stats_document(container, fresh, before)
                 yield json.dumps(told, separators=(",", ":")).encode() + b"\n"
                 before = fresh
                 await asyncio.sleep(SECONDS)
 
         return stream_response(lines(), "application/json")
-    before = stats.NOTHING
+    before = stats.NO_SAMPLE
     if not request.flag("one-shot") and container.record.is_running:
         before = await asyncio.to_thread(stats.sample, container)
         await asyncio.sleep(SECONDS)
     fresh = await asyncio.to_thread(stats.sample, container)
-    return json_response(stats.told(container, fresh, before))
+    return json_response(stats.stats_document(container, fresh, before))
 
 
 HANDLERS = {"ContainerStats": container_stats}

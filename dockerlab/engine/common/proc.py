@@ -9,7 +9,9 @@ from __future__ import annotations
 __all__ = ["STATE", "children", "is_same_process", "parent", "start_ticks", "stat"]
 
 #: Places of some fields behind the process's name, see proc_pid_stat(5).
-STATE, PARENT, START_TICKS = 0, 1, 19
+STATE, PARENT, GROUP, SESSION = 0, 1, 2, 3
+USER_TICKS, SYSTEM_TICKS, CHILD_USER_TICKS, CHILD_SYSTEM_TICKS = 11, 12, 13, 14
+START_TICKS, VIRTUAL_BYTES, RESIDENT_PAGES = 19, 20, 21
 
 
 def stat(pid: object = "self") -> tuple[str, list[str]]:

@@ -1,6 +1,6 @@
-"""What a container uses at this moment: processors, memory, processes, network; from its cgroup, or else from /proc.
+"""What a container uses at this moment: processors, memory, processes, network. From its cgroup, or else from /proc.
 
-Every number that nobody counts here is left out or 0, as Docker does.
+Numbers that nobody counts here are left out or 0, as in Docker.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.common import proc
-from dockerlab.engine.common.timestamps import NEVER, now
+from dockerlab.engine.common.timestamps import NEVER, SECOND, now
 from dockerlab.engine.processes.cgroups import read_table
 
 if TYPE_CHECKING:
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from dockerlab.engine.processes.cgroups import Cgroup
     from dockerlab.engine.processes.process import RunningProcess
 
-__all__ = ["NOTHING", "sample", "told"]
+__all__ = ["NO_SAMPLE", "sample", "stats_document"]
 
-TICK = 10**9 // os.sysconf("SC_CLK_TCK")
-PAGE = os.sysconf("SC_PAGE_SIZE")
-THROTTLING = {"periods": 0, "throttled_periods": 0, "throttled_time": 0}
+TICK = SECOND // os.sysconf("SC_CLK_TCK")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+MICROSECOND = 1000
+NO_THROTTLING = {"periods": 0, "throttled_periods": 0, "throttled_time": 0}
 BLKIO = (
     "io_service_bytes_recursive",
     "io_serviced_recursive",
@@ -35,59 +36,59 @@ BLKIO = (
     "sectors_recursive",
 )
 NETWORK = ("rx_bytes", "rx_packets", "rx_errors", "rx_dropped", "tx_bytes", "tx_packets", "tx_errors", "tx_dropped")
-Record = dict[str, Any]
+Document = dict[str, Any]
 
-
-def _cpu(usage: Record, throttling: Record | None = None, system: bool = True) -> Record:
-    made: Record = {"cpu_usage": usage}
-    if system:
-        made |= {"system_cpu_usage": _system(), "online_cpus": len(os.sched_getaffinity(0))}
-    return {**made, "throttling_data": throttling or dict(THROTTLING)}
-
-
-NOTHING: Record = {
+#: The sample of a container that is not running, and the one before the first.
+NO_SAMPLE: Document = {
     "read": NEVER,
     "pids_stats": {},
     "blkio_stats": dict.fromkeys(BLKIO),
-    "cpu_stats": _cpu({"total_usage": 0, "usage_in_kernelmode": 0, "usage_in_usermode": 0}, system=False),
+    "cpu_stats": {
+        "cpu_usage": {"total_usage": 0, "usage_in_kernelmode": 0, "usage_in_usermode": 0},
+        "throttling_data": dict(NO_THROTTLING),
+    },
     "memory_stats": {},
 }
 
 
-def sample(container: Container) -> Record:
-    """Look at a container now."""
-    running, group = container.main_process, container.cgroup
-    if running is None:
-        return NOTHING
-    pids = running.pids()
-    made = {"read": now(), "pids_stats": _pids(group, pids), "blkio_stats": _blkio(group)}
-    made["cpu_stats"] = _cpu_of(group, pids)
-    made["memory_stats"] = _memory(group, pids, container.record.host_config["Memory"])
-    if networks := _networks(running, container.record.network_mode):
-        made["networks"] = networks
-    return made
+def sample(container: Container) -> Document:
+    """Return what a container uses now."""
+    process, cgroup = container.main_process, container.cgroup
+    if process is None:
+        return NO_SAMPLE
+    pids = process.pids()
+    document = {
+        "read": now(),
+        "pids_stats": _pids(cgroup, pids),
+        "blkio_stats": _blkio(cgroup),
+        "cpu_stats": _cpu(cgroup, pids),
+        "memory_stats": _memory(cgroup, pids, container.record.host_config["Memory"]),
+    }
+    if networks := _networks(process, container.record.network_mode):
+        document["networks"] = networks
+    return document
 
 
-def told(container: Container, fresh: Record, before: Record) -> Record:
-    """Write two samples as one document of stats, in Docker's order."""
-    made: Record = {
+def stats_document(container: Container, current: Document, previous: Document) -> Document:
+    """Return two samples as one document of stats, with its fields in Docker's order."""
+    document: Document = {
         "name": f"/{container.name}",
         "id": container.id,
-        "read": fresh["read"],
-        "preread": before["read"],
-        "pids_stats": fresh["pids_stats"],
-        "blkio_stats": fresh["blkio_stats"],
+        "read": current["read"],
+        "preread": previous["read"],
+        "pids_stats": current["pids_stats"],
+        "blkio_stats": current["blkio_stats"],
         "num_procs": 0,
         "storage_stats": {},
-        "cpu_stats": fresh["cpu_stats"],
-        "precpu_stats": before["cpu_stats"],
-        "memory_stats": fresh["memory_stats"],
+        "cpu_stats": current["cpu_stats"],
+        "precpu_stats": previous["cpu_stats"],
+        "memory_stats": current["memory_stats"],
     }
-    return made | ({"networks": fresh["networks"]} if "networks" in fresh else {})
+    return document | ({"networks": current["networks"]} if "networks" in current else {})
 
 
 def _number(path: Path | None, default: int = 0) -> int:
-    """Read a file with one number; `max` and whatever can't be read are the default."""
+    """Return the number in a file, or the default if there is no file or no number, such as `max`."""
     try:
         text = path.read_text().strip() if path else ""
     except OSError:
@@ -95,13 +96,56 @@ def _number(path: Path | None, default: int = 0) -> int:
     return int(text) if text.isdigit() else default
 
 
-def _file(group: Cgroup | None, controller: str, name: str) -> Path | None:
-    place = group.places.get(controller) if group else None
-    return place / name if place else None
+def _cgroup_file(cgroup: Cgroup | None, controller: str, name: str) -> Path | None:
+    directory = cgroup.places.get(controller) if cgroup else None
+    return directory / name if directory else None
 
 
-def _system() -> int:
-    """Give the processor time of this whole machine, in nanoseconds."""
+def _stat_fields(pid: int) -> list[str]:
+    """Return the fields of a process, or none if it has ended in the meantime."""
+    try:
+        return proc.stat(pid)[1]
+    except OSError:
+        return []
+
+
+# -- processes -------------------------------------------------------------------------------------------------
+
+
+def _pids(cgroup: Cgroup | None, pids: list[int]) -> Document:
+    current, limit = _cgroup_file(cgroup, "pids", "pids.current"), _cgroup_file(cgroup, "pids", "pids.max")
+    if current is None:
+        return {"current": sum(_thread_count(pid) for pid in pids)}
+    return {"current": _number(current), "limit": _number(limit, (1 << 64) - 1)}
+
+
+def _thread_count(pid: int) -> int:
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))  # noqa: PTH208
+    except OSError:
+        return 0
+
+
+# -- processors ------------------------------------------------------------------------------------------------
+
+
+def _cpu(cgroup: Cgroup | None, pids: list[int]) -> Document:
+    if cgroup and cgroup.version == 2 and "cpu" in cgroup.places:  # noqa: PLR2004
+        usage, throttling = _cpu_version_2(read_table(cgroup.places["cpu"] / "cpu.stat"))
+    elif cgroup and (directory := cgroup.places.get("cpuacct")):
+        usage, throttling = _cpu_version_1(directory, read_table(_cgroup_file(cgroup, "cpu", "cpu.stat") or Path()))
+    else:
+        usage, throttling = _cpu_of_processes(pids), dict(NO_THROTTLING)
+    return {
+        "cpu_usage": usage,
+        "system_cpu_usage": _machine_cpu(),
+        "online_cpus": len(os.sched_getaffinity(0)),
+        "throttling_data": throttling,
+    }
+
+
+def _machine_cpu() -> int:
+    """Return the processor time that the whole machine has used, in nanoseconds."""
     try:
         words = Path("/proc/stat").read_text().partition("\n")[0].split()
     except OSError:
@@ -109,60 +153,28 @@ def _system() -> int:
     return sum(int(word) for word in words[1:8]) * TICK
 
 
-def _pids(group: Cgroup | None, pids: list[int]) -> Record:
-    current, most = _file(group, "pids", "pids.current"), _file(group, "pids", "pids.max")
-    if current is None:
-        return {"current": sum(_threads(pid) for pid in pids)}
-    return {"current": _number(current), "limit": _number(most, (1 << 64) - 1)}
-
-
-def _threads(pid: int) -> int:
-    try:
-        return len(os.listdir(f"/proc/{pid}/task"))  # noqa: PTH208
-    except OSError:
-        return 0
-
-
-def _cpu_of(group: Cgroup | None, pids: list[int]) -> Record:
-    if group and group.version == 2 and "cpu" in group.places:  # noqa: PLR2004
-        return _cpu_second(read_table(group.places["cpu"] / "cpu.stat"))
-    if group and (place := group.places.get("cpuacct")):
-        return _cpu_first(place, read_table(_file(group, "cpu", "cpu.stat") or Path()))
-    user = system = 0
-    for pid in pids:
-        fields = _stat(pid)
-        if fields:
-            user, system = user + int(fields[11]) + int(fields[13]), system + int(fields[12]) + int(fields[14])
+def _cpu_version_2(table: dict[str, int]) -> tuple[Document, Document]:
+    """Return usage and throttling from version 2 of cgroups, which counts in microseconds."""
     usage = {
-        "total_usage": (user + system) * TICK,
-        "usage_in_kernelmode": system * TICK,
-        "usage_in_usermode": user * TICK,
-    }
-    return _cpu(usage)
-
-
-def _cpu_second(table: dict[str, int]) -> Record:
-    """Read version 2, which counts in microseconds."""
-    usage = {
-        "total_usage": table.get("usage_usec", 0) * 1000,
-        "usage_in_kernelmode": table.get("system_usec", 0) * 1000,
-        "usage_in_usermode": table.get("user_usec", 0) * 1000,
+        "total_usage": table.get("usage_usec", 0) * MICROSECOND,
+        "usage_in_kernelmode": table.get("system_usec", 0) * MICROSECOND,
+        "usage_in_usermode": table.get("user_usec", 0) * MICROSECOND,
     }
     throttling = {
         "periods": table.get("nr_periods", 0),
         "throttled_periods": table.get("nr_throttled", 0),
-        "throttled_time": table.get("throttled_usec", 0) * 1000,
+        "throttled_time": table.get("throttled_usec", 0) * MICROSECOND,
     }
-    return _cpu(usage, throttling)
+    return usage, throttling
 
 
-def _cpu_first(place: Path, throttled: dict[str, int]) -> Record:
-    """Read version 1, which counts in nanoseconds and in ticks."""
-    table = read_table(place / "cpuacct.stat")
-    made: Record = {"total_usage": _number(place / "cpuacct.usage")}
+def _cpu_version_1(directory: Path, throttled: dict[str, int]) -> tuple[Document, Document]:
+    """Return usage and throttling from version 1 of cgroups, which counts in nanoseconds and in clock ticks."""
+    table = read_table(directory / "cpuacct.stat")
+    usage: Document = {"total_usage": _number(directory / "cpuacct.usage")}
     with contextlib.suppress(OSError):
-        made["percpu_usage"] = [int(word) for word in (place / "cpuacct.usage_percpu").read_text().split()]
-    made |= {
+        usage["percpu_usage"] = [int(word) for word in (directory / "cpuacct.usage_percpu").read_text().split()]
+    usage |= {
         "usage_in_kernelmode": table.get("system", 0) * TICK,
         "usage_in_usermode": table.get("user", 0) * TICK,
     }
@@ -171,54 +183,61 @@ def _cpu_first(place: Path, throttled: dict[str, int]) -> Record:
         "throttled_periods": throttled.get("nr_throttled", 0),
         "throttled_time": throttled.get("throttled_time", 0),
     }
-    return _cpu(made, throttling)
+    return usage, throttling
 
 
-def _stat(pid: int) -> list[str]:
-    """Return the fields of a process behind its name; none if it has ended meanwhile."""
-    try:
-        return proc.stat(pid)[1]
-    except OSError:
-        return []
-
-
-def _memory(group: Cgroup | None, pids: list[int], limit: int) -> Record:
-    whole = os.sysconf("SC_PHYS_PAGES") * PAGE
-    if group and (place := group.places.get("memory")):
-        second = group.version == 2  # noqa: PLR2004
-        usage = _number(place / ("memory.current" if second else "memory.usage_in_bytes"))
-        most = _number(place / ("memory.max" if second else "memory.limit_in_bytes"), whole)
-        made: Record = {"usage": usage}
-        if not second:
-            made["max_usage"] = _number(place / "memory.max_usage_in_bytes")
-        return {**made, "stats": read_table(place / "memory.stat"), "limit": min(most, whole)}
-    resident = 0
+def _cpu_of_processes(pids: list[int]) -> Document:
+    """Return the usage of processes and of their children that have ended."""
+    user = system = 0
     for pid in pids:
-        fields = _stat(pid)
-        resident += int(fields[21]) * PAGE if fields else 0
-    return {"usage": resident, "stats": {}, "limit": limit or whole}
+        if fields := _stat_fields(pid):
+            user += int(fields[proc.USER_TICKS]) + int(fields[proc.CHILD_USER_TICKS])
+            system += int(fields[proc.SYSTEM_TICKS]) + int(fields[proc.CHILD_SYSTEM_TICKS])
+    return {
+        "total_usage": (user + system) * TICK,
+        "usage_in_kernelmode": system * TICK,
+        "usage_in_usermode": user * TICK,
+    }
 
 
-def _blkio(group: Cgroup | None) -> Record:
-    made: Record = dict.fromkeys(BLKIO)
-    if group and group.version == 2 and "io" in group.places:  # noqa: PLR2004
-        made["io_service_bytes_recursive"] = []
-    return made
+# -- memory, block devices, network ----------------------------------------------------------------------------
 
 
-def _networks(running: RunningProcess, mode: str) -> Record:
-    """Count what went over each interface of a container's own; those of this machine aren't the container's."""
-    if mode in ("host", "none") or not running.isolated:
+def _memory(cgroup: Cgroup | None, pids: list[int], limit: int) -> Document:
+    machine_bytes = os.sysconf("SC_PHYS_PAGES") * PAGE_BYTES
+    if cgroup and (directory := cgroup.places.get("memory")):
+        is_version_2 = cgroup.version == 2  # noqa: PLR2004
+        usage = _number(directory / ("memory.current" if is_version_2 else "memory.usage_in_bytes"))
+        limit = _number(directory / ("memory.max" if is_version_2 else "memory.limit_in_bytes"), machine_bytes)
+        document: Document = {"usage": usage}
+        if not is_version_2:
+            document["max_usage"] = _number(directory / "memory.max_usage_in_bytes")
+        stats = read_table(directory / "memory.stat")
+        return {**document, "stats": stats, "limit": min(limit, machine_bytes)}
+    pages = sum(int(fields[proc.RESIDENT_PAGES]) for fields in map(_stat_fields, pids) if fields)
+    return {"usage": pages * PAGE_BYTES, "stats": {}, "limit": limit or machine_bytes}
+
+
+def _blkio(cgroup: Cgroup | None) -> Document:
+    document: Document = dict.fromkeys(BLKIO)
+    if cgroup and cgroup.version == 2 and "io" in cgroup.places:  # noqa: PLR2004
+        document["io_service_bytes_recursive"] = []
+    return document
+
+
+def _networks(process: RunningProcess, mode: str) -> Document:
+    """Return the traffic of each interface. A container that shares the machine's interfaces has none of its own."""
+    if mode in ("host", "none") or not process.isolated:
         return {}
     try:
-        lines = Path(f"/proc/{running.pid}/net/dev").read_text().splitlines()[2:]
+        lines = Path(f"/proc/{process.pid}/net/dev").read_text().splitlines()[2:]
     except OSError:
         return {}
-    made = {}
+    networks = {}
     for line in lines:
         name, _, rest = line.partition(":")
         numbers = rest.split()
         if name.strip() != "lo":
-            picked = [*numbers[:4], *numbers[8:12]]
-            made[name.strip()] = dict(zip(NETWORK, map(int, picked), strict=True))
-    return made
+            counters = [*numbers[:4], *numbers[8:12]]
+            networks[name.strip()] = dict(zip(NETWORK, map(int, counters), strict=True))
+    return networks

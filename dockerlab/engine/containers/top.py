@@ -1,4 +1,4 @@
-"""The process list of a container, as Docker makes it: `ps` of this machine, and of its lines the container's."""
+"""The process list of a container, as Docker makes it: those lines of this machine's `ps` that belong to it."""
 
 from __future__ import annotations
 
@@ -16,96 +16,98 @@ from dockerlab.engine.faults import BadParameter, Fault
 
 __all__ = ["PsFailed", "top"]
 
-SECONDS = 10
-TICKS = os.sysconf("SC_CLK_TCK")
+PS_SECONDS = 10
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
 Table = tuple[list[str], list[list[str]]]
 
 
 class PsFailed(Fault):
-    """`ps` did not understand its arguments; Docker answers 500."""
+    """`ps` did not accept its arguments; Docker sends status 500."""
 
 
 def top(pids: list[int], ps_args: str) -> Table:
-    """Give titles and processes. Raises BadParameter for unreadable arguments, PsFailed for those ps won't take."""
+    """Return the titles and the processes. Raises BadParameter for quotes that don't match, PsFailed if ps fails."""
     try:
-        words = shlex.split(ps_args or "-ef")
+        arguments = shlex.split(ps_args or "-ef")
     except ValueError as error:
-        raise BadParameter(f"ps_args can't be read: {error}") from None
-    lines = _of(pids, words) if shutil.which("ps") else _own_ps(words, pids)
-    return _filtered(lines, set(pids))
+        raise BadParameter(f"ps_args can't be parsed: {error}") from None
+    lines = _ps_for(pids, arguments) if shutil.which("ps") else _builtin_ps(arguments, pids)
+    return _select(lines, set(pids))
 
 
-def _of(pids: list[int], words: list[str]) -> list[str]:
-    """Ask for these processes alone; some options can't be used together with such a list."""
+def _ps_for(pids: list[int], arguments: list[str]) -> list[str]:
+    """Run ps for these processes only, or for all of them if the arguments don't allow a list of processes."""
     try:
-        return _ps([*words, "-q" + ",".join(map(str, pids))])
+        return _ps([*arguments, "-q" + ",".join(map(str, pids))])
     except PsFailed:
-        return _ps(words)
+        return _ps(arguments)
 
 
-def _ps(words: list[str]) -> list[str]:
-    # the list is of this machine's processes, so without a terminal's width
-    ran = subprocess.run(  # noqa: S603
-        ["ps", *words],  # noqa: S607
+def _ps(arguments: list[str]) -> list[str]:
+    """Run ps without a terminal, whose width would cut the lines."""
+    result = subprocess.run(  # noqa: S603
+        ["ps", *arguments],  # noqa: S607
         capture_output=True,
         text=True,
         errors="replace",
-        timeout=SECONDS,
+        timeout=PS_SECONDS,
         check=False,
         env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
     )
-    if ran.returncode:
-        first = ran.stderr.strip().partition("\n")[0].removeprefix("error: ")
+    if result.returncode:
+        first = result.stderr.strip().partition("\n")[0].removeprefix("error: ")
         raise PsFailed(f"ps: {first}" if not first.startswith("ps") else first)
-    return ran.stdout.splitlines()
+    return result.stdout.splitlines()
 
 
-def _filtered(lines: list[str], pids: set[int]) -> Table:
+def _select(lines: list[str], pids: set[int]) -> Table:
+    """Split the lines of ps into fields, and keep the processes of the container."""
     titles = lines[0].split() if lines else []
     if "PID" not in titles:
         raise PsFailed("Couldn't find PID field in ps output")
-    place, width = titles.index("PID"), len(titles)
+    column, width = titles.index("PID"), len(titles)
     processes = []
     for line in lines[1:]:
         fields = line.split(None, width - 1)
-        if len(fields) > place and fields[place].isdigit() and int(fields[place]) in pids:
+        if len(fields) > column and fields[column].isdigit() and int(fields[column]) in pids:
             fields[-1] = fields[-1].rstrip() if len(fields) == width else fields[-1]
             processes.append(fields + [""] * (width - len(fields)))
     return titles, processes
 
 
-# -- where there is no ps ------------------------------------------------------------------------------------
+# -- for machines without ps -----------------------------------------------------------------------------------
 
-FULL = ("uid", "pid", "ppid", "c", "stime", "tty", "time", "cmd")
-USER = ("user", "pid", "%cpu", "%mem", "vsz", "rss", "tty", "stat", "start", "time", "command")
+FULL_COLUMNS = ("uid", "pid", "ppid", "c", "stime", "tty", "time", "cmd")
+USER_COLUMNS = ("user", "pid", "%cpu", "%mem", "vsz", "rss", "tty", "stat", "start", "time", "command")
 TITLES = {"args": "COMMAND", "comm": "COMMAND", "tty": "TTY", "cmd": "CMD"}
 
 
-def _own_ps(words: list[str], pids: list[int]) -> list[str]:
-    """Do what ps does for the arguments that are asked for most: -ef, aux, and -o with a list of columns."""
-    joined = " ".join(words)
+def _builtin_ps(arguments: list[str], pids: list[int]) -> list[str]:
+    """Return what ps prints for its most frequent arguments: -ef, aux, and -o with a list of columns."""
+    joined = " ".join(arguments)
     columns: tuple[str, ...]
     if joined in ("-ef", "-e -f", "ef", "-f"):
-        columns = FULL
+        columns = FULL_COLUMNS
     elif joined in ("aux", "-aux", "au", "axu"):
-        columns = USER
+        columns = USER_COLUMNS
     elif "-o" in joined:
-        listed = joined.partition("-o")[2].replace(",", " ").split()
-        columns = tuple(name.partition("=")[0] for name in listed)
+        names = joined.partition("-o")[2].replace(",", " ").split()
+        columns = tuple(name.partition("=")[0] for name in names)
     else:
-        raise PsFailed("this machine has no ps, and the practice engine reads -ef, aux and -o LIST only")
-    unknown = [name for name in columns if name not in READERS]
+        raise PsFailed("this machine has no ps: the practice engine itself supports -ef, aux and -o LIST only")
+    unknown = [name for name in columns if name not in FORMATS]
     if unknown:
         raise PsFailed(f'ps: unknown user-defined format specifier "{unknown[0]}"')
     lines = [" ".join(TITLES.get(name, name.upper()) for name in columns)]
     for pid in pids:
         if (facts := _facts(pid)) is not None:
-            lines.append(" ".join(READERS[name](facts) for name in columns))
+            lines.append(" ".join(FORMATS[name](facts) for name in columns))
     return lines
 
 
 def _facts(pid: int) -> dict[str, str] | None:
+    """Return what /proc says about a process, or None if it has ended."""
     try:
         comm, fields = proc.stat(pid)
         args = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").replace(b"\0", b" ").decode("utf-8", "replace")
@@ -117,36 +119,35 @@ def _facts(pid: int) -> dict[str, str] | None:
         "pid": str(pid),
         "comm": comm,
         "args": args or f"[{comm}]",
-        "stat": fields[0],
-        "ppid": fields[1],
-        "pgid": fields[2],
-        "sid": fields[3],
-        "ticks": str(int(fields[11]) + int(fields[12])),
-        "vsz": str(int(fields[20]) // 1024),
-        "rss": str(int(fields[21]) * PAGE_KIB),
-        "began": str(boot + int(fields[19]) / TICKS),
-        "user": _user(uid),
-        "uid": str(uid),
+        "stat": fields[proc.STATE],
+        "ppid": fields[proc.PARENT],
+        "pgid": fields[proc.GROUP],
+        "sid": fields[proc.SESSION],
+        "ticks": str(int(fields[proc.USER_TICKS]) + int(fields[proc.SYSTEM_TICKS])),
+        "vsz": str(int(fields[proc.VIRTUAL_BYTES]) // 1024),
+        "rss": str(int(fields[proc.RESIDENT_PAGES]) * PAGE_KIB),
+        "start": str(boot + int(fields[proc.START_TICKS]) / TICKS_PER_SECOND),
+        "user": _user_name(uid),
     }
 
 
-def _user(uid: int) -> str:
+def _user_name(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
 
 
-def _clock(facts: dict[str, str]) -> str:
-    seconds = int(facts["ticks"]) // TICKS
+def _cpu_time(facts: dict[str, str]) -> str:
+    seconds = int(facts["ticks"]) // TICKS_PER_SECOND
     return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
-def _began(facts: dict[str, str]) -> str:
-    return time.strftime("%H:%M", time.localtime(float(facts["began"])))
+def _start_time(facts: dict[str, str]) -> str:
+    return time.strftime("%H:%M", time.localtime(float(facts["start"])))
 
 
-READERS: dict[str, Callable[[dict[str, str]], str]] = {
+FORMATS: dict[str, Callable[[dict[str, str]], str]] = {
     "uid": lambda facts: facts["user"],
     "user": lambda facts: facts["user"],
     "pid": lambda facts: facts["pid"],
@@ -162,9 +163,9 @@ READERS: dict[str, Callable[[dict[str, str]], str]] = {
     "stat": lambda facts: facts["stat"],
     "state": lambda facts: facts["stat"],
     "s": lambda facts: facts["stat"],
-    "stime": _began,
-    "start": _began,
-    "time": _clock,
+    "stime": _start_time,
+    "start": _start_time,
+    "time": _cpu_time,
     "comm": lambda facts: facts["comm"],
     "cmd": lambda facts: facts["args"],
     "args": lambda facts: facts["args"],
