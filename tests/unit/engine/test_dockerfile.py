@@ -1,4 +1,4 @@
-"""Dockerfiles read by themselves: lines, substitution, what is ignored, and names of images."""
+"""Dockerfiles: lines, substitution, .dockerignore, image names, and changes to a configuration."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VALUES = {"A": "1", "B": "two words", "EMPTY": ""}
 
 
 @pytest.mark.parametrize(
-    ("text", "meaning"),
+    ("text", "expanded"),
     [
         ("$A", "1"),
         ("${A}b", "1b"),
@@ -38,47 +38,47 @@ VALUES = {"A": "1", "B": "two words", "EMPTY": ""}
         ("plain", "plain"),
     ],
 )
-def test_what_a_word_means(text: str, meaning: str) -> None:
-    assert expand(text, VALUES) == meaning
+def test_substitution_in_a_word(text: str, expanded: str) -> None:
+    assert expand(text, VALUES) == expanded
 
 
 @pytest.mark.parametrize("text", ["${A", "'open", '"open', "${A:*x}", "${NOPE:?needed}", "${}"])
-def test_words_that_mean_nothing(text: str) -> None:
+def test_invalid_words(text: str) -> None:
     with pytest.raises(BadParameter):
         expand(text, VALUES)
 
 
 @given(st.text(alphabet="abc$\"'\\{}:-+? ", max_size=30))
-def test_no_text_breaks_the_reader(text: str) -> None:
+def test_any_word_is_expanded_or_refused(text: str) -> None:
     try:
         assert isinstance(expand(text, VALUES), str)
     except BadParameter as fault:
         assert str(fault)
 
 
-def test_lines_are_joined_and_comments_left_out() -> None:
-    read = dockerfile.parse("FROM a\n# no\nRUN one \\\n# no\n\n  two\nCMD x\n")
-    [stage] = read.stages
-    assert [(one.keyword, one.body, one.line) for one in stage.steps] == [("RUN", "one   two", 3), ("CMD", "x", 7)]
+def test_lines_are_joined_without_comments() -> None:
+    parsed = dockerfile.parse("FROM a\n# no\nRUN one \\\n# no\n\n  two\nCMD x\n")
+    [stage] = parsed.stages
+    assert [(step.keyword, step.body, step.line) for step in stage.steps] == [("RUN", "one   two", 3), ("CMD", "x", 7)]
 
 
-def test_the_escape_can_be_another() -> None:
-    read = dockerfile.parse("# escape=`\nFROM a\nRUN one `\n two\\\n")
-    assert read.escape == "`"
-    assert read.stages[0].steps[0].body == "one  two\\"
+def test_the_escape_character_can_be_changed() -> None:
+    parsed = dockerfile.parse("# escape=`\nFROM a\nRUN one `\n two\\\n")
+    assert parsed.escape == "`"
+    assert parsed.stages[0].steps[0].body == "one  two\\"
 
 
 def test_stages_by_name_and_number() -> None:
-    read = dockerfile.parse("FROM a AS One\nFROM b\nFROM one\n")
-    assert [stage.name for stage in read.stages] == ["one", "", ""]
-    assert len(read.stages_until("ONE")) == 1
-    assert len(read.stages_until("1")) == 2
+    parsed = dockerfile.parse("FROM a AS One\nFROM b\nFROM one\n")
+    assert [stage.name for stage in parsed.stages] == ["one", "", ""]
+    assert len(parsed.stages_until("ONE")) == 1
+    assert len(parsed.stages_until("1")) == 2
     with pytest.raises(BadParameter, match='target stage "nope" could not be found'):
-        read.stages_until("nope")
+        parsed.stages_until("nope")
 
 
 @given(st.text(max_size=200))
-def test_any_text_is_a_dockerfile_or_is_refused(text: str) -> None:
+def test_any_text_is_a_dockerfile_or_refused(text: str) -> None:
     try:
         assert dockerfile.parse(text).stages
     except BadParameter as fault:
@@ -86,7 +86,7 @@ def test_any_text_is_a_dockerfile_or_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("patterns", "path", "left_out"),
+    ("patterns", "path", "is_ignored"),
     [
         ("*.log", "a.log", True),
         ("*.log", "d/a.log", False),
@@ -106,12 +106,12 @@ def test_any_text_is_a_dockerfile_or_is_refused(text: str) -> None:
         ("d/**", "d/e", True),
     ],
 )
-def test_what_is_ignored(patterns: str, path: str, left_out: bool) -> None:
-    assert IgnoreRules(patterns).excludes(path) is left_out
+def test_ignored_files(patterns: str, path: str, is_ignored: bool) -> None:
+    assert IgnoreRules(patterns).excludes(path) is is_ignored
 
 
 @pytest.mark.parametrize(
-    ("text", "familiar"),
+    ("text", "short_form"),
     [
         ("busybox", "busybox:latest"),
         ("docker.io/library/busybox:1", "busybox:1"),
@@ -121,12 +121,12 @@ def test_what_is_ignored(patterns: str, path: str, left_out: bool) -> None:
         (f"x@sha256:{'0' * 64}", f"x@sha256:{'0' * 64}"),
     ],
 )
-def test_names_as_a_person_writes_them(text: str, familiar: str) -> None:
-    assert str(references.parse(text).with_default_tag()) == familiar
+def test_image_names_in_their_short_form(text: str, short_form: str) -> None:
+    assert str(references.parse(text).with_default_tag()) == short_form
 
 
 @pytest.mark.parametrize("text", ["", "UPPER", "a//b", "a:", ":b", "a b", "a@sha256:12", "0" * 64, "-a", "a" * 300])
-def test_names_that_are_none(text: str) -> None:
+def test_invalid_image_names(text: str) -> None:
     with pytest.raises(BadParameter):
         references.parse(text)
 
@@ -144,6 +144,6 @@ def test_changes_to_a_configuration() -> None:
 
 
 @pytest.mark.parametrize("line", ["RUN x", "EXPOSE x", "STOPSIGNAL NOPE", "ENV", "HEALTHCHECK NOPE", "ONBUILD FROM x"])
-def test_changes_that_cannot_be_made(line: str) -> None:
+def test_invalid_changes(line: str) -> None:
     with pytest.raises(BadParameter):
         apply_changes({}, [line])

@@ -1,4 +1,4 @@
-"""Trees of images share their files, as far as a file system lets a file have names."""
+"""Trees of images share their files by hard links, up to the file system's limit of links."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dockerlab.engine.images import trees
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """Make a tree in which a program has two names."""
+    """Return a tree in which a program has two names."""
     root = tmp_path / "source"
     (root / "bin").mkdir(parents=True)
     (root / "bin/one").write_text("program")
@@ -22,7 +22,7 @@ def source(tmp_path: Path) -> Path:
     return root
 
 
-def cloned(source: Path) -> Path:
+def clone(source: Path) -> Path:
     target = source.with_name("target")
     target.mkdir()
     trees._clone(str(source), str(target), {}, keeps_owner=False)
@@ -30,7 +30,7 @@ def cloned(source: Path) -> Path:
 
 
 def test_a_clone_has_the_same_files(source: Path) -> None:
-    target = cloned(source)
+    target = clone(source)
     for name in ("bin/one", "bin/two", "alone"):
         assert (target / name).samefile(source / name)
     assert (target / "bin/link").readlink() == Path("one")
@@ -38,7 +38,7 @@ def test_a_clone_has_the_same_files(source: Path) -> None:
 
 def test_a_file_with_too_many_names_is_copied_once(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trees, "MAX_LINKS", 1)
-    target = cloned(source)
+    target = clone(source)
     assert not (target / "bin/one").samefile(source / "bin/one")
     assert (target / "bin/one").samefile(target / "bin/two")
     assert (target / "bin/one").read_text() == "program"

@@ -1,4 +1,4 @@
-"""Tables keep their columns and dtypes, whatever an engine says, leaves out or sends as null."""
+"""Tables keep their columns and dtypes, even if an engine leaves fields out or sends null."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ RECORD: dict[str, Any] = {
 FIELDS = ["Names", "Ports", "Labels", "NetworkSettings", "Mounts", "SizeRw", "HostConfig", "Command"]
 
 
-def test_a_record_of_a_list_is_a_row() -> None:
+def test_each_record_of_a_list_is_a_row() -> None:
     row = array_table(LIST, [RECORD]).loc[0]
     assert (row["name"], row["image"], row["state"]) == ("web", "busybox", "running")
     assert row["ports"] == "127.0.0.1:8080->80/tcp, [::]:8080->80/tcp, 443/tcp"
@@ -47,21 +47,21 @@ def test_a_record_of_a_list_is_a_row() -> None:
 
 
 @given(st.lists(st.sets(st.sampled_from(FIELDS)), max_size=4), st.booleans())
-def test_what_is_left_out_or_null_changes_no_column_and_no_dtype(gone: list[set[str]], null: bool) -> None:
+def test_missing_and_null_fields_change_no_column_and_no_dtype(missing: list[set[str]], null: bool) -> None:
     records = []
-    for names in gone:
+    for names in missing:
         record = {key: value for key, value in RECORD.items() if key not in names}
         records.append(record | (dict.fromkeys(names) if null else {}))
-    made = array_table(LIST, records)
-    assert {name: made[name].dtype for name in made.columns} == LIST_DTYPES
-    assert len(made) == len(records)
+    table = array_table(LIST, records)
+    assert {name: table[name].dtype for name in table.columns} == LIST_DTYPES
+    assert len(table) == len(records)
 
 
-def test_no_records_and_null_are_an_empty_table_of_the_same_dtypes() -> None:
-    for none in ([], None):
-        made = array_table(LIST, none)
-        assert len(made) == 0
-        assert {name: str(made[name].dtype) for name in ("name", "created", "size_rw_bytes", "labels")} == {
+def test_an_empty_list_and_null_give_an_empty_table_with_the_same_dtypes() -> None:
+    for records in ([], None):
+        table = array_table(LIST, records)
+        assert len(table) == 0
+        assert {name: str(table[name].dtype) for name in ("name", "created", "size_rw_bytes", "labels")} == {
             "name": "string",
             "created": "datetime64[ns, UTC]",
             "size_rw_bytes": "Int64",
@@ -69,33 +69,33 @@ def test_no_records_and_null_are_an_empty_table_of_the_same_dtypes() -> None:
         }
 
 
-def test_a_field_that_nobody_knows_yet_is_no_harm() -> None:
+def test_unknown_fields_are_ignored() -> None:
     assert list(array_table(LIST, [RECORD | {"Novelty": {"a": 1}}]).columns) == [column.name for column in LIST]
 
 
 @given(JSON)
-def test_an_object_is_one_row_a_leaf(document: Any) -> None:
-    made = object_table(document)
-    assert list(made.columns) == ["field", "value"]
-    assert len(made) == leaves(document)
+def test_an_object_has_one_row_per_leaf(document: Any) -> None:
+    table = object_table(document)
+    assert list(table.columns) == ["field", "value"]
+    assert len(table) == leaves(document)
 
 
 def leaves(document: Any) -> int:
     if isinstance(document, (dict, list)) and document:
-        return sum(leaves(one) for one in (document.values() if isinstance(document, dict) else document))
+        return sum(leaves(item) for item in (document.values() if isinstance(document, dict) else document))
     return 1
 
 
 def test_an_object_keeps_its_values_and_its_order() -> None:
-    made = object_table({"B": [{"c": None}, 2], "A": {}, "D": []})
-    assert list(zip(made["field"], made["value"], strict=True)) == [("B.0.c", None), ("B.1", 2), ("A", {}), ("D", [])]
+    table = object_table({"B": [{"c": None}, 2], "A": {}, "D": []})
+    assert list(zip(table["field"], table["value"], strict=True)) == [("B.0.c", None), ("B.1", 2), ("A", {}), ("D", [])]
 
 
 # -- times
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("value", "expected"),
     [
         ("2026-11-24T03:22:02.123456789Z", "2026-11-24T03:22:02.123456789Z"),
         ("2026-11-24T05:22:02+02:00", "2026-11-24T03:22:02Z"),
@@ -111,32 +111,32 @@ def test_an_object_keeps_its_values_and_its_order() -> None:
         (True, None),
     ],
 )
-def test_moments(said: object, meant: str | None) -> None:
-    (read,) = datetimes([said])
-    assert pd.isna(read) if meant is None else read == pd.Timestamp(meant)
+def test_times(value: object, expected: str | None) -> None:
+    (time,) = datetimes([value])
+    assert pd.isna(time) if expected is None else time == pd.Timestamp(expected)
 
 
 @given(st.lists(st.text(max_size=30) | st.integers() | st.floats() | st.none(), max_size=10))
-def test_moments_of_anything_are_moments_or_not_a_time(said: list[Any]) -> None:
-    assert str(datetimes(said).dtype) == "datetime64[ns, UTC]"
-    assert len(datetimes(said)) == len(said)
+def test_any_value_is_a_time_or_missing(values: list[Any]) -> None:
+    assert str(datetimes(values).dtype) == "datetime64[ns, UTC]"
+    assert len(datetimes(values)) == len(values)
 
 
 # -- ps
 
 
 def test_a_process_table_has_a_column_for_each_title_of_ps() -> None:
-    said = [["root", "7", "0.5", "1000", "-", "sleep 1"], ["me", "8", "0.0"]]
-    made = process_table({"Titles": ["USER", "PID", "%CPU", "RSS", "NI", "COMMAND"], "Processes": said})
-    assert [str(dtype) for dtype in made.dtypes] == ["string", "Int64", "Float64", "Int64", "Int64", "string"]
-    assert list(made.columns) == ["user", "pid", "cpu_percent", "rss_kib", "ni", "command"]
-    assert made.loc[0].tolist() == ["root", 7, 0.5, 1000, pd.NA, "sleep 1"]
-    assert made.loc[1, "command"] is pd.NA
+    processes = [["root", "7", "0.5", "1000", "-", "sleep 1"], ["me", "8", "0.0"]]
+    table = process_table({"Titles": ["USER", "PID", "%CPU", "RSS", "NI", "COMMAND"], "Processes": processes})
+    assert [str(dtype) for dtype in table.dtypes] == ["string", "Int64", "Float64", "Int64", "Int64", "string"]
+    assert list(table.columns) == ["user", "pid", "cpu_percent", "rss_kib", "ni", "command"]
+    assert table.loc[0].tolist() == ["root", 7, 0.5, 1000, pd.NA, "sleep 1"]
+    assert table.loc[1, "command"] is pd.NA
 
 
-def test_titles_that_come_twice_or_say_nothing_are_columns_too() -> None:
-    made = process_table({"Titles": ["PID", "PID", "", "%"], "Processes": [["1", "2", "3", "4"]]})
-    assert list(made.columns) == ["pid", "pid_again", "column", "column_again"]
+def test_repeated_and_empty_titles_are_columns_too() -> None:
+    table = process_table({"Titles": ["PID", "PID", "", "%"], "Processes": [["1", "2", "3", "4"]]})
+    assert list(table.columns) == ["pid", "pid_again", "column", "column_again"]
     assert len(process_table({"Titles": ["PID"], "Processes": None})) == 0
     assert len(process_table({})) == 0
 
@@ -145,18 +145,18 @@ def test_titles_that_come_twice_or_say_nothing_are_columns_too() -> None:
 
 
 @given(st.lists(st.binary(max_size=20).filter(lambda data: b"\n" not in data), max_size=10))
-def test_a_log_has_a_row_a_line_whatever_its_bytes(texts: list[bytes]) -> None:
-    made = log_table([("", "stdout", text) for text in texts], timestamps=False)
-    assert made["message"].tolist() == [text.decode("utf-8", "backslashreplace") for text in texts]
-    kept = log_table([("", "stdout", text) for text in texts], timestamps=False, text=False)
-    assert kept["message"].tolist() == texts
+def test_a_log_has_one_row_per_line_whatever_its_bytes(texts: list[bytes]) -> None:
+    table = log_table([("", "stdout", text) for text in texts], timestamps=False)
+    assert table["message"].tolist() == [text.decode("utf-8", "backslashreplace") for text in texts]
+    raw = log_table([("", "stdout", text) for text in texts], timestamps=False, text=False)
+    assert raw["message"].tolist() == texts
 
 
-def test_a_log_with_moments_has_a_column_of_times() -> None:
-    made = log_table([("2026-11-24T03:22:02.123456789Z", "stderr", b"x"), ("broken", "stdout", b"y")], timestamps=True)
-    assert list(made.columns) == ["time", "stream", "message"]
-    assert made.loc[0, "time"] == pd.Timestamp("2026-11-24T03:22:02.123456789Z")
-    assert pd.isna(made.loc[1, "time"])
+def test_a_log_with_timestamps_has_a_time_column() -> None:
+    table = log_table([("2026-11-24T03:22:02.123456789Z", "stderr", b"x"), ("broken", "stdout", b"y")], timestamps=True)
+    assert list(table.columns) == ["time", "stream", "message"]
+    assert table.loc[0, "time"] == pd.Timestamp("2026-11-24T03:22:02.123456789Z")
+    assert pd.isna(table.loc[1, "time"])
     assert str(log_table([], timestamps=True)["time"].dtype) == "datetime64[ns, UTC]"
 
 
