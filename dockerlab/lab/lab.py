@@ -309,7 +309,6 @@ class Lab:
 
         Same as `dockerlab.recorder.record`: see there for the result and the errors.
         """
-
         return record(self, to, seconds=seconds, interval=interval, containers=containers)
 
     # -- the requests library ----------------------------------------------------------------------------------
