@@ -1,4 +1,4 @@
 """The practice engine: the Docker Engine API, served in Python, with real processes behind a real unix socket.
 
-It is for learning, and not a sandbox. It imports nothing of dockerlab but the endpoint table.
+It is a learning tool, not a sandbox. Of the rest of dockerlab it imports only the endpoint table and the version.
 """

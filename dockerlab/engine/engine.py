@@ -1,4 +1,4 @@
-"""The engine: one state directory, its images and containers, and the rung they are kept apart with."""
+"""The engine: a state directory with images, containers, networks and volumes, and the rung that isolates them."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ __all__ = ["Engine"]
 
 
 class Engine:
-    """Everything that handlers ask for."""
+    """What the handlers of requests work on."""
 
     def __init__(self, state: Path, rung: Rung) -> None:
-        """Open a state directory, which is then this engine's alone. Raises BlockingIOError if it is in use."""
+        """Open a state directory, and lock it. Raises BlockingIOError if another engine uses it."""
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.state = state
         self.rung = rung
@@ -56,9 +56,10 @@ class Engine:
         return self.containers.records()
 
     def _identity(self) -> str:
-        """Give the id that this engine keeps for ever."""
-        known = json_files.read(self.state / "identity.json")
-        if not known:
-            known = {"id": secrets.token_hex(16)}
-            json_files.write(self.state / "identity.json", known)
-        return str(known["id"])
+        """Return the id of this engine, which is chosen at its first start."""
+        path = self.state / "identity.json"
+        identity = json_files.read(path)
+        if not identity:
+            identity = {"id": secrets.token_hex(16)}
+            json_files.write(path, identity)
+        return str(identity["id"])

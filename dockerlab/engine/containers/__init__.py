@@ -1,1 +1,1 @@
-"""The state machine of containers, and its parts."""
+"""The life of a container, from the request that creates it to its removal."""

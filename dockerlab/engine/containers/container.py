@@ -119,14 +119,14 @@ class Container:
             spec = container_spec(self.record, self.rung, self.cgroup, self.namespaces, self._context.find)
             running = await process.start(spec, self.record.directory)
         except (process.StartFailed, LookupError, Fault) as error:
-            await self._give_up(error)
+            await self._mark_start_failed(error)
             raise _fault_of(error) from None
-        self._began(running)
+        self._mark_running(running)
         await self.waiters.connect_attached(running)
         running.release()
         self.events.publish_container("start", self.record)
 
-    async def _give_up(self, error: Exception) -> None:
+    async def _mark_start_failed(self, error: Exception) -> None:
         """Record that the start failed."""
         self.endpoints.tear_down(self.record)
         self.waiters.refuse_attached()
@@ -157,7 +157,7 @@ class Container:
         self.waiters.attached.append(future)
         return future
 
-    def _began(self, running: RunningProcess, paused: bool = False) -> None:
+    def _mark_running(self, running: RunningProcess, paused: bool = False) -> None:
         self.main_process = running
         self._ended.clear()
         self.state.update(NEW_STATE, Status="running", Running=True, Pid=running.pid, StartedAt=running.started)
@@ -179,24 +179,24 @@ class Container:
             self.volumes.add_user(name, self.id)
         shutil.rmtree(directory / "execs", ignore_errors=True)
         if isinstance(result, process.RunningProcess):
-            self._began(result, paused=self.state["Paused"])
+            self._mark_running(result, paused=self.state["Paused"])
             self._freeze(self.state["Paused"])  # the engine may have died halfway through a pause or an unpause
         elif result is not None and result.finished != self.record.last_finished:
-            self._finish(result)
+            self._mark_ended(result)
             self.tasks.begin(self._after_end())
         elif self.state["Restarting"]:
             self.tasks.begin(self._restart_later())
         elif self.state["Running"]:
-            self._finish(process.Exit(UNKNOWN, now()))
+            self._mark_ended(process.Exit(UNKNOWN, now()))
             self.tasks.begin(self._after_end())
 
     # -- the end of the main process ---------------------------------------------------------------------------
 
     async def _monitor(self, running: RunningProcess) -> None:
-        self._finish(await running.wait())
+        self._mark_ended(await running.wait())
         await self._after_end()
 
-    def _finish(self, end: Exit) -> None:
+    def _mark_ended(self, end: Exit) -> None:
         self.main_process = None
         try:
             self.endpoints.tear_down(self.record)

@@ -129,6 +129,6 @@ def _check_types(archive: IO[bytes], directory: Path) -> None:
             if existing.is_symlink() or not existing.exists() or existing == directory:
                 continue
             if existing.is_dir() != member.isdir():
-                words = ("directory", "non-directory") if existing.is_dir() else ("non-directory", "directory")
-                raise BadParameter(f"cannot overwrite {words[0]} {existing.name!r} with {words[1]}".replace("'", '"'))
+                old, new = ("directory", "non-directory") if existing.is_dir() else ("non-directory", "directory")
+                raise BadParameter(f"cannot overwrite {old} {existing.name!r} with {new}".replace("'", '"'))
     archive.seek(0)

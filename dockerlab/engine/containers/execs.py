@@ -64,8 +64,8 @@ class Exec:
 
     def _publish(self, action: str, **attributes: str) -> None:
         """Publish an event. Its action contains the command, except at the end of the process."""
-        words = action if action == "exec_die" else f"{action}: {' '.join(self.arguments['Cmd'])}"
-        self.container.events.publish_container(words, self.container.record, execID=self.id, **attributes)
+        full_action = action if action == "exec_die" else f"{action}: {' '.join(self.arguments['Cmd'])}"
+        self.container.events.publish_container(full_action, self.container.record, execID=self.id, **attributes)
 
     def require_new(self) -> None:
         """Raise Conflict if it was started before, or if its container can't run it."""
@@ -141,8 +141,8 @@ class Exec:
         try:
             running = await self.start(size)
         except (process.StartFailed, Fault) as error:
-            words = f"{error}\r\n".encode()
-            await client.write(HEADER.pack(1, len(words)) + words if frames else words)
+            message = f"{error}\r\n".encode()
+            await client.write(HEADER.pack(1, len(message)) + message if frames else message)
             return
         try:
             link = await running.connect_and_release()

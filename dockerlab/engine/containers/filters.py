@@ -104,8 +104,9 @@ def _port_range(name: str, value: str) -> tuple[range, str]:
     first, _, last = number.partition("-")
     for part in (first, last or first):
         if not (part.isascii() and part.isdigit()):
-            words = f'error while looking up for {name} {value}: strconv.ParseUint: parsing "{part}": invalid syntax'
-            raise BadParameter(words)
+            raise BadParameter(
+                f'error while looking up for {name} {value}: strconv.ParseUint: parsing "{part}": invalid syntax'
+            )
     return range(int(first), int(last or first) + 1), protocol or "tcp"
 
 

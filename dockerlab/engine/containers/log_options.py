@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "check_readable", "details", "shim_settings"]
 
-ANY_DRIVER = {"mode", "max-buffer-size"}
-SIZES = {"max-size", "max-file", "compress"}
-KNOWN = {"json-file": SIZES | {"labels", "labels-regex", "env", "env-regex", "tag"}, "local": SIZES}
-#: The defaults of the driver `local`.
-LOCAL = {"max-size": "20m", "max-file": "5"}
+COMMON_OPTIONS = {"mode", "max-buffer-size"}
+FILE_OPTIONS = {"max-size", "max-file", "compress"}
+#: The options of each driver that has some.
+OPTIONS = {"json-file": FILE_OPTIONS | {"labels", "labels-regex", "env", "env-regex", "tag"}, "local": FILE_OPTIONS}
+LOCAL_DEFAULTS = {"max-size": "20m", "max-file": "5"}
 SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgtp]?)(?:i?b)?", re.IGNORECASE)
 POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 TRUE, FALSE = {"1", "t", "true"}, {"0", "f", "false"}
-WORDS = "failed to create task for container: failed to initialize logging driver: "
+START_ERROR_PREFIX = "failed to create task for container: failed to initialize logging driver: "
 Document = dict[str, Any]
 
 
 def check(config: Document) -> None:
     """Raise BadParameter if a requested LogConfig has an unknown driver or option."""
     driver, options = config.get("Type") or "json-file", config.get("Config") or {}
-    if driver != "none" and driver not in KNOWN:
+    if driver != "none" and driver not in OPTIONS:
         raise BadParameter(f'error looking up logging plugin {driver}: plugin "{driver}" not found')
     mode = options.get("mode") or "blocking"
     if mode not in ("blocking", "non-blocking"):
@@ -41,13 +41,13 @@ def check(config: Document) -> None:
         except ValueError as error:
             raise BadParameter(f"error parsing option max-buffer-size: {error}") from None
     for name in sorted(options) if driver != "none" else ():
-        if name not in KNOWN[driver] | ANY_DRIVER:
+        if name not in OPTIONS[driver] | COMMON_OPTIONS:
             which = "for json-file log driver" if driver == "json-file" else f"for log driver {driver}"
             raise BadParameter(f"unknown log opt '{name}' {which}")
 
 
 def shim_settings(record: ContainerRecord) -> Document:
-    """Return how the shim writes a container's log, as fields of `Spec`.
+    """Return how the shim writes a container's log, as fields of `ProcessSpec`.
 
     `log_size` is the size in bytes at which the log is rotated (0: never), `log_files` the number of files including
     the newest, and `log_attrs` what each log record carries. Raises Fault for an invalid option; Docker, too, looks at
@@ -55,9 +55,9 @@ def shim_settings(record: ContainerRecord) -> Document:
     """
     driver, options = record.host_config["LogConfig"]["Type"], record.host_config["LogConfig"]["Config"] or {}
     try:
-        size, files = _limits({**(LOCAL if driver == "local" else {}), **options})
+        size, files = _limits({**(LOCAL_DEFAULTS if driver == "local" else {}), **options})
     except ValueError as error:
-        raise Fault(f"{WORDS}{error}") from None
+        raise Fault(f"{START_ERROR_PREFIX}{error}") from None
     return {"log_size": size, "log_files": files, "log_attrs": _attributes(record, options)}
 
 
@@ -111,7 +111,7 @@ def _attributes(record: ContainerRecord, options: Document) -> dict[str, str]:
         try:
             chosen = re.compile(pattern) if pattern else None
         except re.error as error:
-            raise Fault(f"{WORDS}error parsing regexp: {error}: `{pattern}`") from None
+            raise Fault(f"{START_ERROR_PREFIX}error parsing regexp: {error}: `{pattern}`") from None
         attributes.update({n: v for n, v in values.items() if n in names or (chosen and chosen.search(n))})
     if options.get("tag"):
         attributes["tag"] = _tag(record, options["tag"])
