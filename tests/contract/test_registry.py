@@ -133,7 +133,7 @@ def test_what_the_registry_has_not(lab: Any, name: str, there: Registry) -> None
 def test_what_docker_login_left(lab: Any, name: str, closed: Registry, tmp_path: Path) -> None:
     pair = base64.b64encode(f"{closed.user}:{closed.password}".encode()).decode()
     (tmp_path / "config.json").write_text(json.dumps({"auths": {closed.name: {"auth": pair}}}), "utf-8")
-    found = dockerlab.endpoint.credentials.for_image(name, env={"DOCKER_CONFIG": str(tmp_path)})
+    found = dockerlab.credentials.for_image(name, env={"DOCKER_CONFIG": str(tmp_path)})
     assert lab.image.push(name, tag="1", registry_auth=found)["error"].isna().all()
     assert not shows(lab, closed.password)
 

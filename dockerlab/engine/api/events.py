@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from dockerlab.engine.common import timestamps
 from dockerlab.engine.common.events import event_filter
 from dockerlab.engine.faults import BadParameter
-from dockerlab.engine.http.messages import Request, Response, stream_response
+from dockerlab.engine.http.messages import Request, Response, json_stream_response
 
 if TYPE_CHECKING:
     from dockerlab.engine.engine import Engine
@@ -24,12 +22,7 @@ async def system_events(engine: Engine, request: Request) -> Response:
         first, last = since // timestamps.SECOND, until // timestamps.SECOND
         raise BadParameter(f"`since` time ({first}) cannot be after `until` time ({last})")
     events = engine.events.read(since, until, event_filter(request.filters()))
-
-    async def lines() -> AsyncIterator[bytes]:
-        async for event in events:
-            yield json.dumps(event, separators=(",", ":")).encode() + b"\n"
-
-    return stream_response(lines(), "application/json")
+    return json_stream_response(events)
 
 
 HANDLERS = {"SystemEvents": system_events}

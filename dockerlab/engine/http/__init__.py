@@ -1,1 +1,1 @@
-"""HTTP for the practice engine: h11 on asyncio."""
+"""HTTP for the practice engine, with h11 on asyncio: routes, server, connections, requests and responses."""

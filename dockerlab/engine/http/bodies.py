@@ -1,6 +1,6 @@
-"""Reads a JSON body, and looks at it before a handler does: each field has the type that the endpoint table gives it.
+"""Reads the JSON body of a request, and checks that each field has the type that the endpoint table gives it.
 
-All words are Go's, as Docker passes them on.
+All messages are those of Go's JSON decoder, which Docker passes on.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from dockerlab.engine.faults import BadParameter
 if TYPE_CHECKING:
     from dockerlab.protocol.operations import Operation
 
-__all__ = ["check", "read"]
+__all__ = ["read"]
 
 JSON = "application/json"
 MEDIA_TYPE = re.compile(r"\s*[\w!#$&^.+-]+(?:/[\w!#$&^.+-]+)?\s*(?:;\s*[\w-]+=(?:\"[^\"]*\"|[^\s;\"]+)\s*)*;?\s*")
-#: Words of Python's complaint about JSON -> Go's.
-PLACES = (
+#: A part of a message of Python's JSON decoder -> what Go's decoder says instead.
+GO_MESSAGES = (
     ("property name", "looking for beginning of object key string"),
     ("trailing comma before end of object", "looking for beginning of object key string"),
     ("':'", "after object key"),
@@ -28,19 +28,19 @@ PLACES = (
     ("control character", "in string"),
     ("escape", "in string escape code"),
 )
-#: Go's type for a whole body, and its name before a field.
-OWNERS = {
+#: operationId -> Go's type of the whole body, and its name in front of a field.
+BODY_TYPES = {
     "ContainerCreate": ("container.CreateRequest", ""),
     "NetworkCreate": ("network.CreateRequest", "CreateRequest"),
     "VolumeCreate": ("volume.CreateOptions", "CreateOptions"),
 }
-OBJECTS_AT_CREATE = ("Labels", "ExposedPorts", "Volumes", "Healthcheck", "HostConfig", "NetworkingConfig")
-#: A command may be one word without a list around it.
-ONE_OR_MANY = {"Cmd", "Entrypoint", "Shell", "OnBuild"}
+OBJECTS_OF_CONTAINER_CREATE = ("Labels", "ExposedPorts", "Volumes", "Healthcheck", "HostConfig", "NetworkingConfig")
+#: Commands, which may be a string instead of a list of strings.
+COMMANDS = {"Cmd", "Entrypoint", "Shell", "OnBuild"}
 
 
 def read(operation: Operation, content_type: str, body: bytes) -> dict[str, Any]:
-    """Give the object in a body; `null` counts as an empty one. Raises BadParameter."""
+    """Return the object in a body; `null` counts as an empty object. Raises BadParameter."""
     if not body.strip():
         raise BadParameter("invalid JSON: got EOF while reading request body")
     _check_content_type(content_type)
@@ -49,19 +49,19 @@ def read(operation: Operation, content_type: str, body: bytes) -> dict[str, Any]
     except RecursionError:
         raise BadParameter("invalid JSON: exceeded max depth") from None
     except ValueError as error:
-        raise BadParameter(_unreadable(body, error)) from None
+        raise BadParameter(_go_message(body, error)) from None
     if value is not None and not isinstance(value, dict):
-        whole = OWNERS.get(operation.id, (operation.id, ""))[0]
-        raise BadParameter(f"invalid JSON: json: cannot unmarshal {json_type(value)} into Go value of type {whole}")
-    value = _spelt(operation, value or {})
-    check(operation, value)
-    return value
+        body_type = BODY_TYPES.get(operation.id, (operation.id, ""))[0]
+        raise BadParameter(f"invalid JSON: json: cannot unmarshal {json_type(value)} into Go value of type {body_type}")
+    fields = _with_exact_names(operation, value or {})
+    _check_fields(operation, fields)
+    return fields
 
 
-def _spelt(operation: Operation, body: dict[str, Any]) -> dict[str, Any]:
-    """Write the names of fields as they are known: Go doesn't look at capitals."""
-    known = {parameter.name.lower(): parameter.name for parameter in operation.parameters}
-    return {known.get(name.lower(), name): value for name, value in body.items()}
+def _with_exact_names(operation: Operation, body: dict[str, Any]) -> dict[str, Any]:
+    """Spell the names of fields as the endpoint table does, because Go ignores upper and lower case."""
+    names = {parameter.name.lower(): parameter.name for parameter in operation.parameters}
+    return {names.get(name.lower(), name): value for name, value in body.items()}
 
 
 def _check_content_type(text: str) -> None:
@@ -73,10 +73,10 @@ def _check_content_type(text: str) -> None:
         raise BadParameter(f"unsupported Content-Type header ({text}): must be '{JSON}'")
 
 
-def _unreadable(body: bytes, error: ValueError) -> str:
-    """Say why a body is not JSON."""
+def _go_message(body: bytes, error: ValueError) -> str:
+    """Return the message of Go's decoder for a body that is not JSON."""
     if not isinstance(error, json.JSONDecodeError):
-        return "invalid JSON: invalid character in string"  # it is no UTF-8, which Go would take
+        return "invalid JSON: invalid character in string"  # the body is not UTF-8; Go itself would accept it
     if error.msg == "Extra data":
         return "unexpected content after JSON"
     text = body.decode("utf-8", "replace")
@@ -85,39 +85,39 @@ def _unreadable(body: bytes, error: ValueError) -> str:
         rest = rest[1:].lstrip()
     if not rest or "Unterminated" in error.msg:
         return "invalid JSON: unexpected EOF"
-    where = next((where for words, where in PLACES if words in error.msg), "looking for beginning of value")
-    return f"invalid JSON: invalid character {_quoted(rest[0])} {where}"
+    where = next((where for part, where in GO_MESSAGES if part in error.msg), "looking for beginning of value")
+    return f"invalid JSON: invalid character {_quote(rest[0])} {where}"
 
 
-def _quoted(character: str) -> str:
+def _quote(character: str) -> str:
     return "'\"'" if character == '"' else ascii(character)
 
 
-def check(operation: Operation, body: dict[str, Any]) -> None:
-    """Hold a body against its row. Raises BadParameter."""
-    owner = OWNERS.get(operation.id, ("", operation.id))[1]
+def _check_fields(operation: Operation, body: dict[str, Any]) -> None:
+    """Check the types of the fields, and turn commands that are strings into lists. Raises BadParameter."""
+    prefix = BODY_TYPES.get(operation.id, ("", operation.id))[1]
     for parameter in operation.parameters:
-        value, place = body.get(parameter.name), f"{owner}.{parameter.name}"
+        value, field = body.get(parameter.name), f"{prefix}.{parameter.name}"
         if parameter.place != "body" or value is None:
             continue
-        kinds, word = PARAMETER_TYPES[parameter.type]
-        if parameter.name in ONE_OR_MANY:
-            body[parameter.name] = _words(value)
+        if parameter.name in COMMANDS:
+            body[parameter.name] = _command(value)
             continue
-        check_type(place, value, kinds, FIELD_TYPES.get(parameter.name, word))
+        types, go_type = PARAMETER_TYPES[parameter.type]
+        check_type(field, value, types, FIELD_TYPES.get(parameter.name, go_type))
         if parameter.name == "Env":
-            check_items(place, value, str, "string")
+            check_items(field, value, str, "string")
     if operation.id != "ContainerCreate":
         return
-    for name in OBJECTS_AT_CREATE:
+    for name in OBJECTS_OF_CONTAINER_CREATE:
         if body.get(name) is not None:
-            check_type(f"{owner}.{name}", body[name], (dict,), FIELD_TYPES[name])
+            check_type(f"{prefix}.{name}", body[name], (dict,), FIELD_TYPES[name])
     for name, value in (body.get("Labels") or {}).items():
-        check_type(f"{owner}.Labels.{name}", value, (str,), "string")
+        check_type(f"{prefix}.Labels.{name}", value, (str,), "string")
 
 
-def _words(value: Any) -> list[str]:
-    """Read a command: a list of words, or one word."""
+def _command(value: Any) -> list[str]:
+    """Return a command as a list of strings."""
     if isinstance(value, str):
         return [value]
     if not isinstance(value, list) or not all(isinstance(word, str) for word in value):

@@ -20,6 +20,7 @@ __all__ = [
     "Response",
     "json_lines_response",
     "json_response",
+    "json_stream_response",
     "no_content",
     "not_modified_unless",
     "stream_response",
@@ -120,11 +121,21 @@ def stream_response(chunks: AsyncIterator[bytes], content_type: str) -> Response
     return Response(200, content_type=content_type, chunks=chunks)
 
 
+def json_stream_response(documents: AsyncIterator[Any]) -> Response:
+    """Return a response with one JSON document per line, sent as they come: events and stats."""
+
+    async def lines() -> AsyncIterator[bytes]:
+        async for document in documents:
+            yield json.dumps(document, separators=(",", ":")).encode() + b"\n"
+
+    return stream_response(lines(), "application/json")
+
+
 def json_lines_response(documents: AsyncIterator[Any]) -> Response:
-    """Return a response with one JSON document per line, sent as they come: the progress of pull, push, load, build."""
-    return stream_response(_json_lines(documents), "application/json")
+    """Return a response with the progress of an operation: one JSON document per line, with CR LF as on Docker."""
 
+    async def lines() -> AsyncIterator[bytes]:
+        async for document in documents:
+            yield json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace") + b"\r\n"
 
-async def _json_lines(documents: AsyncIterator[Any]) -> AsyncIterator[bytes]:
-    async for document in documents:
-        yield json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace") + b"\r\n"
+    return stream_response(lines(), "application/json")

@@ -1,1 +1,1 @@
-"""Networks: endpoints, published ports, the switch, DNS."""
+"""Networks: addresses, endpoints of containers, published ports, names and DNS, and the switch that joins them."""

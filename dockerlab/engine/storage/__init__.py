@@ -1,1 +1,1 @@
-"""Files: root file systems, volumes, changes, tar archives."""
+"""Files: the trees of containers, volumes and mount points, changes, layers and tar archives."""

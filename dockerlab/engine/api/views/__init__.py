@@ -1,1 +1,1 @@
-"""Responses: how the engine's objects look in JSON."""
+"""The engine's objects as JSON documents, as each version of the API shows them."""
