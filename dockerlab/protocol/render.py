@@ -37,7 +37,7 @@ METHOD_NAMES = {
 BASE64 = {"ConfigCreate", "ConfigUpdate"}
 #: The operations that have no method, each with its reason.
 WITHOUT_METHOD = {
-    "Session": 'carries gRPC of BuildKit over HTTP/2, of which nothing is a table; a stream: lab.hijack("Session")',
+    "Session": 'no method, because it carries gRPC of BuildKit over HTTP/2; to open the stream: lab.hijack("Session")',
 }
 GROUPS = (
     "Container", "Image", "Exec", "Volume", "Network", "System", "Distribution", "Swarm", "Node", "Service", "Task",
