@@ -176,7 +176,7 @@ class Container:
         directory = self.record.directory
         result = process.adopt(directory)
         for name in self.record.volume_names:
-            self.volumes.add_user(name, self.id)
+            self.volumes.acquire(name, self.id)
         shutil.rmtree(directory / "execs", ignore_errors=True)
         if isinstance(result, process.RunningProcess):
             self._mark_running(result, paused=self.state["Paused"])
@@ -375,7 +375,7 @@ class Container:
             log.exception("could not remove all files of %s; the next start of the engine removes the rest", self.id)
         self.is_removed = True
         self._context.forget(self.record)
-        self.volumes.remove_user(self.id, self.record.volume_names, volumes)
+        self.volumes.release(self.id, self.record.volume_names, volumes)
         self.events.publish_container("destroy", self.record)
         self.waiters.notify_removed(self._result())
 

@@ -187,7 +187,7 @@ class Containers:
         container = Container(self._context, record)
         record.save()
         for name in record.volume_names:
-            self.volumes.add_user(name, record.id)
+            self.volumes.acquire(name, record.id)
         return container
 
     def _reserve(self, name: str, identity: str) -> str:

@@ -139,11 +139,11 @@ class Volumes:
         """Return the bytes of a volume's files."""
         return sum(path.lstat().st_size for path in self.data_directory(name).rglob("*") if path.is_file())
 
-    def add_user(self, name: str, container: str) -> None:
+    def acquire(self, name: str, container: str) -> None:
         """Record that a container has a volume."""
         self.users.setdefault(name, set()).add(container)
 
-    def remove_user(self, container: str, names: list[str], remove_anonymous: bool) -> None:
+    def release(self, container: str, names: list[str], remove_anonymous: bool) -> None:
         """Record that a container is gone, and perhaps remove the anonymous volumes that only it had."""
         for name in names:
             self.users.get(name, set()).discard(container)
