@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dockerlab.engine.common.timestamps import now
+from dockerlab.engine.common.timestamps import SECOND, now
 from dockerlab.engine.containers.execs import Exec, ExecContainer
 from dockerlab.engine.faults import Fault
 from dockerlab.engine.processes import process
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["begin", "check_command"]
 
-SECOND = 10**9
 INTERVAL, TIMEOUT, RETRIES, START_INTERVAL = 30.0, 30.0, 3, 5.0
 LOG_ENTRIES, MOST_OUTPUT = 5, 4096
 SHELL = ("/bin/sh", "-c")
