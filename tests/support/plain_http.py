@@ -52,6 +52,36 @@ def ask(host: str, method: str, path: str, body: object = None) -> tuple[int, An
         client.close()
 
 
+def send_raw(
+    host: str, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+) -> tuple[int, bytes, dict[str, str]]:
+    """Send one request, by default with a tar as its body. Return the status, the bytes and the headers."""
+    client = connection(host, 60)
+    try:
+        client.request(
+            method, path, body=body or None, headers={"Content-Type": "application/x-tar", **(headers or {})}
+        )
+        response = client.getresponse()
+        return response.status, response.read(), dict(response.getheaders())
+    finally:
+        client.close()
+
+
+def json_lines(data: bytes) -> list[dict[str, Any]]:
+    """Return the JSON documents of a body that has one per line."""
+    return [json.loads(line) for line in data.splitlines() if line.strip()]
+
+
+def container_output(host: str, container: str) -> str:
+    """Return a container's log, both streams in their order."""
+    _, data, _ = send_raw(host, "GET", f"/containers/{container}/logs?stdout=1&stderr=1")
+    text = b""
+    while data:
+        _, length = FRAME_HEADER.unpack_from(data)
+        text, data = text + data[FRAME_HEADER.size : FRAME_HEADER.size + length], data[FRAME_HEADER.size + length :]
+    return text.decode()
+
+
 def remove_container(host: str, container: str) -> None:
     """Remove a container with its anonymous volumes, if it exists.
 
