@@ -33,33 +33,33 @@ def changes(before: Path, after: Path, hidden: Collection[str] = ()) -> list[Cha
     count.
     """
     hidden_paths = {path.strip("/") for path in hidden}
-    found: list[Change] = []
-    _compare(str(before), str(after), "", hidden_paths, found)
-    return found
+    differences: list[Change] = []
+    _compare(str(before), str(after), "", hidden_paths, differences)
+    return differences
 
 
-def _compare(before: str, after: str, prefix: str, hidden: set[str], found: list[Change]) -> None:
+def _compare(before: str, after: str, prefix: str, hidden: set[str], differences: list[Change]) -> None:
     """Add the differences between two directories; an empty `before` means that there is no older one."""
     old_entries, new_entries = _entries(before), _entries(after)
     for name in sorted(new_entries):
         path = f"{prefix}{name}"
         if path in ENGINE_FILES or path in MOUNTED:
             continue
-        start, old_path, new_path = len(found), f"{before}/{name}" if before else "", f"{after}/{name}"
+        start, old_path, new_path = len(differences), f"{before}/{name}" if before else "", f"{after}/{name}"
         old, new = old_entries.get(name), new_entries[name]
         if old is None:
-            found.append(Change(f"/{path}", ADDED))
+            differences.append(Change(f"/{path}", ADDED))
         elif _differs(old, new, old_path, new_path):
-            found.append(Change(f"/{path}", MODIFIED))
-        is_listed = len(found) > start
+            differences.append(Change(f"/{path}", MODIFIED))
+        is_listed = len(differences) > start
         if stat.S_ISDIR(new.st_mode) and path not in hidden:
             was_directory = old is not None and stat.S_ISDIR(old.st_mode)
-            _compare(old_path if was_directory else "", new_path, f"{path}/", hidden, found)
-        if len(found) > start and not is_listed:
-            found.insert(start, Change(f"/{path}", MODIFIED))
+            _compare(old_path if was_directory else "", new_path, f"{path}/", hidden, differences)
+        if len(differences) > start and not is_listed:
+            differences.insert(start, Change(f"/{path}", MODIFIED))
     for name in sorted(old_entries.keys() - new_entries.keys()):
         if (path := f"{prefix}{name}") not in ENGINE_FILES and path not in MOUNTED:
-            found.append(Change(f"/{path}", DELETED))
+            differences.append(Change(f"/{path}", DELETED))
 
 
 def _entries(directory: str) -> dict[str, os.stat_result]:
