@@ -115,10 +115,8 @@ def lines(pieces: Iterable[tuple[str, bytes]], *, timestamps: bool = False, tty:
     for stream, piece in pieces:
         parts = unfinished.get(stream)
         if not parts and piece.find(b"\n") == len(piece) - 1 and piece:
-            if timestamps or tty:
-                yield _line(stream, piece[:-1], timestamps, tty)
-            else:  # Nearly every frame is one whole line, and Line(…) would be slower than this.
-                yield tuple.__new__(Line, ("", stream, piece[:-1]))
+            # nearly every frame is one whole line
+            yield _line(stream, piece[:-1], timestamps, tty) if timestamps or tty else Line("", stream, piece[:-1])
             continue
         data = TIMESTAMP.sub(b"", piece, count=1) if parts and timestamps and not tty else piece
         head, *tail = data.split(b"\n")

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from urllib3.exceptions import (
-    ClosedPoolError,
     ConnectTimeoutError,
     NameResolutionError,
     NewConnectionError,
@@ -77,8 +76,6 @@ def failure(error: Exception, endpoint: Endpoint, seconds: float) -> ConnectionF
         return EngineTimeout(_no_connection(endpoint.url, min(seconds, CONNECT_SECONDS)))
     if isinstance(cause, TimeoutError):
         return EngineTimeout(_no_response(endpoint, seconds))
-    if isinstance(error, ClosedPoolError):
-        return ConnectionFailed("This Lab is closed. Connect again with dockerlab.connect().")
     if isinstance(cause, PermissionError):
         return PermissionDenied(_not_allowed(endpoint))
     text = _unreachable(error, cause, endpoint)

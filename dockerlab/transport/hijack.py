@@ -28,7 +28,7 @@ from dockerlab.transport.transport import valid_timeout
 if TYPE_CHECKING:
     from dockerlab.protocol.exchange import Exchange
     from dockerlab.protocol.request import Request
-    from dockerlab.transport.http_response import Chunked
+    from dockerlab.transport.http_response import HttpResponse
     from dockerlab.transport.transport import Transport
 
 __all__ = ["Hijacked", "hijack"]
@@ -87,7 +87,7 @@ class Hijacked:
     """
 
     def __init__(
-        self, exchange: Exchange, sock: socket.socket, response: Chunked | None, owner: Any, seconds: float
+        self, exchange: Exchange, sock: socket.socket, response: HttpResponse | None, owner: Any, seconds: float
     ) -> None:
         """Take over a socket from its `response` and its connection, the `owner`. Both stay alive until `close`.
 

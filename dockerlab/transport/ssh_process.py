@@ -65,9 +65,10 @@ class _ProcessSocket(socket.socket):
 
     finalizer: Any = None
 
-    def _real_close(self, *arguments: Any) -> None:
-        super()._real_close(*arguments)  # type: ignore[misc]
-        if self.finalizer is not None:
+    def close(self) -> None:
+        super().close()
+        # Python calls this again when the last file object on the socket is closed; only then is it really closed.
+        if self.fileno() < 0 and self.finalizer is not None:
             self.finalizer()
 
 

@@ -1,8 +1,4 @@
-"""Requests and responses over an endpoint: one urllib3 pool per engine, and a timeout for every wait.
-
-The pool makes and keeps the connections, but requests are sent as http.client does it: urllib3's own way costs half as
-much again for a small call, and a requests session two to three times as much.
-"""
+"""Requests and responses over the connections to one engine, with a timeout for every wait."""
 
 from __future__ import annotations
 
@@ -31,11 +27,11 @@ from dockerlab.transport.failures import (
     unexpected_response,
 )
 from dockerlab.transport.plaintext_guard import refuse
-from dockerlab.transport.pools import DirectConnection, pool
+from dockerlab.transport.pools import Connections, DirectConnection
 
 if TYPE_CHECKING:
     from dockerlab.endpoint.endpoint import Endpoint
-    from dockerlab.transport.http_response import Chunked
+    from dockerlab.transport.http_response import HttpResponse
 
 __all__ = ["Response", "Transport", "is_error", "valid_timeout"]
 
@@ -54,8 +50,8 @@ class Transport:
     def __init__(self, endpoint: Endpoint, timeout: float = 60.0) -> None:
         self.endpoint = endpoint
         self.timeout = timeout
-        self._pool = pool(endpoint)
-        self._finalizer = weakref.finalize(self, self._pool.close)
+        self._connections = Connections(endpoint)
+        self._finalizer = weakref.finalize(self, self._connections.close)
 
     def close(self) -> None:
         """Close every connection. May be called more than once."""
@@ -90,10 +86,10 @@ class Transport:
             raise engine_error(exchange)
         return response
 
-    def _send(self, request: Request, seconds: float) -> tuple[DirectConnection, Chunked]:
+    def _send(self, request: Request, seconds: float) -> tuple[DirectConnection, HttpResponse]:
         """Send a request, and read the head of its response.
 
-        The engine may close a pooled connection just when it is used again. A request that only reads is then sent once
+        The engine may close an idle connection just when it is used again. A request that only reads is then sent once
         more, on another connection. One that changes something is not, since the engine may already have acted on it.
         """
         while True:
@@ -110,13 +106,13 @@ class Transport:
                     raise _as_dockerlab_error(error, self.endpoint, seconds) from None
 
     def new_connection(self, timeout: float | None = None) -> DirectConnection:
-        """Return a new, open connection to the engine, outside the pool: the caller closes it.
+        """Return a new, open connection to the engine, which the caller closes.
 
         `connection.sock` is its socket, also under ssh and TLS; `pools.shutdown_write` ends what is written to it.
         Raises EngineUnreachable, PermissionDenied or EngineTimeout.
         """
         seconds = self.timeout if timeout is None else valid_timeout(timeout)
-        return self._connected(self._pool._new_conn(), seconds)
+        return self._connected(self._connections.new(), seconds)
 
     def _connected(self, connection: Any, seconds: float) -> DirectConnection:
         """Connect if necessary, and set the timeout of each wait from then on."""
@@ -129,14 +125,11 @@ class Transport:
                 raise _as_dockerlab_error(error, self.endpoint, connection.timeout) from None
         connection.timeout = seconds
         connection.sock.settimeout(seconds)
-        return connection  # type: ignore[no-any-return]  # every connection of the pool is a DirectConnection
+        return connection  # type: ignore[no-any-return]  # there are no others
 
     def _take_connection(self, seconds: float) -> DirectConnection:
-        """Take an open connection from the pool, or make a new one. It must be given back."""
-        try:
-            connection: Any = self._pool._get_conn()
-        except HTTPError as error:
-            raise failure(error, self.endpoint, seconds) from None
+        """Return an open connection, which must be given back."""
+        connection = self._connections.take()
         connection.reused = connection.sock is not None
         try:
             return self._connected(connection, seconds)
@@ -144,9 +137,9 @@ class Transport:
             self.give_back(connection)
             raise
 
-    def give_back(self, connection: Any) -> None:
-        """Return a connection to the pool. A closed one connects again when it is taken."""
-        self._pool._put_conn(connection)
+    def give_back(self, connection: DirectConnection) -> None:
+        """Keep a connection for another request. A closed one connects again when it is taken."""
+        self._connections.give_back(connection)
 
     def new_exchange(self, request: Request) -> Exchange:
         """Return the exchange for a request that is about to be sent. Raises ArgumentError if it must not be sent."""
@@ -181,7 +174,7 @@ class Response:
     """
 
     def __init__(
-        self, exchange: Exchange, head: Chunked, transport: Transport, connection: DirectConnection, seconds: float
+        self, exchange: Exchange, head: HttpResponse, transport: Transport, connection: DirectConnection, seconds: float
     ) -> None:
         self.exchange = exchange
         self._http = head
@@ -261,10 +254,8 @@ class Response:
 
     def _socket(self) -> socket.socket | None:
         """Return the socket, while there is one."""
-        # If the connection ends with this response, http.client has moved the socket from the one to the other.
-        raw = getattr(getattr(self._http, "fp", None), "raw", None)
-        sock = self._connection.sock or getattr(raw, "_sock", None)
-        return sock if isinstance(sock, socket.socket) else None
+        sock = self._connection.request_socket
+        return sock if sock is not None and sock.fileno() >= 0 else None
 
     def _broken(self, error: Exception) -> ConnectionFailed:
         self._connection.close()

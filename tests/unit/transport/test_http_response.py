@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import http.client
 import socket
+import threading
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +20,8 @@ from dockerlab.groups.following import Following
 from dockerlab.protocol.operations import OPERATIONS
 from dockerlab.protocol.request import encode
 from dockerlab.protocol.streams import json_lines
-from dockerlab.transport import http_response
-from dockerlab.transport.http_response import Chunked
+from dockerlab.transport import fast_paths, http_response
+from dockerlab.transport.http_response import HttpResponse
 
 HEAD = b"HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -30,7 +31,7 @@ def chunked(pieces: list[bytes], extension: bytes = b"", trailer: bytes = b"") -
     return HEAD + b"".join(chunks) + b"0" + extension + b"\r\n" + trailer + b"\r\n"
 
 
-def response_of(data: bytes, response_class: type[http.client.HTTPResponse] = Chunked) -> http.client.HTTPResponse:
+def response_of(data: bytes, response_class: type[http.client.HTTPResponse] = HttpResponse) -> http.client.HTTPResponse:
     """Return a response whose head has been read. All data is sent, then the server closes its end."""
     client, server = socket.socketpair()
     server.sendall(data)
@@ -42,17 +43,34 @@ def response_of(data: bytes, response_class: type[http.client.HTTPResponse] = Ch
     return response
 
 
+def response_of_thread(data: bytes) -> http.client.HTTPResponse:
+    """Return a response whose head has been read. A thread sends the data, which may be larger than a socket's buffer."""
+    client, server = socket.socketpair()
+
+    def send() -> None:
+        with server:
+            server.sendall(data)
+
+    threading.Thread(target=send, daemon=True).start()
+    with client:
+        response = HttpResponse(client)
+        response.begin()
+    return response
+
+
 #: Any bytes, and combinations of those that separate chunks.
 BYTES = some.binary(min_size=1, max_size=40) | some.lists(
     some.sampled_from([b"\r\n", b"\r", b"\n", b"0", b"1", b"A", b"f", b"-"]), min_size=1, max_size=12
 ).map(b"".join)
 
 
-@pytest.fixture(params=["one by one", "at once"], scope="module")
+@pytest.fixture(params=["by http.client", "one by one", "at once"], scope="module")
 def reading(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Read even a few chunks in the way for many chunks, or all chunks in the way for few."""
+    """Read even a few chunks in the way for many, or all in the way for few, or let http.client read them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(http_response, "MANY", 1 if request.param == "at once" else 1 << 62)
+        if request.param == "by http.client":
+            patch.setattr(http_response, "chunk_reader", lambda response: None)
+        patch.setattr(fast_paths, "WORTH_SPLITTING", 1 if request.param == "at once" else 1 << 62)
         yield
 
 
@@ -77,6 +95,23 @@ def test_data_is_the_same_as_with_http_client(pieces: list[bytes], size: int, ex
     count = response.readinto(buffer)
     assert bytes(buffer[:count]) == whole[:count]
     assert response_of(data).read(size) == whole[:size]
+
+
+@pytest.mark.parametrize("length", [9000, 300_000])
+def test_long_chunks_are_read_among_short_ones(length: int) -> None:
+    pieces = [b"a", b"b" * length, b"c" * length, b"\r\n" * length, b"d", b"e" * 700, b"f" * length, b"g\r\n"]
+    for size in (1, 1000, 1 << 20) if length < 10_000 else (65536,):
+        response, parts = response_of_thread(chunked(pieces)), []
+        while part := response.read1(size):
+            parts.append(part)
+        assert b"".join(parts) == b"".join(pieces)
+        assert response.isclosed()
+
+
+def test_begin_may_be_called_again() -> None:
+    response = response_of(chunked([b"OK"]))
+    response.begin()
+    assert response.read() == b"OK"
 
 
 def test_many_chunks_come_in_few_reads() -> None:
