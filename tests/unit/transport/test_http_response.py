@@ -44,7 +44,7 @@ def response_of(data: bytes, response_class: type[http.client.HTTPResponse] = Ht
 
 
 def response_of_thread(data: bytes) -> http.client.HTTPResponse:
-    """Return a response whose head has been read. A thread sends the data, which may be larger than a socket's buffer."""
+    """Return a response whose head has been read. A thread sends the data, which may exceed a buffer."""
     client, server = socket.socketpair()
 
     def send() -> None:
