@@ -19,9 +19,9 @@ def api_version(engine: ReadOnlyEngine, answer: Any) -> Verdict:
 def operating_system(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """The OSType of GET /info."""
     require_answer(answer)
-    told = engine.request_json("SystemInfo")["OSType"]
-    if str(answer).strip() == told:
-        return passed(f"the engine says `OSType` is {told!r}: containers here run on its kernel.")
+    os_type = engine.request_json("SystemInfo")["OSType"]
+    if str(answer).strip() == os_type:
+        return passed(f"the engine says `OSType` is {os_type!r}: containers here run on its kernel.")
     return failed(f"{answer!r} is not what the engine says about `OSType` in its answer to `GET /info`.")
 
 

@@ -21,25 +21,25 @@ from dockerlab.course.outline import Choice, Exercise, Outline, Question
 def ended(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """The containers of this lesson that are exited, and no other."""
     require_answer(answer)
-    wanted = sorted(name for name, state in engine.states().items() if state == "exited")
-    if not wanted:
+    expected = sorted(name for name, state in engine.states().items() if state == "exited")
+    if not expected:
         raise Unattempted("no container of this lesson is `exited`: run the cells above first.")
-    told = sorted(names_in(answer))
-    if told == wanted:
-        return passed(f"of this lesson's containers, {quoted(wanted)} is `exited`, and you have exactly that.")
-    if not told:
+    names = sorted(names_in(answer))
+    if names == expected:
+        return passed(f"of this lesson's containers, {quoted(expected)} is `exited`, and you have exactly that.")
+    if not names:
         return failed("your answer is empty. Without `all=True` or a status filter, only running ones come.")
-    return failed(f"your answer has {quoted(told)}; `exited` in this lesson is {quoted(wanted)}.")
+    return failed(f"your answer has {quoted(names)}; `exited` in this lesson is {quoted(expected)}.")
 
 
 def by_state(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """How many containers of this lesson are in which state."""
     require_answer(answer)
-    wanted = dict(sorted(Counter(engine.states().values()).items()))
-    told = {str(state): int(count) for state, count in dict(answer).items()}
-    if told == wanted:
-        return passed(f"the engine counts the same: {_sentence(wanted)}.")
-    return failed(f"you counted {_sentence(told)}; the engine has {_sentence(wanted)} with this lesson's labels.")
+    expected = dict(sorted(Counter(engine.states().values()).items()))
+    counts = {str(state): int(count) for state, count in dict(answer).items()}
+    if counts == expected:
+        return passed(f"the engine counts the same: {_sentence(expected)}.")
+    return failed(f"you counted {_sentence(counts)}; the engine has {_sentence(expected)} with this lesson's labels.")
 
 
 def _sentence(counts: dict[str, int]) -> str:

@@ -13,22 +13,22 @@ TRIES = 3
 
 def greeter(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """A created container with a command and a variable."""
-    found = engine.inspect("greeter")
-    if found["Config"]["Cmd"] != ["echo", "hello"]:
-        return failed(f"`greeter` would run {found['Config']['Cmd']!r}, not ['echo', 'hello'].")
-    if "GREETING=hello" not in (found["Config"]["Env"] or []):
+    container = engine.inspect("greeter")
+    if container["Config"]["Cmd"] != ["echo", "hello"]:
+        return failed(f"`greeter` would run {container['Config']['Cmd']!r}, not ['echo', 'hello'].")
+    if "GREETING=hello" not in (container["Config"]["Env"] or []):
         return failed("`greeter` has no variable GREETING=hello in its `Env`.")
-    if found["State"]["Status"] != "created":
-        return failed(f"`greeter` is `{found['State']['Status']}`, not `created`: this lesson starts nothing.")
+    if container["State"]["Status"] != "created":
+        return failed(f"`greeter` is `{container['State']['Status']}`, not `created`: this lesson starts nothing.")
     return passed("`greeter` is `created`, with its command and its variable. It has not run yet.")
 
 
 def spare(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """A second web service with a restart policy."""
-    found = engine.inspect("spare")
-    if found["Config"]["Cmd"] != COMMAND or f"PROGRAM={WEB}" not in (found["Config"]["Env"] or []):
+    container = engine.inspect("spare")
+    if container["Config"]["Cmd"] != COMMAND or f"PROGRAM={WEB}" not in (container["Config"]["Env"] or []):
         return failed("`spare` is there, but it is not the web service: its command or its program differs.")
-    policy = found["HostConfig"]["RestartPolicy"] or {}
+    policy = container["HostConfig"]["RestartPolicy"] or {}
     if policy.get("Name") != "on-failure":
         return failed(f"`spare` has the restart policy {policy.get('Name') or 'no'!r}, not 'on-failure'.")
     if policy.get("MaximumRetryCount") != TRIES:

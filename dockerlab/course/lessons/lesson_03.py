@@ -13,12 +13,12 @@ def exit_code(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     require_answer(answer)
     code = engine.state("job")["ExitCode"]
     try:
-        told = int(answer)
+        number = int(answer)
     except (TypeError, ValueError):
         return failed(f"{answer!r} is no number. An exit code is one, from 0 to 255.")
-    if told == code:
+    if number == code:
         return passed(f"`job` ended with {code}: its own last word, and the engine kept it.")
-    return failed(f"{told} is not the exit code of `job`. It is one of the fields of `State`.")
+    return failed(f"{number} is not the exit code of `job`. It is one of the fields of `State`.")
 
 
 def colour(engine: ReadOnlyEngine, answer: Any) -> Verdict:

@@ -17,13 +17,13 @@ def programs(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     require_answer(answer)
     engine.inspect("web")
     processes = engine.request_json("ContainerTop", id="web", ps_args="-o pid,args")["Processes"]
-    wanted = sorted(process[-1].split()[0] for process in processes)
-    told = sorted(str(word) for word in answer)
-    if told == wanted:
-        return passed(f"the engine sees the same in `web`: {', '.join(wanted)}.")
-    if sorted(word.split()[0] for word in told if word.strip()) == wanted:
+    expected = sorted(process[-1].split()[0] for process in processes)
+    words = sorted(str(word) for word in answer)
+    if words == expected:
+        return passed(f"the engine sees the same in `web`: {', '.join(expected)}.")
+    if sorted(word.split()[0] for word in words if word.strip()) == expected:
         return failed("those are whole command lines. The program is the first word of each.")
-    return failed(f"you have {', '.join(told) or 'nothing'}; the engine sees {len(wanted)} processes in `web`.")
+    return failed(f"you have {', '.join(words) or 'nothing'}; the engine sees {len(expected)} processes in `web`.")
 
 
 def sleepers(engine: ReadOnlyEngine, answer: Any) -> Verdict:
@@ -33,8 +33,8 @@ def sleepers(engine: ReadOnlyEngine, answer: Any) -> Verdict:
         return failed(f"`sleepers` is `{state}`, not `running`: only a running container has processes.")
     end = time.monotonic() + SETTLE_SECONDS  # a shell that has just started may not have started its programs yet
     while True:
-        seen = engine.request_json("ContainerTop", id="sleepers", ps_args="-o pid,args")["Processes"]
-        lines = [process[-1] for process in seen]
+        processes = engine.request_json("ContainerTop", id="sleepers", ps_args="-o pid,args")["Processes"]
+        lines = [process[-1] for process in processes]
         naps = [line for line in lines if line.split()[0] == "sleep"]
         if len(naps) == NAPS:
             return passed("the engine sees two `sleep` processes in `sleepers`.")

@@ -11,23 +11,25 @@ from dockerlab.course.outline import Choice, Exercise, Outline, Question
 def last_two(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """The last two lines of web's log."""
     require_answer(answer)
-    wanted, told = engine.log("web", tail="2"), lines_in(answer)
-    if told == wanted:
-        return passed(f"these are the last two lines of `web`; the very last says {wanted[-1]!r}.")
-    if told == engine.log("web"):
-        return failed(f"that is the whole log, {len(told)} lines. Let the engine cut it: there is an argument for it.")
-    return failed(f"you have {len(told)} lines, and they are not the last two of `web`'s log.")
+    expected, lines = engine.log("web", tail="2"), lines_in(answer)
+    if lines == expected:
+        return passed(f"these are the last two lines of `web`; the very last says {expected[-1]!r}.")
+    if lines == engine.log("web"):
+        return failed(f"that is the whole log, {len(lines)} lines. Let the engine cut it: there is an argument for it.")
+    return failed(f"you have {len(lines)} lines, and they are not the last two of `web`'s log.")
 
 
 def complaints(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """What web wrote to its standard error."""
     require_answer(answer)
-    wanted, told = engine.log("web", stdout=False), lines_in(answer)
-    if told == wanted:
-        return passed(f"`web` complained {len(wanted)} time, on its standard error: {'; '.join(wanted)}.")
-    if set(wanted) < set(told):
-        return failed(f"the complaint is there, with {len(told) - len(wanted)} lines of the standard output around it.")
-    return failed(f"your {len(told)} lines are not what `web` wrote to its standard error.")
+    expected, lines = engine.log("web", stdout=False), lines_in(answer)
+    if lines == expected:
+        return passed(f"`web` complained {len(expected)} time, on its standard error: {'; '.join(expected)}.")
+    if set(expected) < set(lines):
+        return failed(
+            f"the complaint is there, with {len(lines) - len(expected)} lines of the standard output around it."
+        )
+    return failed(f"your {len(lines)} lines are not what `web` wrote to its standard error.")
 
 
 OUTLINE = Outline(

@@ -18,12 +18,12 @@ def page_size(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     if size is None:
         return failed(f"`web` has no {PAGE} yet: start it, and it writes the page.")
     try:
-        told = int(answer)
+        number = int(answer)
     except (TypeError, ValueError):
         return failed(f"{answer!r} is not one number.")
-    if told == size:
+    if number == size:
         return passed(f"the page that `web` serves, {PAGE}, is {size} bytes long.")
-    return failed(f"{told} is not the size of {PAGE} in the export of `web`.")
+    return failed(f"{number} is not the size of {PAGE} in the export of `web`.")
 
 
 def diary(engine: ReadOnlyEngine, answer: Any) -> Verdict:

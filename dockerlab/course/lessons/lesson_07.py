@@ -20,8 +20,8 @@ def wake(engine: ReadOnlyEngine, answer: Any) -> Verdict:
 
 def mend(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """The container `broken` runs, with a command that exists."""
-    found = engine.inspect("broken")
-    state, command = found["State"]["Status"], found["Config"]["Cmd"]
+    container = engine.inspect("broken")
+    state, command = container["State"]["Status"], container["Config"]["Cmd"]
     if state == "running" and command == ["sleep", "600"]:
         return passed("`broken` is `running`. A command can't be changed, but a container can be made again.")
     if command == ["sleeep", "600"]:

@@ -14,8 +14,8 @@ def in_a_hurry(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """The container `stubborn` was stopped, and killed for it."""
     state = engine.state("stubborn")
     if state["Status"] == "running":
-        heard = "stubborn: I heard TERM, and I stay" in engine.log("stubborn")
-        if heard:
+        heard_term = "stubborn: I heard TERM, and I stay" in engine.log("stubborn")
+        if heard_term:
             return failed("`stubborn` has heard TERM, and is still `running`.")
         raise Unattempted("`stubborn` is still `running`.")
     if state["ExitCode"] != KILLED:
@@ -27,11 +27,11 @@ def in_a_hurry(engine: ReadOnlyEngine, answer: Any) -> Verdict:
 
 def own_word(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """The container `polite` ends well on a plain stop, thanks to its StopSignal."""
-    found = engine.inspect("polite")
-    signal, state = found["Config"].get("StopSignal"), found["State"]
+    container = engine.inspect("polite")
+    signal, state = container["Config"].get("StopSignal"), container["State"]
     if signal not in ("SIGINT", "INT", "2"):
-        has = f"the stop signal {signal}" if signal else "no stop signal of its own, so it would get TERM"
-        return failed(f"`polite` has {has}: it would not leave.")
+        description = f"the stop signal {signal}" if signal else "no stop signal of its own, so it would get TERM"
+        return failed(f"`polite` has {description}: it would not leave.")
     if state["Status"] in ("created", "running"):
         return failed(f"`polite` has the right stop signal, and is `{state['Status']}`: now let it run, and stop it.")
     if state["ExitCode"]:

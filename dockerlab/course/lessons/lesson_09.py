@@ -26,19 +26,19 @@ def third_time(engine: ReadOnlyEngine, answer: Any) -> Verdict:
 
 def phoenix(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """The container `phoenix` failed, and the engine started it again, twice."""
-    found = engine.inspect("phoenix")
-    policy, state = found["HostConfig"]["RestartPolicy"] or {}, found["State"]
+    container = engine.inspect("phoenix")
+    policy, state = container["HostConfig"]["RestartPolicy"] or {}, container["State"]
     if (policy.get("Name"), policy.get("MaximumRetryCount")) != ("on-failure", TRIES):
-        told = f"{policy.get('Name') or 'no'}, at most {policy.get('MaximumRetryCount', 0)}"
-        return failed(f"`phoenix` has the restart policy {told}; wanted is on-failure, at most {TRIES}.")
+        description = f"{policy.get('Name') or 'no'}, at most {policy.get('MaximumRetryCount', 0)}"
+        return failed(f"`phoenix` has the restart policy {description}; wanted is on-failure, at most {TRIES}.")
     if state["Status"] == "created":
         return failed("`phoenix` is `created`: you made it; now start it.")
     if state["Status"] != "exited":
         return failed(f"`phoenix` is `{state['Status']}`: the engine has not given up yet. Wait until it is `exited`.")
     if not state["ExitCode"]:
         return failed("`phoenix` ended with 0: that is no failure, so the engine left it in peace.")
-    if found["RestartCount"] != TRIES:
-        return failed(f"the engine started `phoenix` again {found['RestartCount']} times, not {TRIES} times.")
+    if container["RestartCount"] != TRIES:
+        return failed(f"the engine started `phoenix` again {container['RestartCount']} times, not {TRIES} times.")
     return passed(f"`phoenix` failed, the engine started it again {TRIES} times; it rests with {state['ExitCode']}.")
 
 

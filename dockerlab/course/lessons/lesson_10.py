@@ -12,8 +12,8 @@ def gentlest(engine: ReadOnlyEngine, answer: Any) -> Verdict:
     """The container `stubborn` was sent the signal for which it leaves."""
     state = engine.state("stubborn")
     if state["Status"] == "running":
-        heard = sum(line.startswith("stubborn: I heard TERM") for line in engine.log("stubborn"))
-        if heard:
+        term_count = sum(line.startswith("stubborn: I heard TERM") for line in engine.log("stubborn"))
+        if term_count:
             return failed("`stubborn` heard TERM and stays, so it is still `running`. There are other signals.")
         raise Unattempted("`stubborn` is still `running`.")
     if state["ExitCode"]:
