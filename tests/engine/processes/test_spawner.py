@@ -1,4 +1,4 @@
-"""The process that forks shims: what it tells of one that fails, and that it is there again when somebody ends it."""
+"""The spawner forks shims, passes on the error of a shim that fails, and is restarted after it was killed."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from processes import wait_until
 from dockerlab.engine.processes.spawner_client import SpawnerClient
 
 
-def children() -> set[int]:
-    """Give the children of this process that live."""
-    found = set()
-    for word in Path(f"/proc/self/task/{os.getpid()}/children").read_text("ascii").split():
-        if " Z " not in Path(f"/proc/{word}/stat").read_text("ascii"):
-            found.add(int(word))
-    return found
+def living_children() -> set[int]:
+    """Return the pids of this process's children that have not ended."""
+    pids = set()
+    for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text("ascii").split():
+        if " Z " not in Path(f"/proc/{pid}/stat").read_text("ascii"):
+            pids.add(int(pid))
+    return pids
 
 
-async def first_words(spawner: SpawnerClient, directory: Path) -> str:
-    """Spawn a shim for a directory; give what it says."""
-    spawned = await spawner.spawn(directory)
+async def output_of_shim(spawner: SpawnerClient, directory: Path) -> str:
+    """Spawn a shim for a directory, and return its output."""
+    shim = await spawner.spawn(directory)
     try:
-        return (await asyncio.wait_for(spawned.output.read(), 20)).decode()
+        return (await asyncio.wait_for(shim.output.read(), 20)).decode()
     finally:
-        spawned.release()
-        spawned.close()
+        shim.release()
+        shim.close()
 
 
-def test_a_shim_that_cannot_begin_says_why(tmp_path: Path) -> None:
+def test_a_shim_that_cannot_start_says_why(tmp_path: Path) -> None:
     spawner = SpawnerClient()
-    told = asyncio.run(first_words(spawner, tmp_path))
+    output = asyncio.run(output_of_shim(spawner, tmp_path))
     spawner.close()
-    assert told == f"FileNotFoundError: [Errno 2] No such file or directory: '{tmp_path}/spec.json'\n"
+    assert output == f"FileNotFoundError: [Errno 2] No such file or directory: '{tmp_path}/spec.json'\n"
 
 
-def test_a_spawner_that_was_killed_is_started_again_and_ends_with_its_engine(tmp_path: Path) -> None:
-    spawner, before = SpawnerClient(), children()
-    asyncio.run(first_words(spawner, tmp_path))
-    [first] = children() - before
+def test_a_killed_spawner_is_restarted_and_ends_with_its_engine(tmp_path: Path) -> None:
+    spawner, before = SpawnerClient(), living_children()
+    asyncio.run(output_of_shim(spawner, tmp_path))
+    [first] = living_children() - before
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: first not in children())
-    assert "spec.json" in asyncio.run(first_words(spawner, tmp_path))
-    [second] = children() - before
+    wait_until(lambda: first not in living_children())
+    assert "spec.json" in asyncio.run(output_of_shim(spawner, tmp_path))
+    [second] = living_children() - before
     assert second != first
     spawner.close()
-    wait_until(lambda: second not in children())
+    wait_until(lambda: second not in living_children())
