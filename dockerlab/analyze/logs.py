@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from dockerlab.errors import ArgumentError
-from dockerlab.tables.build import BOOLEAN, FLOAT, INTEGER, TEXT, TIME, typed_table
+from dockerlab.tables.build import BOOLEAN, FLOAT, INTEGER, MAX_INTEGER, TEXT, TIME, typed_table
 
 __all__ = ["LEVELS", "fields", "level", "levels", "patterns", "rates"]
 
@@ -38,7 +38,7 @@ VARIABLE_PART = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*|\b[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}\b|\b0x[0-9a-fA-F]+\b"
     r"|\b(?=[0-9a-f]*\d)(?=\d*[a-f])[0-9a-f]{8,}\b|\d+(?:\.\d+)*"
 )
-LARGEST, MAX_ROWS, MAX_COLUMNS = (1 << 63) - 1, 1_000_000, 40
+MAX_ROWS, MAX_COLUMNS = 1_000_000, 40
 
 
 def level(message: str) -> str | None:
@@ -139,7 +139,7 @@ def _typed(values: list[Any], index: pd.Index) -> pd.Series[Any]:
     types = {type(value) for value in present}
     if types == {bool}:
         return pd.Series(values, index=index, dtype=BOOLEAN)
-    if types == {int} and all(abs(value) <= LARGEST for value in present):
+    if types == {int} and all(abs(value) <= MAX_INTEGER for value in present):
         return pd.Series(values, index=index, dtype=INTEGER)
     if types and types <= {int, float} and all(abs(value) < 1e300 for value in present):  # noqa: PLR2004
         return pd.Series([None if value is None else float(value) for value in values], index=index, dtype=FLOAT)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from dockerlab.analyze.values import last_value
 from dockerlab.tables.build import FLOAT, INTEGER, TEXT, TIME, Column, array_table
 
 if TYPE_CHECKING:
@@ -44,7 +45,11 @@ def lives(events: pd.DataFrame) -> pd.DataFrame:
 
 def _runs(identity: str, events: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the runs of one container."""
-    container: dict[str, Any] = {"id": identity, "name": _last(events["name"]), "image": _last(events["image"])}
+    container: dict[str, Any] = {
+        "id": identity,
+        "name": last_value(events["name"]),
+        "image": last_value(events["image"]),
+    }
     runs: list[dict[str, Any]] = []
     for event in events.to_dict("records"):
         action, time, code = str(event["action"]), event["time"], event["exit_code"]
@@ -64,11 +69,6 @@ def _runs(identity: str, events: pd.DataFrame) -> list[dict[str, Any]]:
     if not runs:
         return [{**container, "run": 0 if "created" in container else None}]
     return [{**container, "run": number, **run} for number, run in enumerate(runs, 1)]
-
-
-def _last(values: pd.Series[Any]) -> Any:
-    present = values.dropna()
-    return present.iloc[-1] if len(present) else None
 
 
 def _signal(attributes: Any) -> str | None:

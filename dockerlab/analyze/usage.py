@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from dockerlab.analyze.values import last_value
 from dockerlab.errors import ArgumentError
 from dockerlab.tables.build import FLOAT, INTEGER, TEXT, TIME, typed_table
 
@@ -75,7 +76,7 @@ def summary(rated: pd.DataFrame) -> pd.DataFrame:
         totals = {title: (group[title] * group["seconds"]).sum(min_count=1) for title in COUNTERS.values()}
         rows.append({
             "id": identity,
-            "name": _last(group["name"]),
+            "name": last_value(group["name"]),
             "samples": len(group),
             "cpu_percent_mean": (weighted["cpu_percent"] * weighted["seconds"]).sum() / length if length else None,
             "cpu_percent_max": _or_none(group["cpu_percent"].max()),
@@ -94,11 +95,6 @@ def _or_none(value: Any, kind: Any = float) -> Any:
     return None if pd.isna(value) else kind(value)
 
 
-def _last(values: pd.Series[Any]) -> Any:
-    present = values.dropna()
-    return present.iloc[-1] if len(present) else None
-
-
 def chart(rated: pd.DataFrame, column: str = "cpu_percent") -> Picture:
     """Draw one column of `rates` over time, with one line per container.
 
@@ -114,7 +110,7 @@ def chart(rated: pd.DataFrame, column: str = "cpu_percent") -> Picture:
     start = rated["time"].min()
     groups = list(rated.groupby("id", sort=False))
     for index, (identity, group) in enumerate(groups):
-        name = _last(group["name"])
+        name = last_value(group["name"])
         points = group[group[column].notna()]
         seconds = (points["time"] - start).dt.total_seconds()
         style = ("-", "--", ":", "-.")[index // len(COLORS) % 4]

@@ -50,7 +50,9 @@ def save_tar(response: Response, to: str | os.PathLike[str], progress: Callable[
                 size = _write(response, file, progress)
             partial.replace(target)
         except PermissionError:
-            raise ArgumentError(f"{target} can't be written: you may not write in that directory.") from None
+            raise ArgumentError(
+                f"{target} can't be written: you have no write permission in that directory. Choose another one."
+            ) from None
         finally:
             partial.unlink(missing_ok=True)
     getattr(progress, "finish", lambda: None)()

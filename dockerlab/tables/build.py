@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dockerlab.protocol.exchange import Exchange
 
 __all__ = [
+    "MAX_INTEGER",
     "SECOND",
     "TEXT",
     "TIME",
@@ -43,7 +44,8 @@ STRINGS = pd.StringDtype("python")
 NOT_MODIFIED = 304
 #: Nanoseconds since 1970 in 64 bits reach from 1677 to 2262; engines send the year 1 for "never".
 FIRST_YEAR, LAST_YEAR, LAST_SECOND = "1678", "2261", 9_200_000_000
-LARGEST = (1 << 63) - 1
+#: The largest value of an integer column.
+MAX_INTEGER = (1 << 63) - 1
 SECOND = 1_000_000_000
 #: How numpy stores "not a time".
 NEVER = np.iinfo(np.int64).min
@@ -113,7 +115,7 @@ def _as_integer(value: Any) -> int | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    return int(value) if is_integer and -LARGEST <= value <= LARGEST else None
+    return int(value) if is_integer and -MAX_INTEGER <= value <= MAX_INTEGER else None
 
 
 def _as_float(value: Any) -> float | None:

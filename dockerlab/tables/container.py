@@ -9,7 +9,18 @@ from typing import Any
 import pandas as pd
 
 from dockerlab.protocol.streams import Member
-from dockerlab.tables.build import FLOAT, INTEGER, OBJECT, TEXT, TIME, Column, array_table, object_or_empty, typed_table
+from dockerlab.tables.build import (
+    FLOAT,
+    INTEGER,
+    MAX_INTEGER,
+    OBJECT,
+    TEXT,
+    TIME,
+    Column,
+    array_table,
+    object_or_empty,
+    typed_table,
+)
 
 __all__ = [
     "CHANGES",
@@ -100,8 +111,6 @@ PATH = (
 GO_KINDS = {1 << 31: "directory", 1 << 27: "symlink", 1 << 26: "device", 1 << 25: "fifo", 1 << 24: "socket"}
 GO_SETUID, GO_SETGID, GO_STICKY = 1 << 23, 1 << 22, 1 << 20
 
-LARGEST = (1 << 63) - 1
-
 SAVED = (
     Column("path", "path", TEXT, "the file that was written"),
     Column("size_bytes", "size_bytes", INTEGER, "its size", "bytes"),
@@ -156,7 +165,7 @@ def _number(value: Any, kind: type[int] | type[float]) -> int | float | None:
         number = kind(str(value))
     except ValueError:
         return None
-    return number if abs(number) <= LARGEST else None
+    return number if abs(number) <= MAX_INTEGER else None
 
 
 def member_table(members: Iterable[Member]) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from dockerlab.tables.build import (
     INTEGER,
+    MAX_INTEGER,
     OBJECT,
     TEXT,
     TIME,
@@ -21,8 +22,6 @@ from dockerlab.tables.build import (
 
 __all__ = ["EVENTS", "event_table"]
 
-#: The latest time that 64-bit nanoseconds since 1970 can hold.
-LATEST = (1 << 63) - 1
 #: The names of the exit code in Docker's and Podman's events. Podman also sends it where it has no meaning, so it is
 #: read only for the actions below.
 EXIT_CODES = ("exitCode", "containerExitCode")
@@ -97,7 +96,7 @@ def _times(rows: list[dict[str, Any]]) -> pd.DatetimeIndex:
 
 def _nanoseconds(row: dict[str, Any]) -> int | None:
     number = row.get("timeNano")
-    return number if type(number) is int and 0 < number < LATEST else None
+    return number if type(number) is int and 0 < number < MAX_INTEGER else None
 
 
 def _exit_code(attributes: dict[str, Any]) -> int | None:

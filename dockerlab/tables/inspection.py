@@ -8,11 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from dockerlab.tables.build import BOOLEAN, INTEGER, OBJECT, TEXT, TIME, Column, array_table, object_list
+from dockerlab.tables.build import BOOLEAN, INTEGER, MAX_INTEGER, OBJECT, TEXT, TIME, Column, array_table, object_list
 
 __all__ = ["CONTAINERS", "IMAGES", "container_inspections", "image_inspections"]
-
-LARGEST = (1 << 63) - 1
 
 
 def _text(value: Any) -> str | None:
@@ -24,14 +22,10 @@ def _name(value: Any) -> str | None:
     return str(value).removeprefix("/") or None
 
 
-def _integer(value: Any) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > LARGEST:
+def _strict_integer(value: Any) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > MAX_INTEGER:
         return None
     return value
-
-
-def _boolean(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
 
 
 def _joined(value: Any) -> str | None:
@@ -44,11 +38,11 @@ def _text_column(key: str, name: str, doc: str) -> Column:
 
 
 def _integer_column(key: str, name: str, doc: str, unit: str = "") -> Column:
-    return Column(name, key, INTEGER, doc, unit, _integer)
+    return Column(name, key, INTEGER, doc, unit, _strict_integer)
 
 
 def _boolean_column(key: str, name: str, doc: str) -> Column:
-    return Column(name, key, BOOLEAN, doc, "", _boolean)
+    return Column(name, key, BOOLEAN, doc)
 
 
 CONTAINERS = (

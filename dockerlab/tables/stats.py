@@ -10,25 +10,34 @@ from typing import Any
 
 import pandas as pd
 
-from dockerlab.tables.build import FLOAT, INTEGER, OBJECT, TEXT, TIME, Column, array_table, datetimes, object_list
+from dockerlab.tables.build import (
+    FLOAT,
+    INTEGER,
+    MAX_INTEGER,
+    OBJECT,
+    TEXT,
+    TIME,
+    Column,
+    array_table,
+    datetimes,
+    object_list,
+)
 
 __all__ = ["STATS", "stats_table"]
 
-#: The largest value of a column. Engines write "no limit" as the largest unsigned number, which is out of range.
-LARGEST = (1 << 63) - 1
 #: The names of the reclaimable page cache in cgroups version 1 and 2.
 INACTIVE = ("total_inactive_file", "inactive_file")
 
 
-def _integer(value: Any) -> int | None:
-    """Return a number that a column can hold, or None."""
+def _count(value: Any) -> int | None:
+    """Return a count, or None. Engines write "no limit" as the largest unsigned number, which is out of range."""
     if isinstance(value, bool) or not isinstance(value, int):
         return None
-    return value if 0 <= value <= LARGEST else None
+    return value if 0 <= value <= MAX_INTEGER else None
 
 
 def _counter(name: str, key: str, doc: str, unit: str = "") -> Column:
-    return Column(name, key, INTEGER, doc, unit, _integer)
+    return Column(name, key, INTEGER, doc, unit, _count)
 
 
 STATS = (
@@ -84,7 +93,7 @@ def _record(document: dict[str, Any], default_id: str | None, default_name: str 
     memory = _object(document, "memory_stats")
     cache, used = _memory(memory)
     record |= {"memory_cache_bytes": cache, "memory_used_bytes": used}
-    limit = _integer(memory.get("limit"))
+    limit = _count(memory.get("limit"))
     record["memory_percent"] = None if used is None or not limit else used / limit * 100
     record["online_cpus"] = _processors(document)
     record["cpu_percent"] = _cpu_percent(document)
@@ -103,15 +112,15 @@ def _object(document: dict[str, Any], *path: str) -> dict[str, Any]:
 
 
 def _sum(values: Iterable[Any]) -> int | None:
-    numbers = [number for number in map(_integer, values) if number is not None]
+    numbers = [number for number in map(_count, values) if number is not None]
     return sum(numbers) if numbers else None
 
 
 def _memory(memory: dict[str, Any]) -> tuple[int | None, int | None]:
     """Return the size of the reclaimable cache, and the memory in use without it."""
-    usage = _integer(memory.get("usage"))
+    usage = _count(memory.get("usage"))
     details = _object(memory, "stats")
-    cache = next((size for name in INACTIVE if (size := _integer(details.get(name))) is not None), None)
+    cache = next((size for name in INACTIVE if (size := _count(details.get(name))) is not None), None)
     if usage is None:
         return cache, None
     return cache, usage - cache if cache is not None and cache < usage else usage
@@ -120,16 +129,16 @@ def _memory(memory: dict[str, Any]) -> tuple[int | None, int | None]:
 def _processors(document: dict[str, Any]) -> int | None:
     """Return the number of processors. Before API 1.27 engines sent only the time of each processor."""
     times = _object(document, "cpu_stats", "cpu_usage").get("percpu_usage")
-    online = _integer(_object(document, "cpu_stats").get("online_cpus"))
+    online = _count(_object(document, "cpu_stats").get("online_cpus"))
     return online or (len(times) if isinstance(times, list) and times else None)
 
 
 def _cpu_percent(document: dict[str, Any]) -> float | None:
     """Return the percentage between two samples, or None for one sample: that would be an average since the boot."""
     now, before = _object(document, "cpu_stats"), _object(document, "precpu_stats")
-    system, earlier = _integer(now.get("system_cpu_usage")), _integer(before.get("system_cpu_usage"))
-    usage = _integer(_object(now, "cpu_usage").get("total_usage"))
-    first = _integer(_object(before, "cpu_usage").get("total_usage"))
+    system, earlier = _count(now.get("system_cpu_usage")), _count(before.get("system_cpu_usage"))
+    usage = _count(_object(now, "cpu_usage").get("total_usage"))
+    first = _count(_object(before, "cpu_usage").get("total_usage"))
     processors = _processors(document)
     if "cpu" in now:  # Podman, whose system_cpu_usage is not that of the machine
         seconds = _seconds(document)

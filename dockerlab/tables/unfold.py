@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from dockerlab.tables.build import BOOLEAN, INTEGER, TEXT, TIME, Column, array_table, object_list
+from dockerlab.tables.build import BOOLEAN, INTEGER, MAX_INTEGER, TEXT, TIME, Column, array_table, object_list
 from dockerlab.tables.inspection import container_inspections, image_inspections
 from dockerlab.tables.stats import stats_table
 
@@ -24,47 +24,38 @@ __all__ = [
 
 Source = pd.DataFrame | Iterable[dict[str, Any]] | None
 Rows = Iterator[dict[str, Any]]
-LARGEST = (1 << 63) - 1
 
 ID = Column("id", "id", TEXT, "the object's id: the key to join by")
 NAME = Column("name", "name", TEXT, "a container's name, an image's names")
 
 
-def _integer(value: Any) -> int | None:
+def _integer_or_digits(value: Any) -> int | None:
     """Return a number that is given as a number or as text."""
     text = str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < len(str(LARGEST)) else None
-
-
-def _text(value: Any) -> str:
-    return str(value)
-
-
-def _boolean(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) < len(str(MAX_INTEGER)) else None
 
 
 PORTS = (
     ID,
     NAME,
-    Column("container_port", "port", INTEGER, "the port inside the container", convert=_integer),
+    Column("container_port", "port", INTEGER, "the port inside the container", convert=_integer_or_digits),
     Column("protocol", "protocol", TEXT, "tcp, udp or sctp"),
-    Column("host_ip", "HostIp", TEXT, "the address on the machine; <NA> if it is not published", convert=_text),
+    Column("host_ip", "HostIp", TEXT, "the address on the machine; <NA> if it is not published", convert=str),
     Column("host_port", "HostPort", INTEGER, "the port on the machine; <NA> if it is not published or not chosen yet",
-           convert=_integer),
+           convert=_integer_or_digits),
     Column("open", "open", BOOLEAN, "is it open now? False if the container opens it when it starts"),
 )  # fmt: skip
 MOUNTS = (
     ID,
     NAME,
-    Column("type", "Type", TEXT, "bind, volume, tmpfs …", convert=_text),
-    Column("source", "Source", TEXT, "the path on the machine", convert=_text),
-    Column("destination", "Destination", TEXT, "the path inside the container", convert=_text),
-    Column("volume", "Name", TEXT, "the name of the volume, if it is one", convert=_text),
-    Column("writable", "RW", BOOLEAN, "can the container write to it?", convert=_boolean),
-    Column("mode", "Mode", TEXT, "the options, as given in the request", convert=_text),
-    Column("propagation", "Propagation", TEXT, "how mounts below it propagate", convert=_text),
-    Column("driver", "Driver", TEXT, "the volume's driver", convert=_text),
+    Column("type", "Type", TEXT, "bind, volume, tmpfs …", convert=str),
+    Column("source", "Source", TEXT, "the path on the machine", convert=str),
+    Column("destination", "Destination", TEXT, "the path inside the container", convert=str),
+    Column("volume", "Name", TEXT, "the name of the volume, if it is one", convert=str),
+    Column("writable", "RW", BOOLEAN, "can the container write to it?"),
+    Column("mode", "Mode", TEXT, "the options, as given in the request", convert=str),
+    Column("propagation", "Propagation", TEXT, "how mounts below it propagate", convert=str),
+    Column("driver", "Driver", TEXT, "the volume's driver", convert=str),
 )
 ENV = (
     ID,
@@ -77,12 +68,12 @@ NETWORKS = (
     ID,
     NAME,
     Column("network", "network", TEXT, "the network's name"),
-    Column("network_id", "NetworkID", TEXT, "the network's id; Podman sends the name", convert=_text),
-    Column("ip_address", "IPAddress", TEXT, "the container's address in the network", convert=_text),
-    Column("ip_prefix_length", "IPPrefixLen", INTEGER, "the prefix length of that address", convert=_integer),
-    Column("gateway", "Gateway", TEXT, "the address of the gateway", convert=_text),
-    Column("ipv6_address", "GlobalIPv6Address", TEXT, "the container's IPv6 address", convert=_text),
-    Column("mac_address", "MacAddress", TEXT, "the container's MAC address", convert=_text),
+    Column("network_id", "NetworkID", TEXT, "the network's id; Podman sends the name", convert=str),
+    Column("ip_address", "IPAddress", TEXT, "the container's address in the network", convert=str),
+    Column("ip_prefix_length", "IPPrefixLen", INTEGER, "the prefix length of that address", convert=_integer_or_digits),
+    Column("gateway", "Gateway", TEXT, "the address of the gateway", convert=str),
+    Column("ipv6_address", "GlobalIPv6Address", TEXT, "the container's IPv6 address", convert=str),
+    Column("mac_address", "MacAddress", TEXT, "the container's MAC address", convert=str),
 )
 LAYERS = (
     ID,
@@ -99,7 +90,7 @@ INTERFACES = (
     Column("read", "read", TIME, "when the sample was taken", "UTC"),
     Column("interface", "interface", TEXT, "the interface's name in the container"),
     *(
-        Column(f"{way}_{what}", f"{way}_{what}", INTEGER, f"{what} {word} since the start", unit, _integer)
+        Column(f"{way}_{what}", f"{way}_{what}", INTEGER, f"{what} {word} since the start", unit, _integer_or_digits)
         for way, word in (("rx", "received"), ("tx", "sent"))
         for what, unit in (("bytes", "bytes"), ("packets", ""), ("errors", ""), ("dropped", ""))
     ),
