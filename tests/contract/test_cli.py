@@ -106,6 +106,8 @@ def test_errors_have_their_exit_codes_and_mends(call: Command) -> None:
     assert "dockerlab call ContainerList all=true" in gone
     assert "did you mean" in call("ContainerList", "al=true", code=2).stderr.lower()
     assert "ContainerList" in call("ContainersList", code=2).stderr
+    for operation in ("ContainerInspect", "ContainerLogs"):
+        assert f"{operation} needs `id`" in call(operation, code=2).stderr
     assert "There is no column nam. There are: repo_tags," in call("ImageList", "--columns", "nam", code=2).stderr
     away = command("call", "SystemPing", "--host", "unix:///no/such.sock")
     assert (away.returncode, "--host practice" in away.stderr) == (3, True)
