@@ -205,7 +205,7 @@ class Containers:
         return plain
 
     def rename(self, container: Container, name: str) -> None:
-        """Raises BadParameter, Conflict."""
+        """Rename a container. Raises BadParameter, Conflict."""
         if not name:
             raise BadParameter("Neither old nor new names may be empty")
         if name.removeprefix("/") == container.name:

@@ -208,7 +208,7 @@ class Execs:
             self.all.pop(identity).container.execs.pop(identity, None)
 
     def find(self, identity: str) -> Exec:
-        """Raises NotFound."""
+        """Find an exec by its id. Raises NotFound."""
         execution = self.all.get(identity)
         if execution is None or execution.container.is_removed:
             raise NotFound(f"No such exec instance: {identity}")
