@@ -214,7 +214,7 @@ def stop(host: str | None, state: str | None) -> int:
 def status(host: str | None, state: str | None) -> int:
     """Show whether the practice engine is running, and how.
 
-    Shows its version, isolation and address. The exit code is 1 if it isn't running.
+    Prints its process ID, isolation and address as JSON. The exit code is 1 if it isn't running.
 
     \b
     dockerlab engine status

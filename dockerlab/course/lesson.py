@@ -144,7 +144,7 @@ class Lesson:
                 return name
             if time.monotonic() > deadline:
                 last = f" Its last line is {log[-1]!r}." if log else ""
-                raise LessonError(f"Waited {timeout:g} s for `{name}`: {wanted!r}. It is `{state}`.{last}")
+                raise LessonError(f"Waited {timeout:g} s for {wanted!r} of `{name}`. Its state is `{state}`.{last}")
             time.sleep(pause)
             pause = min(pause * 1.5, LONGEST_PAUSE)
 
@@ -190,7 +190,9 @@ class Lesson:
 
         questions = self.outline.questions
         if not 1 <= number <= len(questions):
-            raise LessonError(f"Lesson {self.outline.number} has the questions 1 to {len(questions)}.")
+            raise LessonError(
+                f"There is no question {number}. Lesson {self.outline.number} has questions 1 to {len(questions)}."
+            )
         return Quiz(number, questions[number - 1])
 
     def _no_such_exercise(self, name: str) -> str:

@@ -47,21 +47,22 @@ def names(env: Mapping[str, str]) -> list[str]:
 
 
 def read(name: str, env: Mapping[str, str]) -> Context:
-    """Read a context. Raises ArgumentError if there is none of that name, or it has no engine's address."""
+    """Read a context. Raises ArgumentError if there is none of that name, or it contains no engine address."""
     folder = docker_config.folder(env)
     digest = hashlib.sha256(name.encode()).hexdigest()
     meta = _meta(folder / "contexts/meta" / digest / "meta.json") if folder else None
     if folder is None or meta is None:
-        existing = ", ".join(names(env)) or "none"
+        existing = ", ".join(names(env))
         raise ArgumentError(
-            f"There is no docker context {name!r} in {folder or 'this home'}; there: {printable(existing)}. "
-            "docker context ls lists them; docker context use default goes back to the usual socket."
+            f"There is no docker context {name!r} in {folder or 'your home directory'}, which has "
+            f"{f'only {printable(existing)}' if existing else 'none'}. "
+            "To list the contexts: docker context ls. To go back to the usual socket: docker context use default."
         )
     endpoint = (meta.get("Endpoints") or {}).get("docker") or {}
     host = endpoint.get("Host") if isinstance(endpoint, dict) else None
     if not host or not isinstance(host, str):
         raise ArgumentError(
-            f"The docker context {name!r} has no engine's address. Give it one: "
+            f"The docker context {name!r} contains no engine address. Set one: "
             f"docker context update {name} --docker host=ADDRESS."
         )
     files, verify = folder / "contexts/tls" / digest / "docker", not endpoint.get("SkipTLSVerify")

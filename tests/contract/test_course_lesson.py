@@ -129,10 +129,10 @@ def test_wait_until_says_what_it_saw(lesson: Lesson) -> None:
     lesson.wait_until("once", "said")
     lesson.wait_until("once", "exited")  # it still runs for a moment, or on Podman is `stopped`
     with pytest.raises(
-        LessonError, match=r"Waited 0.2 s for `once`: 'paused'\. It is `exited`\. Its last line is 'said'\."
+        LessonError, match=r"Waited 0.2 s for 'paused' of `once`\. Its state is `exited`\. Its last line is 'said'\."
     ):
         lesson.wait_until("once", "paused", timeout=0.2)
-    with pytest.raises(LessonError, match=r"It is `gone`\."):
+    with pytest.raises(LessonError, match=r"Its state is `gone`\."):
         lesson.wait_until("nobody", "running", timeout=0.2)
     lesson.lab.call("ContainerDelete", id="once")
     assert lesson.wait_until("once", "gone") == "once"

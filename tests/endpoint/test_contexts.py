@@ -92,9 +92,9 @@ def test_contexts_that_are_not_there_or_say_nothing(env: dict[str, str]) -> None
     write(env, "wrong", {"Host": "ssh://-x"})
     choose(env, "gone")
     for name, words in {
-        "gone": f"There is no docker context 'gone' in {env['DOCKER_CONFIG']}; there: empty, odd, wrong.",
-        "empty": "has no engine's address. Give it one: docker context update empty --docker host=ADDRESS.",
-        "odd": "has no engine's address",
+        "gone": f"There is no docker context 'gone' in {env['DOCKER_CONFIG']}, which has only empty, odd, wrong.",
+        "empty": "contains no engine address. Set one: docker context update empty --docker host=ADDRESS.",
+        "odd": "contains no engine address",
         "wrong": "is not an address",
         "../../x": "There is no docker context",
     }.items():
