@@ -190,9 +190,7 @@ class Lesson:
 
         questions = self.outline.questions
         if not 1 <= number <= len(questions):
-            raise LessonError(
-                f"There is no question {number}. Lesson {self.outline.number} has questions 1 to {len(questions)}."
-            )
+            raise LessonError(f"Lesson {self.outline.number} has no question {number}, only 1 to {len(questions)}.")
         return Quiz(number, questions[number - 1])
 
     def _no_such_exercise(self, name: str) -> str:

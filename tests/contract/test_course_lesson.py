@@ -173,7 +173,7 @@ def test_hints_and_solution(lesson: Lesson) -> None:
 
 def test_quiz_by_number(lesson: Lesson) -> None:
     assert lesson.quiz(1).answer("a").heading == "Right, a"
-    with pytest.raises(LessonError, match="the questions 1 to 3"):
+    with pytest.raises(LessonError, match="has no question 9, only 1 to 3"):
         lesson.quiz(9)
 
 

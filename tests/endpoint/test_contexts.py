@@ -117,7 +117,7 @@ def test_a_broken_config_json_is_told_and_passed_over_as_docker_does(env: dict[s
 def test_without_a_home_there_are_no_contexts() -> None:
     assert contexts.names({}) == []
     assert contexts.current({}) == ""
-    with pytest.raises(ArgumentError, match="in this home"):
+    with pytest.raises(ArgumentError, match="in your home directory"):
         resolve("context:x", {})
 
 
