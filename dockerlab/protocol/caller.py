@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["Caller", "Connection", "Response"]
 
 
-class _Source(Protocol):
-    """Bytes from the engine, to be read as they arrive."""
+class Response(Protocol):
+    """A response whose headers were read and whose body was not."""
 
     exchange: Exchange
 
@@ -27,7 +27,8 @@ class _Source(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None: ...
 
-    def chunks(self, size: int = 65536) -> Iterator[bytes]: ...
+    def chunks(self, size: int = 65536) -> Iterator[bytes]:
+        """Yield the bytes as they arrive."""
 
     def patience(self, seconds: float | None) -> None:
         """Set how long to wait for the next bytes; None is no limit."""
@@ -35,15 +36,8 @@ class _Source(Protocol):
     def close(self) -> None: ...
 
 
-class Response(_Source, Protocol):
-    """A response whose headers were read and whose body was not."""
-
-    def read(self, most: int | None = None) -> bytes:
-        """Read the body, or at most so many bytes of it, into the exchange."""
-
-
-class Connection(_Source, Protocol):
-    """A connection that carries bytes both ways, after attach or exec."""
+class Connection(Response, Protocol):
+    """A hijacked connection: it also takes the input of attach or exec."""
 
     def write(self, data: bytes, timeout: float | None = None) -> None: ...
 
@@ -67,29 +61,16 @@ class Caller(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None: ...
 
-    @property
-    def engine(self) -> str:
-        """The engine's name and version, such as `Docker 20.10.24`."""
-
-    @property
-    def last(self) -> Exchange:
-        """The latest exchange."""
-
     def call(self, operation: str, /, *, timeout: float | None = None, **arguments: Any) -> Exchange:
         """Make one request and read the whole response."""
 
     def open(self, operation: str, /, *, timeout: float | None = None, **arguments: Any) -> Response:
         """Make one request and read the headers of its response."""
 
-    def gather(
-        self, operation: str, arguments: list[dict[str, Any]], /, *, timeout: float | None = None
-    ) -> list[Exchange]:
-        """Make several requests of one operation at once, and return their exchanges in order."""
-
     def gathering(
         self, operation: str, arguments: list[dict[str, Any]], /, *, timeout: float | None = None
     ) -> Generator[Exchange]:
-        """As `gather`, but yield each exchange as soon as it and those before it are complete."""
+        """Make several requests of one operation at once, and yield their exchanges in order."""
 
     def hijack(self, operation: str, /, *, timeout: float | None = None, **arguments: Any) -> Connection:
         """Make a request whose connection then carries bytes both ways."""

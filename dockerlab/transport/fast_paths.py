@@ -1,8 +1,9 @@
-"""Where dockerlab leaves the plain way of a library for a faster one. There is one such place.
+"""Where the transport leaves the plain way of a library for a faster one. There is one such place.
 
 Each place saves at least a quarter of the CPU time of a whole task; a smaller saving is not worth code that a new
 release may break. Each says what it saves and which undocumented names it uses. Where these are missing, the plain way
-does the same work, only more slowly, and `test_fast_paths.py` says which name has disappeared.
+does the same work, only more slowly, and `test_fast_paths.py` says which name has disappeared. The tables have one such
+place for pandas, in `tables/build.py`.
 
 1. `chunk_reader`: an engine sends each line of a log as one HTTP chunk, and http.client reads chunks one by one. Here
    all chunks that have arrived are separated at once. CPU seconds of the client with it and without it:
