@@ -88,15 +88,18 @@ class Connection:
                 self.writer.write(self.h11.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
             self.h11.receive_data(await asyncio.wait_for(self.reader.read(BLOCK), seconds))
 
-    async def _body_blocks(self) -> AsyncIterator[bytes]:
-        while not isinstance(event := await self._next_event(BODY_SECONDS), h11.EndOfMessage):
-            if not isinstance(event, h11.Data):
-                raise h11.RemoteProtocolError("the request ended too early")
-            yield event.data
+    async def _next_block(self) -> bytes | None:
+        """Return the next part of the body; None at its end."""
+        event = await self._next_event(BODY_SECONDS)
+        if isinstance(event, h11.EndOfMessage):
+            return None
+        if not isinstance(event, h11.Data):
+            raise h11.RemoteProtocolError("the request ended too early")
+        return event.data
 
     async def _read_body(self) -> bytes:
         body = bytearray()
-        async for block in self._body_blocks():
+        while (block := await self._next_block()) is not None:
             body += block
             if len(body) > BODY_BYTES:
                 raise h11.RemoteProtocolError("the body is too large", error_status_hint=413)
@@ -111,13 +114,11 @@ class Connection:
         file = tempfile.TemporaryFile(dir=self.upload_directory)  # noqa: SIM115  (`serve` closes it)
         refusal, discarded = "", 0
         try:
-            async for block in self._body_blocks():
-                if not refusal:
+            while discarded < DISCARDED_BYTES and (block := await self._next_block()) is not None:
+                if refusal:
+                    discarded += len(block)
+                else:
                     refusal = _write(file, block)
-                    continue
-                discarded += len(block)
-                if discarded >= DISCARDED_BYTES:
-                    break
             if refusal or (refusal := _write(file, b"", rewind=True)):
                 raise Fault(refusal)
         except BaseException:
