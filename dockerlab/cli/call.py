@@ -16,7 +16,7 @@ from dockerlab.cli.call_arguments import find_operation, parse_arguments
 from dockerlab.errors import ArgumentError, DockerlabError, printable
 from dockerlab.lab.lab import Lab, connect
 from dockerlab.protocol.operations import OLDEST, OPERATIONS, Operation
-from dockerlab.protocol.request import has_no_end
+from dockerlab.protocol.request import check_names, has_no_end
 
 __all__ = ["call_operation", "show_operations"]
 
@@ -61,7 +61,8 @@ def call_operation(  # noqa: PLR0913  (one parameter per option of the command l
 def _refuse_unsuitable(
     operation: Operation, arguments: dict[str, Any], form: str | None, output_file: Path | None, timeout: float | None
 ) -> None:
-    """Raise ArgumentError for a request whose response could not be shown, before it is sent."""
+    """Raise ArgumentError for wrong arguments, or for a response that can't be shown, before the request is sent."""
+    check_names(operation, arguments)
     if operation.answer in ("hijack", "websocket"):
         raise ArgumentError(
             f"{operation.id} opens a two-way stream, which `dockerlab call` can't show. Use the docker command instead."

@@ -85,16 +85,12 @@ def save(response: Response, path: Path) -> int:
 
 
 def _method(lab: Lab, operation: Operation, arguments: dict[str, Any]) -> Callable[..., Any] | None:
-    """Return the group's method for an operation, if there is one and these arguments fit it."""
+    """Return the group's method for an operation, if there is one that takes these arguments."""
     group, _, name = HELPERS.get(operation.id, "").partition(".")
     if not name:
         return None
     method: Callable[..., Any] = getattr(getattr(lab, group), name)
-    try:
-        inspect.signature(method).bind(**arguments)
-    except TypeError:  # the endpoint table names the argument that is missing or unknown
-        return None
-    return method
+    return method if set(arguments) <= set(inspect.signature(method).parameters) else None
 
 
 def _log(lab: Lab, operation: Operation, arguments: dict[str, Any], seconds: float | None) -> pd.DataFrame:
@@ -103,7 +99,7 @@ def _log(lab: Lab, operation: Operation, arguments: dict[str, Any], seconds: flo
     if not {"stdout", "stderr"} & set(arguments):
         arguments = {**arguments, "stdout": True, "stderr": True}
     tty = False
-    if operation.id == "ContainerLogs" and "id" in arguments:
+    if operation.id == "ContainerLogs":
         tty = lab.call("ContainerInspect", id=arguments["id"]).json()["Config"]["Tty"]
 
     def read() -> Any:

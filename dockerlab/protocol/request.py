@@ -20,7 +20,7 @@ from dockerlab.protocol import schemas
 from dockerlab.protocol.operations import OPERATIONS, Operation, Parameter, version_number
 from dockerlab.protocol.redaction import SAFE
 
-__all__ = ["Request", "encode", "has_no_end", "operation_named"]
+__all__ = ["Request", "check_names", "encode", "has_no_end", "operation_named"]
 
 TIME = "a datetime, a timedelta (so long ago), or seconds since 1970"
 JSON = "application/json"
@@ -56,9 +56,7 @@ def encode(operation: Operation, arguments: Mapping[str, Any], version: str, new
     its own version. Arguments that are None are left out. Raises ArgumentError for one that is unknown, missing, of a
     wrong type, or newer than the engine.
     """
-    values = {name: value for name, value in arguments.items() if value is not None}
-    whole_body = values.pop("body", None) if operation.body and "body" not in operation.by_argument else None
-    _check_names(operation, values, whole_body is not None)
+    values, whole_body = check_names(operation, arguments)
     version = _version(operation, values, version, newest or version)
     path, query, headers, fields = operation.path, [], {}, {}
     for parameter in operation.parameters:
@@ -122,7 +120,13 @@ def _version(operation: Operation, values: dict[str, Any], version: str, newest:
     return max(needed, key=version_number)
 
 
-def _check_names(operation: Operation, values: dict[str, Any], has_whole_body: bool) -> None:
+def check_names(operation: Operation, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+    """Return the arguments that are not None, and the whole body if one is passed.
+
+    Raises ArgumentError for an argument that is unknown or missing.
+    """
+    values = {name: value for name, value in arguments.items() if value is not None}
+    whole_body = values.pop("body", None) if operation.body and "body" not in operation.by_argument else None
     parameters = operation.by_argument
     for name in values:
         if name not in parameters:
@@ -132,13 +136,14 @@ def _check_names(operation: Operation, values: dict[str, Any], has_whole_body: b
         for parameter in operation.parameters
         if parameter.required
         and parameter.argument not in values
-        and not (parameter.place == "body" and has_whole_body)
+        and not (parameter.place == "body" and whole_body is not None)
     ]
     if missing:
         raise ArgumentError(f"{operation.id} needs {' and '.join(missing)}.")
-    has_body = has_whole_body or any(parameters[name].place == "body" for name in values)
+    has_body = whole_body is not None or any(parameters[name].place == "body" for name in values)
     if operation.body_required and not has_body:
         raise ArgumentError(f"{operation.id} needs a body: {_body_form(operation)}.")
+    return values, whole_body
 
 
 def _unknown_argument(operation: Operation, name: str) -> str:

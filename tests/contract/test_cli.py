@@ -108,6 +108,7 @@ def test_errors_have_their_exit_codes_and_mends(call: Command) -> None:
     assert "ContainerList" in call("ContainersList", code=2).stderr
     for operation in ("ContainerInspect", "ContainerLogs"):
         assert f"{operation} needs `id`" in call(operation, code=2).stderr
+        assert f"{operation} has no argument `tty`" in call(operation, "web", "tty=1", code=2).stderr
     assert "There is no column nam. There are: repo_tags," in call("ImageList", "--columns", "nam", code=2).stderr
     away = command("call", "SystemPing", "--host", "unix:///no/such.sock")
     assert (away.returncode, "--host practice" in away.stderr) == (3, True)
