@@ -1,1 +1,1 @@
-"""One thin method per operation, in groups: `lab.container`, `lab.image`, `lab.system`."""
+"""The groups of a Lab, such as `lab.container`: one thin method per operation of the Engine API."""

@@ -1,1 +1,1 @@
-"""The columns of each answer. JSON in, DataFrame out; nothing here talks to an engine."""
+"""Tables: the columns of each response. JSON in, DataFrame out; nothing here sends requests to an engine."""

@@ -31,9 +31,7 @@ EVENTS = (
     Column("time", "timeNano", TIME, "when it happened, to the nanosecond", "UTC"),
     Column("type", "Type", TEXT, "the kind of object: container, image, volume, network, plugin, daemon …"),
     Column("action", "action", TEXT, "what happened: create, start, die, exec_create …"),
-    Column(
-        "detail", "detail", TEXT, "the text after a colon in the action: the command of exec_create, a health status"
-    ),
+    Column("detail", "detail", TEXT, "the text after a colon: the command of exec_create, a health status"),
     Column("id", "object_id", TEXT, "the object's id; for a volume or a plugin, its name"),
     Column("name", "object_name", TEXT, "its name, if it has one"),
     Column("image", "object_image", TEXT, "the image of a container"),

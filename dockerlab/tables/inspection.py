@@ -60,15 +60,9 @@ CONTAINERS = (
     Column("created", "Created", TIME, "when it was created", "UTC"),
     Column("started", "State.StartedAt", TIME, "when it last started; NaT if never", "UTC"),
     Column("finished", "State.FinishedAt", TIME, "when it last exited; NaT if never", "UTC"),
-    _integer_column(
-        "RestartCount", "restart_count", "how often the engine restarted it according to its restart policy"
-    ),
+    _integer_column("RestartCount", "restart_count", "how often its restart policy restarted it"),
     _text_column("HostConfig.RestartPolicy.Name", "restart_policy", "no, always, unless-stopped, on-failure"),
-    _integer_column(
-        "HostConfig.RestartPolicy.MaximumRetryCount",
-        "restart_limit",
-        "how often on-failure restarts it; 0 means no limit",
-    ),
+    _integer_column("HostConfig.RestartPolicy.MaximumRetryCount", "restart_limit", "limit of on-failure; 0 means none"),
     _boolean_column("HostConfig.AutoRemove", "auto_remove", "is it removed when it exits?"),
     Column("command", "command", TEXT, "the command it runs, as one string, quoted for a shell"),
     _text_column("Config.User", "user", "the user it runs as; <NA> means the image's user, or root"),
@@ -79,22 +73,14 @@ CONTAINERS = (
     _boolean_column("HostConfig.Privileged", "privileged", "does it have all privileges of the machine's root?"),
     _boolean_column("HostConfig.ReadonlyRootfs", "readonly_rootfs", "is its root file system read-only?"),
     _text_column("HostConfig.NetworkMode", "network_mode", "the network it was created with"),
-    _text_column("HostConfig.PidMode", "pid_mode", "host means that it sees the machine's processes"),
-    _text_column("HostConfig.IpcMode", "ipc_mode", "host means that it uses the machine's shared memory"),
-    _text_column("HostConfig.UTSMode", "uts_mode", "host means that it can change the machine's name"),
-    _text_column(
-        "HostConfig.UsernsMode",
-        "userns_mode",
-        "host means that its root is the machine's, even if the engine maps users",
-    ),
+    _text_column("HostConfig.PidMode", "pid_mode", "host: it sees the machine's processes"),
+    _text_column("HostConfig.IpcMode", "ipc_mode", "host: it uses the machine's shared memory"),
+    _text_column("HostConfig.UTSMode", "uts_mode", "host: it can change the machine's name"),
+    _text_column("HostConfig.UsernsMode", "userns_mode", "host: users are not mapped, if the engine maps users"),
     _text_column("HostConfig.CgroupnsMode", "cgroupns_mode", "host or private"),
     _integer_column("HostConfig.Memory", "memory_limit_bytes", "its memory limit; 0 means none", "bytes"),
-    _integer_column(
-        "HostConfig.MemorySwap", "memory_swap_bytes", "its limit of memory and swap together; -1 means none", "bytes"
-    ),
-    _integer_column(
-        "HostConfig.NanoCpus", "nano_cpus", "its processor limit, in billionths of a processor; 0 means none"
-    ),
+    _integer_column("HostConfig.MemorySwap", "memory_swap_bytes", "limit of memory plus swap; -1 means none", "bytes"),
+    _integer_column("HostConfig.NanoCpus", "nano_cpus", "its limit in billionths of a processor; 0 means none"),
     _integer_column("HostConfig.CpuShares", "cpu_shares", "its processor weight; 0 means the default, 1024"),
     _integer_column("HostConfig.CpuQuota", "cpu_quota_us", "processor time per period; 0 means no limit", "us"),
     _integer_column("HostConfig.CpuPeriod", "cpu_period_us", "the length of a period; 0 means the default", "us"),

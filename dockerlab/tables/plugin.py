@@ -18,12 +18,7 @@ LIST = (
     Column("enabled", "Enabled", BOOLEAN, "whether it is enabled"),
     Column("reference", "PluginReference", TEXT, "the reference it was pulled from"),
     Column("description", "Config.Description", TEXT, "its author's description"),
-    Column(
-        "capabilities",
-        "Config.Interface.Types",
-        OBJECT,
-        "the interfaces it implements, a list: docker.volumedriver/1.0",
-    ),
+    Column("capabilities", "Config.Interface.Types", OBJECT, "its interfaces, a list: docker.volumedriver/1.0"),
     Column("network", "Config.Network.Type", TEXT, "the type of its network"),
     Column("env", "Settings.Env", TEXT, "its environment variables, separated by commas", convert=_joined),
     Column("id", "Id", TEXT, "its id"),

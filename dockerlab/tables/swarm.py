@@ -59,9 +59,7 @@ NODES = (
     Column("engine_version", "Description.Engine.EngineVersion", TEXT, "the version of its engine"),
     Column("os", "Description.Platform.OS", TEXT, "its operating system"),
     Column("architecture", "Description.Platform.Architecture", TEXT, "its processor architecture"),
-    Column(
-        "nano_cpus", "Description.Resources.NanoCPUs", INTEGER, "its processors, in billionths of a processor", "nano"
-    ),
+    Column("nano_cpus", "Description.Resources.NanoCPUs", INTEGER, "its processors, in billionths", "nano"),
     Column("memory_bytes", "Description.Resources.MemoryBytes", INTEGER, "its memory", "bytes"),
     _LABELS,
     Column("created", "CreatedAt", TIME, "when it joined", "UTC"),
@@ -74,10 +72,8 @@ SERVICES = (
     Column("name", "Spec.Name", TEXT, "its name"),
     Column("mode", "Spec.Mode", TEXT, "replicated, global, replicated-job or global-job", convert=_mode),
     Column("replicas", "Spec.Mode.Replicated.Replicas", INTEGER, "the requested number of tasks; <NA> for other modes"),
-    Column("running_tasks", "ServiceStatus.RunningTasks", INTEGER, "number of running tasks; only with status=True"),
-    Column(
-        "desired_tasks", "ServiceStatus.DesiredTasks", INTEGER, "number of tasks that should run; only with status=True"
-    ),
+    Column("running_tasks", "ServiceStatus.RunningTasks", INTEGER, "how many tasks are running; only with status=True"),
+    Column("desired_tasks", "ServiceStatus.DesiredTasks", INTEGER, "how many tasks should run; only with status=True"),
     Column("image", "Spec.TaskTemplate.ContainerSpec.Image", TEXT, "the image of its tasks"),
     Column("ports", "Endpoint.Ports", TEXT, "published ports, in the format of docker service ls", convert=_ports),
     _LABELS,

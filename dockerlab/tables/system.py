@@ -42,27 +42,10 @@ def ping_table(exchange: Exchange) -> pd.DataFrame:
 
 DATA_USAGE = (
     Column("kind", "kind", TEXT, "image, container, volume or build cache"),
-    Column(
-        "name", "name", TEXT, "the names of an image or container, the name of a volume, the command of a cached step"
-    ),
-    Column(
-        "size_bytes",
-        "size",
-        INTEGER,
-        "the size of an image or a volume, or of the files a container wrote",
-        "bytes",
-        count_or_none,
-    ),
-    Column(
-        "shared_size_bytes", "shared", INTEGER, "images only: the part shared with other images", "bytes", count_or_none
-    ),
-    Column(
-        "containers",
-        "containers",
-        INTEGER,
-        "number of containers that use it; <NA> if not counted",
-        convert=count_or_none,
-    ),
+    Column("name", "name", TEXT, "names of an image or container, name of a volume, command of a build step"),
+    Column("size_bytes", "size", INTEGER, "of an image, a volume, or a container's own files", "bytes", count_or_none),
+    Column("shared_size_bytes", "shared", INTEGER, "shared with other images; images only", "bytes", count_or_none),
+    Column("containers", "containers", INTEGER, "how many containers use it, if counted", convert=count_or_none),
     Column("in_use", "in_use", BOOLEAN, "whether something uses it, so that a prune would keep it"),
     Column("created", "created", TIME, "when it was created", "UTC"),
     Column("last_used", "last_used", TIME, "when it was last used; build cache only", "UTC"),

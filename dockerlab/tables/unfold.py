@@ -80,9 +80,7 @@ LAYERS = (
     NAME,
     Column("number", "number", INTEGER, "its position; the lowest layer is 1"),
     Column("layer", "layer", TEXT, "the digest of its content"),
-    Column(
-        "chain_id", "chain_id", TEXT, "the digest of this layer and all below; images with the same one share its bytes"
-    ),
+    Column("chain_id", "chain_id", TEXT, "the digest of this layer and all below: equal ones are stored once"),
 )
 INTERFACES = (
     ID,
@@ -99,47 +97,47 @@ INTERFACES = (
 
 def ports(containers: Source) -> pd.DataFrame:
     """Return one row per port and address: open ports, and ports that a stopped container opens when it starts."""
-    return _long(PORTS, containers, container_inspections, _ports)
+    return _long_table(PORTS, containers, container_inspections, _ports)
 
 
 def mounts(containers: Source) -> pd.DataFrame:
     """Return one row per mount."""
-    return _long(MOUNTS, containers, container_inspections, lambda row: _objects(row["mounts"]))
+    return _long_table(MOUNTS, containers, container_inspections, lambda row: _objects(row["mounts"]))
 
 
 def env(objects: Source) -> pd.DataFrame:
     """Return one row per environment variable of containers or images."""
-    return _long(ENV, objects, _either, _env)
+    return _long_table(ENV, objects, _inspections_table, _env)
 
 
 def labels(objects: Source) -> pd.DataFrame:
     """Return one row per label of containers or images."""
-    return _long(LABELS, objects, _either, _labels)
+    return _long_table(LABELS, objects, _inspections_table, _labels)
 
 
 def networks(containers: Source) -> pd.DataFrame:
     """Return one row per container and network."""
-    return _long(NETWORKS, containers, container_inspections, lambda row: _items(row["networks"], "network"))
+    return _long_table(NETWORKS, containers, container_inspections, lambda row: _items(row["networks"], "network"))
 
 
 def layers(images: Source) -> pd.DataFrame:
     """Return one row per image and layer."""
-    return _long(LAYERS, images, image_inspections, _layers)
+    return _long_table(LAYERS, images, image_inspections, _layers)
 
 
 def interfaces(samples: Source) -> pd.DataFrame:
     """Return one row per sample of stats and network interface."""
-    return _long(INTERFACES, samples, stats_table, lambda row: _items(row["interfaces"], "interface"))
+    return _long_table(INTERFACES, samples, stats_table, lambda row: _items(row["interfaces"], "interface"))
 
 
-def _either(documents: Iterable[dict[str, Any]] | None) -> pd.DataFrame:
+def _inspections_table(documents: Iterable[dict[str, Any]] | None) -> pd.DataFrame:
     """Return the wide table of inspections, which may be of containers or of images."""
     inspections = object_list(documents)
     is_image = any("RootFS" in inspection for inspection in inspections)
     return image_inspections(inspections) if is_image else container_inspections(inspections)
 
 
-def _long(
+def _long_table(
     columns: Sequence[Column],
     source: Source,
     widen: Callable[[Iterable[dict[str, Any]] | None], pd.DataFrame],

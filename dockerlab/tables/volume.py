@@ -18,16 +18,8 @@ LIST = (
     Column("labels", "Labels", OBJECT, "its labels, a dict"),
     Column("options", "Options", OBJECT, "its driver's options, a dict"),
     Column("scope", "Scope", TEXT, "local: on this machine; global: in the swarm"),
-    Column(
-        "size_bytes", "UsageData.Size", INTEGER, "the size of its content; only in data_usage", "bytes", count_or_none
-    ),
-    Column(
-        "containers",
-        "UsageData.RefCount",
-        INTEGER,
-        "number of containers that use it; only in data_usage",
-        convert=count_or_none,
-    ),
+    Column("size_bytes", "UsageData.Size", INTEGER, "size of its content; only in data_usage", "bytes", count_or_none),
+    Column("containers", "UsageData.RefCount", INTEGER, "its containers; only in data_usage", convert=count_or_none),
 )
 
 
