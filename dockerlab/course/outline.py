@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -67,7 +67,6 @@ class Outline:
     questions: tuple[Question, ...]
     setup: str = ""
     minutes: int = 20
-    words: dict[str, str] = field(default_factory=dict)
 
     def exercise(self, name: str) -> Exercise | None:
         return next((exercise for exercise in self.exercises if exercise.name == name), None)
