@@ -6,7 +6,7 @@ import html
 import re
 from dataclasses import dataclass
 
-#: A border repeats the word on the card, so that nobody has to see its colour.
+#: The colour of the border repeats the word on the card, so that no meaning depends on colour alone.
 BORDERS = {"PASS": "#1a7f37", "FAIL": "#bf3989", "EXCEPTION": "#9a6700", "UNATTEMPTED": "#6e7781"}
 PLAIN_BORDER = "#0969da"
 #: Without a font of its own, JupyterLab shows a <pre> in the font of normal text.
