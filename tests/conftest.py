@@ -1,4 +1,4 @@
-"""What a test may ask for: an engine's address, a Lab on it, labels for what it makes, the programs it needs."""
+"""Fixtures of all tests: an engine's address, a Lab, labels for containers, and programs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from judge import Judge, judging, note_verified
 from plain_http import labelled_containers, remove_container
 from processes import program
 
-# the same examples in every run, and no time limit for one: this machine may be busy
+# The same examples in every run, and no time limit for one, because the machine may be busy.
 settings.register_profile("dockerlab", derandomize=True, deadline=None)
 settings.load_profile("dockerlab")
 
@@ -24,9 +24,9 @@ TESTS = Path(__file__).parent
 
 @pytest.fixture(scope="session")
 def judge() -> Iterator[Judge]:
-    """Listen to all that engines answer."""
-    with judging() as heard:
-        yield heard
+    """Give the judge, which checks all responses of engines."""
+    with judging() as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ def judged(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     judge = request.getfixturevalue("judge")
-    judge.problems.clear()  # what others were told is theirs
+    judge.problems.clear()  # problems of earlier tests
     yield
     assert not judge.problems, "\n".join(judge.problems)
 
@@ -50,8 +50,8 @@ def practice_host() -> str:
 @pytest.fixture(scope="session")
 def host(request: pytest.FixtureRequest) -> str:
     """Give the address of the engine under test: DOCKERLAB_TEST_HOST, else the practice engine."""
-    given = os.environ.get("DOCKERLAB_TEST_HOST")
-    return given or str(request.getfixturevalue("practice_host"))
+    address = os.environ.get("DOCKERLAB_TEST_HOST")
+    return address or str(request.getfixturevalue("practice_host"))
 
 
 @pytest.fixture
@@ -59,27 +59,27 @@ def lab(host: str) -> Iterator[Any]:
     """Give a Lab on the engine under test, closed afterwards."""
     import dockerlab
 
-    with dockerlab.connect(host) as opened:
-        yield opened
-        note_verified(opened.wire)
+    with dockerlab.connect(host) as connected:
+        yield connected
+        note_verified(connected.wire)
 
 
 @pytest.fixture
 def labels(host: str) -> Iterator[dict[str, str]]:
-    """Give labels for what a test makes; containers with them are removed afterwards."""
-    mine = f"{os.environ['DOCKERLAB_SESSION']}-{uuid.uuid4().hex[:12]}"
-    yield {"dockerlab.test": mine}
-    for container in labelled_containers(host, f"dockerlab.test={mine}"):
+    """Give labels for the objects of a test. Containers with these labels are removed afterwards."""
+    value = f"{os.environ['DOCKERLAB_SESSION']}-{uuid.uuid4().hex[:12]}"
+    yield {"dockerlab.test": value}
+    for container in labelled_containers(host, f"dockerlab.test={value}"):
         remove_container(host, container)
 
 
 @pytest.fixture(scope="session")
 def docker_cli() -> str:
-    """Give the stock docker command."""
+    """Give the path of the docker command."""
     return program("docker")
 
 
 @pytest.fixture(scope="session")
 def curl() -> str:
-    """Give curl."""
+    """Give the path of curl."""
     return program("curl")

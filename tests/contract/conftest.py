@@ -1,4 +1,4 @@
-"""Contract tests on an engine that differs from Docker: what differences.toml says is expected, and nothing else."""
+"""Contract tests on engines that differ from Docker: only the differences in differences.toml are expected."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from differences import Difference, differences, engine_name
 from plain_http import ask
 from registries import Registry, registry
 
-#: The practice engine, which starts only when a test asks for it.
+#: The practice engine is not started before a test needs it.
 PRACTICE = "dockerlab"
-FOUND = pytest.StashKey[Difference]()
+DIFFERENCE = pytest.StashKey[Difference]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test the difference that it is to see on this engine, if it is to see one."""
+    """Attach the expected difference on this engine, if there is one, to each test."""
     host = os.environ.get("DOCKERLAB_TEST_HOST")
     if not items:
         return
@@ -26,21 +26,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for row in rows:
             if any(item.nodeid.endswith(f"contract/{test}") for test in row.tests):
-                item.stash[FOUND] = row
+                item.stash[DIFFERENCE] = row
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failure with the words of the difference is expected; without the failure the row must go."""
+    """Expect a failure with the text of the difference. Without it, ask to delete the row."""
     report = yield
-    row = item.stash.get(FOUND, None)
+    row = item.stash.get(DIFFERENCE, None)
     if row is None or report.when != row.when:
         return report
     if report.passed:
         report.outcome = "failed"
-        report.longrepr = f"the difference is gone, take it from differences.toml: {row.engine}: {row.what}"
+        report.longrepr = f"this difference no longer exists, delete it from differences.toml: {row.engine}: {row.what}"
     elif report.failed and call.excinfo is not None and row.says in str(call.excinfo.value):
         report.outcome = "skipped"
         report.wasxfail = f"{row.engine}: {row.what}"
@@ -48,15 +48,15 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture(scope="module")
-def there(host: str) -> Iterator[Registry]:
-    """Give a registry that the engine reaches."""
-    with registry(host) as found:
-        yield found
+def image_registry(host: str) -> Iterator[Registry]:
+    """Give a registry that the engine can reach."""
+    with registry(host) as running:
+        yield running
 
 
 @pytest.fixture
-def closed(there: Registry) -> Registry:
-    """Give a registry that asks who is there."""
-    if not there.user:
-        pytest.skip("needs a registry that asks: DOCKERLAB_TEST_REGISTRY_AUTH=user:password")
-    return there
+def private_registry(image_registry: Registry) -> Registry:
+    """Give a registry that requires a login."""
+    if not image_registry.user:
+        pytest.skip("needs a registry with a login: DOCKERLAB_TEST_REGISTRY_AUTH=user:password")
+    return image_registry

@@ -1,4 +1,4 @@
-"""Changes, archives and prune of containers, on a real engine."""
+"""Changes, archives and prune of containers."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ def test_changes(lab: Any, labels: dict[str, str]) -> None:
     with container(lab, labels, "sh", "-c", "echo x >/added; rm /etc/group; echo y >>/etc/passwd") as box:
         lab.container.wait(box, timeout=20)
         table = lab.container.changes(box)
-        found = {(row.kind, row.path) for row in table.itertuples()}
-        assert {("added", "/added"), ("deleted", "/etc/group"), ("modified", "/etc/passwd")} <= found
+        rows = {(row.kind, row.path) for row in table.itertuples()}
+        assert {("added", "/added"), ("deleted", "/etc/group"), ("modified", "/etc/passwd")} <= rows
 
 
-def test_changes_of_nothing_is_an_empty_table(lab: Any, labels: dict[str, str]) -> None:
+def test_a_container_without_changes_has_an_empty_table(lab: Any, labels: dict[str, str]) -> None:
     with container(lab, labels, "true", start=False) as box:
         table = lab.container.changes(box)
         assert [str(dtype) for dtype in table.dtypes] == ["string", "string"]
         assert len(table) == 0
 
 
-def test_files_go_in_and_come_out(lab: Any, labels: dict[str, str], tmp_path: Path) -> None:
+def test_files_are_copied_in_and_out(lab: Any, labels: dict[str, str], tmp_path: Path) -> None:
     with container(lab, labels, "cat", "/data/a") as box:
         lab.container.wait(box, timeout=20)
         put = lab.container.put_archive(box, "/", tar_of(("data/a", b"inside\n"), ("data/b", b"x" * 1000)))
@@ -44,16 +44,16 @@ def test_files_go_in_and_come_out(lab: Any, labels: dict[str, str], tmp_path: Pa
         assert lab.container.archive_info(box, "/tmp")["mode"].tolist() == ["1777"]
 
 
-def test_what_is_not_there(lab: Any, labels: dict[str, str]) -> None:
+def test_missing_paths(lab: Any, labels: dict[str, str]) -> None:
     with container(lab, labels, "true", start=False) as box:
         for call in (lab.container.archive, lab.container.archive_info):
             with pytest.raises(NotFound):
                 call(box, "/nowhere")
 
 
-def test_prune_takes_only_what_the_filter_names(lab: Any, labels: dict[str, str]) -> None:
+def test_prune_removes_only_what_the_filter_matches(lab: Any, labels: dict[str, str]) -> None:
     with container(lab, labels, "true", start=False) as box:
-        told = lab.container.prune(filters={"label": labels})
-        assert field(told, "ContainersDeleted.0")
+        result = lab.container.prune(filters={"label": labels})
+        assert field(result, "ContainersDeleted.0")
         with pytest.raises(NotFound):
             lab.container.inspect(box)

@@ -1,4 +1,4 @@
-"""A lesson on a real engine: it begins, waits, tells its story, ends, and touches nothing that is not its own."""
+"""Lessons: they start, wait, tell their story, finish, and change nothing that is not their own."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from dockerlab.course import Lesson, LessonError
 
 @pytest.fixture
 def lesson(host: str) -> Iterator[Lesson]:
-    begun = dockerlab.lesson("08", engine=host)
-    yield begun
-    begun.finish()
-    begun.close()
+    started = dockerlab.lesson("08", engine=host)
+    yield started
+    started.finish()
+    started.close()
 
 
 @pytest.fixture
 def foreign(host: str, labels: dict[str, str]) -> Any:
-    """Make a container that belongs to somebody else."""
+    """Give a function that makes a container that is not part of the lesson."""
 
-    def make(name: str, more: dict[str, str] | None = None) -> dict[str, Any]:
+    def make_container(name: str, more: dict[str, str] | None = None) -> dict[str, Any]:
         body = {"Image": "busybox", "Cmd": ["sleep", "60"], "Labels": {**labels, **(more or {})}}
-        status, made = ask(host, "POST", f"/containers/create?name={name}", body)
-        assert status == 201, made
-        return made
+        status, container = ask(host, "POST", f"/containers/create?name={name}", body)
+        assert status == 201, container
+        return container
 
-    return make
+    return make_container
 
 
-def own(lesson: Lesson) -> list[str]:
+def container_names(lesson: Lesson) -> list[str]:
     return sorted(
         item["Names"][0] for item in lesson.lab.call("ContainerList", all=True, filters=lesson.filters).json()
     )
@@ -45,14 +45,14 @@ def test_repr_is_one_stable_line(lesson: Lesson) -> None:
     assert "engine is ready" in lesson._repr_html_()
 
 
-def test_takes_a_number_as_text_or_int(host: str) -> None:
+def test_a_lesson_number_is_text_or_int(host: str) -> None:
     for number in ("0", "00", 0):
         with_number = dockerlab.lesson(number, engine=host)
         assert with_number.outline.number == "00"
         with_number.close()
 
 
-def test_refuses_a_lesson_that_is_not_there(host: str) -> None:
+def test_an_unknown_lesson_is_an_error(host: str) -> None:
     with pytest.raises(LessonError, match=r"There is no lesson 99\. The lessons are 00, 01"):
         dockerlab.lesson("99", engine=host)
 
@@ -69,10 +69,10 @@ def test_container_is_labelled_and_made_through_the_lab(lesson: Lesson) -> None:
 def test_a_cell_can_be_run_again(lesson: Lesson) -> None:
     for _ in range(2):
         lesson.container("naps", ["sleep", "60"], start=True)
-    assert own(lesson) == ["/naps"]
+    assert container_names(lesson) == ["/naps"]
 
 
-def test_the_service_speaks_listens_and_leaves(lesson: Lesson) -> None:
+def test_the_web_service_logs_reloads_and_stops(lesson: Lesson) -> None:
     assert lesson.web() == "web"
     engine = lesson._read_only
     assert engine.log("web", stderr=False) == [
@@ -96,7 +96,7 @@ def test_the_service_speaks_listens_and_leaves(lesson: Lesson) -> None:
     assert "web: goodbye" in engine.log("web")
 
 
-def test_the_service_goes_on_visiting_if_asked(lesson: Lesson) -> None:
+def test_the_web_service_can_repeat_its_visits(lesson: Lesson) -> None:
     lesson.web(every=1)
     assert lesson.wait_until("web", "web: visit 5: Hello from web") == "web"
 
@@ -109,7 +109,7 @@ def test_two_services_side_by_side(lesson: Lesson) -> None:
         assert [row[-1].split()[0] for row in rows] == ["sh", "httpd", "sleep"]
 
 
-def test_the_stubborn_one(lesson: Lesson) -> None:
+def test_the_stubborn_service(lesson: Lesson) -> None:
     lesson.stubborn()
     lesson.lab.call("ContainerStop", id="stubborn", t=1)
     assert 1 <= lesson.lab.last.seconds < 4
@@ -127,7 +127,7 @@ def test_the_counter_keeps_its_file(lesson: Lesson) -> None:
 def test_wait_until_says_what_it_saw(lesson: Lesson) -> None:
     lesson.container("once", ["echo", "said"], start=True)
     lesson.wait_until("once", "said")
-    lesson.wait_until("once", "exited")  # it still runs for a moment, or on Podman is `stopped`
+    lesson.wait_until("once", "exited")  # it may still run for a moment, or be `stopped` on Podman
     with pytest.raises(
         LessonError, match=r"Waited 0.2 s for 'paused' of `once`\. Its state is `exited`\. Its last line is 'said'\."
     ):
@@ -152,7 +152,7 @@ def test_check_never_raises(lesson: Lesson) -> None:
     assert "0x" not in verdict.observed
 
 
-def test_check_and_waiting_leave_the_wire_alone(lesson: Lesson) -> None:
+def test_check_and_wait_are_not_in_the_wire_log(lesson: Lesson) -> None:
     lesson.container("naps", ["sleep", "60"])
     before = len(lesson.lab.wire)
     lesson.check("in-a-hurry")
@@ -180,15 +180,15 @@ def test_quiz_by_number(lesson: Lesson) -> None:
 def test_story(lesson: Lesson) -> None:
     lesson.container("naps", ["sleep", "60"], start=True)
     lab = lesson.lab
-    made = lab.call("ContainerInspect", id="naps").json()
+    details = lab.call("ContainerInspect", id="naps").json()
     lab.call("ContainerStart", id="naps")
-    lab.call("ContainerKill", id=made["Id"])
+    lab.call("ContainerKill", id=details["Id"])
     lab.call("ContainerWait", id="naps")
     with pytest.raises(dockerlab.errors.EngineError):
         lab.call("ContainerKill", id="naps")
     with pytest.raises(dockerlab.errors.EngineError):
         lab.call("ContainerCreate", name="naps", image="busybox", labels=lesson.labels)
-    lab.call("ContainerDelete", id=made["Id"][:12])
+    lab.call("ContainerDelete", id=details["Id"][:12])
     table = lesson.story()
     assert list(table.itertuples(name=None)) == [
         (1, "ContainerCreate", "naps", 201, True),
@@ -210,9 +210,9 @@ def test_story_of_nothing(host: str) -> None:
     assert len(table) == 0
 
 
-def test_start_and_finish_remove_their_own_and_nothing_else(host: str, lesson: Lesson, foreign: Any) -> None:
+def test_start_and_finish_remove_only_their_own_containers(host: str, lesson: Lesson, foreign: Any) -> None:
     labels = lesson.labels
-    kept = [
+    foreign_containers = [
         foreign("somebodys"),
         foreign("other-lesson", {**labels, "dockerlab.lesson": "07"}),
         foreign("other-session", {**labels, "dockerlab.session": "not-me"}),
@@ -227,36 +227,36 @@ def test_start_and_finish_remove_their_own_and_nothing_else(host: str, lesson: L
     assert str(lesson.finish()).startswith("Lesson 08 is finished: There was nothing to remove. Nothing of this lesson")
     lesson.container("left", ["sleep", "60"])
     again = dockerlab.lesson("08", engine=host)
-    assert own(again) == []
+    assert container_names(again) == []
     again.close()
-    for made in kept:
-        assert ask(host, "GET", f"/containers/{made['Id']}/json")[0] == 200
+    for container in foreign_containers:
+        assert ask(host, "GET", f"/containers/{container['Id']}/json")[0] == 200
 
 
-def test_a_name_in_use_by_somebody_else(host: str, foreign: Any) -> None:
-    made = foreign("polite")
+def test_a_name_in_use_outside_the_lesson(host: str, foreign: Any) -> None:
+    container = foreign("polite")
     with pytest.raises(
         LessonError, match=r"This engine already has a container named `polite`, which is not part of this lesson"
-    ) as told:
+    ) as error:
         dockerlab.lesson("08", engine=host)
-    assert "docker rename polite my-polite" in str(told.value)
-    assert ask(host, "GET", f"/containers/{made['Id']}/json")[0] == 200
+    assert "docker rename polite my-polite" in str(error.value)
+    assert ask(host, "GET", f"/containers/{container['Id']}/json")[0] == 200
 
 
 def test_a_name_in_use_by_another_lesson(host: str, lesson: Lesson) -> None:
     lesson.web(start=False)
-    with pytest.raises(LessonError, match="Lesson 08 is not finished") as told:
+    with pytest.raises(LessonError, match="Lesson 08 is not finished") as error:
         dockerlab.lesson("10", engine=host)
-    assert 'dockerlab.lesson("08").finish()' in str(told.value)
-    assert own(lesson) == ["/web"]
+    assert 'dockerlab.lesson("08").finish()' in str(error.value)
+    assert container_names(lesson) == ["/web"]
 
 
-def test_a_name_that_is_taken_later(lesson: Lesson, foreign: Any) -> None:
+def test_a_name_that_is_used_after_the_start(lesson: Lesson, foreign: Any) -> None:
     foreign("web")
     with pytest.raises(LessonError, match="not part of this lesson and is left alone"):
         lesson.web()
 
 
-def test_labels_must_be_on_what_a_check_judges(lesson: Lesson, foreign: Any) -> None:
+def test_a_check_needs_the_labels_of_the_lesson(lesson: Lesson, foreign: Any) -> None:
     foreign("polite")
     assert "without this lesson's labels" in str(lesson.check("own-word"))

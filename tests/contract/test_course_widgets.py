@@ -1,4 +1,4 @@
-"""The live views on a real engine: one step, a thread that ends, and the form for pages without widgets."""
+"""Live views: single steps, threads that end, and the still form for pages without widgets."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import dockerlab
 from dockerlab import widgets
 from dockerlab.course import Lesson
 
-NASTY = "<b>bold</b>"
+HTML = "<b>bold</b>"
 
 
 @pytest.fixture
 def lesson(host: str) -> Iterator[Lesson]:
-    begun = dockerlab.lesson("08", engine=host)
-    yield begun
-    begun.finish()
-    begun.close()
+    started = dockerlab.lesson("08", engine=host)
+    yield started
+    started.finish()
+    started.close()
 
 
-def soon(condition: Callable[[], bool], seconds: float = 5) -> bool:
+def becomes_true(condition: Callable[[], bool], seconds: float = 5) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
@@ -36,11 +36,11 @@ def test_containers_step_by_step(lesson: Lesson) -> None:
     view = widgets.Containers(lesson.lab, filters=lesson.filters)
     view.step()
     assert "No container." in view.table.value
-    lesson.container("naps", ["echo", NASTY])
+    lesson.container("naps", ["echo", HTML])
     view.step()
     assert "naps" in view.table.value
     assert "created" in view.table.value
-    assert NASTY not in view.table.value
+    assert HTML not in view.table.value
     assert "&lt;b&gt;bold" in view.table.value
 
 
@@ -49,28 +49,28 @@ def test_processes_step_by_step(lesson: Lesson) -> None:
     view.step()
     assert "No process" in view.table.value
     lesson.container("naps", ["sleep", "600"], start=True)
-    answer = view.step()
+    data = view.step()
     assert "sleep 600" in view.table.value
-    assert list(view.still(answer).rows) == [("sleep 600",)]
+    assert list(view.still(data).rows) == [("sleep 600",)]
 
 
 def test_logs_step_by_step(lesson: Lesson) -> None:
-    lesson.container("said", ["sh", "-c", f"for n in 1 2 3 4; do echo line $n; done; echo '{NASTY}'"], start=True)
-    lesson.wait_until("said", "exited")
-    view = widgets.Logs(lesson.lab, "said", lines=2, first=3)
-    answer = view.step()
-    assert view.live(answer).rows == (("stdout", "line 4"), ("stdout", NASTY))
-    assert view.still(answer).rows == (("stdout", "line 1"), ("stdout", "line 2"), ("stdout", "line 3"))
-    assert NASTY not in view.table.value
+    lesson.container("prints", ["sh", "-c", f"for n in 1 2 3 4; do echo line $n; done; echo '{HTML}'"], start=True)
+    lesson.wait_until("prints", "exited")
+    view = widgets.Logs(lesson.lab, "prints", lines=2, first=3)
+    data = view.step()
+    assert view.live(data).rows == (("stdout", "line 4"), ("stdout", HTML))
+    assert view.still(data).rows == (("stdout", "line 1"), ("stdout", "line 2"), ("stdout", "line 3"))
+    assert HTML not in view.table.value
 
 
 def test_logs_of_a_terminal(lesson: Lesson) -> None:
-    lesson.container("said", ["echo", "hello"], tty=True, start=True)
-    lesson.wait_until("said", "exited")
-    assert widgets.Logs(lesson.lab, "said").step() == [("stdout", "hello")]
+    lesson.container("prints", ["echo", "hello"], tty=True, start=True)
+    lesson.wait_until("prints", "exited")
+    assert widgets.Logs(lesson.lab, "prints").step() == [("stdout", "hello")]
 
 
-def test_states_are_noted_in_order(lesson: Lesson) -> None:
+def test_states_are_recorded_in_order(lesson: Lesson) -> None:
     view = widgets.States(lesson.lab, "naps")
     view.step()
     lesson.container("naps", ["sleep", "600"])
@@ -79,12 +79,12 @@ def test_states_are_noted_in_order(lesson: Lesson) -> None:
     view.step()
     lesson.lab.call("ContainerKill", id="naps")
     lesson.wait_until("naps", "exited")
-    answer = view.step()
-    assert [state for _, state, _ in answer] == ["gone", "created", "running", "exited"]
-    assert view.still(answer).rows[0] == ("naps", "gone")
+    data = view.step()
+    assert [state for _, state, _ in data] == ["gone", "created", "running", "exited"]
+    assert view.still(data).rows[0] == ("naps", "gone")
 
 
-def test_displaying_starts_and_the_lesson_ends_it(lesson: Lesson) -> None:
+def test_displaying_starts_a_view_and_the_lesson_stops_it(lesson: Lesson) -> None:
     lesson.container("naps", ["sleep", "600"])
     view = widgets.Containers(lesson.lab, filters=lesson.filters)
     assert not view.running
@@ -93,48 +93,48 @@ def test_displaying_starts_and_the_lesson_ends_it(lesson: Lesson) -> None:
     assert "naps" in bundle["text/html"]
     assert view.running
     lesson.container("later", ["sleep", "600"])
-    assert soon(lambda: "later" in view.table.value)
+    assert becomes_true(lambda: "later" in view.table.value)
     lesson.finish()
     assert not view.running
     assert "stopped" in view.note.value
     assert view.button.description == "Start"
 
 
-def test_the_button_stops_and_starts(lesson: Lesson) -> None:
+def test_the_button_starts_and_stops(lesson: Lesson) -> None:
     view = widgets.Containers(lesson.lab, filters=lesson.filters)
     view.button.click()
-    assert soon(lambda: view.running)
+    assert becomes_true(lambda: view.running)
     view.button.click()
-    assert soon(lambda: not view.running)
+    assert becomes_true(lambda: not view.running)
     view.button.click()
-    assert soon(lambda: view.running)
+    assert becomes_true(lambda: view.running)
 
 
-def test_it_ends_by_itself(lesson: Lesson) -> None:
+def test_a_view_stops_by_itself(lesson: Lesson) -> None:
     view = widgets.Containers(lesson.lab, filters=lesson.filters, seconds=0.5, pause=0.25)
     view.start()
-    assert soon(lambda: not view.running)
+    assert becomes_true(lambda: not view.running)
     assert "stopped" in view.note.value
 
 
-def test_four_looks_a_second_at_most(lesson: Lesson) -> None:
+def test_at_most_four_requests_a_second(lesson: Lesson) -> None:
     view = widgets.Containers(lesson.lab, filters=lesson.filters, seconds=1, pause=0.001)
-    looks: list[float] = []
+    times: list[float] = []
     ask = view.ask
-    view.ask = lambda lab: (looks.append(time.monotonic()), ask(lab))[1]  # type: ignore[method-assign]
+    view.ask = lambda lab: (times.append(time.monotonic()), ask(lab))[1]  # type: ignore[method-assign]
     view.start()
-    assert soon(lambda: not view.running)
-    assert 2 <= len(looks) <= 4
+    assert becomes_true(lambda: not view.running)
+    assert 2 <= len(times) <= 4
 
 
-def test_a_refusal_is_shown_and_ends_it(lesson: Lesson) -> None:
+def test_an_error_is_shown_and_stops_the_view(lesson: Lesson) -> None:
     view = widgets.Logs(lesson.lab, "nobody")
     assert "nobody" in view._repr_mimebundle_()["text/html"]
-    assert soon(lambda: not view.running)
+    assert becomes_true(lambda: not view.running)
     assert "stopped: 404" in view.note.value
 
 
-def test_the_learners_wire_stays_the_learners(lesson: Lesson) -> None:
+def test_views_are_not_in_the_wire_log(lesson: Lesson) -> None:
     lesson.container("naps", ["sleep", "600"])
     before = len(lesson.lab.wire)
     widgets.Containers(lesson.lab, filters=lesson.filters).step()
@@ -142,7 +142,7 @@ def test_the_learners_wire_stays_the_learners(lesson: Lesson) -> None:
     assert lesson.lab.last.operation.id == "ContainerCreate"
 
 
-def test_no_thread_is_left(lesson: Lesson) -> None:
+def test_no_thread_remains(lesson: Lesson) -> None:
     for _ in range(3):
         widgets.Containers(lesson.lab, filters=lesson.filters)._repr_mimebundle_()
     widgets.stop_all()

@@ -1,4 +1,4 @@
-"""Each method of the groups on a real engine: one request each, and a table of the promised columns and dtypes."""
+"""The methods of the groups: one request each, and tables with the documented columns and dtypes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from judge import Judge
+from processes import wait_until
 
 from dockerlab.errors import ArgumentError, Conflict, EngineError, NotFound
 from dockerlab.lab.lab import Lab
@@ -24,27 +25,20 @@ ONCE = {"created": "datetime64[ns, UTC]", "size_rw_bytes": "Int64", "name": "str
 
 @pytest.fixture
 def box(lab: Any, labels: dict[str, str]) -> Iterator[str]:
-    """Give a container that runs, and has logged a line on each stream."""
+    """Give a running container that has printed a line to each stream."""
     name = f"box-{labels['dockerlab.test'][-12:]}"
     lab.container.create("busybox", name=name, cmd=["sh", "-c", SERVICE], labels=labels)
     lab.container.start(name)
-    until(lambda: len(lab.container.logs(name)) == 2)
+    wait_until(lambda: len(lab.container.logs(name)) == 2)
     yield name
-    with_force(lab, name)
+    delete_with_force(lab, name)
 
 
-def with_force(lab: Any, name: str) -> None:
+def delete_with_force(lab: Any, name: str) -> None:
     try:
         lab.container.delete(name, force=True)
     except EngineError as error:
         assert error.status in (404, 409)
-
-
-def until(seen: Callable[[], bool], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not seen():
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.05)
 
 
 def test_one_method_is_one_request(lab: Any, box: str) -> None:
@@ -53,7 +47,7 @@ def test_one_method_is_one_request(lab: Any, box: str) -> None:
         "inspect": lambda: lab.container.inspect(box),
         "top": lambda: lab.container.top(box),
         "export": lambda: lab.container.export(box),
-        "logs of a known kind": lambda: lab.container.logs(box, tty=False),
+        "logs without a terminal": lambda: lab.container.logs(box, tty=False),
         "start": lambda: lab.container.start(box),
         "kill": lambda: lab.container.kill(box),
         "wait": lambda: lab.container.wait(box),
@@ -72,7 +66,7 @@ def test_one_method_is_one_request(lab: Any, box: str) -> None:
         assert len(lab.wire) == before + 1, name
 
 
-def test_logs_ask_for_the_tty_flag_first(lab: Any, box: str) -> None:
+def test_logs_first_request_the_tty_flag(lab: Any, box: str) -> None:
     before = len(lab.wire)
     lab.container.logs(box)
     assert [exchange.operation.id for exchange in lab.wire[before:]] == ["ContainerInspect", "ContainerLogs"]
@@ -87,7 +81,7 @@ def test_list(lab: Any, box: str, labels: dict[str, str]) -> None:
     assert age < pd.Timedelta(minutes=2)
 
 
-def test_list_has_its_dtypes_when_it_is_empty(lab: Any) -> None:
+def test_an_empty_list_has_the_same_dtypes(lab: Any) -> None:
     table = lab.container.list(filters={"label": ["dockerlab.test=nobody"]})
     assert len(table) == 0
     assert {name: str(table[name].dtype) for name in ONCE} == ONCE
@@ -128,13 +122,13 @@ def test_follow_ends_with_the_container(lab: Any, box: str) -> None:
 
 
 def test_follow_ends_at_its_limit(lab: Any, box: str) -> None:
-    began = time.monotonic()
+    begin = time.monotonic()
     with lab.container.logs(box, follow=True, limit=1) as lines:
         assert len(list(lines)) == 2
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - begin < 5
 
 
-def test_what_a_terminal_sends_and_bytes_that_are_no_text(lab: Any, labels: dict[str, str]) -> None:
+def test_logs_of_a_terminal_and_logs_as_bytes(lab: Any, labels: dict[str, str]) -> None:
     name = f"tty-{labels['dockerlab.test'][-12:]}"
     lab.container.create("busybox", name=name, cmd=["printf", "one\\ntwo\\n"], tty=True, labels=labels)
     lab.container.start(name)
@@ -156,30 +150,30 @@ def test_a_line_longer_than_64_kib_is_one_line(lab: Any, labels: dict[str, str])
 def test_export(lab: Any, box: str, tmp_path: Path) -> None:
     members = lab.container.export(box)
     assert list(members.columns) == [column.name for column in container_tables.MEMBERS]
-    known = members.set_index("path")
-    assert known.loc["etc/passwd", "kind"] == "file"
-    assert known.loc["etc", "kind"] == "directory"
-    assert known.loc["tmp", "mode"] == "1777"
+    by_path = members.set_index("path")
+    assert by_path.loc["etc/passwd", "kind"] == "file"
+    assert by_path.loc["etc", "kind"] == "directory"
+    assert by_path.loc["tmp", "mode"] == "1777"
     steps: list[int] = []
     saved = lab.container.export(box, tmp_path / "box.tar", progress=steps.append)
     assert saved["size_bytes"].iloc[0] == (tmp_path / "box.tar").stat().st_size == steps[-1]
     assert [path.name for path in tmp_path.iterdir()] == ["box.tar"]
 
 
-def test_export_of_nothing_leaves_nothing(lab: Any, tmp_path: Path) -> None:
+def test_a_failed_export_leaves_no_file(lab: Any, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         lab.container.export("dockerlab-nobody", tmp_path / "x.tar")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_done_says_whether_anything_changed(lab: Any, box: str) -> None:
+def test_results_say_whether_anything_changed(lab: Any, box: str) -> None:
     again = lab.container.start(box)
     assert again[["operation", "object"]].to_numpy().tolist() == [["ContainerStart", box]]
     assert again["changed"].tolist() == [False]
     assert lab.container.stop(box)["changed"].tolist() == [True]
     assert lab.container.stop(box)["status"].tolist() == [304]
-    ended = lab.container.wait(box).set_index("field")["value"]
-    assert ended["StatusCode"] == 7
+    result = lab.container.wait(box).set_index("field")["value"]
+    assert result["StatusCode"] == 7
 
 
 def test_mistakes(lab: Any, box: str) -> None:
@@ -205,7 +199,7 @@ def test_system(lab: Any) -> None:
     assert lab.system.info().set_index("field")["value"]["OSType"] == "linux"
 
 
-def test_every_answer_is_held_against_the_facts(lab: Lab, judge: Judge) -> None:
+def test_the_judge_checks_every_response(lab: Lab, judge: Judge) -> None:
     before = judge.count
     lab.system.info()
     assert judge.count == before + 1

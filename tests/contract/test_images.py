@@ -1,4 +1,4 @@
-"""Making images and what becomes of them, on a real engine: build, commit, import, save and load, tag and delete."""
+"""Images: build, commit, import, save and load, tag and delete."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def test_build(lab: Any, labels: dict[str, str]) -> None:
         )
         assert list(table.columns) == names(image_tables.PROGRESS)
         assert table["stream"].str.contains("RUN echo hello", case=False).any()
-        listed = lab.image.list(filters={"label": labels})
-        assert listed["labels"].iloc[0].items() >= labels.items()
+        images = lab.image.list(filters={"label": labels})
+        assert images["labels"].iloc[0].items() >= labels.items()
         lab.container.create(name, name=name, labels=labels)
         lab.container.start(name)
         lab.container.wait(name, timeout=20)
@@ -62,12 +62,12 @@ def test_build(lab: Any, labels: dict[str, str]) -> None:
         lab.container.delete(name)
 
 
-def test_a_build_that_fails_raises_with_all_its_words(lab: Any, labels: dict[str, str]) -> None:
+def test_a_failed_build_raises_an_error_with_its_output(lab: Any, labels: dict[str, str]) -> None:
     body = tar_of(("Dockerfile", b"FROM busybox\nRUN echo before && exit 9\n"))
-    with pytest.raises(OperationFailed, match="9") as caught:
+    with pytest.raises(OperationFailed, match="9") as error:
         lab.image.build(body, t=unique_name(labels, "image"), labels=labels, forcerm=True, timeout=100)
-    assert caught.value.status == 200
-    assert caught.value.table["stream"].str.contains("before").any()
+    assert error.value.status == 200
+    assert error.value.table["stream"].str.contains("before").any()
 
 
 def test_commit(lab: Any, labels: dict[str, str]) -> None:
@@ -75,10 +75,10 @@ def test_commit(lab: Any, labels: dict[str, str]) -> None:
     with container(lab, labels, "sh", "-c", "echo kept >/kept") as box:
         lab.container.wait(box, timeout=20)
         with removed_afterwards(lambda: lab.image.delete(name, force=True)):
-            told = lab.image.commit(
+            result = lab.image.commit(
                 box, repo=name, comment="a remark", author="me", cmd=["cat", "/kept"], labels=labels
             )
-            assert len(field(told, "Id").removeprefix("sha256:")) == 64
+            assert len(field(result, "Id").removeprefix("sha256:")) == 64
             assert field(lab.image.inspect(name), "Comment") == "a remark"
 
 
@@ -105,18 +105,18 @@ def test_import_of_a_tar(lab: Any, labels: dict[str, str]) -> None:
         assert field(lab.image.inspect(name), "Size") > 0
 
 
-def test_a_pull_of_nothing_is_an_error(lab: Any) -> None:
+def test_a_pull_of_a_missing_image_is_an_error(lab: Any) -> None:
     with pytest.raises(EngineError):
         lab.image.create("127.0.0.1:1/dockerlab/nothing", tag="x", timeout=100)
 
 
-def test_load_of_rubbish_is_an_error(lab: Any) -> None:
+def test_load_of_a_malformed_archive_is_an_error(lab: Any) -> None:
     with pytest.raises(EngineError):
         lab.image.load(b"this is no tar" * 100)
 
 
-def test_prune_takes_only_what_the_filter_names(lab: Any, labels: dict[str, str]) -> None:
-    told = lab.image.prune(filters={"label": labels})
-    assert field(told, "SpaceReclaimed") == 0
+def test_prune_removes_only_what_the_filter_matches(lab: Any, labels: dict[str, str]) -> None:
+    result = lab.image.prune(filters={"label": labels})
+    assert field(result, "SpaceReclaimed") == 0
     assert field(lab.image.inspect("busybox"), "Id")
     assert field(lab.image.build_prune(filters={"until": ["9000h"]}), "SpaceReclaimed") == 0

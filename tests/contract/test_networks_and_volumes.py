@@ -1,4 +1,4 @@
-"""Volumes, networks and the engine itself, on a real engine."""
+"""Volumes, networks, events and the engine itself."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def names(columns: Any) -> list[str]:
 def test_a_volume(lab: Any, labels: dict[str, str]) -> None:
     name = unique_name(labels, "volume")
     with removed_afterwards(lambda: lab.volume.delete(name, force=True)):
-        made = lab.volume.create(name, labels=labels)
-        assert field(made, "Driver") == "local"
+        details = lab.volume.create(name, labels=labels)
+        assert field(details, "Driver") == "local"
         with container(lab, labels, "sh", "-c", "echo x >/data/x", host_config={"Binds": [f"{name}:/data"]}) as box:
             lab.container.wait(box, timeout=20)
             table = lab.volume.list(filters={"label": labels})
@@ -43,22 +43,22 @@ def test_a_volume(lab: Any, labels: dict[str, str]) -> None:
 
 
 def test_a_volume_without_a_name_and_prune_by_filter(lab: Any, labels: dict[str, str]) -> None:
-    made = lab.volume.create(labels=labels)
-    told = lab.volume.prune(filters={"label": labels} | ({"all": ["true"]} if lab.version != "1.41" else {}))
-    assert field(told, "VolumesDeleted.0") == field(made, "Name")
+    volume = lab.volume.create(labels=labels)
+    result = lab.volume.prune(filters={"label": labels} | ({"all": ["true"]} if lab.version != "1.41" else {}))
+    assert field(result, "VolumesDeleted.0") == field(volume, "Name")
 
 
 def test_a_network(lab: Any, labels: dict[str, str]) -> None:
     name = unique_name(labels, "network")
     with removed_afterwards(lambda: lab.network.delete(name)), container(lab, labels, "sleep", "60") as box:
-        made = lab.network.create(name, labels=labels, ipam={"Config": [{"Subnet": "10.213.97.0/24"}]})
-        assert field(made, "Id")
+        network = lab.network.create(name, labels=labels, ipam={"Config": [{"Subnet": "10.213.97.0/24"}]})
+        assert field(network, "Id")
         table = lab.network.list(filters={"label": labels})
         assert list(table.columns) == names(network_tables.LIST)
         assert table[["name", "subnets"]].to_numpy().tolist() == [[name, "10.213.97.0/24"]]
         lab.network.connect(name, box, endpoint_config={"Aliases": ["other"]})
-        told = lab.container.inspect(box).set_index("field")["value"]
-        assert told[f"NetworkSettings.Networks.{name}.IPAddress"].startswith("10.213.97.")
+        details = lab.container.inspect(box).set_index("field")["value"]
+        assert details[f"NetworkSettings.Networks.{name}.IPAddress"].startswith("10.213.97.")
         assert field(lab.network.inspect(name), "Driver") == "bridge"
         with pytest.raises(EngineError):
             lab.network.delete(name)
@@ -77,7 +77,7 @@ def test_prune_of_networks_by_filter(lab: Any, labels: dict[str, str]) -> None:
 def test_events_up_to_now_and_following(lab: Any, labels: dict[str, str]) -> None:
     with container(lab, labels, "true") as box:
         lab.container.wait(box, timeout=20)
-        time.sleep(1.1)  # the end of what is asked for must be past
+        time.sleep(1.1)  # the requested end must be in the past
         table = lab.system.events(
             since=datetime.timedelta(minutes=1),
             until=datetime.timedelta(seconds=0.1),
@@ -87,14 +87,14 @@ def test_events_up_to_now_and_following(lab: Any, labels: dict[str, str]) -> Non
         assert {"create", "start", "die"} <= set(table["action"])
         assert table["time"].max() < pd.Timestamp.now("UTC") + pd.Timedelta(seconds=5)
         with lab.system.events(since=datetime.timedelta(minutes=1), filters={"label": labels}, timeout=20) as events:
-            seen = events.table(2)
-        assert len(seen) == 2
+            followed = events.table(2)
+        assert len(followed) == 2
 
 
 def test_events_end_at_their_limit(lab: Any, labels: dict[str, str]) -> None:
-    began = time.monotonic()
+    begin = time.monotonic()
     assert list(lab.system.events(filters={"label": labels}, limit=0.5)) == []
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - begin < 5
 
 
 def test_data_usage(lab: Any, labels: dict[str, str]) -> None:
@@ -102,8 +102,8 @@ def test_data_usage(lab: Any, labels: dict[str, str]) -> None:
         lab.container.wait(box, timeout=20)
         table = lab.system.data_usage()
         assert list(table.columns) == names(system_tables.DATA_USAGE)
-        mine = table[(table["kind"] == "container") & (table["name"] == box)]
-        assert mine["size_bytes"].iloc[0] >= 100_000
+        row = table[(table["kind"] == "container") & (table["name"] == box)]
+        assert row["size_bytes"].iloc[0] >= 100_000
         assert (table["kind"] == "image").any()
 
 

@@ -1,4 +1,4 @@
-"""Every curl line and every docker line that a notebook shows runs as it stands, on the engine under test."""
+"""Every curl line and every docker line that a notebook shows runs unchanged on the engine under test."""
 
 from __future__ import annotations
 
@@ -20,43 +20,43 @@ SECONDS = 60
 
 
 def cells(number: str) -> list[Any]:
-    """List the code cells up to the last one that shows lines."""
-    found = [
+    """Return the code cells up to the last one that shows lines."""
+    code_cells = [
         cell
         for cell in nbformat.read(FOLDER / LESSONS[number].notebook, as_version=4).cells
         if cell.cell_type == "code"
     ]
-    last = max((place for place, cell in enumerate(found) if ".show()" in cell.source), default=-1)
-    return found[: last + 1]
+    last = max((index for index, cell in enumerate(code_cells) if ".show()" in cell.source), default=-1)
+    return code_cells[: last + 1]
 
 
-def shown(source: str, space: dict[str, Any]) -> list[Exchange]:
-    """List the exchanges that a cell shows, just after it ran."""
-    found = []
+def shown_exchanges(source: str, space: dict[str, Any]) -> list[Exchange]:
+    """Return the exchanges that a cell shows, just after it ran."""
+    exchanges = []
     for line in source.splitlines():
         if line.rstrip().endswith(".show()"):
-            found.append(eval(line.strip().removesuffix(".show()"), space))
-    return found
+            exchanges.append(eval(line.strip().removesuffix(".show()"), space))
+    return exchanges
 
 
 def run(line: str, folder: Path, host: str) -> subprocess.CompletedProcess[bytes]:
-    """Run a line in a shell; a docker line without --host means the engine at the usual place."""
+    """Run a line in a shell. A docker line without --host needs the engine at the usual socket."""
     assert "docker" not in line.split(maxsplit=1)[0] or "--host" in line or host.endswith("/var/run/docker.sock")
     return subprocess.run(["sh", "-c", line], cwd=folder, capture_output=True, timeout=SECONDS, check=False)
 
 
-def again(exchange: Exchange, line: str, folder: Path, host: str) -> None:
-    """Run the line where its exchange was possible: a name can be created only once."""
+def check_line(exchange: Exchange, line: str, folder: Path, host: str) -> None:
+    """Run a line after removing what its exchange has created, because a name can be created only once."""
     if exchange.operation.id == "ContainerCreate":
         remove_container(host, exchange.arguments["name"])
-    done = run(line, folder, host)
-    told = done.stdout.decode("utf-8", "replace")
-    assert done.returncode == 0, f"{line}\n{told}{done.stderr.decode()}"
-    assert '{"message":' not in told, f"{line}\n{told}"
+    process = run(line, folder, host)
+    output = process.stdout.decode("utf-8", "replace")
+    assert process.returncode == 0, f"{line}\n{output}{process.stderr.decode()}"
+    assert '{"message":' not in output, f"{line}\n{output}"
     if exchange.operation.id == "ContainerCreate":
-        status, made = ask(host, "GET", f"/containers/{exchange.arguments['name']}/json")
+        status, details = ask(host, "GET", f"/containers/{exchange.arguments['name']}/json")
         assert status == 200
-        assert exchange.arguments["labels"].items() <= made["Config"]["Labels"].items()
+        assert exchange.arguments["labels"].items() <= details["Config"]["Labels"].items()
     if exchange.operation.answer == "tar":
         assert [path.stat().st_size > 0 for path in folder.glob("*.tar")] == [True]
 
@@ -81,9 +81,9 @@ def test_the_lines_of_a_lesson_run(  # noqa: PLR0913, PLR0917  (fixtures)
         expected = contextlib.suppress(Exception) if "raises-exception" in cell.metadata.get("tags", []) else None
         with expected or contextlib.nullcontext():
             exec(compile(cell.source, f"lesson {number}", "exec"), space)
-        for exchange in shown(cell.source, space):
+        for exchange in shown_exchanges(cell.source, space):
             for line in filter(None, (exchange.curl, exchange.cli)):
-                again(exchange, line, tmp_path, host)
+                check_line(exchange, line, tmp_path, host)
                 lines += 1
                 for tar in tmp_path.glob("*.tar"):
                     tar.unlink()

@@ -1,4 +1,4 @@
-"""A build in a real kernel: the live view and the table are its outputs, and the same ones in each run."""
+"""A build in a real kernel: its outputs are the live view and the table, and they are the same in each run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def outputs(host: str, labels: dict[str, str], name: str) -> list[Any]:
-    """Run the build in a new kernel."""
+    """Run the build in a new kernel, and return the outputs."""
     source = f"""import dockerlab
 lab = dockerlab.connect({host!r})
 table = lab.image.build({tar_of(("Dockerfile", DOCKERFILE))!r}, t={name!r}, labels={labels!r}, rm=True, nocache=True)
@@ -32,16 +32,16 @@ def test_a_build_has_the_same_outputs_in_each_run(lab: Any, host: str, labels: d
     name = unique_name(labels, "image")
     with removed_afterwards(lambda: lab.image.delete(name, force=True)):
         first, second = outputs(host, labels, name), outputs(host, labels, name)
-        for shown in (first, second):
-            assert [one.output_type for one in shown] == ["display_data", "execute_result"]
-            assert shown[0].data.pop(WIDGET)["model_id"], "a widget, which nbval does not compare"
-            assert shown[1].data["text/plain"] == "(3, 7)"
-        assert [one.data for one in first] == [one.data for one in second]
+        for cell_outputs in (first, second):
+            assert [output.output_type for output in cell_outputs] == ["display_data", "execute_result"]
+            assert cell_outputs[0].data.pop(WIDGET)["model_id"], "the view is a widget, which nbval does not compare"
+            assert cell_outputs[1].data["text/plain"] == "(3, 7)"
+        assert [output.data for output in first] == [output.data for output in second]
         assert first[0].data["text/plain"] == f"<build of {name}: live progress>"
 
 
 def test_a_pull_and_a_push_of_layers(lab: Any, practice_host: str, labels: dict[str, str]) -> None:
-    """What an engine tells of layers fills bars to their end, and each is done."""
+    """The bars of all layers are complete at the end."""
     if lab.endpoint.url != practice_host:
         pytest.skip("another engine can't reach this machine's registry")
     with small_registry() as registry:

@@ -1,7 +1,7 @@
-"""Plugins, on a real engine: made from a tar, set, run and used, sent to a registry, pulled, upgraded, taken away.
+"""Plugins: create, set, enable, use, push, pull, upgrade, delete.
 
-The plugin is a driver of volumes (tests/support/archives.py). It runs with the Python of the engine's machine, and
-goes through the registry of test_registry.py: one of these tests' own, or DOCKERLAB_TEST_REGISTRY=host:port.
+The plugin is a volume driver (tests/support/archives.py). It runs with the Python of the engine's machine. The registry
+is the one of test_registry.py: a new one, or DOCKERLAB_TEST_REGISTRY=host:port.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from dockerlab.errors import Conflict, EngineError, NotFound, OperationFailed, S
 from dockerlab.tables import image as image_tables
 from dockerlab.tables import plugin as plugin_tables
 
-#: Seconds. Docker tries four times, three seconds apart, to find the plugin listening.
+#: Seconds until a plugin has started. Docker tries to connect four times, three seconds apart.
 STARTS = 20
 
 
 @pytest.fixture
 def python(host: str) -> None:
-    """Skip where the engine's machine is another, or has no Python for the plugin."""
-    home = engine_pid(host)
-    if not home or not Path(f"/proc/{home}/root{PLUGIN_PYTHON}").exists():
+    """Skip the test if the engine runs on another machine, or if there is no Python for the plugin."""
+    pid = engine_pid(host)
+    if not pid or not Path(f"/proc/{pid}/root{PLUGIN_PYTHON}").exists():
         pytest.skip(f"needs an engine on this machine, which has {PLUGIN_PYTHON}")
 
 
 @pytest.fixture
 def plugin(lab: Any, labels: dict[str, str]) -> Iterator[str]:
-    """Give the name of a plugin of the test's own."""
+    """Give the name of a new plugin."""
     name = f"dockerlab/{unique_name(labels, 'plugin')}:1"
     with removed_afterwards(lambda: lab.plugin.delete(name, force=True)):
-        made = lab.plugin.create(name, plugin_tar("1"))
-        assert made[["object", "status", "changed"]].to_numpy().tolist() == [[name, 204, True]]
+        result = lab.plugin.create(name, plugin_tar("1"))
+        assert result[["object", "status", "changed"]].to_numpy().tolist() == [[name, 204, True]]
         yield name
 
 
@@ -49,37 +49,37 @@ def names(columns: Any) -> list[str]:
 
 
 def row_of(lab: Any, name: str) -> Any:
-    """Give a plugin's row in the list."""
+    """Return a plugin's row in the list."""
     table = lab.plugin.list()
     return table[table["name"] == name].iloc[0]
 
 
-def test_a_plugin_is_made_and_set(lab: Any, plugin: str) -> None:
+def test_create_and_set(lab: Any, plugin: str) -> None:
     row = row_of(lab, plugin)
     assert not row["enabled"]
     assert row["capabilities"] == [VOLUME_DRIVER]
     assert (row["network"], row["env"]) == ("none", "GREETING=hello, VERSION=1")
-    told = lab.plugin.inspect(plugin)
-    assert field(told, "Id") == row["id"]
-    assert field(told, "Config.Entrypoint.0") == PLUGIN_PYTHON
-    assert field(told, "Enabled") is False
+    details = lab.plugin.inspect(plugin)
+    assert field(details, "Id") == row["id"]
+    assert field(details, "Config.Entrypoint.0") == PLUGIN_PYTHON
+    assert field(details, "Enabled") is False
     assert lab.plugin.set(plugin, ["GREETING=good day", "programs.source=/usr/."])["changed"].tolist() == [True]
-    told = lab.plugin.inspect(plugin)
-    assert field(told, "Settings.Env.0") == "GREETING=good day"
-    assert field(told, "Settings.Mounts.0.Source") == "/usr/."
-    for wrong in (["NOBODY=1"], ["VERSION=2"]):
+    details = lab.plugin.inspect(plugin)
+    assert field(details, "Settings.Env.0") == "GREETING=good day"
+    assert field(details, "Settings.Mounts.0.Source") == "/usr/."
+    for settings in (["NOBODY=1"], ["VERSION=2"]):
         with pytest.raises(ServerError, match="Settable"):
-            lab.plugin.set(plugin, wrong)
+            lab.plugin.set(plugin, settings)
     with pytest.raises(Conflict):
         lab.plugin.create(plugin, plugin_tar("2"))
 
 
-def test_a_tar_that_holds_no_plugin(lab: Any, labels: dict[str, str]) -> None:
+def test_a_tar_without_a_plugin(lab: Any, labels: dict[str, str]) -> None:
     with pytest.raises(EngineError, match=r"config not found|no rootfs found"):
         lab.plugin.create(unique_name(labels, "plugin"), b"\0" * 1024)
 
 
-def test_a_plugin_runs_and_is_used(lab: Any, plugin: str, python: None, labels: dict[str, str]) -> None:
+def test_enable_and_use(lab: Any, plugin: str, python: None, labels: dict[str, str]) -> None:
     volume = unique_name(labels, "volume")
     lab.plugin.set(plugin, ["GREETING=from a test"])
     assert lab.plugin.enable(plugin, timeout_=STARTS, timeout=60)["changed"].tolist() == [True]
@@ -108,7 +108,7 @@ def test_a_plugin_runs_and_is_used(lab: Any, plugin: str, python: None, labels: 
         lab.plugin.inspect(plugin)
 
 
-def test_force_ends_what_runs(lab: Any, plugin: str, python: None) -> None:
+def test_force_stops_a_running_plugin(lab: Any, plugin: str, python: None) -> None:
     lab.plugin.enable(plugin, timeout_=STARTS, timeout=60)
     with pytest.raises(Conflict, match="enabled"):
         lab.plugin.delete(plugin)
@@ -118,53 +118,56 @@ def test_force_ends_what_runs(lab: Any, plugin: str, python: None) -> None:
     wait_until(lambda: plugin not in lab.plugin.list()["name"].tolist())
 
 
-def test_through_a_registry(lab: Any, there: Registry, labels: dict[str, str]) -> None:
-    remote, here = f"{there.name}/dockerlab/{unique_name(labels, 'plugin')}", f"{unique_name(labels, 'pulled')}:latest"
-    who = there.auth()
+def test_push_pull_and_upgrade(lab: Any, image_registry: Registry, labels: dict[str, str]) -> None:
+    remote, here = (
+        f"{image_registry.name}/dockerlab/{unique_name(labels, 'plugin')}",
+        f"{unique_name(labels, 'pulled')}:latest",
+    )
+    credentials = image_registry.auth()
     with ExitStack() as afterwards:
         for name in (f"{remote}:1", f"{remote}:2", here):
             afterwards.enter_context(removed_afterwards(lambda name=name: lab.plugin.delete(name, force=True)))
         for version in ("1", "2"):
             lab.plugin.create(f"{remote}:{version}", plugin_tar(version), timeout=60)
-            pushed = lab.plugin.push(f"{remote}:{version}", registry_auth=who, timeout=60)
+            pushed = lab.plugin.push(f"{remote}:{version}", registry_auth=credentials, timeout=60)
             assert list(pushed.columns) == names(image_tables.PROGRESS)
             assert pushed["aux"].iloc[-1]["Tag"] == version
             assert pushed["aux"].iloc[-1]["Digest"].startswith("sha256:")
             lab.plugin.delete(f"{remote}:{version}")
-        asks = lab.plugin.privileges(f"{remote}:1", registry_auth=who)
-        assert list(asks.columns) == names(plugin_tables.PRIVILEGES)
-        assert dict(zip(asks["name"], asks["value"], strict=True)) == {
+        privileges = lab.plugin.privileges(f"{remote}:1", registry_auth=credentials)
+        assert list(privileges.columns) == names(plugin_tables.PRIVILEGES)
+        assert dict(zip(privileges["name"], privileges["value"], strict=True)) == {
             "network": ["none"], "mount": ["/usr"], "capabilities": ["CAP_CHOWN"],
         }  # fmt: skip
-        granted = lab.last.json()
+        grants = lab.last.json()
         with pytest.raises(OperationFailed, match=r"incorrect privileges(.|\n)*lab\.plugin\.privileges"):
-            lab.plugin.pull(f"{remote}:1", name=here, registry_auth=who, timeout=60)
+            lab.plugin.pull(f"{remote}:1", name=here, registry_auth=credentials, timeout=60)
         sizes: list[int] = []
         pulled = lab.plugin.pull(
-            f"{remote}:1", granted, name=here, registry_auth=who, progress=sizes.append, timeout=60
+            f"{remote}:1", grants, name=here, registry_auth=credentials, progress=sizes.append, timeout=60
         )
         assert list(pulled.columns) == names(image_tables.PROGRESS)
         assert pulled["status"].str.startswith("Digest: sha256:").any()
         assert sizes[-1] == pulled["total_bytes"].max() > 100
         assert (row_of(lab, here)["reference"], row_of(lab, here)["enabled"]) == (f"{remote}:1", False)
-        upgraded = lab.plugin.upgrade(here, f"{remote}:2", granted, registry_auth=who, timeout=60)
+        upgraded = lab.plugin.upgrade(here, f"{remote}:2", grants, registry_auth=credentials, timeout=60)
         assert upgraded["status"].str.startswith("Digest: sha256:").any()
         assert field(lab.plugin.inspect(here), "Config.Description").endswith("version 2")
         assert row_of(lab, here)["reference"] == f"{remote}:2"
 
 
-def test_who_is_not_known_does_nothing(lab: Any, closed: Registry, labels: dict[str, str]) -> None:
-    remote = f"{closed.name}/dockerlab/{unique_name(labels, 'plugin')}:1"
+def test_wrong_credentials_are_refused(lab: Any, private_registry: Registry, labels: dict[str, str]) -> None:
+    remote = f"{private_registry.name}/dockerlab/{unique_name(labels, 'plugin')}:1"
     with removed_afterwards(lambda: lab.plugin.delete(remote, force=True)):
         lab.plugin.create(remote, plugin_tar("1"))
-        for who in (closed.auth("not-this-one"), None):
-            with pytest.raises(OperationFailed, match="registry_auth") as caught:
-                lab.plugin.push(remote, registry_auth=who, timeout=60)
-            assert "not-this-one" not in str(caught.value)
-        lab.plugin.push(remote, registry_auth=closed.auth(), timeout=60)
+        for credentials in (private_registry.auth("not-this-one"), None):
+            with pytest.raises(OperationFailed, match="registry_auth") as error:
+                lab.plugin.push(remote, registry_auth=credentials, timeout=60)
+            assert "not-this-one" not in str(error.value)
+        lab.plugin.push(remote, registry_auth=private_registry.auth(), timeout=60)
         lab.plugin.delete(remote)
-        for who in (closed.auth("not-this-one"), None):
-            assert len(lab.plugin.privileges(remote, registry_auth=who)) == 0
+        for credentials in (private_registry.auth("not-this-one"), None):
+            assert len(lab.plugin.privileges(remote, registry_auth=credentials)) == 0
             with pytest.raises(EngineError, match="registry_auth"):
-                lab.plugin.pull(remote, registry_auth=who, timeout=60)
-    assert not [one for one in lab.wire if closed.password in one.raw + one.curl + one.helper]
+                lab.plugin.pull(remote, registry_auth=credentials, timeout=60)
+    assert not [item for item in lab.wire if private_registry.password in item.raw + item.curl + item.helper]

@@ -1,7 +1,7 @@
-"""A swarm of one node: every operation of swarm, nodes, services, tasks, secrets and configs, on a real engine.
+"""A swarm of one node: every operation of swarm, nodes, services, tasks, secrets and configs.
 
-A swarm changes the engine itself, so this asks to be told that the engine is there for tests: DOCKERLAB_TEST_SWARM=1.
-Elsewhere every operation is refused as a lone engine refuses it.
+A swarm changes the engine itself, so DOCKERLAB_TEST_SWARM=1 must say that the engine is only for tests. Without it, the
+tests check that an engine without a swarm refuses every operation.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from processes import wait_until
 from dockerlab.errors import ArgumentError, EngineError, ServerError
 from dockerlab.tables import swarm as swarm_tables
 
-ASKED = os.environ.get("DOCKERLAB_TEST_SWARM") == "1"
-needs_swarm = pytest.mark.skipif(not ASKED, reason="makes a swarm: DOCKERLAB_TEST_SWARM=1 says that it may")
+ALLOWED = os.environ.get("DOCKERLAB_TEST_SWARM") == "1"
+needs_swarm = pytest.mark.skipif(not ALLOWED, reason="makes a swarm: allow it with DOCKERLAB_TEST_SWARM=1")
 
 
 @pytest.fixture(scope="module")
 def manager(host: str) -> Iterator[Any]:
-    """Give a Lab on an engine that is a swarm's only manager, for as long as these tests take."""
+    """Give a Lab on an engine that is the only manager of a swarm during these tests."""
     import dockerlab
 
     with dockerlab.connect(host) as lab:
@@ -38,7 +38,7 @@ def manager(host: str) -> Iterator[Any]:
 
 @pytest.fixture
 def swarm(manager: Any, lab: Any) -> Any:
-    """Give a Lab on the manager; the fixture notes what it is answered."""
+    """Give a Lab on the manager, whose verified operations are noted."""
     assert manager.endpoint == lab.endpoint
     return lab
 
@@ -57,8 +57,8 @@ def template(labels: dict[str, str], *command: str) -> dict[str, Any]:
 
 @needs_swarm
 def test_the_swarm_itself(swarm: Any) -> None:
-    told = swarm.swarm.inspect()
-    assert field(told, "JoinTokens.Worker").startswith("SWMTKN")
+    details = swarm.swarm.inspect()
+    assert field(details, "JoinTokens.Worker").startswith("SWMTKN")
     assert "SWMTKN" not in swarm.last.raw
     document = swarm.last.json()
     version = document["Version"]["Index"]
@@ -91,14 +91,14 @@ def test_a_service_and_its_tasks(swarm: Any, labels: dict[str, str]) -> None:
     name = unique_name(labels, "service")
     with removed_afterwards(lambda: swarm.service.delete(name)):
         command = ("sh", "-c", "echo from a task; echo err >&2; exec sleep 600")
-        made = swarm.service.create(
+        created = swarm.service.create(
             name,
             task_template=template(labels, *command),
             mode={"Replicated": {"Replicas": 2}},
             labels=labels,
             timeout=60,
         )
-        service = field(made, "ID")
+        service = field(created, "ID")
 
         def running() -> int:
             return int((swarm.task.list(filters={"service": [name]})["state"] == "running").sum())
@@ -112,11 +112,11 @@ def test_a_service_and_its_tasks(swarm: Any, labels: dict[str, str]) -> None:
         assert columns(tasks) == names(swarm_tables.TASKS)
         assert sorted(tasks["slot"]) == [1, 2]
         assert tasks["container_id"].notna().all()
-        one = tasks["id"].iloc[0]
-        assert field(swarm.task.inspect(one), "DesiredState") == "running"
+        task = tasks["id"].iloc[0]
+        assert field(swarm.task.inspect(task), "DesiredState") == "running"
         wait_until(lambda: len(swarm.service.logs(name, stderr=False)) == 2)
         assert set(swarm.service.logs(name, timestamps=True)["message"]) == {"from a task", "err"}
-        assert swarm.task.logs(one, stderr=False)["message"].tolist() == ["from a task"]
+        assert swarm.task.logs(task, stderr=False)["message"].tolist() == ["from a task"]
         with swarm.service.logs(name, follow=True, timeout=20) as lines:
             assert next(lines).message in ("from a task", "err")
         swarm.service.inspect(name, insert_defaults=True)
@@ -131,13 +131,13 @@ def test_a_service_and_its_tasks(swarm: Any, labels: dict[str, str]) -> None:
 def test_secrets(swarm: Any, labels: dict[str, str]) -> None:
     name = unique_name(labels, "secret")
     with removed_afterwards(lambda: swarm.secret.delete(name)):
-        made = swarm.secret.create(name, "nobody may see this", labels=labels)
+        created = swarm.secret.create(name, "nobody may see this", labels=labels)
         assert "nobody may see" not in swarm.last.raw + swarm.last.curl
         table = swarm.secret.list(filters={"name": [name]})
         assert columns(table) == names(swarm_tables.SECRETS)
-        assert table[["name", "id"]].to_numpy().tolist() == [[name, field(made, "ID")]]
+        assert table[["name", "id"]].to_numpy().tolist() == [[name, field(created, "ID")]]
         version = int(table["version"].iloc[0])
-        swarm.secret.update(field(made, "ID"), version=version, name=name, labels={**labels, "more": "x"})
+        swarm.secret.update(field(created, "ID"), version=version, name=name, labels={**labels, "more": "x"})
         assert field(swarm.secret.inspect(name), "Spec.Labels.more") == "x"
         swarm.secret.delete(name)
         assert len(swarm.secret.list(filters={"name": [name]})) == 0
@@ -147,7 +147,7 @@ def test_secrets(swarm: Any, labels: dict[str, str]) -> None:
 def test_configs(swarm: Any, labels: dict[str, str]) -> None:
     name = unique_name(labels, "config")
     with removed_afterwards(lambda: swarm.config.delete(name)):
-        made = swarm.config.create(name, "everybody may see this", labels=labels)
+        created = swarm.config.create(name, "everybody may see this", labels=labels)
         assert (
             f'lab.config.create(name="{name}"' in swarm.last.helper
             or f'lab.config.create("{name}"' in swarm.last.helper
@@ -157,19 +157,21 @@ def test_configs(swarm: Any, labels: dict[str, str]) -> None:
         assert columns(table) == names(swarm_tables.CONFIGS)
         assert table["data"].tolist() == ["ZXZlcnlib2R5IG1heSBzZWUgdGhpcw=="]
         version = int(table["version"].iloc[0])
-        swarm.config.update(field(made, "ID"), version=version, name=name, data="everybody may see this", labels=labels)
+        swarm.config.update(
+            field(created, "ID"), version=version, name=name, data="everybody may see this", labels=labels
+        )
         assert field(swarm.config.inspect(name), "Spec.Name") == name
         swarm.config.delete(name)
 
 
 @needs_swarm
 def test_a_volume_of_a_swarm(swarm: Any) -> None:
-    with pytest.raises((EngineError, ArgumentError)):  # API 1.41 has no such operation
+    with pytest.raises((EngineError, ArgumentError)):  # API 1.41 does not have this operation
         swarm.volume.update("dockerlab-nobody", version=1, spec={"AccessMode": {"Availability": "active"}})
 
 
-@pytest.mark.skipif(ASKED, reason="this engine is in a swarm")
-def test_a_lone_engine_refuses(lab: Any) -> None:
+@pytest.mark.skipif(ALLOWED, reason="this engine is in a swarm")
+def test_an_engine_without_a_swarm_refuses(lab: Any) -> None:
     for call in (
         lab.swarm.inspect,
         lab.swarm.unlockkey,

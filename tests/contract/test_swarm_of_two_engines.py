@@ -1,7 +1,7 @@
 """A swarm of two engines: one joins, leaves and is deleted; and a locked manager, which is unlocked after its restart.
 
-DOCKERLAB_TEST_SECOND=unix:///… names the second engine, which must be there for tests alone and be reached by the one
-under test (DOCKERLAB_TEST_HOST), as that one by it; DOCKERLAB_TEST_SWARM=1 says that the first may make a swarm.
+DOCKERLAB_TEST_SECOND=unix:///… names the second engine, which must be only for tests. It and the engine under test
+(DOCKERLAB_TEST_HOST) must reach each other. DOCKERLAB_TEST_SWARM=1 allows the first one to make a swarm.
 DOCKERLAB_TEST_RESTART is a command that restarts the second. `tests/engines/docker20.sh` has all of this: two `up`,
 one `link`, and `restart`.
 """
@@ -24,55 +24,55 @@ import dockerlab
 from dockerlab.errors import BadRequest, DockerlabError, EngineError, ServerError
 
 SECOND, RESTART = os.environ.get("DOCKERLAB_TEST_SECOND"), os.environ.get("DOCKERLAB_TEST_RESTART", "")
-ASKED = os.environ.get("DOCKERLAB_TEST_SWARM") == "1"
+ALLOWED = os.environ.get("DOCKERLAB_TEST_SWARM") == "1"
 pytestmark = pytest.mark.skipif(not SECOND, reason="needs a second engine: DOCKERLAB_TEST_SECOND=unix:///…")
-#: Seconds until nodes know of one another, and of one that has left.
-KNOWN = 60
+#: Seconds until a node notices that another one has joined or left.
+NOTICE_SECONDS = 60
 
 
 @pytest.fixture
 def second() -> Iterator[Any]:
-    """Give a Lab on the second engine, which is in no swarm, and in none afterwards."""
+    """Give a Lab on the second engine, which is in no swarm before and after the test."""
     with dockerlab.connect(SECOND) as lab:
-        assert state(lab) == "inactive", "the second engine is in a swarm of somebody's"
+        assert state(lab) == "inactive", "the second engine is already in a swarm"
         with removed_afterwards(lambda: lab.swarm.leave(force=True)):
             yield lab
         note_verified(lab.wire)
 
 
 def state(lab: Any) -> str:
-    """Say what an engine is in a swarm: inactive, active, locked, …"""
+    """Return an engine's swarm state: inactive, active, locked, …"""
     return str(field(lab.system.info(), "Swarm.LocalNodeState"))
 
 
 def shows(lab: Any, secret: str) -> bool:
-    """Tell whether a secret is anywhere in what the Lab keeps of its requests."""
-    return any(secret in "\n".join((one.raw, one.curl, one.requests, one.helper, one.cli)) for one in lab.wire)
+    """Return whether a secret is in the requests that the Lab keeps."""
+    return any(secret in "\n".join((item.raw, item.curl, item.requests, item.helper, item.cli)) for item in lab.wire)
 
 
-def seen(lab: Any, node: str) -> str:
-    """Say how a manager sees a node; empty if it knows none of that id."""
+def node_state(lab: Any, node: str) -> str:
+    """Return the state of a node as a manager sees it, or "" if it knows no such node."""
     table = lab.node.list()
     return "".join(table[table["id"] == node]["state"])
 
 
 @pytest.fixture
 def swarm(lab: Any) -> Iterator[Any]:
-    """Give a Lab on the engine under test, the first of a swarm; and the address where others join."""
-    if not ASKED:
-        pytest.skip("makes a swarm: DOCKERLAB_TEST_SWARM=1 says that it may")
+    """Give a Lab on the engine under test, the first manager of a swarm."""
+    if not ALLOWED:
+        pytest.skip("makes a swarm: allow it with DOCKERLAB_TEST_SWARM=1")
     lab.swarm.init("0.0.0.0:2377", timeout=60)
     with removed_afterwards(lambda: lab.swarm.leave(force=True)):
         yield lab
 
 
-def joined(swarm: Any, second: Any, role: str) -> str:
-    """Let the second engine join; give its node's id once the first sees it."""
+def join(swarm: Any, second: Any, role: str) -> str:
+    """Let the second engine join. Return its node's id when the first engine sees it as ready."""
     address = field(swarm.system.info(), "Swarm.RemoteManagers.0.Addr")
     done = second.swarm.join([address], field(swarm.swarm.inspect(), f"JoinTokens.{role}"), timeout=60)
     assert done[["status", "changed"]].to_numpy().tolist() == [[200, True]]
     node = str(field(second.system.info(), "Swarm.NodeID"))
-    wait_until(lambda: seen(swarm, node) == "ready", KNOWN)
+    wait_until(lambda: node_state(swarm, node) == "ready", NOTICE_SECONDS)
     return node
 
 
@@ -81,7 +81,7 @@ def test_a_worker_joins_leaves_and_is_deleted(swarm: Any, second: Any) -> None:
     address = field(swarm.system.info(), "Swarm.RemoteManagers.0.Addr")
     with pytest.raises(EngineError, match="invalid join token"):
         second.swarm.join([address], "SWMTKN-1-nothing", timeout=60)
-    node = joined(swarm, second, "Worker")
+    node = join(swarm, second, "Worker")
     table = swarm.node.list().set_index("role")
     assert table["id"]["worker"] == node
     assert table["leader"]["manager"]
@@ -91,24 +91,24 @@ def test_a_worker_joins_leaves_and_is_deleted(swarm: Any, second: Any) -> None:
     with pytest.raises(ServerError, match=r"already part of a swarm(.|\n)*lab\.system\.info"):
         second.swarm.join([address], "SWMTKN-1-nothing", timeout=60)
     assert second.swarm.leave()["changed"].tolist() == [True]
-    wait_until(lambda: seen(swarm, node) == "down", KNOWN)
+    wait_until(lambda: node_state(swarm, node) == "down", NOTICE_SECONDS)
     assert swarm.node.delete(node)["object"].tolist() == [node]
-    assert seen(swarm, node) == ""
+    assert node_state(swarm, node) == ""
     token = field(swarm.swarm.inspect(), "JoinTokens.Worker")
     assert not shows(second, token)
     assert not shows(swarm, token)
 
 
 @pytest.mark.timeout(300)
-def test_force_deletes_a_node_that_is_there(swarm: Any, second: Any) -> None:
-    node = joined(swarm, second, "Worker")
+def test_force_deletes_a_running_node(swarm: Any, second: Any) -> None:
+    node = join(swarm, second, "Worker")
     assert swarm.node.delete(node, force=True)["changed"].tolist() == [True]
-    assert seen(swarm, node) == ""
+    assert node_state(swarm, node) == ""
 
 
 @pytest.mark.timeout(300)
 def test_a_second_manager_becomes_a_worker(swarm: Any, second: Any) -> None:
-    node = joined(swarm, second, "Manager")
+    node = join(swarm, second, "Manager")
     table = swarm.node.list().set_index("id").sort_values("leader")
     assert table["role"].tolist() == ["manager", "manager"]
     assert table["leader"].tolist() == [False, True]
@@ -116,13 +116,13 @@ def test_a_second_manager_becomes_a_worker(swarm: Any, second: Any) -> None:
     assert set(second.node.list()["id"]) == set(table.index)
     version = int(swarm.node.list().set_index("id")["version"][node])
     swarm.node.update(node, version=version, role="worker", availability="active")
-    wait_until(lambda: not field(second.system.info(), "Swarm.ControlAvailable"), KNOWN)
-    wait_until(lambda: swarm.node.list()["role"].tolist().count("worker") == 1, KNOWN)
+    wait_until(lambda: not field(second.system.info(), "Swarm.ControlAvailable"), NOTICE_SECONDS)
+    wait_until(lambda: swarm.node.list()["role"].tolist().count("worker") == 1, NOTICE_SECONDS)
     with pytest.raises(ServerError, match="not a swarm manager"):
         second.node.list()
 
 
-@pytest.mark.skipif(not RESTART, reason="restarts the second engine: DOCKERLAB_TEST_RESTART is the command that does")
+@pytest.mark.skipif(not RESTART, reason="needs a command that restarts the second engine: DOCKERLAB_TEST_RESTART")
 @pytest.mark.timeout(300)
 def test_a_locked_manager_is_unlocked(second: Any) -> None:
     locked = {"EncryptionConfig": {"AutoLockManagers": True}}
@@ -134,16 +134,16 @@ def test_a_locked_manager_is_unlocked(second: Any) -> None:
     subprocess.run(shlex.split(RESTART), check=True, timeout=120)
 
     def is_locked() -> bool:
-        with contextlib.suppress(DockerlabError):  # it may not be there yet
+        with contextlib.suppress(DockerlabError):  # the engine may not be back yet
             return state(second) == "locked"
         return False
 
-    wait_until(is_locked, KNOWN)
+    wait_until(is_locked, NOTICE_SECONDS)
     with pytest.raises(ServerError, match="encrypted"):
         second.swarm.inspect()
     with pytest.raises(EngineError, match="invalid key"):
         second.swarm.unlock("SWMKEY-1-" + "A" * 43)
     assert second.swarm.unlock(key, timeout=60)["changed"].tolist() == [True]
-    wait_until(lambda: state(second) == "active", KNOWN)
+    wait_until(lambda: state(second) == "active", NOTICE_SECONDS)
     assert field(second.swarm.unlockkey(), "UnlockKey") == key
     assert not shows(second, key.rpartition("-")[2])

@@ -1,4 +1,4 @@
-"""The real things that a way to an engine needs: certificates, a front that speaks TLS, sshd."""
+"""What connections to an engine need: certificates and sshd."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture(scope="module")
-def sshd_there() -> Iterator[Sshd]:
+def running_sshd() -> Iterator[Sshd]:
     """Give a running sshd."""
-    found = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
+    path = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
     for name in ("ssh", "ssh-keygen"):
         program(name)
-    with sshd_running(found or program("sshd")) as running:
+    with sshd_running(path or program("sshd")) as running:
         yield running
 
 
 @pytest.fixture
-def sshd(sshd_there: Sshd, practice_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sshd]:
-    """Give sshd with the practice engine behind it, and its client in PATH; no ssh may be left afterwards."""
-    sshd_there.docker(practice_host)
-    sshd_there.trust("host")
-    monkeypatch.setenv("PATH", f"{sshd_there.near}{os.pathsep}{os.environ['PATH']}")
+def sshd(running_sshd: Sshd, practice_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sshd]:
+    """Give sshd with the practice engine behind it, and its client in PATH. No ssh process may remain afterwards."""
+    running_sshd.docker(practice_host)
+    running_sshd.trust("host")
+    monkeypatch.setenv("PATH", f"{running_sshd.near}{os.pathsep}{os.environ['PATH']}")
     before = children()
-    yield sshd_there
+    yield running_sshd
     assert children() <= before
 
 
 @pytest.fixture
-def near(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def bin_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give a directory that is first in PATH."""
     (tmp_path / "near").mkdir()
     monkeypatch.setenv("PATH", f"{tmp_path / 'near'}{os.pathsep}{os.environ['PATH']}")

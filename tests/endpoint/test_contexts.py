@@ -1,4 +1,4 @@
-"""Docker's contexts: those that the docker command makes are read as it reads them, and in the same order."""
+"""Docker contexts: dockerlab reads them like the docker command, and in the same order of precedence."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from dockerlab.errors import ArgumentError
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    """Give an environment with a docker directory of its own."""
+    """Give an environment with its own docker directory."""
     return {"DOCKER_CONFIG": str(tmp_path / "docker config"), "PATH": "/usr/local/bin:/usr/bin:/bin"}
 
 
 def write(env: dict[str, str], name: str, endpoint: Any, **files: str) -> str:
-    """Write a context's files; give its digest."""
+    """Write the files of a context, and return its digest."""
     digest = hashlib.sha256(name.encode()).hexdigest()
     meta = Path(env["DOCKER_CONFIG"]) / "contexts/meta" / digest
     meta.mkdir(parents=True)
@@ -40,24 +40,29 @@ def write(env: dict[str, str], name: str, endpoint: Any, **files: str) -> str:
 
 
 def choose(env: dict[str, str], name: str) -> None:
-    """Do what `docker context use` does."""
-    at = Path(env["DOCKER_CONFIG"])
-    at.mkdir(exist_ok=True)
-    (at / "config.json").write_text(json.dumps({"currentContext": name}))
+    """Select the current context, like `docker context use`."""
+    folder = Path(env["DOCKER_CONFIG"])
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").write_text(json.dumps({"currentContext": name}))
 
 
-def docker(env: dict[str, str], *words: str, code: int = 0, **more: str) -> str:
-    ran = subprocess.run(
-        [program("docker"), *words], env={**env, **more}, capture_output=True, text=True, timeout=60, check=False
+def docker(env: dict[str, str], *arguments: str, code: int = 0, **settings: str) -> str:
+    process = subprocess.run(
+        [program("docker"), *arguments],
+        env={**env, **settings},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
-    assert ran.returncode == code, ran.stdout + ran.stderr
-    return ran.stdout + ran.stderr
+    assert process.returncode == code, process.stdout + process.stderr
+    return process.stdout + process.stderr
 
 
-# -- by files
+# -- contexts as files
 
 
-def test_a_context_by_its_name_and_the_current_one(env: dict[str, str]) -> None:
+def test_a_context_by_name_and_the_current_one(env: dict[str, str]) -> None:
     write(env, "far", {"Host": "ssh://me@far"})
     write(env, "near", {"Host": "unix:///run/a b.sock"})
     assert contexts.names(env) == ["far", "near"]
@@ -72,12 +77,12 @@ def test_a_context_by_its_name_and_the_current_one(env: dict[str, str]) -> None:
     assert resolve("context:default", env).url == "unix:///var/run/docker.sock"
 
 
-def test_tls_is_the_contexts_own(env: dict[str, str]) -> None:
+def test_a_context_has_its_own_tls_files(env: dict[str, str]) -> None:
     digest = write(env, "t", {"Host": "tcp://h:2376", "SkipTLSVerify": False}, ca="a", cert="b", key="c")
     files = Path(env["DOCKER_CONFIG"]) / "contexts/tls" / digest / "docker"
     expected = Tls(*(str(files / f"{name}.pem") for name in ("ca", "cert", "key")))
-    found = resolve("context:t", {**env, "DOCKER_CERT_PATH": "/elsewhere", "DOCKER_TLS_VERIFY": "1"})
-    assert (found.kind, found.tls) == ("tls", expected)
+    endpoint = resolve("context:t", {**env, "DOCKER_CERT_PATH": "/elsewhere", "DOCKER_TLS_VERIFY": "1"})
+    assert (endpoint.kind, endpoint.tls) == ("tls", expected)
     write(env, "unverified", {"Host": "tcp://h:2376", "SkipTLSVerify": True})
     assert resolve("context:unverified", env).tls == Tls(verify=False)
     write(env, "portless", {"Host": "tcp://h", "SkipTLSVerify": True})
@@ -86,7 +91,7 @@ def test_tls_is_the_contexts_own(env: dict[str, str]) -> None:
     assert resolve("context:plain", {**env, "DOCKER_TLS_VERIFY": "1"}).kind == "tcp"
 
 
-def test_contexts_that_are_not_there_or_say_nothing(env: dict[str, str]) -> None:
+def test_missing_and_malformed_contexts(env: dict[str, str]) -> None:
     write(env, "empty", {})
     write(env, "odd", ["?"])
     write(env, "wrong", {"Host": "ssh://-x"})
@@ -98,20 +103,20 @@ def test_contexts_that_are_not_there_or_say_nothing(env: dict[str, str]) -> None
         "wrong": "is not an address",
         "../../x": "There is no docker context",
     }.items():
-        with pytest.raises(ArgumentError) as caught:
+        with pytest.raises(ArgumentError) as error:
             resolve(f"context:{name}", env)
-        assert words in str(caught.value)
+        assert words in str(error.value)
     with pytest.raises(ArgumentError, match="'gone'"):
         resolve(None, env)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "\xff", '{"currentContext": 5}'])
-def test_a_broken_config_json_is_told_and_passed_over_as_docker_does(env: dict[str, str], text: str) -> None:
+def test_a_malformed_config_json_is_reported_and_ignored(env: dict[str, str], text: str) -> None:
     Path(env["DOCKER_CONFIG"]).mkdir()
     (Path(env["DOCKER_CONFIG"]) / "config.json").write_text(text, "latin-1")
-    told = {way.name: way for way in ways(None, env)}
-    assert not told["current context"].is_chosen
-    assert ("Correct that file" in told["current context"].finding) is ("5" not in text)
+    by_name = {way.name: way for way in ways(None, env)}
+    assert not by_name["current context"].is_chosen
+    assert ("Correct that file" in by_name["current context"].finding) is ("5" not in text)
 
 
 def test_without_a_home_there_are_no_contexts() -> None:
@@ -121,10 +126,10 @@ def test_without_a_home_there_are_no_contexts() -> None:
         resolve("context:x", {})
 
 
-# -- by the docker command
+# -- contexts of the docker command
 
 
-def test_what_docker_context_create_writes_is_read(
+def test_contexts_of_docker_context_create_are_read(
     env: dict[str, str], practice_host: str, authority: Authority, tmp_path: Path
 ) -> None:
     docker(env, "context", "create", "plain one", "--docker", f"host={practice_host}", code=1)
@@ -132,18 +137,18 @@ def test_what_docker_context_create_writes_is_read(
     files = authority.issue("context")
     with tls_front(practice_host, files) as port:
         host = f"host=tcp://localhost:{port}"
-        named = ",".join(f"{name}={files}/{name}.pem" for name in ("ca", "cert", "key"))
-        docker(env, "context", "create", "secured", "--docker", f"{host},{named}")
-        docker(env, "context", "create", "lax", "--docker", f"{host},{named},skip-tls-verify=true")
+        options = ",".join(f"{name}={files}/{name}.pem" for name in ("ca", "cert", "key"))
+        docker(env, "context", "create", "secured", "--docker", f"{host},{options}")
+        docker(env, "context", "create", "lax", "--docker", f"{host},{options},skip-tls-verify=true")
         assert contexts.names(env) == ["lax", "plain", "secured"]
         for name in ("plain", "secured", "lax"):
             docker(env, "context", "use", name)
-            found = resolve(None, env)
-            assert found == replace(resolve(f"context:{name}", env), source=f"current context: context:{name}")
-            with Lab(found) as lab:
-                told = docker(env, "version", "--format", "{{.Server.Version}}").strip()
-                assert lab.call("SystemVersion").json()["Version"] == told
-                assert found.kind == ("unix" if name == "plain" else "tls")
+            endpoint = resolve(None, env)
+            assert endpoint == replace(resolve(f"context:{name}", env), source=f"current context: context:{name}")
+            with Lab(endpoint) as lab:
+                version = docker(env, "version", "--format", "{{.Server.Version}}").strip()
+                assert lab.call("SystemVersion").json()["Version"] == version
+                assert endpoint.kind == ("unix" if name == "plain" else "tls")
     docker(env, "context", "use", "default")
     assert contexts.current(env) == ""
 
@@ -158,12 +163,12 @@ def test_what_docker_context_create_writes_is_read(
         {"DOCKER_HOST": "unix:///host.sock", "DOCKER_CONTEXT": "two"},
     ],
 )
-def test_the_order_is_the_docker_commands(
+def test_the_order_is_that_of_the_docker_command(
     env: dict[str, str], settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(known_sockets, "candidates", lambda env: iter(()))  # whatever listens on this machine
+    monkeypatch.setattr(known_sockets, "candidates", lambda env: iter(()))  # ignore what listens on this machine
     for name in ("one", "two"):
         docker(env, "context", "create", name, "--docker", f"host=unix:///{name}.sock")
     docker(env, "context", "use", "one")
-    said = docker(env, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}", **settings)
-    assert resolve("docker", {**env, **settings}).url == said.splitlines()[-1]
+    output = docker(env, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}", **settings)
+    assert resolve("docker", {**env, **settings}).url == output.splitlines()[-1]

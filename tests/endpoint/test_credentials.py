@@ -1,4 +1,4 @@
-"""Registry credentials: as `docker login` and real credential helpers leave them."""
+"""Registry credentials of `docker login` and of credential helpers."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from dockerlab.errors import ArgumentError, DockerlabError
 from dockerlab.protocol.operations import OPERATIONS
 from dockerlab.protocol.request import encode
 
-#: Speaks the protocol of credential helpers: the server's name comes in, JSON goes out.
+#: A credential helper: it reads the server's name and prints JSON.
 HELPER = """#!/bin/sh
 test "$1" = get || exit 9
 read -r server || test -n "$server" || exit 8
-echo "$server" >> "$0.asked"
+echo "$server" >> "$0.log"
 case $server in
   token.example) echo '{"ServerURL":"token.example","Username":"<token>","Secret":"abc"}' ;;
   bad.example) echo 'the secret is abc' ;;
@@ -38,12 +38,12 @@ esac
 
 
 @pytest.fixture
-def config(tmp_path: Path, near: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Give a function that writes config.json; two helpers are in PATH."""
+def config(tmp_path: Path, bin_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Give a function that writes config.json, with two helpers in PATH."""
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
     (tmp_path / "docker").mkdir()
     for name in ("one", "two"):
-        script(near / f"docker-credential-{name}", HELPER)
+        script(bin_folder / f"docker-credential-{name}", HELPER)
 
     def write(**settings: Any) -> None:
         (tmp_path / "docker/config.json").write_text(json.dumps(settings))
@@ -96,29 +96,33 @@ def test_credentials_in_the_file(config: Any) -> None:
     assert for_image("empty.example/web") == for_image("other.example/web") == {}
 
 
-def test_what_comes_back_is_what_registry_auth_takes(config: Any) -> None:
+def test_the_result_can_be_passed_as_registry_auth(config: Any) -> None:
     config(auths={"registry.example": basic("me", "pw")})
-    found = for_image("registry.example/web")
-    request = encode(OPERATIONS["ImagePush"], {"name": "registry.example/web", "registry_auth": found}, "1.51")
-    assert json.loads(base64.urlsafe_b64decode(request.headers["X-Registry-Auth"])) == found
+    credentials = for_image("registry.example/web")
+    request = encode(OPERATIONS["ImagePush"], {"name": "registry.example/web", "registry_auth": credentials}, "1.51")
+    assert json.loads(base64.urlsafe_b64decode(request.headers["X-Registry-Auth"])) == credentials
 
 
-def test_helpers_are_asked_in_dockers_order(config: Any, near: Path) -> None:
+def test_helpers_are_used_in_the_order_of_docker(config: Any, bin_folder: Path) -> None:
     config(credsStore="one", credHelpers={"special.example": "two"}, auths={"gone.example": basic("me", "file")})
     assert for_image("busybox") == {"username": "me", "password": "from one", "serveraddress": DOCKER_HUB}
     assert for_image("special.example/web")["password"] == "from two"
     assert for_image("token.example/web") == {"identitytoken": "abc", "serveraddress": "token.example"}
     assert for_image("gone.example/web")["password"] == "file"
-    assert (near / "docker-credential-one.asked").read_text().split() == [DOCKER_HUB, "token.example", "gone.example"]
+    assert (bin_folder / "docker-credential-one.log").read_text().split() == [
+        DOCKER_HUB,
+        "token.example",
+        "gone.example",
+    ]
 
 
 def test_helpers_that_fail(config: Any, tmp_path: Path) -> None:
     config(credsStore="one")
     with pytest.raises(DockerlabError, match=r"docker-credential-one failed: the keychain is locked\. Try it by hand"):
         for_image("broken.example/web")
-    with pytest.raises(DockerlabError, match="in the form that docker reads") as caught:
+    with pytest.raises(DockerlabError, match="in the form that docker reads") as error:
         for_image("bad.example/web")
-    assert "abc" not in str(caught.value)
+    assert "abc" not in str(error.value)
     config(credsStore="none-such")
     with pytest.raises(DockerlabError, match=r"docker-credential-none-such, which is not in PATH\. Install it"):
         for_image("busybox")
@@ -128,7 +132,7 @@ def test_helpers_that_fail(config: Any, tmp_path: Path) -> None:
             for_image("busybox")
 
 
-def test_a_helper_that_hangs_is_ended(config: Any) -> None:
+def test_a_helper_that_hangs_is_stopped(config: Any) -> None:
     config(credsStore="one")
     before, files, clock = children(), open_files(), time.monotonic()
     with pytest.raises(DockerlabError, match=r"did not finish within 0\.3 s: perhaps it waits for a password"):
@@ -138,7 +142,7 @@ def test_a_helper_that_hangs_is_ended(config: Any) -> None:
     assert open_files() <= files
 
 
-def test_files_and_names_that_are_wrong(config: Any, tmp_path: Path) -> None:
+def test_malformed_files_and_wrong_names(config: Any, tmp_path: Path) -> None:
     config(auths={"registry.example": {"auth": "no base64!"}})
     with pytest.raises(DockerlabError, match=r"can't be read\. Log in again: docker login registry\.example"):
         for_image("registry.example/web")
@@ -153,13 +157,13 @@ def test_files_and_names_that_are_wrong(config: Any, tmp_path: Path) -> None:
             for_image(name)  # type: ignore[arg-type]
 
 
-def test_what_docker_login_writes_is_read(config: Any, practice_host: str) -> None:
+def test_credentials_of_docker_login_are_read(config: Any, practice_host: str) -> None:
     docker = program("docker")
     with small_registry("basic") as server:
         command = [docker, "--host", practice_host, "login", "--username", USER, "--password-stdin", server.name]
-        ran = subprocess.run(
+        process = subprocess.run(
             command, input=PASSWORD, capture_output=True, text=True, timeout=60, check=False, env=dict(os.environ)
         )
-        assert ran.returncode == 0, ran.stderr
+        assert process.returncode == 0, process.stderr
         expected = {"username": USER, "password": PASSWORD, "serveraddress": server.name}
         assert for_image(f"{server.name}/web") == expected

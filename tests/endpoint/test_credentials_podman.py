@@ -1,4 +1,4 @@
-"""Registry credentials as `podman login` leaves them: which file, which entry, and before or after docker's."""
+"""Registry credentials of `podman login`: which file, which entry, and their order relative to docker's."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dockerlab.endpoint.credentials import DOCKER_HUB, for_image, for_registry, 
 from dockerlab.errors import DockerlabError
 
 PODMAN, DOCKER = "Podman 5.4.2", "Docker 28.5.2"
-#: The places, in Podman's order.
+#: The files, in Podman's order.
 RUNTIME, CONFIG, DOCKERS = "run/containers/auth.json", "home/.config/containers/auth.json", "home/.docker/config.json"
 
 
@@ -30,7 +30,7 @@ def basic(user: str) -> dict[str, str]:
 
 @pytest.fixture
 def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Give the environment of a user with an empty home, and nothing at the places of this machine's users."""
+    """Give the environment of a user with an empty home and no credential files."""
     monkeypatch.setattr(credentials, "RUNTIME", tmp_path / "system")
     return {"HOME": f"{tmp_path}/home", "XDG_RUNTIME_DIR": f"{tmp_path}/run", "PATH": os.environ["PATH"]}
 
@@ -52,7 +52,7 @@ def user(image: str, env: dict[str, str], engine: str = PODMAN) -> str:
     return for_image(image, engine=engine, env=env).get("username", "")
 
 
-def test_places_in_their_order(env: dict[str, str], write: Any, tmp_path: Path) -> None:
+def test_files_in_their_order(env: dict[str, str], write: Any, tmp_path: Path) -> None:
     image = "registry.example/web"
     assert for_image(image, engine=PODMAN, env=env) == {}
     for place, name in ((DOCKERS, "third"), (CONFIG, "second"), (RUNTIME, "first")):
@@ -64,7 +64,7 @@ def test_places_in_their_order(env: dict[str, str], write: Any, tmp_path: Path) 
     assert podman_files(env) == [tmp_path / RUNTIME, tmp_path / CONFIG]
 
 
-def test_variables_name_other_places(env: dict[str, str], write: Any, tmp_path: Path) -> None:
+def test_variables_name_other_files(env: dict[str, str], write: Any, tmp_path: Path) -> None:
     write(RUNTIME, auths={"registry.example": basic("runtime")})
     write(DOCKERS, auths={"docker.example": basic("docker")})
     env["REGISTRY_AUTH_FILE"] = str(write("mine.json", auths={"mine.example": basic("mine")}))
@@ -79,7 +79,7 @@ def test_variables_name_other_places(env: dict[str, str], write: Any, tmp_path: 
     assert user("other.example/web", env) == "other"
 
 
-def test_the_longest_key_that_fits_is_taken(env: dict[str, str], write: Any) -> None:
+def test_the_longest_matching_key_is_used(env: dict[str, str], write: Any) -> None:
     keys = ["r.example:5000", "r.example:5000/a", "r.example:5000/a/b/web", "only.example/team", "docker.io/me/web"]
     write(
         RUNTIME, auths={key: basic(key.replace(":", " ")) for key in keys} | {"https://old.example/v1/": basic("old")}
@@ -108,7 +108,7 @@ def test_docker_hub(env: dict[str, str], write: Any, key: str) -> None:
     assert for_image("busybox", engine=PODMAN, env=env) == expected
 
 
-def test_a_helper_comes_before_what_is_written(env: dict[str, str], write: Any, tmp_path: Path) -> None:
+def test_a_helper_has_precedence_over_files(env: dict[str, str], write: Any, tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     script(tmp_path / "bin/docker-credential-one", """#!/bin/sh\nread -r server || test -n "$server"
         printf '{"Username":"helper","Secret":"for %s"}' "$server"\n""")  # fmt: skip
@@ -119,7 +119,7 @@ def test_a_helper_comes_before_what_is_written(env: dict[str, str], write: Any, 
     }  # fmt: skip
 
 
-def test_a_file_that_can_not_be_read(env: dict[str, str], write: Any) -> None:
+def test_an_unreadable_file(env: dict[str, str], write: Any) -> None:
     write(RUNTIME).write_text("{")
     with pytest.raises(DockerlabError, match=r"auth\.json can't be read: it is not JSON .*with REGISTRY_AUTH_FILE\."):
         for_image("busybox", engine=PODMAN, env=env)
@@ -128,7 +128,7 @@ def test_a_file_that_can_not_be_read(env: dict[str, str], write: Any) -> None:
         for_image("r.example/web", engine=PODMAN, env=env)
 
 
-def test_podman_itself_takes_the_same(env: dict[str, str], write: Any, tmp_path: Path) -> None:
+def test_podman_reads_the_same_credentials(env: dict[str, str], write: Any, tmp_path: Path) -> None:
     podman = program("podman")
     (tmp_path / "home").mkdir()
     write(RUNTIME, auths={key: basic(key) for key in ("r.example", "r.example/a", "only.example/team")})
@@ -143,10 +143,10 @@ def test_podman_itself_takes_the_same(env: dict[str, str], write: Any, tmp_path:
         "docker.example/web": "docker docker.example",
     }
     assert {image: user(image, env) for image in expected} == expected
-    with tempfile.TemporaryDirectory(prefix="pod-") as base:  # short: Podman refuses a long runroot
+    with tempfile.TemporaryDirectory(prefix="pod-") as base:  # short, because Podman refuses a long runroot
         own = ["--root", f"{base}/root", "--runroot", f"{base}/runroot", "--storage-driver", "vfs"]
         for image, name in expected.items():
             command = [podman, *own, "login", "--get-login", image]
-            ran = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
-            assert ran.stdout.strip() == name, ran.stderr
-            assert ran.returncode == 0 or (name == "" and "not logged in" in ran.stderr), ran.stderr
+            process = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+            assert process.stdout.strip() == name, process.stderr
+            assert process.returncode == 0 or (name == "" and "not logged in" in process.stderr), process.stderr

@@ -1,4 +1,4 @@
-"""What goes wrong around the engine: a full disk, many connections, clients that don't read or go away, odd values."""
+"""The engine in adverse conditions: a full disk, many connections, clients that don't read, hostile values."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ from engines import KillableEngine
 from plain_http import ask, connection, engine_pid
 from processes import wait_until
 
-TALKING = ["sh", "-c", "while :; do echo 0123456789012345678901234567890123456789012345678901234567890123456789; done"]
+PRINTING = ["sh", "-c", "while :; do echo 0123456789012345678901234567890123456789012345678901234567890123456789; done"]
 
 
-def handles(host: str) -> int:
-    """Count what an engine has open."""
+def open_handles(host: str) -> int:
+    """Return the number of files that an engine has open."""
     return sum(1 for _ in Path(f"/proc/{engine_pid(host)}/fd").iterdir())
 
 
-def memory(host: str) -> int:
-    """Give the megabytes that an engine has."""
+def memory_megabytes(host: str) -> int:
+    """Return the megabytes of memory that an engine uses."""
     pages = Path(f"/proc/{engine_pid(host)}/statm").read_text("ascii").split()[1]
     return int(pages) * os.sysconf("SC_PAGESIZE") >> 20
 
 
-def opened(host: str) -> socket.socket:
-    """Connect, and say nothing."""
-    made = socket.socket(socket.AF_UNIX)
-    made.settimeout(20)
-    made.connect(urlsplit(host).path)
-    return made
+def connect(host: str) -> socket.socket:
+    """Return a connection to an engine."""
+    client = socket.socket(socket.AF_UNIX)
+    client.settimeout(20)
+    client.connect(urlsplit(host).path)
+    return client
 
 
-def created(host: str, command: list[str], labels: dict[str, str]) -> str:
-    """Create and start a container."""
-    status, told = ask(host, "POST", "/containers/create", {"Image": "busybox", "Cmd": command, "Labels": labels})
-    assert status == 201, told
-    assert ask(host, "POST", f"/containers/{told['Id']}/start")[0] == 204
-    return str(told["Id"])
+def run_container(host: str, command: list[str], labels: dict[str, str]) -> str:
+    """Create and start a container, and return its id."""
+    status, container = ask(host, "POST", "/containers/create", {"Image": "busybox", "Cmd": command, "Labels": labels})
+    assert status == 201, container
+    assert ask(host, "POST", f"/containers/{container['Id']}/start")[0] == 204
+    return str(container["Id"])
 
 
 # -- a full disk ---------------------------------------------------------------------------------------------------
@@ -54,21 +54,21 @@ def created(host: str, command: list[str], labels: dict[str, str]) -> str:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Mount a file system of a few megabytes."""
-    place = tmp_path / "d"
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "small", str(place)], check=True, timeout=20)
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True, timeout=20)
+    """Give a mounted file system of a few megabytes."""
+    folder = tmp_path / "d"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "small", str(folder)], check=True, timeout=20)
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True, timeout=20)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk takes root")
 @pytest.mark.timeout(120)
-def test_a_full_disk_is_told_and_nothing_half_made_stays(small_disk: Path) -> None:
+def test_a_full_disk_is_an_error_and_leaves_nothing_incomplete(small_disk: Path) -> None:
     engine = KillableEngine(small_disk, os.environ.get("DOCKERLAB_ISOLATION", ""))
     engine.start()
     try:
-        talker = created(engine.host, ["sh", "-c", "while :; do echo still here; sleep 0.05; done"], {})
+        talker = run_container(engine.host, ["sh", "-c", "while :; do echo still here; sleep 0.05; done"], {})
         before = engine.directories("containers"), images(engine.host), volumes(engine.host)
         fill(small_disk / "filler")
         for method, path, body in (
@@ -77,17 +77,17 @@ def test_a_full_disk_is_told_and_nothing_half_made_stays(small_disk: Path) -> No
             ("POST", "/volumes/create", b'{"Name": "vol"}'),
             ("PUT", f"/containers/{talker}/archive?path=/", tar_of(("big", b"x" * 1_000_000))),
         ):
-            status, told = sent(engine.host, method, path, body)
-            assert status == 500, (path, status, told)
-            assert b"no space left on device" in told.lower(), (path, told)
-        told = sent(engine.host, "POST", "/build", tar_of(("Dockerfile", b"FROM busybox\nRUN echo x >/x\n")))[1]
-        assert b"no space left on device" in told.lower(), told
+            status, response = send(engine.host, method, path, body)
+            assert status == 500, (path, status, response)
+            assert b"no space left on device" in response.lower(), (path, response)
+        response = send(engine.host, "POST", "/build", tar_of(("Dockerfile", b"FROM busybox\nRUN echo x >/x\n")))[1]
+        assert b"no space left on device" in response.lower(), response
         assert (engine.directories("containers"), images(engine.host), volumes(engine.host)) == before
         assert engine.leftovers() == set()
         (small_disk / "filler").unlink()
         assert ask(engine.host, "POST", f"/containers/{talker}/kill")[0] == 204
-        assert b"still here\n" in sent(engine.host, "GET", f"/containers/{talker}/logs?stdout=1&tail=3", b"")[1]
-        again = created(engine.host, ["true"], {})
+        assert b"still here\n" in send(engine.host, "GET", f"/containers/{talker}/logs?stdout=1&tail=3", b"")[1]
+        again = run_container(engine.host, ["true"], {})
         assert ask(engine.host, "POST", f"/containers/{again}/wait")[1]["StatusCode"] == 0
         engine.kill()
         engine.start()
@@ -97,7 +97,7 @@ def test_a_full_disk_is_told_and_nothing_half_made_stays(small_disk: Path) -> No
 
 
 def fill(path: Path) -> None:
-    """Write until there is no room."""
+    """Write until the file system is full."""
     with path.open("wb", buffering=0) as file:
         for size in (1 << 20, 1 << 12, 1):
             try:
@@ -108,68 +108,68 @@ def fill(path: Path) -> None:
 
 
 def images(host: str) -> list[str]:
-    return sorted(one["Id"] for one in ask(host, "GET", "/images/json?all=1")[1])
+    return sorted(image["Id"] for image in ask(host, "GET", "/images/json?all=1")[1])
 
 
 def volumes(host: str) -> list[str]:
-    return sorted(one["Name"] for one in ask(host, "GET", "/volumes")[1]["Volumes"] or [])
+    return sorted(volume["Name"] for volume in ask(host, "GET", "/volumes")[1]["Volumes"] or [])
 
 
-def sent(host: str, method: str, path: str, body: bytes) -> tuple[int, bytes]:
-    """Send bytes; give the status and the bytes of the answer."""
-    made = connection(host, timeout=30)
+def send(host: str, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+    """Send bytes; give the status and the bytes of the response."""
+    client = connection(host, timeout=30)
     try:
         kind = "application/json" if body.startswith(b"{") else "application/x-tar"
-        made.request(method, path, body=body or None, headers={"Content-Type": kind})
-        answer = made.getresponse()
-        return answer.status, answer.read()
+        client.request(method, path, body=body or None, headers={"Content-Type": kind})
+        response = client.getresponse()
+        return response.status, response.read()
     finally:
-        made.close()
+        client.close()
 
 
-# -- many clients, slow ones, and those that go away ------------------------------------------------------------------
+# -- many clients, slow ones, and those that disconnect -------------------------------------------------------------
 
 
-def test_five_hundred_connections_cost_nobody_anything(practice_host: str) -> None:
-    before = handles(practice_host)
+def test_five_hundred_connections_do_not_disturb_other_clients(practice_host: str) -> None:
+    before = open_handles(practice_host)
     with ExitStack() as stack:
-        many = [stack.enter_context(opened(practice_host)) for _ in range(500)]
-        for number, one in enumerate(many):
-            one.sendall(b"GET /_ping HTTP/1.1\r\nHost: x\r\n" + (b"\r\n" if number % 2 else b""))
-        for one in many[1::2]:
-            assert one.recv(12) == b"HTTP/1.1 200"
+        clients = [stack.enter_context(connect(practice_host)) for _ in range(500)]
+        for number, client in enumerate(clients):
+            client.sendall(b"GET /_ping HTTP/1.1\r\nHost: x\r\n" + (b"\r\n" if number % 2 else b""))
+        for client in clients[1::2]:
+            assert client.recv(12) == b"HTTP/1.1 200"
         assert ask(practice_host, "GET", "/version")[0] == 200
-    wait_until(lambda: handles(practice_host) <= before + 2)
+    wait_until(lambda: open_handles(practice_host) <= before + 2)
 
 
 @pytest.mark.parametrize("path", ["logs?follow=1&stdout=1", "attach?stream=1&stdout=1&logs=1", "stats", "export"])
-def test_who_does_not_read_costs_little_and_goes_away_without_a_trace(
+def test_a_client_that_does_not_read_costs_little_memory_and_leaves_nothing(
     practice_host: str, labels: dict[str, str], path: str
 ) -> None:
-    container = created(practice_host, TALKING, labels)
-    before, method = handles(practice_host), b"POST" if path.startswith("attach") else b"GET"
-    size = memory(practice_host)
-    readers = [opened(practice_host) for _ in range(5)]
+    container = run_container(practice_host, PRINTING, labels)
+    before, method = open_handles(practice_host), b"POST" if path.startswith("attach") else b"GET"
+    size = memory_megabytes(practice_host)
+    readers = [connect(practice_host) for _ in range(5)]
     for reader in readers:
         reader.sendall(method + f" /containers/{container}/{path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     time.sleep(1.5)
     assert ask(practice_host, "GET", "/version")[0] == 200
-    assert memory(practice_host) - size < 60, "what nobody reads is not kept"
+    assert memory_megabytes(practice_host) - size < 60, "unread output is not kept in memory"
     for reader in readers:
         reader.close()
-    wait_until(lambda: handles(practice_host) <= before + 3)
+    wait_until(lambda: open_handles(practice_host) <= before + 3)
     assert ask(practice_host, "GET", f"/containers/{container}/json")[1]["State"]["Running"] is True
     assert ask(practice_host, "DELETE", f"/containers/{container}?force=1")[0] == 204
 
 
 @pytest.mark.parametrize("path", ["/images/load", "/build", "/images/create?fromSrc=-&repo=gone"])
-def test_an_upload_that_breaks_off_leaves_nothing(practice_host: str, path: str) -> None:
-    before, had = handles(practice_host), images(practice_host)
-    with opened(practice_host) as client:
+def test_an_interrupted_upload_leaves_nothing(practice_host: str, path: str) -> None:
+    before, images_before = open_handles(practice_host), images(practice_host)
+    with connect(practice_host) as client:
         head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-tar\r\nContent-Length: 9000000\r\n\r\n"
         client.sendall(head.encode() + tar_of(("Dockerfile", b"FROM busybox\n"), ("a", b"x" * 100_000))[:60_000])
-    wait_until(lambda: handles(practice_host) <= before + 1)
-    assert images(practice_host) == had
+    wait_until(lambda: open_handles(practice_host) <= before + 1)
+    assert images(practice_host) == images_before
 
 
 # -- hostile values --------------------------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ HOSTILE = ["../../etc", "a/../b", "a\nb", "a\0b", "\u202e", "..", "-rf", "%2e%2e
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=lambda value: ascii(value[:9]))
-def test_names_that_are_none_are_refused(practice_host: str, value: str, labels: dict[str, str]) -> None:
+def test_invalid_names_are_refused(practice_host: str, value: str, labels: dict[str, str]) -> None:
     name = quote(value.encode("utf-8", "surrogatepass"), safe="")
     body = {"Image": "busybox", "Cmd": ["true"], "Labels": labels}
     requests: list[tuple[str, str, Any]] = [
@@ -193,9 +193,9 @@ def test_names_that_are_none_are_refused(practice_host: str, value: str, labels:
         ("POST", "/containers/create", {**body, "HostConfig": {"Binds": [f"{value}:/x"]}}),
     ]
     for method, path, content in requests:
-        status, told = ask(practice_host, method, path, content)
-        assert 400 <= status < 500, (method, path[:60], status, told)
-        assert told["message"], told
+        status, response = ask(practice_host, method, path, content)
+        assert 400 <= status < 500, (method, path[:60], status, response)
+        assert response["message"], response
 
 
 FIELDS = ["Cmd", "Env", "Labels", "Volumes", "ExposedPorts", "HostConfig", "NetworkingConfig", "Healthcheck", "User"]
@@ -203,18 +203,18 @@ FIELDS = ["Cmd", "Env", "Labels", "Volumes", "ExposedPorts", "HostConfig", "Netw
 
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("value", [7, 1e300, True, [[[]]], {"a": {"b": [None]}}, ["\0"], "\0"], ids=repr)
-def test_fields_of_other_types_are_refused_or_kept_but_never_break_anything(
+def test_fields_of_another_type_are_refused_or_stored(
     practice_host: str, field: str, value: object, labels: dict[str, str]
 ) -> None:
     body = {"Image": "busybox", "Cmd": ["true"], "Labels": labels, field: value}
-    status, told = ask(practice_host, "POST", "/containers/create", body)
-    assert status in (201, 400), (status, told)
+    status, response = ask(practice_host, "POST", "/containers/create", body)
+    assert status in (201, 400), (status, response)
     if status == 201:
-        assert ask(practice_host, "POST", f"/containers/{told['Id']}/start")[0] in (204, 400, 500)
-        assert ask(practice_host, "DELETE", f"/containers/{told['Id']}?force=1")[0] == 204
+        assert ask(practice_host, "POST", f"/containers/{response['Id']}/start")[0] in (204, 400, 500)
+        assert ask(practice_host, "DELETE", f"/containers/{response['Id']}?force=1")[0] == 204
 
 
-def test_json_that_goes_too_deep_or_is_none_is_refused(practice_host: str) -> None:
+def test_deeply_nested_or_invalid_json_is_refused(practice_host: str) -> None:
     for body in (
         b'{"a":' + b"[" * 100_000,
         b'{"a":' * 50_000,
@@ -222,6 +222,6 @@ def test_json_that_goes_too_deep_or_is_none_is_refused(practice_host: str) -> No
         b"{\xff}",
         b'{"Cmd":' + b"9" * 5000 + b"}",
     ):
-        status, told = sent(practice_host, "POST", "/containers/create", body)
-        assert (status, b"message" in told) == (400, True), told[:200]
+        status, response = send(practice_host, "POST", "/containers/create", body)
+        assert (status, b"message" in response) == (400, True), response[:200]
     assert ask(practice_host, "GET", "/version")[0] == 200

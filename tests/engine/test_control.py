@@ -1,4 +1,4 @@
-"""One engine a user: started once by whoever comes first, found by the others, and nothing is lost when it dies."""
+"""One engine per user: the first client starts it, the others find it, and nothing is lost when it is killed."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from dockerlab.engine.processes.isolation import works
 WEB = ["sh", "-c", "trap 'exit 7' TERM; echo ready; while :; do sleep 0.1; done"]
 
 
-class Daemon:
-    """An engine of its own, under one directory."""
+class ControlledEngine:
+    """An engine of the test's own below one directory, controlled by its command line."""
 
     def __init__(self, base: Path) -> None:
         self.base = base
@@ -45,7 +45,7 @@ class Daemon:
         return int(json.loads(self.run("status").stdout)["pid"])
 
     def kill(self) -> None:
-        """Kill the engine as hard as can be, and wait for its end."""
+        """Kill the engine, and wait for its end."""
         pid = self.pid
         os.kill(pid, signal.SIGKILL)
         deadline = time.monotonic() + 10
@@ -53,31 +53,31 @@ class Daemon:
             time.sleep(0.01)
 
     def make(self, name: str, start: bool = True, **body: Any) -> str:
-        """Create a container, and start it."""
+        """Create a container and, unless start is False, start it. Return its id."""
         body = {"Image": "busybox", "Cmd": WEB, **body}
-        status, made = ask(self.host, "POST", f"/containers/create?name={name}", body)
-        assert status == 201, made
+        status, container = ask(self.host, "POST", f"/containers/create?name={name}", body)
+        assert status == 201, container
         if start:
             assert ask(self.host, "POST", f"/containers/{name}/start")[0] == 204
-        return str(made["Id"])
+        return str(container["Id"])
 
     def inspect(self, name: str) -> Any:
-        """Give a container's inspect document."""
-        status, told = ask(self.host, "GET", f"/containers/{name}/json")
-        assert status == 200, told
-        return told
+        """Return the inspect response of a container."""
+        status, details = ask(self.host, "GET", f"/containers/{name}/json")
+        assert status == 200, details
+        return details
 
-    def until(self, name: str, state: str, seconds: float = 10) -> Any:
-        """Wait for a state; give inspect."""
+    def wait_for(self, name: str, state: str, seconds: float = 10) -> Any:
+        """Wait for a state, and return the inspect response."""
         deadline = time.monotonic() + seconds
-        while (told := self.inspect(name))["State"]["Status"] != state and time.monotonic() < deadline:
+        while (details := self.inspect(name))["State"]["Status"] != state and time.monotonic() < deadline:
             time.sleep(0.02)
-        assert told["State"]["Status"] == state
-        return told
+        assert details["State"]["Status"] == state
+        return details
 
 
 def alive(pid: int) -> bool:
-    """Tell whether a process runs (a zombie doesn't)."""
+    """Return whether a process is running_engine. A zombie is not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
@@ -85,248 +85,250 @@ def alive(pid: int) -> bool:
 
 
 @pytest.fixture
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """Give an engine's place; it is reset afterwards."""
-    made = Daemon(Path(os.environ["DOCKERLAB_STATE"]).parent / f"d{time.monotonic_ns()}")
-    made.base.mkdir()
-    yield made
-    made.run("reset")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlledEngine]:
+    """Give an engine that is not started. It is reset afterwards."""
+    own_engine = ControlledEngine(Path(os.environ["DOCKERLAB_STATE"]).parent / f"d{time.monotonic_ns()}")
+    own_engine.base.mkdir()
+    yield own_engine
+    own_engine.run("reset")
 
 
 @pytest.fixture
-def running(daemon: Daemon) -> Daemon:
+def running_engine(engine: ControlledEngine) -> ControlledEngine:
     """Give a running engine."""
-    ran = daemon.run("ensure")
-    assert ran.returncode == 0, ran.stderr
-    return daemon
+    process = engine.run("ensure")
+    assert process.returncode == 0, process.stderr
+    return engine
 
 
-def test_ensure_prints_the_address_last(daemon: Daemon) -> None:
-    ran = daemon.run("ensure")
-    assert ran.stdout.splitlines()[-1] == f"DOCKER_HOST={daemon.host}"
-    assert ask(daemon.host, "GET", "/info")[0] == 200
+def test_ensure_prints_the_address_last(engine: ControlledEngine) -> None:
+    process = engine.run("ensure")
+    assert process.stdout.splitlines()[-1] == f"DOCKER_HOST={engine.host}"
+    assert ask(engine.host, "GET", "/info")[0] == 200
 
 
-def test_many_at_once_find_one_engine(daemon: Daemon) -> None:
+def test_simultaneous_clients_start_one_engine(engine: ControlledEngine) -> None:
     with ThreadPoolExecutor(6) as pool:
-        ran = list(pool.map(lambda _: daemon.run("ensure"), range(6)))
-    assert {one.returncode for one in ran} == {0}
-    assert {one.stdout.splitlines()[-1] for one in ran} == {f"DOCKER_HOST={daemon.host}"}
-    assert daemon.run("logs").stdout.count("serving on") == 1
+        processes = list(pool.map(lambda _: engine.run("ensure"), range(6)))
+    assert {process.returncode for process in processes} == {0}
+    assert {process.stdout.splitlines()[-1] for process in processes} == {f"DOCKER_HOST={engine.host}"}
+    assert engine.run("logs").stdout.count("serving on") == 1
 
 
-def test_it_is_private_and_detached(running: Daemon) -> None:
-    assert stat.S_IMODE(running.socket.stat().st_mode) == 0o600
-    assert stat.S_IMODE(running.state.stat().st_mode) == 0o700
-    pid = running.pid
+def test_the_engine_is_private_and_detached(running_engine: ControlledEngine) -> None:
+    assert stat.S_IMODE(running_engine.socket.stat().st_mode) == 0o600
+    assert stat.S_IMODE(running_engine.state.stat().st_mode) == 0o700
+    pid = running_engine.pid
     assert os.getsid(pid) == pid
     assert str(Path(f"/proc/{pid}/fd/0").readlink()) == "/dev/null"
     assert str(Path(f"/proc/{pid}/cwd").readlink()) == "/"
 
 
-def test_the_verbs_say_what_they_did(daemon: Daemon) -> None:
-    assert daemon.run("status").returncode == 1
-    assert daemon.run("stop").stdout.strip() == "no engine was running"
-    assert daemon.run("start").stdout.splitlines()[-1] == f"DOCKER_HOST={daemon.host}"
-    assert daemon.run("start").returncode == 0
-    told = json.loads(daemon.run("status").stdout)
-    assert told["host"] == daemon.host
-    assert "serving on" in daemon.run("logs").stdout
-    assert daemon.run("stop").stdout.strip() == "stopped"
-    assert not daemon.socket.exists()
-    assert daemon.run("status").returncode == 1
+def test_the_verbs_print_their_result(engine: ControlledEngine) -> None:
+    assert engine.run("status").returncode == 1
+    assert engine.run("stop").stdout.strip() == "no engine was running"
+    assert engine.run("start").stdout.splitlines()[-1] == f"DOCKER_HOST={engine.host}"
+    assert engine.run("start").returncode == 0
+    status = json.loads(engine.run("status").stdout)
+    assert status["host"] == engine.host
+    assert "serving on" in engine.run("logs").stdout
+    assert engine.run("stop").stdout.strip() == "stopped"
+    assert not engine.socket.exists()
+    assert engine.run("status").returncode == 1
 
 
-def test_a_stale_socket_and_a_stale_pid_are_no_trouble(daemon: Daemon) -> None:
-    daemon.state.mkdir(mode=0o700)
-    with socket.socket(socket.AF_UNIX) as left:
-        left.bind(str(daemon.socket))
-    (daemon.state / "engine.json").write_text(json.dumps({"pid": os.getpid(), "isolation": "plain"}))
-    assert daemon.run("ensure").returncode == 0
-    assert ask(daemon.host, "GET", "/info")[0] == 200
-    assert daemon.pid != os.getpid()
+def test_a_stale_socket_and_a_stale_pid_are_ignored(engine: ControlledEngine) -> None:
+    engine.state.mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(engine.socket))
+    (engine.state / "engine.json").write_text(json.dumps({"pid": os.getpid(), "isolation": "plain"}))
+    assert engine.run("ensure").returncode == 0
+    assert ask(engine.host, "GET", "/info")[0] == 200
+    assert engine.pid != os.getpid()
 
 
-def test_an_unknown_isolation_is_refused_with_those_that_there_are(daemon: Daemon) -> None:
-    ran = daemon.run("start", "--isolation", "magic")
-    assert ran.returncode == 1
-    assert "magic" in ran.stderr
-    assert "namespaces, userns, proot, plain" in ran.stderr
+def test_the_error_for_an_unknown_isolation_lists_the_rungs(engine: ControlledEngine) -> None:
+    process = engine.run("start", "--isolation", "magic")
+    assert process.returncode == 1
+    assert "magic" in process.stderr
+    assert "namespaces, userns, proot, plain" in process.stderr
 
 
-@pytest.mark.parametrize(("system", "lacks"), [("darwin", []), ("win32", ["fcntl", "pwd", "resource", "termios"])])
-def test_elsewhere_than_on_linux_it_says_what_works_there(system: str, lacks: list[str]) -> None:
+@pytest.mark.parametrize(("system", "missing"), [("darwin", []), ("win32", ["fcntl", "pwd", "resource", "termios"])])
+def test_on_other_systems_the_error_names_the_alternatives(system: str, missing: list[str]) -> None:
     program = (
-        f"import runpy, sys; sys.platform = {system!r}; sys.modules |= dict.fromkeys({lacks}); "
+        f"import runpy, sys; sys.platform = {system!r}; sys.modules |= dict.fromkeys({missing}); "
         "sys.argv = ['engine', 'ensure']; runpy.run_module('dockerlab.engine', run_name='__main__')"
     )
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=False)
-    assert ran.returncode == 1
-    assert ran.stderr.strip() == (
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=False)
+    assert process.returncode == 1
+    assert process.stderr.strip() == (
         "The practice engine runs on Linux only. On this system use Docker Desktop with DOCKERLAB_ENGINE=docker, "
         "WSL 2 on Windows, or the hosted course (binder)."
     )
 
 
-def test_only_a_unix_socket_will_do(daemon: Daemon) -> None:
-    ran = daemon.run("start", "--host", "tcp://127.0.0.1:2375")
-    assert ran.returncode == 1
-    assert "unix:///PATH" in ran.stderr
+def test_only_a_unix_socket_is_accepted(engine: ControlledEngine) -> None:
+    process = engine.run("start", "--host", "tcp://127.0.0.1:2375")
+    assert process.returncode == 1
+    assert "unix:///PATH" in process.stderr
 
 
-def test_a_long_path_for_the_socket_is_refused(daemon: Daemon) -> None:
-    ran = daemon.run("start", "--host", "unix:///" + "x" * 120)
-    assert ran.returncode == 1
-    assert "107 bytes" in ran.stderr
+def test_a_socket_path_that_is_too_long_is_refused(engine: ControlledEngine) -> None:
+    process = engine.run("start", "--host", "unix:///" + "x" * 120)
+    assert process.returncode == 1
+    assert "107 bytes" in process.stderr
 
 
-def test_containers_outlive_a_stop_and_a_kill(running: Daemon) -> None:
-    running.make("web")
-    pid = running.inspect("web")["State"]["Pid"]
-    for end in (lambda: running.run("stop"), running.kill):
-        end()
+def test_containers_keep_running_when_the_engine_is_stopped_or_killed(running_engine: ControlledEngine) -> None:
+    running_engine.make("web")
+    pid = running_engine.inspect("web")["State"]["Pid"]
+    for stop in (lambda: running_engine.run("stop"), running_engine.kill):
+        stop()
         assert alive(pid)
-        assert running.run("ensure").returncode == 0
-        told = running.inspect("web")
-        assert told["State"]["Pid"] == pid
-        assert told["State"]["Running"] is True
-    assert ask(running.host, "POST", "/containers/web/stop?t=5")[0] == 204
-    assert running.inspect("web")["State"]["ExitCode"] == 7
+        assert running_engine.run("ensure").returncode == 0
+        details = running_engine.inspect("web")
+        assert details["State"]["Pid"] == pid
+        assert details["State"]["Running"] is True
+    assert ask(running_engine.host, "POST", "/containers/web/stop?t=5")[0] == 204
+    assert running_engine.inspect("web")["State"]["ExitCode"] == 7
 
 
-def test_what_ended_without_an_engine_has_its_true_exit_code(running: Daemon) -> None:
-    running.make("web")
-    running.make("brief", Cmd=["sh", "-c", "sleep 0.5; exit 9"])
-    pid = running.inspect("web")["State"]["Pid"]
-    running.kill()
+def test_containers_that_ended_without_an_engine_have_their_exit_codes(running_engine: ControlledEngine) -> None:
+    running_engine.make("web")
+    running_engine.make("brief", Cmd=["sh", "-c", "sleep 0.5; exit 9"])
+    pid = running_engine.inspect("web")["State"]["Pid"]
+    running_engine.kill()
     os.kill(pid, signal.SIGTERM)
     time.sleep(1)
     assert not alive(pid)
-    assert running.run("ensure").returncode == 0
-    assert running.until("web", "exited")["State"]["ExitCode"] == 7
-    assert running.until("brief", "exited")["State"]["ExitCode"] == 9
+    assert running_engine.run("ensure").returncode == 0
+    assert running_engine.wait_for("web", "exited")["State"]["ExitCode"] == 7
+    assert running_engine.wait_for("brief", "exited")["State"]["ExitCode"] == 9
 
 
-def test_a_container_without_its_shim_is_over(running: Daemon) -> None:
-    identity = running.make("web")
-    begun = json.loads((running.state / "containers" / identity / "pid.json").read_text())
-    running.kill()
-    os.kill(begun["shim"], signal.SIGKILL)
-    assert running.run("ensure").returncode == 0
-    told = running.until("web", "exited")
-    assert told["State"]["ExitCode"] == 137
-    assert not alive(begun["pid"])
-    running.kill()
-    assert running.run("ensure").returncode == 0
-    assert running.inspect("web")["State"] == told["State"]  # it doesn't end a second time
+def test_a_container_whose_shim_was_killed_has_ended(running_engine: ControlledEngine) -> None:
+    identity = running_engine.make("web")
+    pids = json.loads((running_engine.state / "containers" / identity / "pid.json").read_text())
+    running_engine.kill()
+    os.kill(pids["shim"], signal.SIGKILL)
+    assert running_engine.run("ensure").returncode == 0
+    details = running_engine.wait_for("web", "exited")
+    assert details["State"]["ExitCode"] == 137
+    assert not alive(pids["pid"])
+    running_engine.kill()
+    assert running_engine.run("ensure").returncode == 0
+    assert running_engine.inspect("web")["State"] == details["State"]  # it ends only once
 
 
-def test_restart_policies_go_on_after_a_kill(running: Daemon) -> None:
+def test_restart_policies_continue_after_a_kill(running_engine: ControlledEngine) -> None:
     policy = {"HostConfig": {"RestartPolicy": {"Name": "always"}}}
-    running.make("again", Cmd=["sh", "-c", "sleep 0.3; exit 1"], **policy)
+    running_engine.make("again", Cmd=["sh", "-c", "sleep 0.3; exit 1"], **policy)
     time.sleep(1)
-    running.kill()
-    assert running.run("ensure").returncode == 0
-    before = running.inspect("again")["RestartCount"]
+    running_engine.kill()
+    assert running_engine.run("ensure").returncode == 0
+    before = running_engine.inspect("again")["RestartCount"]
     deadline = time.monotonic() + 10
-    while running.inspect("again")["RestartCount"] <= before and time.monotonic() < deadline:
+    while running_engine.inspect("again")["RestartCount"] <= before and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert running.inspect("again")["RestartCount"] > before
+    assert running_engine.inspect("again")["RestartCount"] > before
 
 
-def test_nothing_that_was_created_is_lost_when_the_engine_is_killed_again_and_again(daemon: Daemon) -> None:
-    made: set[str] = set()
+def test_no_container_is_lost_when_the_engine_is_killed_repeatedly(engine: ControlledEngine) -> None:
+    ids: set[str] = set()
     for turn in range(6):
-        assert daemon.run("ensure").returncode == 0
+        assert engine.run("ensure").returncode == 0
         for number in range(4):
-            made.add(daemon.make(f"c{turn}-{number}", start=number % 2 == 0))
-        daemon.kill()
-    assert daemon.run("ensure").returncode == 0
-    listed = ask(daemon.host, "GET", "/containers/json?all=1")[1]
-    assert {one["Id"] for one in listed} == made
-    assert sum(one["State"] == "running" for one in listed) == 12
-    assert sum(one["State"] == "created" for one in listed) == 12
+            ids.add(engine.make(f"c{turn}-{number}", start=number % 2 == 0))
+        engine.kill()
+    assert engine.run("ensure").returncode == 0
+    containers = ask(engine.host, "GET", "/containers/json?all=1")[1]
+    assert {container["Id"] for container in containers} == ids
+    assert sum(container["State"] == "running" for container in containers) == 12
+    assert sum(container["State"] == "created" for container in containers) == 12
 
 
-def test_a_pause_that_was_half_done_when_the_engine_was_killed_is_undone(running: Daemon) -> None:
-    running.make("web")
-    pid = running.inspect("web")["State"]["Pid"]
-    running.kill()
-    halt(pid)
-    assert running.run("ensure").returncode == 0
-    assert running.inspect("web")["State"]["Status"] == "running"
-    assert ask(running.host, "DELETE", "/containers/web?force=1")[0] == 204
+def test_an_incomplete_pause_is_undone_after_a_kill(running_engine: ControlledEngine) -> None:
+    running_engine.make("web")
+    pid = running_engine.inspect("web")["State"]["Pid"]
+    running_engine.kill()
+    freeze(pid)
+    assert running_engine.run("ensure").returncode == 0
+    assert running_engine.inspect("web")["State"]["Status"] == "running"
+    assert ask(running_engine.host, "DELETE", "/containers/web?force=1")[0] == 204
     assert not alive(pid)
 
 
-def halt(pid: int) -> None:
-    """Do what an engine does before it writes down that a container is paused."""
+def freeze(pid: int) -> None:
+    """Freeze a container as the engine does, just before it stores that the container is paused."""
     lines = [line.split(":", 2) for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines()]
-    places = [
+    folders = [
         Path(f"/sys/fs/cgroup/{'freezer' if names else ''}{path}")
         for _, names, path in lines
         if names in ("", "freezer")
     ]
-    for place in places:
+    for folder in folders:
         for name, word in (("freezer.state", "FROZEN"), ("cgroup.freeze", "1")):
-            if "dockerlab" in str(place) and os.access(place / name, os.W_OK):
-                (place / name).write_text(word)
+            if "dockerlab" in str(folder) and os.access(folder / name, os.W_OK):
+                (folder / name).write_text(word)
                 return
     os.kill(pid, signal.SIGSTOP)
 
 
-def test_half_written_files_are_not_read(running: Daemon) -> None:
-    running.make("web", start=False)
-    running.kill()
-    broken = running.state / "containers" / ("f" * 64)
+def test_incomplete_files_are_ignored(running_engine: ControlledEngine) -> None:
+    running_engine.make("web", start=False)
+    running_engine.kill()
+    broken = running_engine.state / "containers" / ("f" * 64)
     broken.mkdir()
     (broken / "container.json").write_text('{"Id": "fff')
-    assert running.run("ensure").returncode == 0
-    assert [one["Names"] for one in ask(running.host, "GET", "/containers/json?all=1")[1]] == [["/web"]]
+    assert running_engine.run("ensure").returncode == 0
+    assert [container["Names"] for container in ask(running_engine.host, "GET", "/containers/json?all=1")[1]] == [
+        ["/web"]
+    ]
 
 
-def test_reset_ends_everything(running: Daemon) -> None:
-    running.make("web")
-    pid = running.inspect("web")["State"]["Pid"]
-    assert running.run("reset").returncode == 0
+def test_reset_removes_everything(running_engine: ControlledEngine) -> None:
+    running_engine.make("web")
+    pid = running_engine.inspect("web")["State"]["Pid"]
+    assert running_engine.run("reset").returncode == 0
     assert not alive(pid)
-    assert not (running.state / "containers").exists()
-    assert running.run("ensure").returncode == 0
-    assert ask(running.host, "GET", "/containers/json?all=1")[1] == []
+    assert not (running_engine.state / "containers").exists()
+    assert running_engine.run("ensure").returncode == 0
+    assert ask(running_engine.host, "GET", "/containers/json?all=1")[1] == []
 
 
-@pytest.mark.skipif(not works("userns"), reason="this machine lets nobody make user namespaces")
-def test_nobody_keeps_the_namespace_of_a_state_that_is_gone(daemon: Daemon) -> None:
-    assert daemon.run("start", "--isolation", "userns").returncode == 0
-    assert daemon.run("stop").returncode == 0
-    keeper = json.loads((daemon.state / "keeper.json").read_text())["pid"]
+@pytest.mark.skipif(not works("userns"), reason="this machine doesn't allow user namespaces")
+def test_the_namespace_ends_when_its_state_directory_is_deleted(engine: ControlledEngine) -> None:
+    assert engine.run("start", "--isolation", "userns").returncode == 0
+    assert engine.run("stop").returncode == 0
+    keeper = json.loads((engine.state / "keeper.json").read_text())["pid"]
     assert alive(keeper)
-    shutil.rmtree(daemon.state)  # by hand, and not by a reset
+    shutil.rmtree(engine.state)  # as a user might do, without a reset
     deadline = time.monotonic() + 30
     while alive(keeper) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert not alive(keeper)
 
 
-def test_it_ends_by_itself_when_nothing_is_to_do(daemon: Daemon) -> None:
-    assert daemon.run("start", "--idle", "0.5").returncode == 0
-    pid = daemon.pid
+def test_an_idle_engine_ends_by_itself(engine: ControlledEngine) -> None:
+    assert engine.run("start", "--idle", "0.5").returncode == 0
+    pid = engine.pid
     deadline = time.monotonic() + 10
     while alive(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not alive(pid)
-    assert not daemon.socket.exists()
+    assert not engine.socket.exists()
 
 
-def test_it_stays_while_a_container_runs(daemon: Daemon) -> None:
-    assert daemon.run("start", "--idle", "1").returncode == 0
-    daemon.make("web")
-    pid = daemon.pid
+def test_an_engine_with_a_running_container_does_not_end(engine: ControlledEngine) -> None:
+    assert engine.run("start", "--idle", "1").returncode == 0
+    engine.make("web")
+    pid = engine.pid
     time.sleep(2)
     assert alive(pid)
 
 
-def test_it_is_small(running: Daemon) -> None:
-    status = Path(f"/proc/{running.pid}/status").read_text()
+def test_the_engine_needs_little_memory(running_engine: ControlledEngine) -> None:
+    status = Path(f"/proc/{running_engine.pid}/status").read_text()
     resident = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
     assert resident < 40 * 1024

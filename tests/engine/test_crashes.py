@@ -1,4 +1,4 @@
-"""The engine is killed while clients work, a few times; `make test-crashes` does it for long."""
+"""The engine is killed a few times while clients work. `make test-crashes` does it many times."""
 
 from __future__ import annotations
 
@@ -12,5 +12,7 @@ from repository import ROOT
 @pytest.mark.timeout(120)
 def test_nothing_is_lost_when_the_engine_is_killed() -> None:
     command = [sys.executable, str(ROOT / "tests/endurance/crash_loop.py"), "--times", "5", "--seed", "11"]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
-    assert (ran.returncode, ran.stdout.splitlines()[-1:]) == (0, ["nothing was lost"]), ran.stdout + ran.stderr
+    process = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    assert (process.returncode, process.stdout.splitlines()[-1:]) == (0, ["nothing was lost"]), (
+        process.stdout + process.stderr
+    )

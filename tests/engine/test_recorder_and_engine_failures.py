@@ -1,4 +1,4 @@
-"""A recording outlives what happens to its engine: one that is slow for a while, and one that goes away."""
+"""A recording is written even if its engine stalls for a while or is killed."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ from dockerlab.lab.recorder import record
 
 
 @pytest.fixture
-def own() -> Iterator[tuple[Any, int]]:
-    """Give a Lab on an engine of our own with one container, and the engine's process."""
+def lab_and_pid() -> Iterator[tuple[Any, int]]:
+    """Give a Lab on a new engine with one container, and the engine's pid."""
     with temporary_engine() as host, dockerlab.connect(host) as lab:
         lab.container.create("busybox", name="one", cmd=["sleep", "60"])
         lab.container.start("one")
         yield lab, engine_pid(host)
 
 
-def stopped(pid: int, seconds: float) -> None:
+def stall(pid: int, seconds: float) -> None:
     time.sleep(1)
     os.kill(pid, signal.SIGSTOP)
     time.sleep(seconds)
     os.kill(pid, signal.SIGCONT)
 
 
-def test_an_engine_that_is_slow_for_a_while(own: tuple[Any, int], tmp_path: Path) -> None:
-    lab, pid = own
-    thread = threading.Thread(target=stopped, args=(pid, 2))
+def test_an_engine_that_stalls(lab_and_pid: tuple[Any, int], tmp_path: Path) -> None:
+    lab, pid = lab_and_pid
+    thread = threading.Thread(target=stall, args=(pid, 2))
     thread.start()
-    got = record(lab, tmp_path / "r", seconds=5, interval=0.25)
+    recording = record(lab, tmp_path / "r", seconds=5, interval=0.25)
     thread.join()
-    gaps = got.stats["read"].diff().dt.total_seconds().dropna()
+    gaps = recording.stats["read"].diff().dt.total_seconds().dropna()
     assert gaps.max() > 1.5
-    assert (gaps < 0.6).sum() >= 6, "it went on before and after"
+    assert (gaps < 0.6).sum() >= 6, "samples were taken before and after"
 
 
-def test_an_engine_that_goes_away(own: tuple[Any, int], tmp_path: Path) -> None:
-    lab, pid = own
+def test_an_engine_that_is_killed(lab_and_pid: tuple[Any, int], tmp_path: Path) -> None:
+    lab, pid = lab_and_pid
     threading.Timer(1.5, os.kill, (pid, signal.SIGKILL)).start()
     begin = time.monotonic()
-    got = record(lab, tmp_path / "r", seconds=4, interval=0.25)
+    recording = record(lab, tmp_path / "r", seconds=4, interval=0.25)
     assert time.monotonic() - begin < 12
-    assert len(got.stats) >= 3
-    assert got.containers["name"].tolist() == ["one"]
+    assert len(recording.stats) >= 3
+    assert recording.containers["name"].tolist() == ["one"]

@@ -1,4 +1,4 @@
-"""docs/connecting.md tells the ways, the places and the sentences that the code has."""
+"""docs/connecting.md has the ways, the sockets and the error messages of the code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PAGE = (ROOT / "docs/connecting.md").read_text("utf-8")
 
 
 def rows(heading: str) -> list[list[str]]:
-    """Give the cells of the first table under a heading."""
+    """Return the cells of the first table under a heading."""
     lines = PAGE.partition(heading)[2].splitlines()
     table = [line.strip("|").split("|") for line in lines[: _end(lines)] if line.startswith("|")]
     return [[cell.strip() for cell in row] for row in table[2:]]
@@ -26,34 +26,34 @@ def _end(lines: list[str]) -> int:
 
 
 def sentences() -> str:
-    """Give every text that the client's modules hold, each f-string as its parts."""
+    """Return every text in the client's modules, with each f-string in parts."""
     client = [path for path in modules() if not path.is_relative_to(PACKAGE / "engine")]
     trees = [ast.parse(path.read_text("utf-8")) for path in client]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     return "\n".join(node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
 
 
-SAID = [phrase for row in rows("## When it fails") for phrase in re.findall(r"`([^`]+)`", row[0])]
+MESSAGES = [phrase for row in rows("## When it fails") for phrase in re.findall(r"`([^`]+)`", row[0])]
 
 
 def test_the_table_of_failures_is_long() -> None:
-    assert len(SAID) > 25
+    assert len(MESSAGES) > 25
 
 
-@pytest.mark.parametrize("phrase", SAID)
-def test_a_sentence_that_is_told_of_is_said(phrase: str) -> None:
+@pytest.mark.parametrize("phrase", MESSAGES)
+def test_a_documented_message_is_in_the_code(phrase: str) -> None:
     assert phrase in sentences()
 
 
-def test_the_ways_stand_in_their_order() -> None:
+def test_the_ways_are_in_their_order() -> None:
     order = list(dict.fromkeys(way.name for way in ways(None, {})))
-    told = ["the caller", *(cells[1].strip("`") for cells in rows("# Connecting to an engine")[1:])]
-    instead = {
+    names = ["the caller", *(cells[1].strip("`") for cells in rows("# Connecting to an engine")[1:])]
+    code_names = {
         "docker context use": "current context",
         "a usual socket": "usual socket",
         "the practice engine": "practice",
     }
-    assert [instead.get(name, name) for name in told] == order
+    assert [code_names.get(name, name) for name in names] == order
 
 
 def test_every_usual_socket_is_named() -> None:

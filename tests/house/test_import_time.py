@@ -1,4 +1,4 @@
-"""`import dockerlab` is quick, and loads nothing that is not needed yet."""
+"""`import dockerlab` is quick, and loads nothing before it is needed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 HEAVY = ("pandas", "numpy", "ipywidgets", "IPython", "requests", "urllib3", "asyncio", "matplotlib", "click", "rich")
-ASK = """
+MEASURE = """
 import json, sys, time
 before = set(sys.modules)
 clock = time.perf_counter()
@@ -17,21 +17,21 @@ print(json.dumps([seconds, sorted(set(sys.modules) - before)]))
 """
 
 
-def ask(program: str) -> list[object]:
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
-    answer: list[object] = json.loads(ran.stdout)
-    return answer
+def output_of(program: str) -> list[object]:
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    output: list[object] = json.loads(process.stdout)
+    return output
 
 
 def test_import_loads_nothing_heavy() -> None:
-    _, loaded = ask(ASK)
+    _, loaded = output_of(MEASURE)
     assert isinstance(loaded, list)
     assert "dockerlab" in loaded
     assert not [name for name in loaded if name.partition(".")[0] in HEAVY]
 
 
 def test_import_takes_less_than_50_milliseconds() -> None:
-    best = min(float(str(ask(ASK)[0])) for _ in range(3))
+    best = min(float(str(output_of(MEASURE)[0])) for _ in range(3))
     assert best < 0.05
 
 
@@ -41,7 +41,7 @@ def test_every_public_name_is_there_and_loads_no_pandas() -> None:
         "names = [getattr(dockerlab, name) is not None for name in dockerlab.__all__ if name != 'lesson']\n"
         "print(json.dumps([all(names), dir(dockerlab) == sorted(dockerlab.__all__), 'pandas' in sys.modules]))"
     )
-    assert ask(program) == [True, True, False]
+    assert output_of(program) == [True, True, False]
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
@@ -50,4 +50,4 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         "try:\n    dockerlab.conect\n"
         "except AttributeError as error:\n    print(json.dumps([str(error)]))"
     )
-    assert ask(program) == ["module 'dockerlab' has no attribute 'conect'"]
+    assert output_of(program) == ["module 'dockerlab' has no attribute 'conect'"]

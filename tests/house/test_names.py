@@ -19,12 +19,12 @@ EMPTY = {f"dockerlab/engine/{folder}/__init__.py" for folder in ("processes", "p
 
 
 def public(body: list[ast.stmt]) -> list[Named]:
-    """List the functions and classes in a body that are for others."""
+    """Return the public functions and classes in a body."""
     return [node for node in body if isinstance(node, Named) and not node.name.startswith("_")]
 
 
 def exported(tree: ast.Module) -> list[str] | None:
-    """Give what `__all__` lists, or None."""
+    """Return the names in `__all__`, or None without one."""
     for node in tree.body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         if any(isinstance(target, ast.Name) and target.id == "__all__" for target in targets):
@@ -33,7 +33,7 @@ def exported(tree: ast.Module) -> list[str] | None:
 
 
 def undocumented(path: Path) -> list[str]:
-    """List the public functions, classes and methods of a file that have no docstring."""
+    """Return the public functions, classes and methods of a file that have no docstring."""
     lines = []
     for node in public(ast.parse(path.read_text("utf-8")).body):
         members = public(node.body) if isinstance(node, ast.ClassDef) else []
@@ -44,7 +44,7 @@ def undocumented(path: Path) -> list[str]:
 
 
 def decorated(node: Named, names: set[str]) -> bool:
-    """Tell whether one of these decorators is on a definition."""
+    """Return whether a definition has one of these decorators."""
     return any(ast.unparse(decorator).split(".")[-1] in names for decorator in node.decorator_list)
 
 

@@ -1,4 +1,4 @@
-"""What a newcomer does, replayed: `make lab`, `pip install`, and how a hosting service builds binder/."""
+"""The first steps of a newcomer: `make lab`, `pip install`, and a hosting service that builds binder/."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ BINDER = ROOT / "binder"
 
 @pytest.fixture
 def newcomer() -> Iterator[Newcomer]:
-    base = Path(tempfile.mkdtemp(prefix="newcomer-"))  # short, for the engine's socket; and not below root's own
+    base = Path(
+        tempfile.mkdtemp(prefix="newcomer-")
+    )  # short, for the engine's socket, and outside root's own directories
     base.chmod(0o755)
     user = Newcomer(base / "n")
     user.set_up()
@@ -35,13 +37,13 @@ def newcomer() -> Iterator[Newcomer]:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT)]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    [built] = out.iterdir()
-    return built
+    process = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    assert process.returncode == 0, process.stdout + process.stderr
+    [file] = out.iterdir()
+    return file
 
 
-def test_the_wheel_carries_the_course(wheel: Path) -> None:
+def test_the_wheel_contains_the_course(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     course = {f"dockerlab/notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert len(course) >= 11
@@ -49,12 +51,12 @@ def test_the_wheel_carries_the_course(wheel: Path) -> None:
     assert {"dockerlab/py.typed", "dockerlab/protocol/operations.py", "dockerlab/engine/__main__.py"} <= set(names)
     data = {f"dockerlab/{path.relative_to(ROOT)}" for path in (ROOT / "notebooks/data").rglob("*") if path.is_file()}
     assert data
-    assert data <= set(names), "analyses read what lies beside them"
+    assert data <= set(names), "analyses read data beside the notebooks"
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert [name for name in names if re.search(r"checkpoint|__pycache__|^tests|(?<!lessons)/\.", name)] == []
 
 
-def test_the_wheel_says_what_it_is(wheel: Path) -> None:
+def test_the_wheel_has_its_metadata(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
         metadata = archive.read(name).decode()
@@ -64,19 +66,19 @@ def test_the_wheel_says_what_it_is(wheel: Path) -> None:
     assert len(metadata.split("\n\n", 1)[1]) > 1000, "the README is the description"
 
 
-def test_a_python_that_is_too_old_is_named(tmp_path: Path) -> None:
-    said = set_up_with(tmp_path, "exit 1")
-    assert "needs Python 3.11 or newer" in said
+def test_the_error_for_an_old_python(tmp_path: Path) -> None:
+    error = set_up_with(tmp_path, "exit 1")
+    assert "needs Python 3.11 or newer" in error
 
 
-def test_a_missing_venv_module_is_named(tmp_path: Path) -> None:
-    said = set_up_with(tmp_path, 'case "$2" in *ensurepip*) exit 1 ;; esac')
-    assert "apt-get install python3-venv" in said
+def test_the_error_for_a_missing_venv_module(tmp_path: Path) -> None:
+    error = set_up_with(tmp_path, 'case "$2" in *ensurepip*) exit 1 ;; esac')
+    assert "apt-get install python3-venv" in error
 
 
-def set_up_with(place: Path, script: str) -> str:
-    """Run `make lab` where the only Pythons are a shell script; give back what it says when it fails."""
-    programs = place / "bin"
+def set_up_with(folder: Path, script: str) -> str:
+    """Run `make lab` with a shell script in place of every Python, and return the error."""
+    programs = folder / "bin"
     programs.mkdir()
     for name in ("bash", "sh", "make", "sed", "grep", "touch", "rm"):
         (programs / name).symlink_to(str(shutil.which(name)))
@@ -84,17 +86,19 @@ def set_up_with(place: Path, script: str) -> str:
         fake = programs / name
         fake.write_text(f"#!/bin/bash\n{script}\n")
         fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
-    command = ["make", "lab", f"VENV={place / 'venv'}", "SHELL=" + str(shutil.which("bash"))]
-    environment = {"PATH": str(programs), "HOME": str(place)}
-    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60)
-    assert ran.returncode != 0
-    return ran.stderr
+    command = ["make", "lab", f"VENV={folder / 'venv'}", "SHELL=" + str(shutil.which("bash"))]
+    environment = {"PATH": str(programs), "HOME": str(folder)}
+    process = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert process.returncode != 0
+    return process.stderr
 
 
 def test_the_hosted_python_is_new_enough() -> None:
-    found = re.fullmatch(r"python-3\.(\d+)\n", (BINDER / "runtime.txt").read_text())
-    assert found is not None
-    assert int(found[1]) >= 11
+    match = re.fullmatch(r"python-3\.(\d+)\n", (BINDER / "runtime.txt").read_text())
+    assert match is not None
+    assert int(match[1]) >= 11
 
 
 def test_hosted_scripts_can_be_run() -> None:
@@ -115,37 +119,37 @@ def test_the_hosted_notebook_can_be_built_and_started(newcomer: Newcomer) -> Non
     newcomer.must("binder/postBuild", PATH=path, seconds=120)
     lesson = "import dockerlab; lesson = dockerlab.lesson('01'); print(lesson); lesson.finish()"
     try:
-        said = newcomer.must("binder/start", "python", "-c", lesson, PATH=path, DOCKERLAB_ENGINE="docker")
+        output = newcomer.must("binder/start", "python", "-c", lesson, PATH=path, DOCKERLAB_ENGINE="docker")
     finally:
         newcomer.run(f"{venv}/bin/dockerlab", "engine", "stop")
-    assert "<Lesson 01" in said
+    assert "<Lesson 01" in output
     assert "jupyterlab" in newcomer.must("binder/start", "jupyter", "--version", PATH=path)
 
 
 @pytest.mark.index
 @pytest.mark.timeout(600)
-def test_make_lab_from_nothing_ends_with_an_address_that_answers(newcomer: Newcomer) -> None:
+def test_make_lab_in_a_new_copy_ends_with_a_working_address(newcomer: Newcomer) -> None:
     newcomer.must("make", ".venv/.lab", f"PYTHON={newcomer.python}", seconds=500)
-    again = newcomer.must("make", ".venv/.lab")
-    assert "installing" not in again, "a second time nothing is installed"
-    assert_answers(newcomer.start("make", "lab", "NO_BROWSER=1"))
+    output = newcomer.must("make", ".venv/.lab")
+    assert "installing" not in output, "the second time nothing is installed"
+    check_first_lesson(newcomer.start("make", "lab", "NO_BROWSER=1"))
 
 
 @pytest.mark.index
 @pytest.mark.timeout(600)
-def test_the_wheel_alone_gives_the_command_and_the_course(newcomer: Newcomer, wheel: Path) -> None:
-    there = shutil.copy(wheel, newcomer.base)
+def test_the_wheel_alone_has_the_command_and_the_course(newcomer: Newcomer, wheel: Path) -> None:
+    file = shutil.copy(wheel, newcomer.base)
     newcomer.must(newcomer.python, "-m", "venv", newcomer.base / "venv")
     command = newcomer.base / "venv/bin/dockerlab"
-    newcomer.must(newcomer.base / "venv/bin/pip", "install", "--quiet", there, seconds=500)
+    newcomer.must(newcomer.base / "venv/bin/pip", "install", "--quiet", file, seconds=500)
     assert "engine" in newcomer.must(command, "--help")
     course = newcomer.base / "home/course"
-    assert_answers(newcomer.start(command, "lab", course, "--no-browser"))
+    check_first_lesson(newcomer.start(command, "lab", course, "--no-browser"))
     assert (course / "01-list-containers.ipynb").is_file()
 
 
-def assert_answers(process: subprocess.Popen[str]) -> None:
-    """The first lesson can be opened at the address that is printed."""
-    with jupyterlab(process) as url, urllib.request.urlopen(url, timeout=30) as answer:
+def check_first_lesson(process: subprocess.Popen[str]) -> None:
+    """Open the first lesson at the address that a process prints."""
+    with jupyterlab(process) as url, urllib.request.urlopen(url, timeout=30) as response:
         assert "00-start-here" in url
-        assert "JupyterLab" in answer.read().decode()
+        assert "JupyterLab" in response.read().decode()

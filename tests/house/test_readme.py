@@ -1,4 +1,4 @@
-"""What the README shows is so: its Python is run and its outputs are compared, its links and targets are there."""
+"""The README is correct: its Python runs with the outputs shown, its links and make targets exist."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ README, CONTRIBUTING, CHANGELOG = (
 
 
 def blocks(language: str) -> list[str]:
-    """List the code blocks of one language."""
+    """Return the code blocks of one language."""
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
-def test_the_taste_runs_as_shown(host: str) -> None:
-    shown = blocks("pycon")
-    assert shown
+def test_the_example_runs_as_shown(host: str) -> None:
+    examples = blocks("pycon")
+    assert examples
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
-    test = doctest.DocTestParser().get_doctest("\n".join(shown), {}, "README.md", "README.md", 0)
+    test = doctest.DocTestParser().get_doctest("\n".join(examples), {}, "README.md", "README.md", 0)
     assert test.examples
-    said: list[str] = []
-    runner.run(test, out=said.append)
-    assert runner.failures == 0, "".join(said)
+    output: list[str] = []
+    runner.run(test, out=output.append)
+    assert runner.failures == 0, "".join(output)
 
 
-def test_the_taste_is_short() -> None:
+def test_the_example_is_short() -> None:
     assert sum(len(block.splitlines()) for block in blocks("pycon")) <= 25
 
 
-def test_links_lead_somewhere() -> None:
+def test_links_are_valid() -> None:
     targets = re.findall(r"\]\(([^)#]+)\)", README)
     assert targets
     missing = [target for target in targets if "://" not in target and not (ROOT / target).exists()]
@@ -41,8 +41,8 @@ def test_links_lead_somewhere() -> None:
 
 def test_make_targets_that_are_named_exist() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    named = re.findall(r"(?:`|^)make ([a-z][a-z-]+)", README + CONTRIBUTING, re.MULTILINE)
-    assert {name for name in named if not re.search(rf"^{name}:", makefile, re.MULTILINE)} == set()
+    targets = re.findall(r"(?:`|^)make ([a-z][a-z-]+)", README + CONTRIBUTING, re.MULTILINE)
+    assert {name for name in targets if not re.search(rf"^{name}:", makefile, re.MULTILINE)} == set()
 
 
 def test_no_line_is_wider_than_a_screen() -> None:

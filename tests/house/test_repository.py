@@ -1,4 +1,4 @@
-"""Nothing in the repository depends on the machine where it was written; the locks say what pyproject.toml asks."""
+"""Nothing in the repository depends on one machine, and the locks agree with pyproject.toml."""
 
 from __future__ import annotations
 
@@ -18,41 +18,44 @@ from repository import ROOT, files, relative
 import dockerlab
 
 BINARY = {".png", ".jpg", ".ico", ".gz", ".tar", ".parquet"}
-# each is split so that this file doesn't find itself
-ELSEWHERE = [
+# Each text is split, so that the test does not find this file.
+FOREIGN_PLACES = [
     "/wo" + "rk/", "/tmp/" + "plan", "../" + "shared", "--index" + "-url", "extra-index" + "-url",
     "--find" + "-links", "/opt/" + "wheels", "/opt/" + "pypi",
 ]  # fmt: skip
 
 
 def texts() -> list[tuple[Path, str]]:
-    """Read every text file of the repository."""
+    """Return every text file of the repository with its content."""
     return [(path, path.read_text("utf-8")) for path in files() if path.suffix not in BINARY]
 
 
 def project() -> dict[str, Any]:
-    """Read pyproject.toml."""
+    """Return the content of pyproject.toml."""
     return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 
 def pins(lock: str) -> dict[str, str]:
-    """Read the versions that a lock has for this Python on this system."""
+    """Return the versions in a lock for this Python on this system."""
     lines = re.findall(r"^[\w.-]+==[^\\\n]+", (ROOT / lock).read_text("utf-8"), re.MULTILINE)
-    pinned = [one for one in map(Requirement, lines) if one.marker is None or one.marker.evaluate()]
-    return {canonicalize_name(one.name): str(one.specifier).removeprefix("==") for one in pinned}
+    requirements = map(Requirement, lines)
+    valid = [item for item in requirements if item.marker is None or item.marker.evaluate()]
+    return {canonicalize_name(item.name): str(item.specifier).removeprefix("==") for item in valid}
 
 
-@pytest.mark.parametrize("text", ELSEWHERE)
-def test_no_file_names_a_place_of_one_machine(text: str) -> None:
+@pytest.mark.parametrize("text", FOREIGN_PLACES)
+def test_no_file_names_a_path_of_one_machine(text: str) -> None:
     assert [relative(path) for path, content in texts() if text in content] == []
 
 
 def test_no_file_names_a_package_index() -> None:
-    asked = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True)
-    hosts = set(re.findall(r"https?://(?:[^@/\s']*@)?([\w.-]+)", asked.stdout)) - {"localhost"}
+    process = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
+    )
+    hosts = set(re.findall(r"https?://(?:[^@/\s']*@)?([\w.-]+)", process.stdout)) - {"localhost"}
     hosts |= {"pypi" + ".org", "files.python" + "hosted.org", "deb.debian" + ".org", "registry.npm" + "js.org"}
-    found = [f"{relative(path)}: {host}" for path, content in texts() for host in hosts if host in content]
-    assert found == []
+    lines = [f"{relative(path)}: {host}" for path, content in texts() for host in hosts if host in content]
+    assert lines == []
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-test.lock"])
@@ -67,19 +70,19 @@ def test_a_lock_pins_everything_by_hash(lock: str) -> None:
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-test.lock"])
 def test_a_lock_satisfies_pyproject(lock: str) -> None:
-    described = project()
-    wanted = [*described["project"]["dependencies"], *described["dependency-groups"]["build"]]
+    settings = project()
+    requirements = [*settings["project"]["dependencies"], *settings["dependency-groups"]["build"]]
     if "test" in lock:
-        wanted += described["dependency-groups"]["test"]
+        requirements += settings["dependency-groups"]["test"]
     pinned = pins(lock)
-    for requirement in map(Requirement, wanted):
+    for requirement in map(Requirement, requirements):
         version = pinned.get(canonicalize_name(requirement.name))
         assert version is not None, f"{lock} lacks {requirement.name}: make lock"
         assert requirement.specifier.contains(version), f"{lock} has {requirement.name} {version}: make lock"
 
 
 def installed(name: str) -> bool:
-    """Tell whether a distribution is here."""
+    """Return whether a distribution is installed."""
     try:
         importlib.metadata.distribution(name)
     except importlib.metadata.PackageNotFoundError:
@@ -90,8 +93,8 @@ def installed(name: str) -> bool:
 @pytest.mark.index
 def test_the_locks_are_what_make_lock_writes() -> None:
     command = ["make", "--no-print-directory", "lock-check", f"VENV={sys.prefix}"]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=100)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=100)
+    assert process.returncode == 0, process.stdout + process.stderr
 
 
 def test_both_locks_agree() -> None:
@@ -105,5 +108,5 @@ def test_this_environment_is_the_locked_one() -> None:
     assert {name: version for name, version in here.items() if version != pinned[name]} == {}
 
 
-def test_the_version_stands_in_the_changelog() -> None:
+def test_the_version_is_in_the_changelog() -> None:
     assert f"## {dockerlab.__version__}" in (ROOT / "CHANGELOG.md").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""HTTP on the engine's socket: versions, keep-alive, malformed requests, clients that leave, bodies of any size."""
+"""HTTP on the engine's socket: versions, keep-alive, malformed requests, clients that disconnect, large bodies."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from plain_http import ask, connection
 
 @pytest.fixture
 def raw(practice_host: str) -> Iterator[socket.socket]:
-    """Give a connected socket."""
-    with socket.socket(socket.AF_UNIX) as opened:
-        opened.settimeout(10)
-        opened.connect(practice_host.removeprefix("unix://"))
-        yield opened
+    """Give a socket that is connected to the engine."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)
+        client.connect(practice_host.removeprefix("unix://"))
+        yield client
 
 
 @pytest.fixture
 def sleeper(practice_host: str, labels: dict[str, str]) -> str:
     """Give the id of a running container that writes a line ten times a second."""
     body = {"Image": "busybox", "Cmd": ["sh", "-c", "while :; do echo x; sleep 0.1; done"], "Labels": labels}
-    status, made = ask(practice_host, "POST", "/containers/create", body)
+    status, container = ask(practice_host, "POST", "/containers/create", body)
     assert status == 201
-    assert ask(practice_host, "POST", f"/containers/{made['Id']}/start")[0] == 204
-    return str(made["Id"])
+    assert ask(practice_host, "POST", f"/containers/{container['Id']}/start")[0] == 204
+    return str(container["Id"])
 
 
-def head_of(opened: socket.socket) -> str:
-    """Read up to the end of the headers."""
+def head_of(client: socket.socket) -> str:
+    """Read until the end of the headers."""
     data = b""
-    while b"\r\n\r\n" not in data and (more := opened.recv(1)):
+    while b"\r\n\r\n" not in data and (more := client.recv(1)):
         data += more
     return data.decode()
 
 
 def open_files(host: str) -> int:
-    """Count the engine's open files."""
+    """Return the number of files that the engine has open."""
     return int(ask(host, "GET", "/info")[1]["NFd"])
 
 
@@ -51,46 +51,46 @@ def test_versions_are_honoured(practice_host: str, version: str) -> None:
     assert ask(practice_host, "GET", f"/v{version}/containers/json?all=1")[0] == 200
 
 
-def test_a_version_that_is_too_new_is_refused_in_dockers_words(practice_host: str) -> None:
+def test_a_version_that_is_too_new_is_refused(practice_host: str) -> None:
     text = "client version 1.99 is too new. Maximum supported API version is 1.51"
     assert ask(practice_host, "GET", "/v1.99/info") == (400, {"message": text})
 
 
 def test_a_version_that_is_too_old_is_refused_in_plain_text(practice_host: str) -> None:
-    opened = connection(practice_host)
-    opened.request("GET", "/v1.10/info")
-    answer = opened.getresponse()
+    client = connection(practice_host)
+    client.request("GET", "/v1.10/info")
+    response = client.getresponse()
     text = (
         "client version 1.10 is too old. Minimum supported API version is 1.24, please upgrade your client to a newer"
     )
-    assert (answer.status, answer.headers["Content-Type"]) == (400, "text/plain; charset=utf-8")
-    assert answer.read().decode() == f"{text} version\n"
-    opened.close()
+    assert (response.status, response.headers["Content-Type"]) == (400, "text/plain; charset=utf-8")
+    assert response.read().decode() == f"{text} version\n"
+    client.close()
 
 
-def test_json_is_called_application_json_and_nothing_else(practice_host: str) -> None:
-    opened = connection(practice_host)
+def test_the_content_type_of_json_has_no_parameters(practice_host: str) -> None:
+    client = connection(practice_host)
     for path in ("/info", "/containers/json", "/containers/nobody/json", "/no/such/path"):
-        opened.request("GET", path)
-        answer = opened.getresponse()
-        answer.read()
-        assert answer.headers["Content-Type"] == "application/json", path
-        assert answer.headers["Api-Version"] == "1.51"
-        assert answer.headers["Ostype"] == "linux"
-        assert answer.headers["Docker-Experimental"] == "false"
-    opened.close()
+        client.request("GET", path)
+        response = client.getresponse()
+        response.read()
+        assert response.headers["Content-Type"] == "application/json", path
+        assert response.headers["Api-Version"] == "1.51"
+        assert response.headers["Ostype"] == "linux"
+        assert response.headers["Docker-Experimental"] == "false"
+    client.close()
 
 
 def test_a_connection_is_kept(practice_host: str) -> None:
-    opened = connection(practice_host)
+    client = connection(practice_host)
     for _ in range(50):
-        opened.request("GET", "/_ping")
-        assert opened.getresponse().read() == b"OK"
-    first = opened.sock
-    opened.request("GET", "/info")
-    opened.getresponse().read()
-    assert opened.sock is first
-    opened.close()
+        client.request("GET", "/_ping")
+        assert client.getresponse().read() == b"OK"
+    first = client.sock
+    client.request("GET", "/info")
+    client.getresponse().read()
+    assert client.sock is first
+    client.close()
 
 
 def test_requests_may_be_sent_before_the_answers(raw: socket.socket) -> None:
@@ -173,72 +173,72 @@ def test_unknown_paths_and_methods_are_not_found(practice_host: str) -> None:
         assert ask(practice_host, method, path) == (404, {"message": "page not found"})
 
 
-def test_what_is_left_out_says_so(practice_host: str) -> None:
-    status, told = ask(practice_host, "POST", "/session")
+def test_unsupported_operations_say_why(practice_host: str) -> None:
+    status, response = ask(practice_host, "POST", "/session")
     assert status == 501
-    assert "Session" in told["message"]
-    assert "BuildKit" in told["message"]
-    status, told = ask(practice_host, "GET", "/swarm")
+    assert "Session" in response["message"]
+    assert "BuildKit" in response["message"]
+    status, response = ask(practice_host, "GET", "/swarm")
     assert status == 503
-    assert told["message"].startswith("This node is not a swarm manager.")
+    assert response["message"].startswith("This node is not a swarm manager.")
 
 
-def test_names_are_unquoted(practice_host: str) -> None:
+def test_names_in_paths_are_decoded(practice_host: str) -> None:
     strange = "é/ü %?"
-    status, told = ask(practice_host, "GET", f"/containers/{quote(strange, safe='')}/json")
+    status, response = ask(practice_host, "GET", f"/containers/{quote(strange, safe='')}/json")
     assert status == 404
-    assert told["message"] in (f"No such container: {strange}", "page not found")
+    assert response["message"] in (f"No such container: {strange}", "page not found")
 
 
-def test_a_follower_that_leaves_is_forgotten(practice_host: str, sleeper: str) -> None:
+def test_files_of_a_disconnected_follower_are_closed(practice_host: str, sleeper: str) -> None:
     before = open_files(practice_host)
     for _ in range(20):
-        with socket.socket(socket.AF_UNIX) as opened:
-            opened.settimeout(10)
-            opened.connect(practice_host.removeprefix("unix://"))
-            opened.sendall(f"GET /containers/{sleeper}/logs?stdout=1&follow=1 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-            assert "200" in head_of(opened)
-            assert opened.recv(1)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(10)
+            client.connect(practice_host.removeprefix("unix://"))
+            client.sendall(f"GET /containers/{sleeper}/logs?stdout=1&follow=1 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert "200" in head_of(client)
+            assert client.recv(1)
     deadline = time.monotonic() + 5
     while open_files(practice_host) > before and time.monotonic() < deadline:
         time.sleep(0.05)
     assert open_files(practice_host) <= before
 
 
-def test_a_follower_that_does_not_read_holds_up_nobody(practice_host: str, sleeper: str) -> None:
+def test_clients_that_do_not_read_do_not_block_others(practice_host: str, sleeper: str) -> None:
     silent = []
     for _ in range(5):
-        opened = socket.socket(socket.AF_UNIX)
-        opened.connect(practice_host.removeprefix("unix://"))
-        opened.sendall(f"GET /containers/{sleeper}/export HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-        silent.append(opened)
-    began = time.monotonic()
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(practice_host.removeprefix("unix://"))
+        client.sendall(f"GET /containers/{sleeper}/export HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        silent.append(client)
+    begin = time.monotonic()
     assert ask(practice_host, "GET", "/containers/json")[0] == 200
-    assert time.monotonic() - began < 2
-    for opened in silent:
-        opened.close()
+    assert time.monotonic() - begin < 2
+    for client in silent:
+        client.close()
 
 
-def test_wait_sends_its_headers_at_once(practice_host: str, raw: socket.socket, sleeper: str) -> None:
+def test_wait_sends_its_headers_immediately(practice_host: str, raw: socket.socket, sleeper: str) -> None:
     raw.sendall(f"POST /containers/{sleeper}/wait HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-    began = time.monotonic()
+    begin = time.monotonic()
     head = head_of(raw)
     assert "200 OK" in head
     assert "Content-Type: application/json\r\n" in head
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - begin < 2
     assert ask(practice_host, "POST", f"/containers/{sleeper}/kill")[0] == 204
     assert b'"StatusCode":137' in raw.recv(4096)
 
 
-def test_many_clients_at_once(practice_host: str) -> None:
-    seen: list[Any] = []
+def test_simultaneous_clients(practice_host: str) -> None:
+    statuses: list[Any] = []
 
     def work() -> None:
-        seen.extend(ask(practice_host, "GET", "/containers/json?all=1")[0] for _ in range(10))
+        statuses.extend(ask(practice_host, "GET", "/containers/json?all=1")[0] for _ in range(10))
 
     threads = [threading.Thread(target=work) for _ in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert seen == [200] * 200
+    assert statuses == [200] * 200
