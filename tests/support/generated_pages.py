@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that are made from code: coverage.md, differences.md and isolation.md.
+"""Writes the pages of docs/ that are made from code: coverage.md, differences.md, isolation.md and rooms.svg.
 
     python tests/support/generated_pages.py                           write them
     python tests/support/generated_pages.py --verified FILE ENGINE    first keep what contract tests noted for an engine
@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from differences import differences  # noqa: E402
+from rooms_picture import picture  # noqa: E402
 
 from dockerlab.engine.api import LEFT_OUT  # noqa: E402
 from dockerlab.engine.processes.isolation import ABILITIES, RUNGS  # noqa: E402
@@ -184,7 +185,12 @@ def isolation_page() -> str:
     return f"{ISOLATION_INTRODUCTION}\n{table}\n{ISOLATION_END}"
 
 
-PAGES = {"coverage.md": coverage_page, "differences.md": differences_page, "isolation.md": isolation_page}
+PAGES = {
+    "coverage.md": coverage_page,
+    "differences.md": differences_page,
+    "isolation.md": isolation_page,
+    "rooms.svg": picture,
+}
 
 
 def main() -> None:

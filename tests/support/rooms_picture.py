@@ -1,4 +1,4 @@
-"""Draw docs/rooms.svg, the rooms and the direction of their imports: python tests/support/rooms_picture.py.
+"""Draws docs/rooms.svg: the rooms, and the direction of their imports.
 
 The floors are the layers of the import contracts in pyproject.toml, the sentences are those of CONTRIBUTING's tables.
 """
@@ -11,10 +11,9 @@ import tomllib
 from html import escape
 from pathlib import Path
 
-__all__ = ["PICTURE", "ideas", "layers", "picture"]
+__all__ = ["ideas", "layers", "picture"]
 
 ROOT = Path(__file__).resolve().parents[2]
-PICTURE = ROOT / "docs/rooms.svg"
 COLUMN, GAP, TOP, ROW = 470, 20, 64, 62
 STYLE = """
   text { font-family: system-ui, sans-serif; font-size: 12px; fill: #24292f }
@@ -38,8 +37,9 @@ def layers(container: str) -> list[list[str]]:
 
 
 def ideas() -> dict[str, str]:
-    """Return the sentence about each room: the first two columns of CONTRIBUTING's tables."""
-    rows = re.findall(r"^\| `([\w/]+?)(?:/|\.py)` \| ([^|]+) \|", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.M)
+    """Return the sentence about each room: the first two columns of the tables in CONTRIBUTING's section about them."""
+    section = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## The rooms")[2].partition("How a request")[0]
+    rows = re.findall(r"^\| `([\w/]+?)(?:/|\.py)` \| ([^|]+) \|", section, re.MULTILINE)
     return {name: idea.strip().replace("`", "") for name, idea in rows}
 
 
@@ -77,7 +77,3 @@ def picture() -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width + 10} {height}" role="img" aria-label="{words}">'
     )
     return "\n".join([head, f"<style>{STYLE}</style>", *client, *engine, "</svg>", ""])
-
-
-if __name__ == "__main__":
-    PICTURE.write_text(picture(), "utf-8")

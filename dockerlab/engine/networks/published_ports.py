@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from dockerlab.engine.faults import Fault
@@ -65,16 +66,25 @@ class PublishedPorts:
             return {"HostIp": address, "HostPort": str(number)}  # the container itself listens on this machine
         if protocol not in KINDS:
             return {"HostIp": address, "HostPort": str(candidates[0] if candidates else number)}
-        for candidate in candidates or [0]:
-            with contextlib.suppress(OSError):
-                listener = self._listen(address, candidate, KINDS[protocol])
-                self._listeners.append(listener)
-                accept = self._accept if protocol == "tcp" else self._forward_datagrams
-                task = asyncio.get_running_loop().create_task(accept(listener, number))
-                self._accepting.add(task)
-                task.add_done_callback(self._accepting.discard)
-                return {"HostIp": address, "HostPort": str(listener.getsockname()[1])}
-        raise Fault(f"Bind for {address}:{candidates[0]} failed: port is already allocated")
+        listener = self._listen_on_one(address, candidates or [0], protocol)
+        self._listeners.append(listener)
+        accept = self._accept if protocol == "tcp" else self._forward_datagrams
+        task = asyncio.get_running_loop().create_task(accept(listener, number))
+        self._accepting.add(task)
+        task.add_done_callback(self._accepting.discard)
+        return {"HostIp": address, "HostPort": str(listener.getsockname()[1])}
+
+    def _listen_on_one(self, address: str, candidates: Sequence[int], protocol: str) -> socket.socket:
+        """Listen on the first port that is free. Raise Fault if there is none, or the address can't be used."""
+        reason, in_use = "", True
+        for candidate in candidates:
+            try:
+                return self._listen(address, candidate, KINDS[protocol])
+            except OSError as error:
+                reason, in_use = str(error.strerror or error).lower(), error.errno == errno.EADDRINUSE
+        if in_use:
+            raise Fault(f"Bind for {address}:{candidates[0]} failed: port is already allocated")
+        raise Fault(f"failed to bind host port for {address}:{candidates[0]}/{protocol}: {reason}")
 
     @staticmethod
     def _listen(address: str, number: int, kind: socket.SocketKind) -> socket.socket:

@@ -13,7 +13,7 @@ from dockerlab.engine.storage.rootfs import ENGINE_FILES
 __all__ = ["ADDED", "DELETED", "MODIFIED", "Change", "changes"]
 
 MODIFIED, ADDED, DELETED = 0, 1, 2
-#: What is in these directories comes from mounts of the engine.
+#: The engine mounts these directories, so their content is not the container's.
 MOUNTED = ("proc", "sys", "dev")
 
 
@@ -28,9 +28,9 @@ class Change:
 def changes(before: Path, after: Path, hidden: Collection[str] = ()) -> list[Change]:
     """Return what differs between two trees. Nothing below a path in `hidden`, such as a volume, is compared.
 
-    The rules are Docker's. A directory stands before its content, and is itself modified if any of its content differs.
-    The content of a new directory is listed path by path, that of a deleted one is not. Times of directories don't
-    count.
+    The rules are Docker's. A directory is listed before its content, and counts as modified if any of its content
+    differs. The content of a new directory is listed path by path, that of a deleted one is not. Modification times of
+    directories are ignored.
     """
     hidden_paths = {path.strip("/") for path in hidden}
     differences: list[Change] = []
@@ -39,7 +39,7 @@ def changes(before: Path, after: Path, hidden: Collection[str] = ()) -> list[Cha
 
 
 def _compare(before: str, after: str, prefix: str, hidden: set[str], differences: list[Change]) -> None:
-    """Add the differences between two directories; an empty `before` means that there is no older one."""
+    """Add the differences between two directories. If `before` is empty, every entry of `after` is new."""
     old_entries, new_entries = _entries(before), _entries(after)
     for name in sorted(new_entries):
         path = f"{prefix}{name}"
@@ -80,11 +80,14 @@ def _entries(directory: str) -> dict[str, os.stat_result]:
 
 
 def _differs(old: os.stat_result, new: os.stat_result, old_path: str, new_path: str) -> bool:
-    """Compare what a copy keeps: type, mode and owner; unless it is a directory, also size, time and link target."""
+    """Return whether an entry changed: its type, mode, owner or device; a link's target; a file's size or time."""
     if (old.st_mode, old.st_uid, old.st_gid, old.st_rdev) != (new.st_mode, new.st_uid, new.st_gid, new.st_rdev):
         return True
     if stat.S_ISDIR(new.st_mode):
         return False
     if stat.S_ISLNK(new.st_mode):
-        return os.readlink(old_path) != os.readlink(new_path)  # noqa: PTH115
+        try:
+            return os.readlink(old_path) != os.readlink(new_path)  # noqa: PTH115
+        except OSError:
+            return True  # the running container has removed or replaced it meanwhile
     return (old.st_size, old.st_mtime_ns) != (new.st_size, new.st_mtime_ns)

@@ -83,3 +83,13 @@ async def check_reused_number() -> None:
     loop.remove_reader(ours)
     os.close(ours)
     os.close(theirs)
+
+
+@pytest.mark.parametrize("host_port", ["", "8099"])
+def test_an_address_of_another_machine_is_refused_with_the_reason(host_port: str) -> None:
+    async def connect(number: int, protocol: str) -> socket.socket:
+        raise AssertionError("nobody has connected")
+
+    reason = r"failed to bind host port for 192\.0\.2\.1:\d+/tcp: cannot assign requested address"
+    with pytest.raises(Fault, match=reason):
+        PublishedPorts(connect).open({"80/tcp": [{"HostIp": "192.0.2.1", "HostPort": host_port}]})
