@@ -90,6 +90,9 @@ def test_an_address_of_another_machine_is_refused_with_the_reason(host_port: str
     async def connect(number: int, protocol: str) -> socket.socket:
         raise AssertionError("nobody has connected")
 
+    async def publish() -> None:
+        PublishedPorts(connect).open({"80/tcp": [{"HostIp": "192.0.2.1", "HostPort": host_port}]})
+
     reason = r"failed to bind host port for 192\.0\.2\.1:\d+/tcp: cannot assign requested address"
     with pytest.raises(Fault, match=reason):
-        PublishedPorts(connect).open({"80/tcp": [{"HostIp": "192.0.2.1", "HostPort": host_port}]})
+        asyncio.run(publish())
