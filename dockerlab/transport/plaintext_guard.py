@@ -11,7 +11,7 @@ from dockerlab.errors import ArgumentError
 if TYPE_CHECKING:
     from dockerlab.endpoint.endpoint import Endpoint
 
-__all__ = ["carries_credentials", "is_unencrypted", "refuse"]
+__all__ = ["carries_credentials", "is_unencrypted", "refuse_credentials"]
 
 HEADERS = {"x-registry-auth", "x-registry-config", "authorization"}
 #: Requests that have a password, a token, a key or a secret in their body, or in the body of their response.
@@ -33,7 +33,7 @@ def carries_credentials(method: str, target: str, headers: Iterable[str]) -> boo
     return bool(PATHS.fullmatch(f"{method.upper()} {path}")) or any(name.lower() in HEADERS for name in headers)
 
 
-def refuse(endpoint: Endpoint, method: str, target: str, headers: Iterable[str]) -> None:
+def refuse_credentials(endpoint: Endpoint, method: str, target: str, headers: Iterable[str]) -> None:
     """Raise ArgumentError if sending this request would show credentials to others."""
     if endpoint.insecure or not is_unencrypted(endpoint) or not carries_credentials(method, target, headers):
         return

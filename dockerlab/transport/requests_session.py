@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 from requests.adapters import HTTPAdapter
 
-from dockerlab.transport.plaintext_guard import refuse
+from dockerlab.transport.plaintext_guard import refuse_credentials
 from dockerlab.transport.pools import pool
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class _EngineAdapter(HTTPAdapter):
         return str(request.path_url)
 
     def send(self, request: Any, *arguments: Any, **options: Any) -> Any:
-        refuse(self._endpoint, str(request.method), request.path_url, request.headers)
+        refuse_credentials(self._endpoint, str(request.method), request.path_url, request.headers)
         options["timeout"] = options.get("timeout") or self._timeout
         return super().send(request, *arguments, **options)
 

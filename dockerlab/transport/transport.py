@@ -26,7 +26,7 @@ from dockerlab.transport.failures import (
     intermediary,
     unexpected_response,
 )
-from dockerlab.transport.plaintext_guard import refuse
+from dockerlab.transport.plaintext_guard import refuse_credentials
 from dockerlab.transport.pools import Connections, DirectConnection
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class Transport:
 
     def new_exchange(self, request: Request) -> Exchange:
         """Return the exchange for a request that is about to be sent. Raises ArgumentError if it must not be sent."""
-        refuse(self.endpoint, request.operation.method, request.target, request.headers)
+        refuse_credentials(self.endpoint, request.operation.method, request.target, request.headers)
         return Exchange(
             operation=request.operation,
             arguments=request.arguments,
