@@ -27,7 +27,8 @@ class HttpResponse(http.client.HTTPResponse):
     def begin(self) -> None:
         """Read the head of the response. Raises IncompleteRead if the connection ends within it."""
         headers: Any = self.headers  # None before the first call, although its type does not say so
-        if headers is not None:
+        if headers is not None or not hasattr(self, "fp"):  # fp is undocumented, and a new Python may lack it
+            super().begin()
             return
         head = _HeadReader(self.fp)
         self.fp: Any = head
