@@ -52,7 +52,7 @@ class View(Box):
         self._thread: threading.Thread | None = None
         self.table = ipywidgets.HTML()
         self.note = ipywidgets.HTML()
-        self.button = ipywidgets.Button(description="Stop", tooltip="Stop or start asking the engine")
+        self.button = ipywidgets.Button(description="Stop", tooltip="Stop or start the updates")
         self.button.on_click(self._pressed)
         super().__init__([self.table, ipywidgets.HBox([self.button, self.note])])
         _VIEWS.add(self)
