@@ -1,10 +1,10 @@
-"""Kills the practice engine again and again at some moment while clients work, and looks at what is left.
+"""Kills the practice engine repeatedly at random moments while clients work, and checks that nothing is lost.
 
     python tests/endurance/crash_loop.py [--times 200] [--clients 3] [--seed N] [--isolation NAME]
 
-After each start all that an answer has ever told must be true: what runs has the process it had, what has ended has a
-true code, no line of a log is missing or there twice, what was made is there, what was removed is gone, and the state
-directory has nothing else. Ends with 1 if anything is wrong, and prints a table.
+After each start all responses must still be true: running containers have the same processes, stopped ones the correct
+exit codes, no log line is missing or doubled, created objects exist, removed ones don't, and the state directory has
+nothing else. Prints a table, and exits with 1 if anything is wrong.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support"), str(HERE.parent / "bench")]
 
-from client import Client, Lost  # noqa: E402
+from client import Client, NoResponse  # noqa: E402
 from engines import KillableEngine  # noqa: E402
 from rounds import table  # noqa: E402
 
-LONGEST, DEAD = 0.6, 0.3  #: seconds of work before a kill, and until the engine is started again, at most
-SETTLED = 10
-HEADINGS = ["kills", "answers", "looked at", "living", "ended", "log lines", "restart ms", "at most", "wrong"]
+MAX_WORK, MAX_PAUSE = 0.6, 0.3  #: seconds of work before a kill, and from the kill to the start
+CLEANUP_SECONDS = 10
+HEADINGS = ["kills", "responses", "checked", "living", "ended", "log lines", "restart ms", "at most", "wrong"]
 
 
 def main() -> int:
-    """Kill it as often as was asked for; print the table."""
+    """Kill the engine so many times, and print the table."""
     options = arguments()
     print(f"seed {options.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="dlab-") as base:
@@ -40,11 +40,11 @@ def main() -> int:
         engine.start()
         try:
             rows, wrong = crash(engine, options)
-            wrong += last_look(engine, options)
+            wrong += check_empty_engine(engine, options)
         finally:
             engine.reset()
-        left = [*engine.mounts(), *map(str, engine.shims())]
-        wrong += [f"left on the machine: {one}" for one in left]
+        remaining = [*engine.mounts(), *map(str, engine.shims())]
+        wrong += [f"left on the machine: {item}" for item in remaining]
     print(table([HEADINGS, *rows]))
     print("\n".join(wrong) or "nothing was lost")
     return int(bool(wrong))
@@ -58,76 +58,74 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--isolation", default="")
     options = parser.parse_args()
-    options.people = [Client("", number, random.Random(options.seed + number)) for number in range(options.clients)]
+    options.clients = [Client("", number, random.Random(options.seed + number)) for number in range(options.clients)]
     return options
 
 
 def crash(engine: KillableEngine, options: argparse.Namespace) -> tuple[list[list[str]], list[str]]:
-    """Do the rounds; give a row for each tenth of them, and what is wrong."""
+    """Run the rounds. Return one row per tenth of them, and the problems."""
     chance, rows, wrong = random.Random(options.seed), [], []
-    for person in options.people:
-        person.host = engine.host
+    for client in options.clients:
+        client.host = engine.host
     every = max(1, options.times // 10)
-    looked, seconds, counted = dict.fromkeys(("things", "living", "ended", "lines"), 0), [], 0
+    checked, seconds, earlier_responses = dict.fromkeys(("objects", "living", "ended", "lines"), 0), [], 0
     for turn in range(1, options.times + 1):
-        wrong += work(options.people, lambda: time.sleep(chance.uniform(0, LONGEST)), engine)
-        time.sleep(chance.uniform(0, DEAD))
+        wrong += work(options.clients, lambda: time.sleep(chance.uniform(0, MAX_WORK)), engine)
+        time.sleep(chance.uniform(0, MAX_PAUSE))
         seconds.append(engine.start())
-        for person in options.people:
-            found, more = person.compare()
-            wrong += [f"kill {turn}: {one}" for one in found]
-            looked = {name: number + more[name] for name, number in looked.items()}
-        wrong += [f"kill {turn}: {one}" for one in scraps(engine, options.people)]
+        for client in options.clients:
+            problems, counts = client.compare()
+            wrong += [f"kill {turn}: {problem}" for problem in problems]
+            checked = {name: number + counts[name] for name, number in checked.items()}
+        wrong += [f"kill {turn}: {problem}" for problem in leftovers(engine, options.clients)]
         if turn % every == 0 or turn == options.times:
-            answers = sum(person.answered for person in options.people) - counted
-            counted += answers
+            answers = sum(client.responses for client in options.clients) - earlier_responses
+            earlier_responses += answers
             times = f"{statistics.median(seconds) * 1000:.0f}", f"{max(seconds) * 1000:.0f}"
-            rows.append([str(turn), str(answers), *map(str, looked.values()), *times, str(len(wrong))])
-            looked, seconds = dict.fromkeys(looked, 0), []
+            rows.append([str(turn), str(answers), *map(str, checked.values()), *times, str(len(wrong))])
+            checked, seconds = dict.fromkeys(checked, 0), []
             print(table([HEADINGS, rows[-1]]).splitlines()[-1], flush=True)
     return rows, wrong
 
 
-def work(people: list[Client], wait: object, engine: KillableEngine) -> list[str]:
-    """Let all clients work until the engine is killed under them; give what it refused."""
+def work(clients: list[Client], wait: object, engine: KillableEngine) -> list[str]:
+    """Let all clients work until the engine is killed. Return the refused requests."""
     over, wrong = threading.Event(), []
 
-    def busy(person: Client) -> None:
+    def send_requests(client: Client) -> None:
         try:
             while not over.is_set():
-                person.step()
-        except Lost:
+                client.step()
+        except NoResponse:
             return
         except AssertionError as error:
             wrong.append(str(error))
 
-    with ThreadPoolExecutor(len(people)) as pool:
-        for person in people:
-            pool.submit(busy, person)
+    with ThreadPoolExecutor(len(clients)) as pool:
+        for client in clients:
+            pool.submit(send_requests, client)
         wait()  # type: ignore[operator]
         engine.kill()
         over.set()
     return wrong
 
 
-def scraps(engine: KillableEngine, people: list[Client]) -> list[str]:
-    """Look for what belongs to nothing: directories and processes, once what has ended has gone."""
-    known = {one["Id"] for one in people[0].ask("GET", "/containers/json?all=1")}
-    volumes = {one["Name"] for one in people[0].ask("GET", "/volumes")["Volumes"] or []}
-    end = time.monotonic() + SETTLED
+def leftovers(engine: KillableEngine, clients: list[Client]) -> list[str]:
+    """Return directories, control groups and processes that belong to no object, once the engine has cleaned up."""
+    ids = {container["Id"] for container in clients[0].ask("GET", "/containers/json?all=1")}
+    volumes = {volume["Name"] for volume in clients[0].ask("GET", "/volumes")["Volumes"] or []}
+    end = time.monotonic() + CLEANUP_SECONDS
     while True:
-        running = people[0].ask("GET", '/containers/json?filters={"status":["running","paused"]}')
-        wrong = [f"scraps in the state directory: {engine.leftovers()}"] if engine.leftovers() else []
-        wrong += [f"directories of no container: {engine.directories('containers') - known}"] * (
-            engine.directories("containers") > known
+        running = clients[0].ask("GET", '/containers/json?filters={"status":["running","paused"]}')
+        wrong = [f"unknown entries in the state directory: {engine.leftovers()}"] if engine.leftovers() else []
+        wrong += [f"directories of no container: {engine.directories('containers') - ids}"] * (
+            engine.directories("containers") > ids
         )
         wrong += [f"directories of no volume: {engine.directories('volumes') - volumes}"] * (
             engine.directories("volumes") > volumes
         )
-        if engine.control_groups() - {one["Id"] for one in running}:
-            wrong.append(
-                f"control groups of nothing that runs: {engine.control_groups() - {one['Id'] for one in running}}"
-            )
+        if groups := engine.control_groups() - {container["Id"] for container in running}:
+            wrong.append(f"control groups of no running container: {groups}")
         if len(engine.shims()) > len(running):
             wrong.append(f"{len(engine.shims())} shims for {len(running)} containers")
         if not wrong or time.monotonic() > end:
@@ -135,15 +133,15 @@ def scraps(engine: KillableEngine, people: list[Client]) -> list[str]:
         time.sleep(0.1)
 
 
-def last_look(engine: KillableEngine, options: argparse.Namespace) -> list[str]:
-    """Remove everything, and look whether anything stays."""
-    one = options.people[0]
-    for container in one.ask("GET", "/containers/json?all=1"):
-        one.ask("DELETE", f"/containers/{container['Id']}?force=1")
-    for person in options.people:
-        person.containers.clear()
+def check_empty_engine(engine: KillableEngine, options: argparse.Namespace) -> list[str]:
+    """Remove everything, and check that nothing remains."""
+    first = options.clients[0]
+    for container in first.ask("GET", "/containers/json?all=1"):
+        first.ask("DELETE", f"/containers/{container['Id']}?force=1")
+    for client in options.clients:
+        client.containers.clear()
     time.sleep(1)
-    return [f"at the end: {found}" for found in scraps(engine, options.people)]
+    return [f"at the end: {problem}" for problem in leftovers(engine, options.clients)]
 
 
 if __name__ == "__main__":

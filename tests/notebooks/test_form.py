@@ -1,4 +1,4 @@
-"""The form of a lesson: what every notebook must have, and must not have."""
+"""The form of notebooks: what each one must contain, and what it must not contain."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NUMBERS = list(catalog.LESSONS)
 LESSONS = [number for number in NUMBERS if number != "00"]
 FILES = catalog.notebooks()
 WITH_WIDGETS = ["01", "04", "05", "07"]
-MOST_CELLS, MOST_BYTES = 25, 200_000
+MAX_CELLS, MAX_BYTES = 25, 200_000
 
 Notebook = Any
 
@@ -36,19 +36,19 @@ def code(notebook: Notebook) -> list[Any]:
 
 
 def texts(notebook: Notebook) -> list[str]:
-    told = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
-    return [cell.source for cell in told if refresh.NAVIGATION not in cell.metadata.get("tags", [])]
+    cells = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+    return [cell.source for cell in cells if refresh.NAVIGATION not in cell.metadata.get("tags", [])]
 
 
 def headings(notebook: Notebook) -> list[tuple[int, str]]:
-    found = []
+    result = []
     for source in texts(notebook):
         plain = re.sub(r"```.*?```", "", source, flags=re.DOTALL)
-        found += [(len(marks), title) for marks, title in re.findall(r"^(#{1,6}) +(.+)$", plain, flags=re.MULTILINE)]
-    return found
+        result += [(len(marks), title) for marks, title in re.findall(r"^(#{1,6}) +(.+)$", plain, flags=re.MULTILINE)]
+    return result
 
 
-def whole(notebook: Notebook) -> str:
+def source_of(notebook: Notebook) -> str:
     return "\n".join(cell.source for cell in code(notebook))
 
 
@@ -58,13 +58,13 @@ def test_every_notebook_is_a_lesson_or_an_analysis() -> None:
 
 @pytest.mark.parametrize("number", FILES)
 class TestEveryNotebook:
-    def test_form_is_fresh(self, number: str) -> None:
+    def test_form_is_up_to_date(self, number: str) -> None:
         """`python tests/notebooks/refresh.py --form` would change nothing."""
         path = FOLDER / FILES[number]
-        assert refresh.text(refresh.formed(read(number), path.name)) == path.read_text()
+        assert refresh.text(refresh.committed_form(read(number), path.name)) == path.read_text()
 
     def test_size(self, number: str) -> None:
-        assert (FOLDER / FILES[number]).stat().st_size < MOST_BYTES
+        assert (FOLDER / FILES[number]).stat().st_size < MAX_BYTES
 
     def test_kernel_and_metadata(self, number: str) -> None:
         notebook = read(number)
@@ -84,7 +84,7 @@ class TestEveryNotebook:
 
     def test_cells_are_few_and_short(self, number: str) -> None:
         cells = code(read(number))
-        assert len(cells) <= MOST_CELLS
+        assert len(cells) <= MAX_CELLS
         short = [cell for cell in cells if len(cell.source.splitlines()) <= 8]
         assert len(short) >= 0.9 * len(cells)
 
@@ -92,16 +92,16 @@ class TestEveryNotebook:
         notebook = read(number)
         assert len(texts(notebook)) >= len(code(notebook))
 
-    def test_outputs_are_there(self, number: str) -> None:
+    def test_outputs_exist(self, number: str) -> None:
         cells = code(read(number))
-        assert all(cell.execution_count == place for place, cell in enumerate(cells, 1)), "not run in one go"
+        assert all(cell.execution_count == number for number, cell in enumerate(cells, 1)), "not run in one session"
         silent = [cell.source for cell in cells if not cell.outputs]
         assert len(silent) <= len(cells) // 3, silent
 
     def test_no_cell_hides_its_output(self, number: str) -> None:
         assert [cell.source for cell in code(read(number)) if cell.source.rstrip().endswith(";")] == []
 
-    def test_errors_are_expected_ones(self, number: str) -> None:
+    def test_only_expected_errors(self, number: str) -> None:
         for cell in code(read(number)):
             failed = any(output.output_type == "error" for output in cell.outputs)
             assert failed == ("raises-exception" in cell.metadata.get("tags", [])), cell.source
@@ -112,17 +112,17 @@ class TestEveryNotebook:
 
     def test_what_nbval_cannot_compare_is_not_used(self, number: str) -> None:
         used = r"\b(interact|clear_output|input)\(|display_id|Output\(\)|\.style\b|print\(.*\bid\("
-        assert re.findall(used, whole(read(number))) == []
+        assert re.findall(used, source_of(read(number))) == []
 
     def test_no_address_of_this_machine(self, number: str) -> None:
-        assert re.findall(r"/(?:home|root|tmp|work)/[\w.-]+/[^\s\"']*", whole(read(number))) == []
+        assert re.findall(r"/(?:home|root|tmp|work)/[\w.-]+/[^\s\"']*", source_of(read(number))) == []
 
-    def test_pictures_and_links_have_words(self, number: str) -> None:
+    def test_pictures_and_links_have_texts(self, number: str) -> None:
         for source in texts(read(number)):
             assert not re.search(r"!\[\s*\]\(", source), "a picture without a text"
             assert not re.search(r"(?<!!)\[\s*\]\(", source), "a link without a text"
 
-    def test_links_between_lessons_lead_somewhere(self, number: str) -> None:
+    def test_links_between_lessons_are_valid(self, number: str) -> None:
         for cell in read(number).cells:
             for target in re.findall(r"\]\(([\w.-]+\.ipynb)", cell.source):
                 assert (FOLDER / target).exists(), target
@@ -136,28 +136,28 @@ class TestLessonsAndTheFirstPage:
         assert "lesson.finish()" in cells[-1].source
 
     def test_only_labelled_objects(self, number: str) -> None:
-        """Whatever is created carries the lesson's labels, and nothing is pruned or removed by hand."""
-        source = whole(read(number))
+        """Every created object has the lesson's labels, and nothing is pruned."""
+        source = source_of(read(number))
         assert not re.search(r"prune|Prune", source)
         for call in re.findall(r"(?:\.create\(|ContainerCreate)(?:[^()]|\([^()]*\))*\)", source):
             assert re.search(r"lesson\.labels|\*\*lesson\.service|\bservice\b", call), call
 
-    def test_every_name_is_announced(self, number: str) -> None:
-        """The lesson looks at its start whether its names are free, so its outline must list them all."""
-        source = whole(read(number))
-        made = set(re.findall(r"lesson\.(?:container|web|stubborn|counter)\(\s*\"([\w.-]+)\"", source))
-        made |= set(re.findall(r"\.create\([^)]*?\bname=\"([\w.-]+)\"", source))
-        made |= set(re.findall(r"lesson\.(web|stubborn|counter)\((?!\s*\")", source))
-        assert made <= set(catalog.LESSONS[number].names)
+    def test_every_name_is_in_the_outline(self, number: str) -> None:
+        """At its start, a lesson checks that its names are free, so its outline must list all of them."""
+        source = source_of(read(number))
+        names = set(re.findall(r"lesson\.(?:container|web|stubborn|counter)\(\s*\"([\w.-]+)\"", source))
+        names |= set(re.findall(r"\.create\([^)]*?\bname=\"([\w.-]+)\"", source))
+        names |= set(re.findall(r"lesson\.(web|stubborn|counter)\((?!\s*\")", source))
+        assert names <= set(catalog.LESSONS[number].names)
 
     def test_exercises_are_those_of_the_outline(self, number: str) -> None:
         notebook, outline = read(number), catalog.LESSONS[number]
         for exercise in outline.exercises:
             assert_exercise(notebook, outline, exercise.name)
 
-    def test_every_question_is_asked(self, number: str) -> None:
-        asked = [int(found) for found in re.findall(r"lesson\.quiz\((\d)\)", whole(read(number)))]
-        assert sorted(set(asked)) == list(range(1, len(catalog.LESSONS[number].questions) + 1))
+    def test_every_question_is_in_the_notebook(self, number: str) -> None:
+        numbers = [int(number) for number in re.findall(r"lesson\.quiz\((\d)\)", source_of(read(number)))]
+        assert sorted(set(numbers)) == list(range(1, len(catalog.LESSONS[number].questions) + 1))
 
     def test_card(self, number: str) -> None:
         first = texts(read(number))[0]
@@ -168,42 +168,42 @@ class TestLessonsAndTheFirstPage:
 @pytest.mark.parametrize("number", LESSONS)
 class TestEveryLesson:
     @pytest.mark.parametrize("words", ["predict", "four ways", "mistake", "exercise", "quiz", "key points", "finish"])
-    def test_has_the_rooms_of_a_lesson(self, number: str, words: str) -> None:
+    def test_has_the_sections_of_a_lesson(self, number: str, words: str) -> None:
         titles = " · ".join(title for _, title in headings(read(number))).lower()
         assert words in titles
 
     @pytest.mark.parametrize("call", ["lab.last.show(", "lesson.hint(", "lesson.story()"])
-    def test_shows_the_wire_a_hint_and_the_story(self, number: str, call: str) -> None:
-        assert call in whole(read(number))
+    def test_shows_the_request_a_hint_and_the_story(self, number: str, call: str) -> None:
+        assert call in source_of(read(number))
 
 
 @pytest.mark.parametrize("number", WITH_WIDGETS)
 def test_has_a_live_view_with_a_still_form(number: str) -> None:
-    shown = [
+    bundle = [
         output.data
         for cell in code(read(number))
         if re.search(r"widgets\.(Containers|Processes|Logs|States)\(", cell.source)
         for output in cell.outputs
         if "data" in output
     ]
-    assert shown
-    assert all("a live view" in data["text/plain"] and "<table>" in data["text/html"] for data in shown)
+    assert bundle
+    assert all("a live view" in bundle["text/plain"] and "<table>" in bundle["text/html"] for bundle in bundle)
 
 
 def assert_exercise(notebook: Notebook, outline: Outline, name: str) -> None:
-    """A cell to change whose check says UNATTEMPTED; later the solution, letter by letter, whose check says PASS."""
+    """Check for a cell to change, whose check is UNATTEMPTED, and the solution of the outline, whose check is PASS."""
     checks = [cell for cell in code(notebook) if f'lesson.check("{name}"' in cell.source]
     assert len(checks) == 2, f"{name}: one cell to change, one solution"
-    mine, solution = checks
-    assert "# your cell" in mine.source
-    assert said(mine).startswith(f"UNATTEMPTED {name}")
+    unsolved, solution = checks
+    assert "# your cell" in unsolved.source
+    assert result_of(unsolved).startswith(f"UNATTEMPTED {name}")
     exercise = outline.exercise(name)
     assert exercise is not None
     assert solution.source == exercise.solution
     assert "solution" in solution.metadata.tags
     assert solution.metadata.jupyter.source_hidden is True
-    assert said(solution).startswith(f"PASS {name}")
+    assert result_of(solution).startswith(f"PASS {name}")
 
 
-def said(cell: Any) -> str:
+def result_of(cell: Any) -> str:
     return str(cell.outputs[-1].data["text/plain"]) if cell.outputs else ""

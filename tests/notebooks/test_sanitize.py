@@ -1,4 +1,4 @@
-"""The sanitize file hides what differs from run to run, and nothing else."""
+"""The sanitize file masks what differs from run to run, and nothing else."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ SAME = [
     ("name   state\nweb  running", "name state\nweb      running"),
 ]  # fmt: skip
 
-KEPT = [
+DIFFERENT = [
     ("web is running", "web is exited"),
     ("Exited (0) 2 seconds ago", "Exited (137) 2 seconds ago"),
     ("0001-01-01T00:00:00Z", "2026-11-24T00:00:00Z"),
@@ -66,15 +66,15 @@ def sanitized(text: str) -> str:
 
 
 @pytest.mark.parametrize(("one", "other"), SAME)
-def test_what_differs_is_hidden(one: str, other: str) -> None:
+def test_values_that_always_differ_are_masked(one: str, other: str) -> None:
     assert sanitized(one) == sanitized(other)
 
 
-@pytest.mark.parametrize(("one", "other"), KEPT)
-def test_what_matters_is_kept(one: str, other: str) -> None:
+@pytest.mark.parametrize(("one", "other"), DIFFERENT)
+def test_relevant_values_are_not_masked(one: str, other: str) -> None:
     assert sanitized(one) != sanitized(other)
 
 
 def test_every_rule_was_read() -> None:
-    """nbval drops a rule without a replacement, silently."""
+    """nbval silently ignores a rule without a replacement."""
     assert len(RULES) == CONFIG.read_text().count("\nregex:") == CONFIG.read_text().count("\n[")

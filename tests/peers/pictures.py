@@ -1,8 +1,8 @@
-"""Puts the images that a peer's tests want into an engine: nothing is pulled, all are made on this machine.
+"""Loads the images that a peer's tests need into an engine. All are made on this machine, and nothing is pulled.
 
-`busybox` is the practice engine's own base image; `alpine` is the same with a user and a directory that only that image
-has, `python` the same with this machine's interpreter. Each is kept under a name of ours, so that a test that removes
-`alpine:latest` doesn't take it from the tests after it.
+`busybox` is the base image of the practice engine. `alpine` is the same with an additional user and directory, `python`
+the same with this machine's interpreter. Each image also has a second name, under which it remains when a test removes
+`alpine:latest`.
 """
 
 from __future__ import annotations
@@ -22,47 +22,47 @@ from plain_http import ask, connection
 from dockerlab.engine.common import host_programs
 from dockerlab.engine.images import base_image
 
-KEPT = "kept.example/{}:latest"
-UNWANTED = {"test", "idlelib", "tkinter", "lib2to3", "ensurepip", "turtledemo", "site-packages", "dist-packages"}
+SECOND_NAME = "kept.example/{}:latest"
+LEFT_OUT = {"test", "idlelib", "tkinter", "lib2to3", "ensurepip", "turtledemo", "site-packages", "dist-packages"}
 LIBRARIES = ("/lib", "/usr/lib", "/lib64", "/usr/lib64")
 
 
 def names(host: str) -> set[str]:
-    """Give the names of all images that an engine has."""
+    """Return the names of all images of an engine."""
     status, images = ask(host, "GET", "/images/json")
     if status != http.client.OK:
         raise SystemExit(f"{host} answers {status} to a list of images: {images}")
     return {name for image in images for name in image["RepoTags"] or []}
 
 
-def restore(host: str, wanted: dict[str, list[str]]) -> None:
-    """Give every image that has lost a name this name again."""
-    here = names(host)
-    for kind, tags in wanted.items():
-        for repository, tag in (name.split(":") for name in tags if name not in here):
+def restore(host: str, images: dict[str, list[str]]) -> None:
+    """Tag every image again that has lost one of its names."""
+    existing = names(host)
+    for kind, tags in images.items():
+        for repository, tag in (name.split(":") for name in tags if name not in existing):
             target = urlencode({"repo": repository, "tag": tag})
-            ask(host, "POST", f"/images/{quote(KEPT.format(kind), safe='')}/tag?{target}")
+            ask(host, "POST", f"/images/{quote(SECOND_NAME.format(kind), safe='')}/tag?{target}")
 
 
-def provide(host: str, wanted: dict[str, list[str]]) -> None:
-    """Bring the images that are wanted into an engine, once."""
-    here = names(host)
-    for kind in wanted:
-        kept = KEPT.format(kind)
-        if kept in here:
+def provide(host: str, images: dict[str, list[str]]) -> None:
+    """Load the images into an engine, unless it has them already."""
+    existing = names(host)
+    for kind in images:
+        name = SECOND_NAME.format(kind)
+        if name in existing:
             continue
-        repository, tag = kept.split(":")
-        if kind == "busybox" and "busybox:latest" in here:
-            status, told = ask(host, "POST", f"/images/busybox/tag?{urlencode({'repo': repository, 'tag': tag})}")
+        repository, tag = name.split(":")
+        if kind == "busybox" and "busybox:latest" in existing:
+            status, response = ask(host, "POST", f"/images/busybox/tag?{urlencode({'repo': repository, 'tag': tag})}")
         else:
-            status, told = _load(host, kind, kept)
+            status, response = _load(host, kind, name)
         if status >= http.client.BAD_REQUEST:
-            print(f"no image {kind}: the engine answers {status} {told}", file=sys.stderr)
-    restore(host, wanted)
+            print(f"no image {kind}: the engine answers {status} {response}", file=sys.stderr)
+    restore(host, images)
 
 
 def _load(host: str, kind: str, name: str) -> tuple[int, object]:
-    """Import a tree, made here, as an image."""
+    """Make a root file system, and import it as an image."""
     with tempfile.TemporaryDirectory(prefix="peers-") as place, tempfile.TemporaryFile() as file:
         root = Path(place, "root")
         base_image.write_tree(host_programs.find_busybox(), root)
@@ -83,41 +83,41 @@ def _send(host: str, file: io.BufferedIOBase, length: int, name: str, command: s
     repository, tag = name.split(":")
     changes = [("changes", f'CMD ["{command}"]'), ("changes", f"ENV PATH={base_image.DEFAULT_PATH}")]
     query = urlencode([("fromSrc", "-"), ("repo", repository), ("tag", tag), *changes])
-    opened = connection(host, timeout=120)
+    client = connection(host, timeout=120)
     try:
         headers = {"Content-Type": "application/x-tar", "Content-Length": str(length)}
-        opened.request("POST", f"/images/create?{query}", body=file, headers=headers)
-        answer = opened.getresponse()
-        return answer.status, answer.read()[:300].decode("utf-8", "replace")
+        client.request("POST", f"/images/create?{query}", body=file, headers=headers)
+        response = client.getresponse()
+        return response.status, response.read()[:300].decode("utf-8", "replace")
     finally:
-        opened.close()
+        client.close()
 
 
 def _python(root: Path) -> None:
-    """Copy this interpreter, its library without the big parts, and what they link."""
+    """Copy this interpreter, its standard library without large parts, and the linked libraries."""
     program = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
     library = Path(sysconfig.get_path("stdlib"))
     target = root / "usr/lib" / library.name
-    shutil.copytree(library, target, ignore=lambda _, found: {*found} & UNWANTED | {"__pycache__"}, symlinks=False)
+    shutil.copytree(library, target, ignore=lambda _, entries: {*entries} & LEFT_OUT | {"__pycache__"}, symlinks=False)
     shutil.copy2(program, root / "usr/bin/python3")
     (root / "usr/bin/python").symlink_to("python3")
     (root / "lib").mkdir(exist_ok=True)
-    usual = [f"{place}/{sysconfig.get_config_var('MULTIARCH')}" for place in LIBRARIES] + [*LIBRARIES]
-    usual.append(str(sysconfig.get_config_var("LIBDIR")))
-    todo = [program, *(library / "lib-dynload").glob("*.so")]
-    while todo:
-        wanted = host_programs.elf_dependencies(todo.pop())
-        if wanted is None:
+    folders = [f"{folder}/{sysconfig.get_config_var('MULTIARCH')}" for folder in LIBRARIES] + [*LIBRARIES]
+    folders.append(str(sysconfig.get_config_var("LIBDIR")))
+    pending = [program, *(library / "lib-dynload").glob("*.so")]
+    while pending:
+        dependencies = host_programs.elf_dependencies(pending.pop())
+        if dependencies is None:
             continue
-        places = [
-            next((Path(place, name) for place in usual if Path(place, name).is_file()), None)
-            for name in wanted.libraries
+        paths = [
+            next((Path(folder, name) for folder in folders if Path(folder, name).is_file()), None)
+            for name in dependencies.libraries
         ]
-        pairs = [(place.resolve(), root / "lib" / place.name) for place in places if place]
-        if wanted.loader:
-            pairs.append((Path(wanted.loader).resolve(), root / wanted.loader.lstrip("/")))
+        pairs = [(folder.resolve(), root / "lib" / folder.name) for folder in paths if folder]
+        if dependencies.loader:
+            pairs.append((Path(dependencies.loader).resolve(), root / dependencies.loader.lstrip("/")))
         for source, copy in pairs:
             if not copy.exists():
                 copy.parent.mkdir(exist_ok=True)
                 shutil.copy(source, copy)
-                todo.append(source)
+                pending.append(source)

@@ -1,4 +1,4 @@
-"""Takes from a step's output what can't be the same twice: identifiers, times, sizes, addresses."""
+"""Replaces values that differ from run to run in the output of a step: ids, times, sizes, addresses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 __all__ = ["normal"]
 
-#: pattern, replacement; the first ones first
+#: Patterns and replacements, in the order in which they are applied.
 RULES = [
     # identifiers
     (r"\b[0-9a-f]{64}\b", "<id>"),
@@ -18,16 +18,16 @@ RULES = [
         r"\1 <while>",
     ),
     (r"\b(Less than a second|About a minute|\d+ (second|minute)s?) ago", "<while> ago"),
-    # the command's own hint after an error differs between its versions
+    # The hint after an error differs between versions of the command.
     (r"\n! \n! (Run 'docker [a-z ]*--help' for more information|See 'docker [a-z ]*--help'\.?)", ""),
     (r"\n! (Run 'docker [a-z ]*--help' for more information|See 'docker [a-z ]*--help'\.?)", ""),
-    # the terminal's or runtime's own words
+    # a prefix of the runtime
     (r"runc create failed: ", ""),
 ]
 
 
 def normal(text: str) -> str:
-    """Normalise what one step said."""
+    """Return the normalised output of a step."""
     for pattern, replacement in RULES:
         text = re.sub(pattern, replacement, text)
     return text.rstrip()
