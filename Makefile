@@ -108,10 +108,10 @@ soak: $(VENV)/.test  ## send mixed traffic to the practice engine for MINUTES (1
 	@$(BIN)/python tests/endurance/soak.py --minutes $(MINUTES) $(if $(ISOLATION),--isolation $(ISOLATION))
 
 bench: $(VENV)/.test  ## compare the practice engine's speed with Docker's (HOST=unix://… with busybox:latest)
-	@$(BIN)/python tests/bench/engines.py --against $(HOST) $(if $(ISOLATION),--isolation $(ISOLATION))
+	@$(BIN)/python tests/bench/engine_speed.py --against $(HOST) $(if $(ISOLATION),--isolation $(ISOLATION))
 
 bench-clients: $(VENV)/.test  ## compare dockerlab's speed with other clients (HOST=unix://…); writes docs/benchmarks.md
-	@$(BIN)/python tests/bench/clients.py --host $(HOST) --write
+	@$(BIN)/python tests/bench/client_speed.py --host $(HOST) --write
 
 # --- maintenance ----------------------------------------------------------------------------------
 

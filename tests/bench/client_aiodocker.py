@@ -1,4 +1,4 @@
-"""The same with aiodocker, in an environment of its own; what can be asked at once is asked at once."""
+"""The tasks with aiodocker, in its own environment. Independent requests are sent concurrently."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ AT_ONCE = 4
 
 
 class Client:
-    """Each method is a task; it gives how much it read, or how many requests it made."""
+    """Each method is a task. It returns the size of what it has read, or the number of its requests."""
 
     def __init__(self, facts: dict[str, Any]) -> None:
-        """Connect to the engine, and to the server that says again what it once said."""
+        """Connect to the engine, and to the server of recorded responses."""
         self.facts = facts
         self._loop = asyncio.new_event_loop()
         self._docker, self._again = self._run(self._connect(facts["host"])), self._run(self._connect(facts["replay"]))
@@ -37,7 +37,7 @@ class Client:
         self._loop.close()
 
     def list(self) -> int:
-        """List our containers."""
+        """List the labelled containers."""
         return len(self._run(self._docker.containers.list(all=True, filters=self._chosen())))
 
     def _chosen(self) -> str:
@@ -52,7 +52,7 @@ class Client:
         return int(self._run(each()))
 
     def inspect_wide(self) -> int:
-        """Inspect some at once."""
+        """Inspect them concurrently."""
 
         async def some(names: list[str]) -> int:
             return len([await self._docker.containers.container(name).show() for name in names])
@@ -68,7 +68,7 @@ class Client:
         return self._log(self._docker)
 
     def logs_again(self) -> int:
-        """Read it from the server that says the same bytes."""
+        """Read it from the server of recorded responses."""
         return self._log(self._again)
 
     def _log(self, docker: Any) -> int:
@@ -79,8 +79,8 @@ class Client:
         """Create, start, wait for and remove a container."""
 
         async def lived() -> int:
-            asked = {"Image": IMAGE, "Cmd": ["true"], "Labels": self.facts["labels"]}
-            container = await self._docker.containers.create(asked)
+            config = {"Image": IMAGE, "Cmd": ["true"], "Labels": self.facts["labels"]}
+            container = await self._docker.containers.create(config)
             await container.start()
             await container.wait()
             await container.delete()
@@ -89,14 +89,14 @@ class Client:
         return int(self._run(lived()))
 
     def exec(self) -> int:
-        """Run a command in a running container, and ask for its exit code."""
+        """Run a command in a running container, and request its exit code."""
 
         async def ran() -> int:
-            made = await self._docker.containers.container(self.facts["running"][0]).exec(["true"])
-            async with made.start() as stream:
+            job = await self._docker.containers.container(self.facts["running"][0]).exec(["true"])
+            async with job.start() as stream:
                 while await stream.read_out() is not None:
                     pass
-            return 3 if (await made.inspect())["ExitCode"] == 0 else -1
+            return 3 if (await job.inspect())["ExitCode"] == 0 else -1
 
         return int(self._run(ran()))
 
@@ -105,7 +105,7 @@ class Client:
         return self._events(self._docker, str(time.time()))
 
     def events_again(self) -> int:
-        """Read 5,000 from the server that says the same bytes."""
+        """Read 5,000 events from the server of recorded responses."""
         return self._events(self._again, "2")
 
     def _events(self, docker: Any, until: str) -> int:

@@ -1,4 +1,4 @@
-"""The same with the docker command, where there is one: a process for each task, whose answer is read whole."""
+"""The tasks with the docker command: one process per task, whose whole output is read."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from typing import Any
 
 
 class Client:
-    """Each method is a task; it gives how much it read."""
+    """Each method is a task. It returns the size of what it has read."""
 
     def __init__(self, facts: dict[str, Any]) -> None:
         """Remember the engine."""
         self.facts = facts
 
     def close(self) -> None:
-        """Nothing is left to do."""
+        """Do nothing."""
 
     def _said(self, *words: str) -> bytes:
         command = ["docker", "--host", self.facts["host"], *words]
         return subprocess.run(command, capture_output=True, check=True, timeout=120).stdout
 
     def list(self) -> int:
-        """List our containers."""
+        """List the labelled containers."""
         said = self._said(
             "ps", "--all", "--no-trunc", "--format", "{{json .}}", "--filter", f"label={self.facts['label']}"
         )
         return len([json.loads(line) for line in said.splitlines()])
 
     def inspect_wide(self) -> int:
-        """Inspect all in one go."""
+        """Inspect them in one command."""
         return len(json.loads(self._said("inspect", *self.facts["names"])))
 
     def logs(self) -> int:
@@ -43,6 +43,6 @@ class Client:
         return Path(self.facts["target"]).stat().st_size
 
     def exec(self) -> int:
-        """Run a command in a running container; the command's exit code is the process's own."""
+        """Run a command in a running container. Its exit code is that of the docker command."""
         self._said("exec", self.facts["running"][0], "true")
         return 3

@@ -1,4 +1,4 @@
-"""The same with docker-py, in an environment of its own: its APIClient, and `containers` for what it says of many."""
+"""The tasks with docker-py, in its own environment: with its APIClient, and with `containers` for objects."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ IMAGE = "busybox:latest"
 
 
 class Client:
-    """Each method is a task; it gives how much it read, or how many requests it made."""
+    """Each method is a task. It returns the size of what it has read, or the number of its requests."""
 
     def __init__(self, facts: dict[str, Any]) -> None:
-        """Connect to the engine, and to the server that says again what it once said."""
+        """Connect to the engine, and to the server of recorded responses."""
         self.facts = facts
         self._docker = docker.DockerClient(base_url=facts["host"], version="auto", timeout=120)
         self._api = self._docker.api
@@ -31,7 +31,7 @@ class Client:
         return len([self._api.ping() for _ in range(200)])
 
     def list(self) -> int:
-        """List our containers."""
+        """List the labelled containers."""
         return len(self._api.containers(all=True, filters={"label": self.facts["label"]}))
 
     def inspect(self) -> int:
@@ -39,11 +39,11 @@ class Client:
         return len([self._api.inspect_container(name) for name in self.facts["names"]])
 
     def inspect_wide(self) -> int:
-        """Give objects of all, which asks for each."""
+        """Return objects of all containers, with one request per container."""
         return len(self._docker.containers.list(all=True, filters={"label": self.facts["label"]}))
 
     def stats(self) -> int:
-        """Take one sample of each that runs, one by one."""
+        """Take one sample per running container, one by one."""
         return len([self._api.stats(name, stream=False, one_shot=True) for name in self.facts["running"]])
 
     def logs(self) -> int:
@@ -51,7 +51,7 @@ class Client:
         return len(self._api.logs(self.facts["talker"]).splitlines())
 
     def logs_again(self) -> int:
-        """Read it from the server that says the same bytes."""
+        """Read it from the server of recorded responses."""
         return len(self._again.logs(self.facts["talker"]).splitlines())
 
     def export(self) -> int:
@@ -76,7 +76,7 @@ class Client:
         return 4
 
     def exec(self) -> int:
-        """Run a command in a running container, and ask for its exit code."""
+        """Run a command in a running container, and request its exit code."""
         name = self._api.exec_create(self.facts["running"][0], ["true"])["Id"]
         self._api.exec_start(name)
         return 3 if self._api.exec_inspect(name)["ExitCode"] == 0 else -1
@@ -86,5 +86,5 @@ class Client:
         return len(list(self._api.events(since=1, until=int(time.time()), decode=True)))
 
     def events_again(self) -> int:
-        """Read 5,000 from the server that says the same bytes."""
+        """Read 5,000 events from the server of recorded responses."""
         return len(list(self._again.events(since=1, until=2, decode=True)))

@@ -1,4 +1,4 @@
-"""The same with dockerlab: `call` gives what the engine said, the groups' methods give tables."""
+"""The tasks with dockerlab: `call` returns the engine's response, the methods of the groups return tables."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ IMAGE = "busybox:latest"
 
 
 class Client:
-    """Each method is a task; it gives how much it read, or how many requests it made."""
+    """Each method is a task. It returns the size of what it has read, or the number of its requests."""
 
     def __init__(self, facts: dict[str, Any]) -> None:
-        """Connect to the engine, and to the server that says again what it once said."""
+        """Connect to the engine, and to the server of recorded responses."""
         self.facts = facts
         self._lab = dockerlab.connect(facts["host"])
         self._again = dockerlab.connect(facts["replay"])
-        # pandas and the groups, which a notebook loads once
+        # load pandas and the groups, which a notebook loads only once
         self._lab.system.ping()
         self._lab.container.inspect(facts["names"][:1])
 
@@ -39,11 +39,11 @@ class Client:
         return len([self._lab.call("SystemPing") for _ in range(200)])
 
     def ping_tables(self) -> int:
-        """Make a table of each."""
+        """Make one table per response."""
         return sum(len(self._lab.system.ping()) for _ in range(200))
 
     def list(self) -> int:
-        """List our containers."""
+        """List the labelled containers."""
         return len(self._lab.container.list(all=True, filters={"label": self.facts["label"]}))
 
     def inspect(self) -> int:
@@ -51,7 +51,7 @@ class Client:
         return len([self._lab.call("ContainerInspect", id=name).json() for name in self.facts["names"]])
 
     def inspect_tables(self) -> int:
-        """Make a long table of each."""
+        """Make one long table per container."""
         return len([self._lab.container.inspect(name) for name in self.facts["names"]])
 
     def inspect_wide(self) -> int:
@@ -59,7 +59,7 @@ class Client:
         return len(self._lab.container.inspect(self.facts["names"]))
 
     def stats(self) -> int:
-        """Take one sample of each that runs."""
+        """Take one sample per running container."""
         return len(self._lab.container.stats(self.facts["running"]))
 
     def logs(self) -> int:
@@ -67,11 +67,11 @@ class Client:
         return len(self._lab.container.logs(self.facts["talker"]))
 
     def logs_again(self) -> int:
-        """Read it from the server that says the same bytes."""
+        """Read it from the server of recorded responses."""
         return len(self._again.container.logs(self.facts["talker"]))
 
     def stamped_again(self) -> int:
-        """Read it with the moment of each line."""
+        """Read it with timestamps."""
         return len(self._again.container.logs(self.facts["talker"], timestamps=True))
 
     def logs_iterated(self) -> int:
@@ -89,22 +89,22 @@ class Client:
         return Path(self.facts["tar"]).stat().st_size if done["status"][0] == 200 else 0
 
     def life(self) -> int:
-        """Create, start, wait for and remove a container; give how many requests that took."""
+        """Create, start, wait for and remove a container; return the number of requests."""
         self._lab.wire, container = type(self._lab.wire)(), self._lab.container
-        made = container.create(IMAGE, cmd=["true"], labels=self.facts["labels"])
-        name = made.set_index("field").loc["Id", "value"]
+        created = container.create(IMAGE, cmd=["true"], labels=self.facts["labels"])
+        name = created.set_index("field").loc["Id", "value"]
         container.start(name)
         container.wait(name)
         container.delete(name)
         return len(self._lab.wire)
 
     def exec(self) -> int:
-        """Run a command in a running container, and ask for its exit code; give how many requests that took."""
+        """Run a command in a running container, and request its exit code; return the number of requests."""
         self._lab.wire = type(self._lab.wire)()
-        made = self._lab.container.exec(self.facts["running"][0], ["true"])
-        name = made.set_index("field").loc["Id", "value"]
-        with self._lab.exec.start(name) as said:
-            said.read()
+        created = self._lab.container.exec(self.facts["running"][0], ["true"])
+        name = created.set_index("field").loc["Id", "value"]
+        with self._lab.exec.start(name) as stream:
+            stream.read()
         code = self._lab.exec.inspect(name).set_index("field").loc["ExitCode", "value"]
         return len(self._lab.wire) if code == 0 else -1
 
@@ -113,13 +113,13 @@ class Client:
         return len(self._lab.system.events(since=1, until=time.time()))
 
     def events_again(self) -> int:
-        """Read 5,000 from the server that says the same bytes."""
+        """Read 5,000 events from the server of recorded responses."""
         return len(self._again.system.events(since=1, until=2))
 
     def events_iterated(self) -> int:
         """Read them one by one."""
-        with self._again.system.events(since=1) as found:
-            return sum(1 for _ in found)
+        with self._again.system.events(since=1) as events:
+            return sum(1 for _ in events)
 
     # -- sockets -----------------------------------------------------------------------------------------------
 
@@ -131,7 +131,7 @@ class Client:
         return sockets() - before
 
     def sockets_of_threads(self) -> int:
-        """Count those that are open more after 16 threads have asked at once."""
+        """Return the number of additional sockets after simultaneous requests from 16 threads."""
         before = sockets()
         threads = [threading.Thread(target=self.inspect) for _ in range(16)]
         for thread in threads:

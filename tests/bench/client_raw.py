@@ -1,4 +1,4 @@
-"""The Engine API by hand: http.client on one connection that is kept, json, and what the standard library has."""
+"""The tasks with only the standard library: http.client on one reused connection, and json."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ STREAMS = {1: "stdout", 2: "stderr"}
 
 
 class Client:
-    """Each method is a task; it gives how much it read, or how many requests it made."""
+    """Each method is a task. It returns the size of what it has read, or the number of its requests."""
 
     def __init__(self, facts: dict[str, Any]) -> None:
-        """Connect to the engine, and to the server that says again what it once said."""
+        """Connect to the engine, and to the server of recorded responses."""
         self.facts = facts
         self._engine = Subject("raw", facts["host"])
         self._again = Subject("raw", facts["replay"])
 
     def close(self) -> None:
-        """Nothing is left to do."""
+        """Do nothing."""
 
     def ping(self) -> int:
         """Ping 200 times."""
@@ -37,7 +37,7 @@ class Client:
         return 200
 
     def list(self) -> int:
-        """List our containers."""
+        """List the labelled containers."""
         return len(self._engine.ask("GET", f"/containers/json?all=1&filters={self.facts['filter']}"))
 
     def inspect(self) -> int:
@@ -45,7 +45,7 @@ class Client:
         return len([self._engine.ask("GET", f"/containers/{name}/json") for name in self.facts["names"]])
 
     def stats(self) -> int:
-        """Take one sample of each that runs, one by one."""
+        """Take one sample per running container, one by one."""
         query = "stats?stream=false&one-shot=true"
         return len([self._engine.ask("GET", f"/containers/{name}/{query}") for name in self.facts["running"]])
 
@@ -54,11 +54,11 @@ class Client:
         return len(self._lines(self._engine))
 
     def logs_again(self) -> int:
-        """Read it from the server that says the same bytes."""
+        """Read it from the server of recorded responses."""
         return len(self._lines(self._again))
 
     def stamped_again(self) -> int:
-        """Read it with the moment of each line, as text."""
+        """Read it with timestamps, as text."""
         with self._log(self._again, "&timestamps=1") as answer:
             lines = [(stream, *line.decode("utf-8", "replace").split(" ", 1)) for stream, line in _frames(answer)]
         return len(lines)
@@ -96,15 +96,15 @@ class Client:
 
     def life(self) -> int:
         """Create, start, wait for and remove a container."""
-        asked = {"Image": IMAGE, "Cmd": ["true"], "Labels": self.facts["labels"]}
-        name = self._engine.ask("POST", "/containers/create", asked)["Id"]
+        config = {"Image": IMAGE, "Cmd": ["true"], "Labels": self.facts["labels"]}
+        name = self._engine.ask("POST", "/containers/create", config)["Id"]
         self._engine.ask("POST", f"/containers/{name}/start")
         self._engine.ask("POST", f"/containers/{name}/wait")
         self._engine.ask("DELETE", f"/containers/{name}")
         return 4
 
     def exec(self) -> int:
-        """Run a command in a running container, and ask for its exit code."""
+        """Run a command in a running container, and request its exit code."""
         self._engine.exec(self.facts["running"][0])
         return 3
 
@@ -114,12 +114,12 @@ class Client:
             return len([json.loads(line) for line in answer])
 
     def events_again(self) -> int:
-        """Read 5,000 from the server that says the same bytes."""
+        """Read 5,000 events from the server of recorded responses."""
         with self._again.answer("GET", "/events?since=1&until=2") as answer:
             return len([json.loads(line) for line in answer])
 
 
 def _frames(answer: http.client.HTTPResponse) -> Any:
-    """Read frame by frame, as the API's documentation tells one to do."""
+    """Read frame by frame, as the API documentation describes."""
     while header := answer.read(8):
         yield STREAMS[header[0]], answer.read(int.from_bytes(header[4:], "big"))

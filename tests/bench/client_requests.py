@@ -1,4 +1,4 @@
-"""The same with requests by hand: a Lab's own session, and JSON."""
+"""The tasks with requests: the session of a Lab, and JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import dockerlab
 
 
 class Client:
-    """Each method is a task; it gives how much it read."""
+    """Each method is a task. It returns the size of what it has read."""
 
     def __init__(self, facts: dict[str, Any]) -> None:
         """Connect to the engine."""
@@ -25,7 +25,7 @@ class Client:
         """Close the connections."""
         self._lab.close()
 
-    def _asked(self, path: str, **query: Any) -> Any:
+    def _get(self, path: str, **query: Any) -> Any:
         answer = self._session.get(self._lab.url(path, **query))
         answer.raise_for_status()
         return answer.json()
@@ -35,13 +35,13 @@ class Client:
         return len([self._session.get(self._lab.url("/_ping")) for _ in range(200)])
 
     def list(self) -> int:
-        """List our containers."""
+        """List the labelled containers."""
         chosen = json.dumps({"label": [self.facts["label"]]})
-        return len(self._asked("/containers/json", all=1, filters=chosen))
+        return len(self._get("/containers/json", all=1, filters=chosen))
 
     def inspect(self) -> int:
         """Inspect them one by one."""
-        return len([self._asked(f"/containers/{name}/json") for name in self.facts["names"]])
+        return len([self._get(f"/containers/{name}/json") for name in self.facts["names"]])
 
     def export(self) -> int:
         """Write a container's files as a tar."""

@@ -1,4 +1,4 @@
-"""dockerlab where pandas has no pyarrow, as a plain installation of it has none."""
+"""The tasks with dockerlab when pandas has no pyarrow, as after a plain installation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is compared: each row's task for each client, the target of dockerlab's, and what was measured."""
+"""The comparison: each row's task for each client, the target for dockerlab, and the measurements."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from stock import EVENTS, LINES, LISTED, PUT, RUNNING
 __all__ = ["IMPORTED", "IMPORT_SECONDS", "MEMORY", "OURS", "PEERS", "PLAIN", "RAW", "ROWS", "SOCKETS", "Row", "Tried"]
 
 RAW, OURS, PLAIN = "raw", "dockerlab", "without pyarrow"
-#: Other clients, and the docker command where there is one.
+#: Other clients, and the docker command if it is installed.
 PEERS = ("docker-py", "aiodocker", "requests", "docker")
 IMPORTED, IMPORT_SECONDS = "import", 0.05
-#: How long a tar of one file is: with its header, in whole records.
+#: The length of a tar of one file, with its header, in whole records.
 TAR = -(-(PUT + tarfile.BLOCKSIZE * 3) // tarfile.RECORDSIZE) * tarfile.RECORDSIZE
-#: Megabytes that a task may take more than the process had.
+#: Additional megabytes that a task may need.
 MEMORY = {"logs": 200.0, "logs_iterated": 30.0, "export": 2.0}
-#: Sockets that may be open more, after each.
+#: Additional sockets that may be open after each task.
 SOCKETS = {"sockets_of_urls": 0, "sockets_of_threads": 15, "sockets_after_close": 0}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row: its words, the task of each client, what dockerlab's seconds may be to the raw ones', the right size."""
+    """One row: its title, the task of each client, the target ratio of dockerlab to raw, and the expected size."""
 
     words: str
     tasks: dict[str, str]

@@ -1,4 +1,4 @@
-"""The page of the comparison: what was measured as a table, and on what machine."""
+"""The page of the comparison: the measurements as tables, and the machine."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ REASONS: dict[str, str] = {
 
 
 def page(tried: Tried, host: str, rounds: int) -> str:
-    """Write the page."""
+    """Return the page."""
     version = Subject("engine", host).ask("GET", "/version")["Version"]
     heads = ["what", RAW, OURS, PLAIN, *PEERS, "dockerlab : raw", "target", "met"]
     timed = [heads, *(_cells(row.words, tried, row.target) for row in ROWS if row.words in tried.times)]
@@ -102,7 +102,7 @@ def _met(is_met: bool) -> str:
 
 
 def _alone(tried: Tried) -> list[list[str]]:
-    """Give the rows of memory, of sockets, and of processor time, which has no target."""
+    """Return the rows of memory, sockets, and processor time, which has no target."""
     rows = []
     for task, most in MEMORY.items():
         grown = tried.grown[task]
@@ -110,8 +110,8 @@ def _alone(tried: Tried) -> list[list[str]]:
             [f"{WHAT[task]}: additional memory, MB", f"{grown:.1f}", f"{most:g}", _met(grown <= most * ALLOWED)]
         )
     for task, allowed in SOCKETS.items():
-        found = tried.sockets[task]
-        rows.append([f"additional open sockets {WHAT[task]}", str(found), str(allowed), _met(found <= allowed)])
+        count = tried.sockets[task]
+        rows.append([f"additional open sockets {WHAT[task]}", str(count), str(allowed), _met(count <= allowed)])
     for words in (WHAT["logs"], "the same log from a file, a table", "the same with timestamps, a table"):
         for name in (RAW, OURS):
             if used := tried.cpu.get((words, name)):

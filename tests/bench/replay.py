@@ -1,8 +1,8 @@
-"""Says again what an engine once said, byte by byte, from files: so that a client's speed is seen without the engine's.
+"""Serves recorded responses, byte by byte, from files: this shows the speed of a client without that of the engine.
 
     python tests/bench/replay.py SOCKET DIRECTORY      the files are those that `stock` wrote
 
-It answers `logs`, `events`, and the requests that clients make before those. It ends with its standard input.
+It answers `logs`, `events`, and the requests that clients send before those. It ends with its standard input.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from servers import bytes_server  # noqa: E402
 
 def main() -> None:
     """Serve until the input ends."""
-    place = Path(sys.argv[2])
+    folder = Path(sys.argv[2])
 
-    def talk(opened: socket.socket, head: bytes) -> None:
-        target = head.split(b" ", 2)[1].decode("ascii")
+    def respond(connection: socket.socket, request: bytes) -> None:
+        target = request.split(b" ", 2)[1].decode("ascii")
         name = next((name for name in ("logs", "events", "json", "version") if f"/{name}" in target), "ping")
         name = "stamped" if "timestamps=1" in target else name
-        with (place / name).open("rb") as file:
-            opened.sendfile(file)
+        with (folder / name).open("rb") as file:
+            connection.sendfile(file)
 
-    with bytes_server(Path(sys.argv[1]), talk):
+    with bytes_server(Path(sys.argv[1]), respond):
         print("ready", flush=True)
         sys.stdin.read()
 

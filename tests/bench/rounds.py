@@ -1,7 +1,7 @@
-"""Timings that can be compared: every round does all the work on all subjects once, shuffled; ratios are of one round.
+"""Comparable timings: each round runs every task on every subject once, in random order, and ratios are per round.
 
-A machine that is busy for a while slows what runs then; a ratio of two runs in one round, and the median of these over
-the rounds, is moved by that far less than a ratio of two sums.
+If the machine is busy for a while, only some runs are slower. The median of the ratios within each round changes much
+less than a ratio of two sums.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Times = dict[str, dict[str, list[float]]]
 
 
 def play(tasks: Mapping[str, Mapping[str, Callable[[], float]]], rounds: int, seed: int) -> Times:
-    """Run each task on each subject once a round, after one that is not counted; a run gives its own seconds."""
+    """Run each task on each subject once per round, after one round that does not count. A run returns its seconds."""
     order = random.Random(seed)
     times: Times = {task: {subject: [] for subject in subjects} for task, subjects in tasks.items()}
     for turn in range(rounds + 1):
@@ -34,12 +34,12 @@ def play(tasks: Mapping[str, Mapping[str, Callable[[], float]]], rounds: int, se
 
 
 def ratio(times: Mapping[str, list[float]], subject: str, base: str) -> float:
-    """Give the median over the rounds of one subject's seconds for each second of another's."""
+    """Return the median of one subject's seconds divided by another's, over the rounds."""
     return statistics.median(mine / other for mine, other in zip(times[subject], times[base], strict=True))
 
 
 def table(rows: list[list[str]]) -> str:
-    """Set rows, of which the first are the headings, as a table in Markdown with columns of one width."""
+    """Return rows, the first of which are headings, as a Markdown table with aligned columns."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     rule = ["-" * width for width in widths]
     lines = [rows[0], rule, *rows[1:]]

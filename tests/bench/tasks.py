@@ -1,4 +1,4 @@
-"""What is timed on an engine: each task asks with one plain connection, and leaves the engine as it was."""
+"""Tasks that are timed on an engine. Each one uses one plain connection, and removes what it creates."""
 
 from __future__ import annotations
 
@@ -19,30 +19,29 @@ BLOCK = 1 << 20
 
 
 class Subject:
-    """One engine under test, with a connection that is kept."""
+    """One engine under test, with a connection that is reused."""
 
     def __init__(self, name: str, host: str) -> None:
-        """Connect to the engine at an address."""
         self.name, self.host = name, host
         self._connection = connection(host, timeout=SECONDS)
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
-        """Send one request; give its JSON, or end the run with what the engine says."""
-        with self.answer(method, path, body) as answer:
-            data = answer.read()
+        """Send one request and return its JSON. Exit with the engine's message if it fails."""
+        with self.response(method, path, body) as response:
+            data = response.read()
         return json.loads(data) if data.strip() else None
 
-    def answer(self, method: str, path: str, body: object = None) -> http.client.HTTPResponse:
-        """Send one request; give the answer, which is not read yet."""
+    def response(self, method: str, path: str, body: object = None) -> http.client.HTTPResponse:
+        """Send one request and return the response, which is not read yet."""
         text = None if body is None else json.dumps(body)
         self._connection.request(method, path, body=text, headers={"Content-Type": "application/json"})
-        answer = self._connection.getresponse()
-        if answer.status >= http.client.BAD_REQUEST:
-            raise SystemExit(f"{self.name}: {method} {path} is answered with {answer.status} {answer.read()[:300]!r}")
-        return answer
+        response = self._connection.getresponse()
+        if response.status >= http.client.BAD_REQUEST:
+            raise SystemExit(f"{self.name}: {method} {path} fails with {response.status} {response.read()[:300]!r}")
+        return response
 
     def create(self, *command: str, **fields: object) -> str:
-        """Create a container of ours; give its id."""
+        """Create a labelled container, and return its id."""
         body = {"Image": IMAGE, "Cmd": command, "Labels": LABEL, **fields}
         return str(self.ask("POST", "/containers/create", body)["Id"])
 
@@ -51,60 +50,60 @@ class Subject:
         self.ask("DELETE", f"/containers/{name}?force=1&v=1")
 
     def clear(self) -> None:
-        """Remove every container of ours."""
-        chosen = quote(json.dumps({"label": [f"{name}={value}" for name, value in LABEL.items()]}))
-        for found in self.ask("GET", f"/containers/json?all=1&filters={chosen}"):
-            self.remove(found["Id"])
+        """Remove every labelled container."""
+        filters = quote(json.dumps({"label": [f"{name}={value}" for name, value in LABEL.items()]}))
+        for container in self.ask("GET", f"/containers/json?all=1&filters={filters}"):
+            self.remove(container["Id"])
 
     def life(self) -> float:
         """Create, start, wait for and remove a container."""
-        began = time.perf_counter()
+        begin = time.perf_counter()
         name = self.create("true")
         self.ask("POST", f"/containers/{name}/start")
-        ended = self.ask("POST", f"/containers/{name}/wait")
+        result = self.ask("POST", f"/containers/{name}/wait")
         self.remove(name)
-        seconds = time.perf_counter() - began
-        if ended["StatusCode"] != 0:
-            raise SystemExit(f"{self.name}: true ended with {ended}")
+        seconds = time.perf_counter() - begin
+        if result["StatusCode"] != 0:
+            raise SystemExit(f"{self.name}: true result with {result}")
         return seconds
 
     def exec(self, name: str) -> float:
-        """Run a command in a running container, and ask for its exit code."""
-        began = time.perf_counter()
+        """Run a command in a running container, and request its exit code."""
+        begin = time.perf_counter()
         job = self.ask("POST", f"/containers/{name}/exec", {"Cmd": ["true"], "AttachStdout": True})["Id"]
-        taken = connection(self.host, timeout=SECONDS)
-        taken.request("POST", f"/exec/{job}/start", body="{}", headers={"Content-Type": "application/json"})
-        taken.getresponse().read()
-        taken.close()
+        hijacked = connection(self.host, timeout=SECONDS)
+        hijacked.request("POST", f"/exec/{job}/start", body="{}", headers={"Content-Type": "application/json"})
+        hijacked.getresponse().read()
+        hijacked.close()
         code = self.ask("GET", f"/exec/{job}/json")["ExitCode"]
-        seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - begin
         if code != 0:
             raise SystemExit(f"{self.name}: true ended with {code}")
         return seconds
 
-    def list(self, wanted: int) -> float:
+    def list(self, expected: int) -> float:
         """List all containers."""
-        began = time.perf_counter()
-        found = self.ask("GET", "/containers/json?all=1")
-        seconds = time.perf_counter() - began
-        if len(found) < wanted:
-            raise SystemExit(f"{self.name}: {len(found)} containers are listed, not {wanted}")
+        begin = time.perf_counter()
+        containers = self.ask("GET", "/containers/json?all=1")
+        seconds = time.perf_counter() - begin
+        if len(containers) < expected:
+            raise SystemExit(f"{self.name}: {len(containers)} containers are listed, not {expected}")
         return seconds
 
-    def read(self, path: str, wanted: int) -> float:
-        """Read an answer to its end without keeping it."""
-        began = time.perf_counter()
-        got = 0
-        with self.answer("GET", path) as answer:
-            while block := answer.read(BLOCK):
-                got += len(block)
-        seconds = time.perf_counter() - began
-        if got < wanted:
-            raise SystemExit(f"{self.name}: {path} gives {got} bytes, not {wanted}")
+    def read(self, path: str, expected: int) -> float:
+        """Read a response to its end without keeping it."""
+        begin = time.perf_counter()
+        total = 0
+        with self.response("GET", path) as response:
+            while block := response.read(BLOCK):
+                total += len(block)
+        seconds = time.perf_counter() - begin
+        if total < expected:
+            raise SystemExit(f"{self.name}: {path} gives {total} bytes, not {expected}")
         return seconds
 
-    def finished(self, *command: str, **fields: object) -> str:
-        """Run a container to its end, and keep it; give its id."""
+    def run_to_end(self, *command: str, **fields: object) -> str:
+        """Run a container to its end without removing it, and return its id."""
         name = self.create(*command, **fields)
         self.ask("POST", f"/containers/{name}/start")
         code = self.ask("POST", f"/containers/{name}/wait")["StatusCode"]

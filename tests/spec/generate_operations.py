@@ -1,11 +1,11 @@
 """Write the rows of `dockerlab/protocol/operations.py` from the facts of the API in this folder.
 
     python tests/spec/generate_operations.py            write them
-    python tests/spec/generate_operations.py --check    exit 1 if they are not what the facts say
+    python tests/spec/generate_operations.py --check    exit 1 if they differ from the facts
 
 The facts (`v1.41.json`, `v1.51.json`, `v1.55.json`) are names, types and numbers of the Engine API's swagger files.
-What those files do not say, and engines do, is in small tables: `kinds.py` (answers), `TYPES` and `HEADERS` here.
-Of the newest file come the operations and parameters that were added; nothing that it has dropped is dropped here.
+What engines do but those files don't say is in small tables: `kinds.py` (responses), `TYPES` and `HEADERS` here. The
+newest file only adds operations and parameters. What it no longer has is kept.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ WIDTH = 118
 
 PLAIN = {"string": "str", "integer": "int", "boolean": "bool", "array": "list", "object": "json", "number": "int"}
 
-# swagger calls these strings; engines want JSON in them.
+#: Swagger calls these strings, but engines expect JSON in them.
 TYPES = {
     ("ImageBuild", "buildargs"): "json",
     ("ImageBuild", "labels"): "json",
@@ -36,7 +36,7 @@ TYPES = {
     ("ImageGetAll", "platform"): "json",
     ("ImageLoad", "platform"): "json",
     ("ImageDelete", "platforms"): "json",
-    # seconds, but engines also take fractions and nanoseconds after a point: a whole number would lose them
+    # Seconds, but engines also accept fractions, which a whole number would lose.
     ("ContainerLogs", "since"): "time",
     ("ContainerLogs", "until"): "time",
     ("ServiceLogs", "since"): "time",
@@ -45,7 +45,7 @@ TYPES = {
     ("SystemEvents", "until"): "time",
 }
 
-#: What engines read and swagger leaves out: who asks the registry, as docker's own client sends it.
+#: Headers that engines read and swagger leaves out: registry credentials, as docker's client sends them.
 HEADERS = dict.fromkeys(
     ("ImageSearch", "GetPluginPrivileges", "PluginPush", "DistributionInspect"), ("X-Registry-Auth:str",)
 )
@@ -56,22 +56,22 @@ def facts(version: str) -> dict:
 
 
 def added(new: dict, later: dict) -> dict:
-    """The facts of a version, with the operations and the parameters that a later one adds, after those before them."""
+    """Return the facts of a version with the operations and parameters that a later version adds."""
     places = list(later["operations"])
-    found = {name: one for name, one in later["operations"].items() if name not in new["operations"]}
-    for name, one in new["operations"].items():
-        known = {(parameter["name"], parameter["in"]) for parameter in one.get("params", [])}
+    operations = {name: row for name, row in later["operations"].items() if name not in new["operations"]}
+    for name, row in new["operations"].items():
+        old = {(parameter["name"], parameter["in"]) for parameter in row.get("params", [])}
         more = later["operations"][name].get("params", [])
-        found[name] = one | {
-            "params": one.get("params", []) + [its for its in more if (its["name"], its["in"]) not in known]
+        operations[name] = row | {
+            "params": row.get("params", []) + [item for item in more if (item["name"], item["in"]) not in old]
         }
-    return new | {"operations": {name: found[name] for name in places}}
+    return new | {"operations": {name: operations[name] for name in places}}
 
 
 LAST, OLD = facts("1.51"), facts("1.41")
 NEW = added(LAST, facts("1.55"))
 
-# When a parameter came, between the two versions. From the API's own history of versions.
+#: The version that added a parameter, from the API's version history.
 SINCE = {
     ("ContainerStop", "signal"): "1.42",
     ("ContainerRestart", "signal"): "1.42",
@@ -101,40 +101,40 @@ SINCE = {
     ("VolumeCreate", "ClusterVolumeSpec"): "1.42",
 }
 
-#: When an operation came.
-CAME = {"VolumeUpdate": "1.42", "ImageAttestations": "1.55"}
+#: The version that added an operation.
+ADDED_IN = {"VolumeUpdate": "1.42", "ImageAttestations": "1.55"}
 
 
 def flat(schema: dict) -> dict:
-    """The properties and the required names of a schema, through `$ref` and `allOf`."""
+    """Return the properties of a schema, through `$ref` and `allOf`, with a star for required ones."""
     if "$ref" in schema:
         schema = NEW["definitions"][schema["$ref"]]
     fields = {}
     for part in schema.get("allOf", []):
         fields.update(flat(part))
     required = schema.get("required", [])
-    for name, one in schema.get("properties", {}).items():
-        kind = one if "type" in one or "$ref" not in one else NEW["definitions"][one["$ref"]]
+    for name, field in schema.get("properties", {}).items():
+        kind = field if "type" in field or "$ref" not in field else NEW["definitions"][field["$ref"]]
         fields[name] = PLAIN[kind.get("type", "object")] + ("*" if name in required else "")
     return fields
 
 
 def spell(operation: str, name: str, kind: str) -> str:
-    """`name:type*@since`."""
+    """Return `name:type*@since`."""
     star = "*" if kind.endswith("*") else ""
     since = SINCE.get((operation, name), "")
     return f"{name}:{kind.removesuffix('*')}{star}" + (f"@{since}" if since else "")
 
 
 def parameters(operation: str, facts: dict, place: str) -> str:
-    found = []
-    for one in facts.get("params", []):
-        if one["in"] == place:
-            plain = "filters" if one["name"] == "filters" else PLAIN[one["type"]]
-            kind = TYPES.get((operation, one["name"])) or plain
-            found.append(spell(operation, one["name"], kind + ("*" if one.get("required") else "")))
-    found += HEADERS.get(operation, ()) if place == "header" else ()
-    return " ".join(found)
+    texts = []
+    for parameter in facts.get("params", []):
+        if parameter["in"] == place:
+            plain = "filters" if parameter["name"] == "filters" else PLAIN[parameter["type"]]
+            kind = TYPES.get((operation, parameter["name"])) or plain
+            texts.append(spell(operation, parameter["name"], kind + ("*" if parameter.get("required") else "")))
+    texts += HEADERS.get(operation, ()) if place == "header" else ()
+    return " ".join(texts)
 
 
 def body(operation: str, facts: dict) -> str:
@@ -162,7 +162,7 @@ def row(name: str, facts: dict) -> str:
         for key, text in (
             ("headers", parameters(name, facts, "header")),
             ("body", body(name, facts)),
-            ("since", CAME.get(name, "")),
+            ("since", ADDED_IN.get(name, "")),
         )
         if text
     ]
@@ -171,7 +171,7 @@ def row(name: str, facts: dict) -> str:
 
 
 def wrapped(parts: list[str]) -> str:
-    """A row too long for a line: the first three columns, then one argument a line, long strings split."""
+    """Return a long row: the first three columns, then one argument per line, with long strings split."""
     lines = ["    row(", f"        {', '.join(parts[:3])},"]
     for part in parts[3:]:
         key, _, text = part.partition('"')
@@ -204,14 +204,14 @@ def table() -> str:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="only tell whether the rows are fresh")
+    parser.add_argument("--check", action="store_true", help="write nothing, exit 1 if the rows are not up to date")
     args = parser.parse_args(argv)
     sys.path.insert(0, str(HERE))
     source = TARGET.read_text(encoding="utf-8")
-    fresh = source.partition(MARK)[0] + MARK + table()
+    generated = source.partition(MARK)[0] + MARK + table()
     if args.check:
-        return 0 if fresh == source else 1
-    TARGET.write_text(fresh, encoding="utf-8")
+        return 0 if generated == source else 1
+    TARGET.write_text(generated, encoding="utf-8")
     return 0
 
 

@@ -1,9 +1,9 @@
 """Write `dockerlab/protocol/schemas.py`, the fields of every object in a request's body, from the facts in this folder.
 
     python tests/spec/generate_schemas.py            write it
-    python tests/spec/generate_schemas.py --check    exit 1 if it is not what the facts say
+    python tests/spec/generate_schemas.py --check    exit 1 if it differs from the facts
 
-An object of any version has a place: what an older engine knows and a newer one has dropped is no misspelt name.
+It has the objects of all versions, because a field that only older engines know is not a misspelt name.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ TARGET = HERE.parents[1] / "dockerlab" / "protocol" / "schemas.py"
 MARK = "# ROWS\n"
 VERSIONS = ("1.41", "1.51", "1.55")
 PLAIN = {"string": "str", "integer": "int", "boolean": "bool", "number": "num"}
-#: Objects whose keys are the user's: swagger writes them as objects without properties.
+#: Objects with keys of the user, which swagger describes as objects without properties.
 FREE = "{any}"
 
 
 class Facts:
-    """The facts of one version, and the objects that were found in its bodies."""
+    """The facts of one version, and the objects in its request bodies."""
 
-    def __init__(self, version: str, found: dict[str, dict[str, str]]) -> None:
-        self.known = json.loads((HERE / f"v{version}.json").read_text(encoding="utf-8"))
-        self.found = found
+    def __init__(self, version: str, objects: dict[str, dict[str, str]]) -> None:
+        self.facts = json.loads((HERE / f"v{version}.json").read_text(encoding="utf-8"))
+        self.objects = objects
         self.done: set[str] = set()
 
     def bodies(self) -> None:
-        """Find every object that a request may send."""
-        for name, one in self.known["operations"].items():
+        """Collect every object that a request may send."""
+        for name, one in self.facts["operations"].items():
             schema = one.get("body", {}).get("schema", {})
             if schema.get("type") not in ("string", "array") and schema:
                 self.put(name, schema)
 
     def kind(self, schema: dict, name: str) -> str:
-        """Write the type of a field: `[str]` is a list of texts, `{str}` a map to texts."""
+        """Return the type of a field: `[str]` is a list of strings, `{str}` a map to strings."""
         if "$ref" in schema:
-            target = self.known["definitions"][schema["$ref"]]
+            target = self.facts["definitions"][schema["$ref"]]
             return self.kind(target, schema["$ref"])
         if schema.get("allOf") and not self.fields(name, schema):  # a plain type with another description
             return self.kind(schema["allOf"][0], name)
@@ -56,33 +56,33 @@ class Facts:
         return PLAIN.get(kind, "any")
 
     def put(self, name: str, schema: dict) -> None:
-        """Keep an object's fields."""
+        """Collect the fields of an object."""
         if name in self.done:
             return
         self.done.add(name)
-        fields = self.found.setdefault(name, {})
+        fields = self.objects.setdefault(name, {})
         for field, kind in self.fields(name, schema).items():
-            fields[field] = kind  # the newest is right
+            fields[field] = kind  # the newest version wins
 
     def fields(self, name: str, schema: dict) -> dict[str, str]:
-        """Give an object's fields, through `$ref` and `allOf`."""
+        """Return the fields of an object, through `$ref` and `allOf`."""
         if "$ref" in schema:
-            schema = self.known["definitions"][schema["$ref"]]
-        found: dict[str, str] = {}
+            schema = self.facts["definitions"][schema["$ref"]]
+        types: dict[str, str] = {}
         for part in schema.get("allOf", []):
-            found |= self.fields(name, part)
+            types |= self.fields(name, part)
         for field, one in schema.get("properties", {}).items():
-            found[field] = self.kind(one, f"{name}.{field}")
-        return found
+            types[field] = self.kind(one, f"{name}.{field}")
+        return types
 
 
 def table() -> str:
-    """The rows."""
-    found: dict[str, dict[str, str]] = {}
+    """Return the rows."""
+    objects: dict[str, dict[str, str]] = {}
     for version in VERSIONS:
-        Facts(version, found).bodies()
+        Facts(version, objects).bodies()
     lines = ["FIELDS: dict[str, str] = {"]
-    for name, fields in sorted(found.items()):
+    for name, fields in sorted(objects.items()):
         text = " ".join(f"{field}:{kind}" for field, kind in fields.items())
         pieces = textwrap.wrap(text, 100, break_on_hyphens=False, break_long_words=False) or [""]
         if len(pieces) == 1 and len(name) + len(text) < 104:
@@ -96,13 +96,13 @@ def table() -> str:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="only tell whether the rows are fresh")
+    parser.add_argument("--check", action="store_true", help="write nothing, exit 1 if the rows are not up to date")
     args = parser.parse_args(argv)
     source = TARGET.read_text(encoding="utf-8")
-    fresh = source.partition(MARK)[0] + MARK + table()
+    generated = source.partition(MARK)[0] + MARK + table()
     if args.check:
-        return 0 if fresh == source else 1
-    TARGET.write_text(fresh, encoding="utf-8")
+        return 0 if generated == source else 1
+    TARGET.write_text(generated, encoding="utf-8")
     return 0
 
 

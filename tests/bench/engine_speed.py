@@ -1,10 +1,10 @@
-"""The practice engine's speed beside a Docker daemon's on the same machine, as ratios, in one run.
+"""Compares the speed of the practice engine with that of a Docker daemon on the same machine, as ratios.
 
-    python tests/bench/engines.py --against unix:///var/run/docker.sock [--isolation NAME] [--rounds 5] [--check]
+    python tests/bench/engine_speed.py --against unix:///var/run/docker.sock [--isolation NAME] [--rounds 5] [--check]
 
-The daemon must have busybox:latest; what is made there carries a label, and is removed. Memory is resident memory of
-the process that listens: for Docker without containerd, for both without the process that each running container has
-beside it. `--check` ends with 1 if a target is missed.
+The daemon must have busybox:latest. New objects are labelled, and removed at the end. Memory is the resident memory of
+the process that listens: for Docker without containerd, for both without the shim of each running container. With
+`--check` the exit code is 1 if a target is missed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ READY, IDLE, EACH, LOG_SPEED, GROWN = 0.5, 40.0, 0.5, 100.0, 10.0
 
 
 def main() -> int:
-    """Time everything; print the table."""
+    """Measure everything, and print the table."""
     options = arguments()
     with temporary_engine(options.isolation) as host:
         mine, docker = Subject(MINE, host), Subject(DOCKER, options.against)
@@ -52,7 +52,7 @@ def main() -> int:
 
 
 def arguments() -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--against", required=True, help="unix:///… of a Docker daemon with busybox:latest")
     parser.add_argument("--isolation", default="", help="the rung of the practice engine")
@@ -64,7 +64,7 @@ def arguments() -> argparse.Namespace:
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table: what was measured on both, and whether it is as good as it must be."""
+    """One line of the table: the measurements of both engines, and whether the target is met."""
 
     what: str
     mine: str
@@ -74,7 +74,7 @@ class Figure:
     met: bool
 
     def cells(self) -> list[str]:
-        """Give the line's cells."""
+        """Return the cells."""
         return [self.what, self.mine, self.docker, self.share, self.target, "yes" if self.met else "no"]
 
 
@@ -93,7 +93,7 @@ def memory(mine: Subject, docker: Subject) -> list[Figure]:
 
 
 def resident(subject: Subject) -> float:
-    """Give the megabytes of memory of the process that listens at an engine's socket."""
+    """Return the megabytes of memory of the process that listens at a socket."""
     with socket.socket(socket.AF_UNIX) as opened:
         opened.settimeout(SECONDS)
         opened.connect(subject.host.removeprefix("unix://"))
@@ -103,7 +103,7 @@ def resident(subject: Subject) -> float:
 
 
 def ready(rounds: int) -> list[Figure]:
-    """Time how long it takes from starting the engine's process until it answers."""
+    """Return the seconds from the start of the process until the engine answers."""
     seconds = statistics.median(_started() for _ in range(rounds))
     return [Figure("from its start until it answers, s", f"{seconds:.2f}", "", "", f"≤ {READY:g}", seconds <= READY)]
 
@@ -124,7 +124,7 @@ def _started() -> float:
 
 
 def answers(path: str) -> bool:
-    """Tell whether an engine answers a ping at a socket."""
+    """Return whether an engine answers a ping at a socket."""
     with socket.socket(socket.AF_UNIX) as opened:
         opened.settimeout(1)
         try:
@@ -136,7 +136,7 @@ def answers(path: str) -> bool:
 
 
 def compared(subjects: list[Subject], options: argparse.Namespace) -> list[Figure]:
-    """Time what both engines do; needs the containers that `memory` made."""
+    """Time the tasks on both engines. Needs the containers that `memory` has created."""
     tasks: dict[str, dict[str, Callable[[], float]]] = {}
     for subject in subjects:
         sleeper = subject.create("sleep", "1000")
@@ -167,7 +167,7 @@ def compared(subjects: list[Subject], options: argparse.Namespace) -> list[Figur
 
 
 def line(name: str, times: dict[str, list[float]], target: float) -> Figure:
-    """Give the line of one task: medians in milliseconds, and the median of the ratios."""
+    """Return the line of one task: medians in milliseconds, and the median of the ratios."""
     share = ratio(times, MINE, DOCKER)
     mine, docker = (f"{statistics.median(times[subject]) * 1000:.1f} ms" for subject in (MINE, DOCKER))
     return Figure(name, mine, docker, f"{share:.2f}", f"≤ {target:g}", share <= target)

@@ -1,10 +1,9 @@
 """The speed of dockerlab beside other clients of the same engine, as ratios to the API by hand, in one run.
 
-    python tests/bench/clients.py --host unix:///var/run/docker.sock [--rounds 5] [--write] [--check]
+    python tests/bench/client_speed.py --host unix:///var/run/docker.sock [--rounds 5] [--write] [--check]
 
-The engine must have busybox:latest; what is made there carries a label, and is removed. Each client works in a process
-of its own that runs throughout, docker-py and aiodocker in environments of their own, which take the package index the
-first time.
+The engine must have busybox:latest. Its new objects are labelled, and removed at the end. Each client runs in its own
+process; docker-py and aiodocker have their own environments, which need the package index the first time.
 `--write` writes docs/benchmarks.md; `--check` ends with 1 if a target is missed.
 """
 
@@ -36,27 +35,27 @@ from rounds import play  # noqa: E402
 from run import CACHE, environment  # noqa: E402
 from stock import stock  # noqa: E402
 
-#: A task that takes less than so many seconds is done so many times in a round, and its median counts.
+#: A task that takes less than SHORT seconds is repeated TIMES times in a round, and its median counts.
 SHORT, TIMES = 0.15, 5
 PAGE = ROOT / "docs/benchmarks.md"
 IMPORT = "import time; clock = time.perf_counter(); import {}; print(time.perf_counter() - clock)"
 
 
 def main() -> int:
-    """Time everything; print the page, or write it."""
+    """Measure everything, and print or write the page."""
     options = arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended; what was made is removed"))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped; all objects are removed"))
     pythons = {name: Path(sys.executable) for name in (RAW, OURS, PLAIN, *PEERS)}
     pythons |= {name: environment(name, options.cache) for name in ("docker-py", "aiodocker")}
     if not shutil.which("docker"):
         del pythons["docker"]
     with tempfile.TemporaryDirectory(prefix="dlab-bench-") as base, ExitStack() as ends:
-        place = Path(base)
-        facts = {"host": options.host, "replay": f"unix://{place}/again.sock"}
-        facts |= ends.enter_context(stock(options.host, place))
-        ends.enter_context(again(place))
+        folder = Path(base)
+        facts = {"host": options.host, "replay": f"unix://{folder}/again.sock"}
+        facts |= ends.enter_context(stock(options.host, folder))
+        ends.enter_context(replay(folder))
         workers = {name: ends.enter_context(worker(python, name, facts)) for name, python in pythons.items()}
-        tried = compared(workers, pythons, options)
+        tried = measure(workers, pythons, options)
         alone(tried, partial(worker, pythons[OURS], OURS, facts))
     text = page(tried, options.host, options.rounds)
     print(text)
@@ -66,7 +65,7 @@ def main() -> int:
 
 
 def arguments() -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--host", required=True, help="unix:///… of an engine with busybox:latest")
     parser.add_argument("--rounds", type=int, default=5)
@@ -81,46 +80,48 @@ def arguments() -> argparse.Namespace:
 
 
 @contextmanager
-def again(place: Path) -> Iterator[None]:
-    """Serve what the engine said, while the block runs."""
-    command = [sys.executable, str(HERE / "replay.py"), str(place / "again.sock"), str(place)]
+def replay(folder: Path) -> Iterator[None]:
+    """Serve the recorded responses of the engine while the block runs."""
+    command = [sys.executable, str(HERE / "replay.py"), str(folder / "again.sock"), str(folder)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         if server.stdout.readline() != "ready\n":
-            raise SystemExit("the server that says again what the engine said does not start")
+            raise SystemExit("the server of the recorded responses does not start")
         yield
         server.communicate()
 
 
 @contextmanager
 def worker(python: Path, name: str, facts: dict[str, Any]) -> Iterator[Callable[[str], dict[str, Any]]]:
-    """Start a client in a process of its own; give what has it do a task."""
+    """Start a client in its own process, and give a function that runs a task."""
     command = [str(python), str(HERE / "worker.py"), re.sub(r"\W", "_", name)]
-    surroundings = {key: value for key, value in os.environ.items() if not key.startswith("DOCKER")}
+    variables = {key: value for key, value in os.environ.items() if not key.startswith("DOCKER")}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env=surroundings, **pipes) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(command, env=variables, **pipes) as process:  # type: ignore[call-overload]
 
         def ask(task: str) -> dict[str, Any]:
             process.stdin.write(json.dumps({"task": task}) + "\n")
             process.stdin.flush()
             if not (line := process.stdout.readline()):
                 raise SystemExit(f"{name} broke in {task}: see above")
-            answer: dict[str, Any] = json.loads(line)
-            return answer
+            result: dict[str, Any] = json.loads(line)
+            return result
 
         process.stdin.write(json.dumps(facts) + "\n")
         yield ask
         process.stdin.close()
 
 
-def compared(workers: dict[str, Any], pythons: dict[str, Path], options: argparse.Namespace) -> Tried:
+def measure(workers: dict[str, Any], pythons: dict[str, Path], options: argparse.Namespace) -> Tried:
     """Run all rows on all clients, round by round."""
     tried = Tried()
     tasks: dict[str, dict[str, Callable[[], float]]] = {}
     for row in ROWS:
         if options.only in row.words:
-            todo = {name: partial(_timed, workers[name], row, name, tried) for name in row.tasks if name in workers}
-            tasks[row.words] = todo
+            functions = {
+                name: partial(_timed, workers[name], row, name, tried) for name in row.tasks if name in workers
+            }
+            tasks[row.words] = functions
     if options.only in IMPORTED:
         modules = {RAW: "http.client", OURS: "dockerlab", "docker-py": "docker", "aiodocker": "aiodocker"}
         modules["requests"] = "requests"
@@ -130,25 +131,25 @@ def compared(workers: dict[str, Any], pythons: dict[str, Path], options: argpars
 
 
 def _timed(ask: Callable[[str], dict[str, Any]], row: Row, name: str, tried: Tried) -> float:
-    """Have a client do a task, a short one several times; a result of another size than the row's ends the run."""
+    """Run a task, repeatedly if it is short, and return its time. Exit if the result has a wrong size."""
     seconds: list[float] = []
     while not seconds or (seconds[0] < SHORT and len(seconds) < TIMES):
-        told = ask(row.tasks[name])
-        if row.size is not None and told["size"] != row.size:
-            raise SystemExit(f"{row.words}: {name} gives {told['size']}, not {row.size}")
-        tried.cpu.setdefault((row.words, name), []).append(told["cpu"])
-        seconds.append(float(told["seconds"]))
+        result = ask(row.tasks[name])
+        if row.size is not None and result["size"] != row.size:
+            raise SystemExit(f"{row.words}: {name} gives {result['size']}, not {row.size}")
+        tried.cpu.setdefault((row.words, name), []).append(result["cpu"])
+        seconds.append(float(result["seconds"]))
     return statistics.median(seconds)
 
 
 def _imported(python: Path, module: str) -> float:
     command = [str(python), "-c", IMPORT.format(module)]
-    ran = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=True)
-    return float(ran.stdout)
+    process = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=True)
+    return float(process.stdout)
 
 
 def alone(tried: Tried, start: Callable[[], Any]) -> None:
-    """Measure in processes that did nothing before: how much memory a task takes more, and which sockets stay open."""
+    """Measure in new processes how much memory a task needs, and how many sockets stay open."""
     for task in MEMORY:
         with start() as ask:
             ask("list")
