@@ -122,7 +122,7 @@ class NotebookPlayer:
 
     def play(self) -> int:
         """Show and run the cells. Returns 0, 1 if a cell failed unexpectedly, or 130 if the reader leaves."""
-        for index, cell in enumerate(self.client.nb.cells):
+        for index, cell in enumerate(list(self.client.nb.cells)):
             tags = cell.metadata.get("tags", [])
             if cell.cell_type == "markdown" and "navigation" not in tags:
                 self.console.print(Markdown(cell.source, code_theme="ansi_dark"), width=self._width)
@@ -157,7 +157,9 @@ class NotebookPlayer:
                 return False
             if not line:
                 return True
-            self._execute(nbformat.v4.new_code_cell(line), len(self.client.nb.cells))  # type: ignore[no-untyped-call]
+            cells = self.client.nb.cells
+            cells.append(nbformat.v4.new_code_cell(line))  # type: ignore[no-untyped-call]
+            self._execute(cells[-1], len(cells) - 1)
 
     def _execute(self, cell: Any, index: int) -> bool:
         """Run a cell and show its outputs. Returns False if the cell failed unexpectedly."""
