@@ -27,6 +27,12 @@ assert dockerlab.{name}.__spec__.name == dockerlab.{name}.__name__ == "{place}"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
+def test_the_ways_to_an_engine_are_found_where_the_documentation_says() -> None:
+    from dockerlab import endpoint
+
+    assert next(endpoint.ways()).name == "the caller"
+
+
 def test_a_module_that_does_not_exist_is_still_an_import_error() -> None:
     with pytest.raises(ModuleNotFoundError, match=r"No module named 'dockerlab\.nonsense'"):
         __import__("dockerlab.nonsense")
