@@ -16,7 +16,7 @@ class Client:
         self.facts = facts
 
     def close(self) -> None:
-        """Do nothing."""
+        """There is no connection to close."""
 
     def _said(self, *words: str) -> bytes:
         command = ["docker", "--host", self.facts["host"], *words]

@@ -27,7 +27,7 @@ class Client:
         self._again = Subject("raw", facts["replay"])
 
     def close(self) -> None:
-        """Do nothing."""
+        """There is no connection to close."""
 
     def ping(self) -> int:
         """Ping 200 times."""

@@ -1,4 +1,4 @@
-"""The course as a learner sees it: `dockerlab lab`, a real browser, every cell of lessons run from the menu."""
+"""The course as a learner sees it: `dockerlab lab`, a real browser, and all cells run from the menu."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from selenium.webdriver.remote.webdriver import WebDriver
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 LESSONS = ["00-start-here", "01-list-containers", "04-process-list", "05-logs", "07-start"]
-#: One with tables alone, one with pictures.
+#: One with only tables, one with pictures.
 ANALYSES = ["A1-log-investigation", "A2-resources-over-time"]
 
 
-def test_the_first_page_is_lesson_00_and_nothing_is_asked(browser: WebDriver, url: str) -> None:
+def test_the_first_page_is_lesson_00_without_a_dialog(browser: WebDriver, url: str) -> None:
     open_notebook(browser, url)
     assert browser.title.startswith("00-start")
     assert [element.text for element in visible(browser, ".Toastify__toast, .jp-Dialog")] == []
@@ -25,10 +25,10 @@ def test_the_first_page_is_lesson_00_and_nothing_is_asked(browser: WebDriver, ur
 
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_a_lesson_runs_to_its_end(browser: WebDriver, url: str, course: Path, lesson: str) -> None:
-    saved = course / f"{lesson}.ipynb"
-    clear_outputs(saved)
+    path = course / f"{lesson}.ipynb"
+    clear_outputs(path)
     open_notebook(browser, url.replace("00-start-here", lesson))
-    notebook = run_all_cells(browser, saved)
+    notebook = run_all_cells(browser, path)
     screenshot(browser, lesson)
     assert failures(notebook) == []
     if lesson in LESSONS[1:]:
@@ -36,26 +36,26 @@ def test_a_lesson_runs_to_its_end(browser: WebDriver, url: str, course: Path, le
 
 
 @pytest.mark.parametrize("analysis", ANALYSES)
-def test_an_analysis_shows_what_is_committed(browser: WebDriver, url: str, course: Path, analysis: str) -> None:
-    saved = course / f"{analysis}.ipynb"
-    committed = kinds(json.loads(saved.read_text("utf-8")))
-    clear_outputs(saved)
+def test_an_analysis_has_the_committed_outputs(browser: WebDriver, url: str, course: Path, analysis: str) -> None:
+    path = course / f"{analysis}.ipynb"
+    committed = kinds(json.loads(path.read_text("utf-8")))
+    clear_outputs(path)
     open_notebook(browser, url.replace("00-start-here", analysis))
-    notebook = run_all_cells(browser, saved)
+    notebook = run_all_cells(browser, path)
     screenshot(browser, analysis)
     assert failures(notebook) == []
     assert kinds(notebook) == committed
 
 
 def outputs(notebook: dict[str, object]) -> Iterator[tuple[dict[str, object], dict[str, object]]]:
-    """Walk through the outputs, each with its cell."""
+    """Yield the outputs, each with its cell."""
     for cell in notebook["cells"]:  # type: ignore[attr-defined]
         for output in cell.get("outputs", []):
             yield cell, output
 
 
 def failures(notebook: dict[str, object]) -> list[str]:
-    """List errors in cells that are not meant to fail."""
+    """Return the errors in cells that must not fail."""
     return [
         f"{cell['source']}: {output['evalue']}"
         for cell, output in outputs(notebook)
@@ -64,7 +64,7 @@ def failures(notebook: dict[str, object]) -> list[str]:
 
 
 def kinds(notebook: dict[str, object]) -> Counter[str]:
-    """Count the outputs by their kinds: text, table, picture."""
+    """Count the outputs per kind: text, table, picture."""
     return Counter(kind for _, output in outputs(notebook) for kind in output.get("data", {}))  # type: ignore[attr-defined]
 
 

@@ -1,4 +1,4 @@
-"""A build as a learner sees it in a notebook: its steps and words while it goes on, and its table at the end."""
+"""A build as a learner sees it in a notebook: its steps and output while it runs, and the table at the end."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from selenium.webdriver.remote.webdriver import WebDriver
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 RECORDINGS = Path(__file__).parents[1] / "recordings"
-NASTY = "<img src=x onerror=document.title=1>"
+HOSTILE = "<img src=x onerror=document.title=1>"
 DOCKERFILE = f"""FROM busybox
-RUN for n in $(seq 40); do echo "<b>word</b> $n {NASTY}"; sleep 0.2; done; sleep 5
+RUN for n in $(seq 40); do echo "<b>word</b> $n {HOSTILE}"; sleep 0.2; done; sleep 5
 RUN echo second; sleep 5
 CMD ["true"]
 """
@@ -48,25 +48,25 @@ for record in records:
         time.sleep(0.1)
 steps.finish()
 """
-LAST = """gone = lab.image.delete("watched", force=True)
-len(gone) > 0
+LAST = """deleted = lab.image.delete("watched", force=True)
+len(deleted) > 0
 """
 
 
-def test_a_build_is_seen_while_it_goes_on(browser: WebDriver, url: str, course: Path) -> None:
+def test_the_progress_of_a_build_is_visible(browser: WebDriver, url: str, course: Path) -> None:
     path = notebook(course / "build.ipynb", f"DOCKERFILE = {DOCKERFILE.encode()!r}\n{FIRST}", BUILD, LAST)
     open_notebook(browser, page(url, "build"))
     start_all_cells(browser)
 
     wait_until(lambda: "step 2 of 4" in text(browser), 60, "the second step")
-    area = wait_until(lambda: words(browser, "word</b> 30 "), 60, "its thirtieth word")
+    area = wait_until(lambda: words(browser, "word</b> 30 "), 60, "the thirtieth word")
     screenshot(browser, "build-step-2")
     assert len(visible(browser, ".jp-OutputArea [role=progressbar], .jp-OutputArea .progress")) == 1
-    assert f"<b>word</b> 30 {NASTY}" in area["text"], "what an engine says is text"
+    assert f"<b>word</b> 30 {HOSTILE}" in area["text"], "output of the engine is shown as text"
     assert len(area["text"].splitlines()) == 20
     assert area["tags"] == 0
-    wait_until(lambda: at_its_end(browser), 10, "the latest word in sight")
-    wait_until(lambda: "step 3 of 4" in text(browser), 60, "the third step, of which nothing more is told for a while")
+    wait_until(lambda: at_its_end(browser), 10, "the last line in sight")
+    wait_until(lambda: "step 3 of 4" in text(browser), 60, "the third step, which prints nothing more for a while")
     screenshot(browser, "build-step-3")
 
     wait_until(lambda: "build of watched: done, 4 steps" in text(browser), 60, "the end")
@@ -85,11 +85,11 @@ def test_a_pull_has_a_bar_for_each_layer(browser: WebDriver, url: str, course: P
     open_notebook(browser, page(url, "pull"))
     start_all_cells(browser)
     wait_until(
-        lambda: "a24fc292aba6: Extracting, 20.7 MiB of 40.0 MiB" in text(browser), 60, "a layer that is unpacked"
+        lambda: "a24fc292aba6: Extracting, 20.7 MiB of 40.0 MiB" in text(browser), 60, "a layer that is being unpacked"
     )
     screenshot(browser, "pull")
     bars = visible(browser, ".jp-OutputArea .progress-bar")
-    assert len(bars) == 5, "one for the whole, and one a layer"
+    assert len(bars) == 5, "one for the whole pull, and one per layer"
     widths = [float(bar.get_attribute("style").split("width:")[1].split("%")[0]) for bar in bars]
     assert widths[:3] == pytest.approx([25, 100, 51.8], abs=1)
     (course / "seen").touch()
@@ -98,33 +98,36 @@ def test_a_pull_has_a_bar_for_each_layer(browser: WebDriver, url: str, course: P
 
 
 def notebook(path: Path, *cells: str) -> Path:
-    """Write a notebook."""
-    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    made.metadata |= {"kernelspec": KERNELSPEC, "language_info": LANGUAGE}  # or JupyterLab asks which kernel
-    nbformat.write(made, path)
+    """Write a notebook, and return its path."""
+    content = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    content.metadata |= {
+        "kernelspec": KERNELSPEC,
+        "language_info": LANGUAGE,
+    }  # without it, JupyterLab asks for a kernel
+    nbformat.write(content, path)
     return path
 
 
 def page(url: str, name: str) -> str:
-    """Give the address of a notebook, in a workspace of its own: no other one is open there."""
+    """Return the address of a notebook in a new workspace, where no other notebook is open."""
     return url.replace("/lab/tree/00-start-here", f"/lab/workspaces/{name}/tree/{name}")
 
 
 def text(browser: WebDriver) -> str:
-    """Give what can be read in outputs."""
+    """Return the visible text of all outputs."""
     return "\n".join(texts(browser, ".jp-OutputArea-output"))
 
 
-def words(browser: WebDriver, wanted: str) -> dict[str, Any] | None:
-    """Give the latest words as they are seen, if those are among them: all at once, since the next replace them."""
+def words(browser: WebDriver, expected: str) -> dict[str, Any] | None:
+    """Return the latest lines if a text is among them. One script reads them, because newer lines replace them."""
     script = """return [...document.querySelectorAll(".jp-OutputArea [role=log]")].map(area => (
         {text: area.innerText, tags: area.querySelectorAll("b, img").length}))"""
-    found: list[dict[str, Any]] = browser.execute_script(script)
-    return next((area for area in found if wanted in area["text"]), None)
+    areas: list[dict[str, Any]] = browser.execute_script(script)
+    return next((area for area in areas if expected in area["text"]), None)
 
 
 def at_its_end(browser: WebDriver) -> bool:
-    """Tell whether the last line of the area lies within what is shown of it."""
+    """Return whether the last line is within the visible part of the area."""
     script = """const area = document.querySelector("[role=log]"), span = area.querySelector("span");
     return span.getBoundingClientRect().bottom <= area.getBoundingClientRect().bottom + 1"""
     return bool(browser.execute_script(script))

@@ -1,7 +1,7 @@
-"""What Docker says to each request about a container, as a model: the statement that engines are held against.
+"""A model of the states of Docker containers, with which engines are compared.
 
-Each method is one request: it changes the model as the request changes a container, and gives the status of the answer.
-Proved on Docker 28.5 and 20.10 by the machine that drives it (tests/engine/containers/test_state_model.py).
+Each method is one request. It changes the model as Docker changes a container, and returns the status of the response.
+The state machine that uses it has confirmed it on Docker 28.5 and 20.10 (tests/engine/containers/test_state_model.py).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 __all__ = ["COMMANDS", "READY", "Container", "Model"]
 
-#: What a container does: end at once, end when it is told to, or take no notice of anything but KILL.
+#: Commands by kind: one ends immediately, one ends on TERM, one ignores every signal except KILL.
 COMMANDS = {
     "quick": "exit 3",
     "patient": 'trap "exit 7" TERM; echo ready; while :; do sleep 0.05; done',
@@ -31,17 +31,17 @@ class Container:
     starts: int = 0
 
     @property
-    def lives(self) -> bool:
-        """Does it have processes?"""
+    def is_alive(self) -> bool:
+        """Whether it has processes."""
         return self.state in ("running", "paused")
 
     def run(self) -> None:
-        """Run; what ends at once has ended."""
+        """Start. A quick command has already ended."""
         self.starts += 1
         self.state, self.code = ("exited", 3) if self.kind == "quick" else ("running", 0)
 
     def end(self, code: int) -> None:
-        """End with a code."""
+        """End with an exit code."""
         self.state, self.code = "exited", code
 
 
@@ -49,7 +49,6 @@ class Model:
     """All containers, by name."""
 
     def __init__(self) -> None:
-        """There is none."""
         self.containers: dict[str, Container] = {}
 
     def create(self, name: str, kind: str) -> int:
@@ -61,60 +60,60 @@ class Model:
 
     def start(self, name: str) -> int:
         """POST /containers/{id}/start."""
-        if (one := self.containers.get(name)) is None:
+        if (container := self.containers.get(name)) is None:
             return NOT_FOUND
-        if one.lives:
-            return CONFLICT if one.state == "paused" else NOTHING_TO_DO
-        one.run()
+        if container.is_alive:
+            return CONFLICT if container.state == "paused" else NOTHING_TO_DO
+        container.run()
         return DONE
 
     def stop(self, name: str) -> int:
-        """POST /containers/{id}/stop; what is paused is woken up for it."""
-        if (one := self.containers.get(name)) is None:
+        """POST /containers/{id}/stop, which also ends a paused container."""
+        if (container := self.containers.get(name)) is None:
             return NOT_FOUND
-        if not one.lives:
+        if not container.is_alive:
             return NOTHING_TO_DO
-        one.end(7 if one.kind == "patient" else KILLED)
+        container.end(7 if container.kind == "patient" else KILLED)
         return DONE
 
     def restart(self, name: str) -> int:
         """POST /containers/{id}/restart."""
-        if (one := self.containers.get(name)) is None:
+        if (container := self.containers.get(name)) is None:
             return NOT_FOUND
-        one.run()
+        container.run()
         return DONE
 
     def kill(self, name: str, signal: str) -> int:
-        """POST /containers/{id}/kill; a signal without a handler does nothing to a first process, but for KILL."""
+        """POST /containers/{id}/kill. A main process ignores signals without a handler, except KILL."""
         if signal == "BOGUS":
             return WRONG
-        if (one := self.containers.get(name)) is None:
+        if (container := self.containers.get(name)) is None:
             return NOT_FOUND
-        if not one.lives:
+        if not container.is_alive:
             return CONFLICT
-        one.state = "running"
+        container.state = "running"
         if signal == "KILL":
-            one.end(KILLED)
-        elif signal == "TERM" and one.kind == "patient":
-            one.end(7)
+            container.end(KILLED)
+        elif signal == "TERM" and container.kind == "patient":
+            container.end(7)
         return DONE
 
     def pause(self, name: str) -> int:
         """POST /containers/{id}/pause."""
-        if (one := self.containers.get(name)) is None:
+        if (container := self.containers.get(name)) is None:
             return NOT_FOUND
-        if one.state != "running":
+        if container.state != "running":
             return CONFLICT
-        one.state = "paused"
+        container.state = "paused"
         return DONE
 
     def unpause(self, name: str) -> int:
         """POST /containers/{id}/unpause."""
-        if (one := self.containers.get(name)) is None:
+        if (container := self.containers.get(name)) is None:
             return NOT_FOUND
-        if one.state != "paused":
+        if container.state != "paused":
             return FAILED
-        one.state = "running"
+        container.state = "running"
         return DONE
 
     def rename(self, name: str, new: str) -> int:
@@ -130,15 +129,15 @@ class Model:
 
     def exec(self, name: str) -> int:
         """POST /containers/{id}/exec."""
-        if (one := self.containers.get(name)) is None:
+        if (container := self.containers.get(name)) is None:
             return NOT_FOUND
-        return CREATED if one.state == "running" else CONFLICT
+        return CREATED if container.state == "running" else CONFLICT
 
     def remove(self, name: str, force: bool) -> int:
         """DELETE /containers/{id}."""
-        if (one := self.containers.get(name)) is None:
+        if (container := self.containers.get(name)) is None:
             return NOT_FOUND
-        if one.lives and not force:
+        if container.is_alive and not force:
             return CONFLICT
         del self.containers[name]
         return DONE

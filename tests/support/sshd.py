@@ -1,4 +1,4 @@
-"""A real sshd of one's own: its own configuration, keys and port, as whoever runs the tests."""
+"""A real sshd with its own configuration, keys and port, which runs as the user who runs the tests."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ IdentityAgent none
 UserKnownHostsFile {base}/known
 GlobalKnownHostsFile none
 """
-#: What `docker system dial-stdio` does, and nothing else of docker.
+#: A docker command that can do nothing but `docker system dial-stdio`.
 DIAL = """#!{python}
 import socket, sys, threading
 far = socket.socket(socket.AF_UNIX)
-asked = sys.argv[2].removeprefix("unix://") if sys.argv[1] == "--host" else {socket!r}
+address = sys.argv[2].removeprefix("unix://") if sys.argv[1] == "--host" else {socket!r}
 assert sys.argv[-2:] == ["system", "dial-stdio"], sys.argv
-far.connect(asked)
+far.connect(address)
 def back():
     while data := far.recv(65536):
         sys.stdout.buffer.write(data)
@@ -55,10 +55,9 @@ thread.join()
 
 
 class Sshd:
-    """The server. `far` holds the programs that a command finds on the other side, `near` the client's ssh."""
+    """The server. `far` has the programs on the remote side, `near` has the ssh of the client."""
 
     def __init__(self, base: Path, port: int) -> None:
-        """Write all settings."""
         self.base, self.port, self.url = base, port, f"ssh://127.0.0.1:{port}"
         self.far, self.near = base / "far", base / "near"
         for folder in (self.far, self.near):
@@ -72,47 +71,47 @@ class Sshd:
         (base / "client").write_text(CLIENT.format(base=base))
         ssh = shutil.which("ssh")
         script(self.near / "ssh", f'#!/bin/sh\nexec {ssh} -F {base}/client "$@"\n')
-        # nothing is in its PATH but what a test puts there
+        # PATH has only the programs that a test puts there
         script(self.far / ".run", f'#!/bin/sh\nPATH={self.far} exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"\n')
 
     def trust(self, key: str) -> None:
-        """Let the client know the server by one of the keys here; by none if it is empty."""
+        """Make the client trust one of the keys for the server, or none if it is empty."""
         public = (self.base / f"{key}.pub").read_text() if key else ""
         (self.base / "known").write_text(f"[127.0.0.1]:{self.port} {public}" if key else "")
 
     def docker(self, engine: str) -> None:
-        """Put a docker command there that knows nothing but dial-stdio, to one engine's socket."""
+        """Install a docker command that can only connect to the socket of one engine."""
         script(self.far / "docker", DIAL.format(python=sys.executable, socket=engine.removeprefix("unix://")))
 
 
 def script(path: Path, text: str) -> None:
-    """Write a program."""
+    """Write an executable script."""
     path.write_text(text)
     path.chmod(0o755)
 
 
 @contextmanager
 def sshd_running(program: str) -> Iterator[Sshd]:
-    """Run one while the block runs."""
-    with tempfile.TemporaryDirectory(prefix="sshd-") as folder, socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-        taken.close()
+    """Run an sshd while the block runs."""
+    with tempfile.TemporaryDirectory(prefix="sshd-") as folder, socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        port = reserved.getsockname()[1]
+        reserved.close()
         server = Sshd(Path(folder), port)
         if os.geteuid() == 0:
-            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where it gives its rights up
+            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # required for its privilege separation
         with (server.base / "log").open("wb") as log:
             command = [program, "-D", "-e", "-f", str(server.base / "server")]
-            running = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             end = time.monotonic() + 20
             while not _listens(port):
-                assert running.poll() is None and time.monotonic() < end, (server.base / "log").read_text()
+                assert process.poll() is None and time.monotonic() < end, (server.base / "log").read_text()
                 time.sleep(0.02)
             yield server
         finally:
-            running.terminate()
-            running.wait(10)
+            process.terminate()
+            process.wait(10)
 
 
 def _listens(port: int) -> bool:

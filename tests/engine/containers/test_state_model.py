@@ -142,9 +142,9 @@ class EngineAndModel(RuleBasedStateMachine):
                 container.code,
             )
             assert (state["Running"], state["Paused"], state["Pid"] > 0) == (
-                container.lives,
+                container.is_alive,
                 container.state == "paused",
-                container.lives,
+                container.is_alive,
             )
             assert (state["OOMKilled"], state["Restarting"], details["RestartCount"]) == (False, False, 0)
             if container.state == "exited":
