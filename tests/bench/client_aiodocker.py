@@ -91,14 +91,14 @@ class Client:
     def exec(self) -> int:
         """Run a command in a running container, and request its exit code."""
 
-        async def ran() -> int:
+        async def run() -> int:
             job = await self._docker.containers.container(self.facts["running"][0]).exec(["true"])
             async with job.start() as stream:
                 while await stream.read_out() is not None:
                     pass
             return 3 if (await job.inspect())["ExitCode"] == 0 else -1
 
-        return int(self._run(ran()))
+        return int(self._run(run()))
 
     def events(self) -> int:
         """Read the events that the engine still has."""

@@ -94,10 +94,10 @@ def memory(mine: Subject, docker: Subject) -> list[Figure]:
 
 def resident(subject: Subject) -> float:
     """Return the megabytes of memory of the process that listens at a socket."""
-    with socket.socket(socket.AF_UNIX) as opened:
-        opened.settimeout(SECONDS)
-        opened.connect(subject.host.removeprefix("unix://"))
-        pid = int.from_bytes(opened.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)[:4], sys.byteorder)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(SECONDS)
+        client.connect(subject.host.removeprefix("unix://"))
+        pid = int.from_bytes(client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)[:4], sys.byteorder)
     pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
     return pages * os.sysconf("SC_PAGESIZE") / 1e6
 
@@ -110,27 +110,27 @@ def ready(rounds: int) -> list[Figure]:
 
 def _started() -> float:
     with tempfile.TemporaryDirectory(prefix="dlab-") as base:
-        where = ["--host", f"unix://{base}/e.sock", "--state", f"{base}/state"]
+        location = ["--host", f"unix://{base}/e.sock", "--state", f"{base}/state"]
         command = [sys.executable, "-m", "dockerlab.engine"]
-        began = time.perf_counter()
-        with subprocess.Popen([*command, "serve", *where], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+        begin = time.perf_counter()
+        with subprocess.Popen([*command, "serve", *location], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
             while not answers(f"{base}/e.sock"):
-                if time.perf_counter() - began > SECONDS:
+                if time.perf_counter() - begin > SECONDS:
                     raise SystemExit("a practice engine does not answer")
                 time.sleep(0.002)
-            seconds = time.perf_counter() - began
-            subprocess.run([*command, "reset", *where], stdout=subprocess.DEVNULL, timeout=SECONDS, check=True)
+            seconds = time.perf_counter() - begin
+            subprocess.run([*command, "reset", *location], stdout=subprocess.DEVNULL, timeout=SECONDS, check=True)
     return seconds
 
 
 def answers(path: str) -> bool:
     """Return whether an engine answers a ping at a socket."""
-    with socket.socket(socket.AF_UNIX) as opened:
-        opened.settimeout(1)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(1)
         try:
-            opened.connect(path)
-            opened.sendall(b"GET /_ping HTTP/1.1\r\nHost: engine\r\n\r\n")
-            return opened.recv(12) == b"HTTP/1.1 200"
+            client.connect(path)
+            client.sendall(b"GET /_ping HTTP/1.1\r\nHost: engine\r\n\r\n")
+            return client.recv(12) == b"HTTP/1.1 200"
         except OSError:
             return False
 

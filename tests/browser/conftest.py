@@ -30,5 +30,5 @@ def url(course: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[WebDriver]:
-    with chromium(program("chromium"), program("chromedriver")) as opened:
-        yield opened
+    with chromium(program("chromium"), program("chromedriver")) as running:
+        yield running

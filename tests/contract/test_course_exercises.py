@@ -155,18 +155,18 @@ EXERCISES = [(number, exercise.name) for number, outline in LESSONS.items() for 
 
 @pytest.fixture
 def begin(host: str) -> Iterator[Callable[[str], tuple[Lesson, dict[str, Any]]]]:
-    """Begin a lesson and run its setup; whatever it made is removed at the end."""
-    begun: list[Lesson] = []
+    """Give a function that starts a lesson and runs its setup. Its containers are removed at the end."""
+    lessons: list[Lesson] = []
 
     def run(number: str) -> tuple[Lesson, dict[str, Any]]:
         lesson = dockerlab.lesson(number, engine=host)
-        begun.append(lesson)
+        lessons.append(lesson)
         names = {"lesson": lesson, "lab": lesson.lab, "dockerlab": dockerlab}
         exec(lesson.outline.setup, names)
         return lesson, names
 
     yield run
-    for lesson in begun:
+    for lesson in lessons:
         lesson.finish()
         lesson.close()
 

@@ -10,7 +10,10 @@ from pathlib import Path
 from repository import ROOT, modules, relative
 
 #: Participles that don't say what a value is. Name it by its noun: response, arguments, matches, container, expected, …
-PARTICIPLES = {"told", "asked", "found", "made", "known", "given", "meant", "wanted"}
+PARTICIPLES = {
+    *("told", "asked", "found", "made", "known", "given", "meant", "wanted", "said", "heard", "ran", "got"),
+    *("kept", "left", "taken", "began", "begun", "opened"),
+}
 #: Docstrings without information, such as "Give itself." or "Close it."
 EMPTY_SENTENCE = re.compile(
     r"(Give|Close|Take|Do|Make|Open|Read|Stop|Start|Say|Tell) (it|itself|them|what it is told|what is told|nothing)\."

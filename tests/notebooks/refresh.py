@@ -65,9 +65,9 @@ def committed_form(notebook: NotebookNode, name: str) -> NotebookNode:
     if is_in_course(name):
         lines = [nbformat.v4.new_markdown_cell(navigation(name), metadata={"tags": [NAVIGATION]}) for _ in range(2)]
         cells = [lines[0], *cells, lines[1]]
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for cell in cells:
-        cell.id = _id(cell, seen)
+        cell.id = _id(cell, counts)
         cell.metadata = NotebookNode({key: value for key, value in cell.metadata.items() if key in KEPT_METADATA})
         if "solution" in cell.metadata.get("tags", []):
             cell.metadata["jupyter"] = NotebookNode({"source_hidden": True})
@@ -77,11 +77,11 @@ def committed_form(notebook: NotebookNode, name: str) -> NotebookNode:
     return NotebookNode({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
 
 
-def _id(cell: NotebookNode, seen: Counter[str]) -> str:
+def _id(cell: NotebookNode, counts: Counter[str]) -> str:
     """Return an id that depends only on the cell's content, so that it stays when the notebook is written again."""
     digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
-    seen[digest] += 1
-    return digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
+    counts[digest] += 1
+    return digest if counts[digest] == 1 else f"{digest}-{counts[digest]}"
 
 
 def _clean(output: NotebookNode) -> None:

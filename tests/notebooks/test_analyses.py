@@ -55,8 +55,8 @@ class TestEveryAnalysis:
 
 
 def test_some_analyses_have_pictures() -> None:
-    shown = [number for number in ANALYSES if "image/png" in json.dumps(read(number))]
-    assert shown == ["A2", "A3", "A4"]
+    numbers = [number for number in ANALYSES if "image/png" in json.dumps(read(number))]
+    assert numbers == ["A2", "A3", "A4"]
 
 
 def test_the_data_is_small_and_has_no_path_of_one_machine() -> None:

@@ -53,17 +53,17 @@ def box(x: float, y: float, width: float, name: str, idea: str) -> list[str]:
 
 def column(x: float, title: str, container: str, prefix: str) -> list[str]:
     """Draw the floors of a package, the highest on top, with an arrow that says where imports point."""
-    drawn = [f'<text class="title" x="{x}" y="24">{escape(title)}</text>']
+    elements = [f'<text class="title" x="{x}" y="24">{escape(title)}</text>']
     floors = layers(container)
     for number, floor in enumerate(floors):
         width = (COLUMN - 24 - 8 * (len(floor) - 1)) / len(floor)
-        for place, name in enumerate(floor):
+        for index, name in enumerate(floor):
             idea = ideas()[prefix + name]
-            drawn += box(x + place * (width + 8), TOP - 24 + number * ROW, round(width, 1), name, idea)
+            elements += box(x + index * (width + 8), TOP - 24 + number * ROW, round(width, 1), name, idea)
     end = TOP - 24 + len(floors) * ROW - 10
-    drawn.append(f'<path d="M{x + COLUMN - 12} {TOP - 24} V{end} m-5 -8 l5 8 l5 -8"/>')
-    drawn.append(f'<text x="{x + COLUMN - 12}" y="24" text-anchor="end">imports point down only</text>')
-    return drawn
+    elements.append(f'<path d="M{x + COLUMN - 12} {TOP - 24} V{end} m-5 -8 l5 8 l5 -8"/>')
+    elements.append(f'<text x="{x + COLUMN - 12}" y="24" text-anchor="end">imports point down only</text>')
+    return elements
 
 
 def picture() -> str:

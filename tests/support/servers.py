@@ -160,7 +160,7 @@ class FaultyEngine:
     """
 
     def __init__(self, response: Response, end: str) -> None:
-        """Listen. `received` is what clients send while it stalls, `sent` counts the bytes of its responses."""
+        """Listen. `received` is what clients send while it stalls, `sent` is the number of bytes of its responses."""
         self._response, self._end = response, end
         self.received = b""
         self.sent = 0

@@ -114,8 +114,8 @@ def test_a_notebook_shows_only_the_message() -> None:
     assert text == f"dockerlab.errors.NotFound: {result}\n"
     try:
         raise result
-    except errors.DockerlabError as caught:  # outside notebooks the traceback is Python's own
-        assert "test_a_notebook_shows_only_the_message" in "".join(traceback.format_exception(caught))
+    except errors.DockerlabError as raised:  # outside notebooks the traceback is Python's own
+        assert "test_a_notebook_shows_only_the_message" in "".join(traceback.format_exception(raised))
 
 
 def test_the_tree_is_as_its_docstring_draws_it() -> None:

@@ -101,12 +101,12 @@ def test_a_following_reader_misses_nothing_of_rotated_files(tmp_path: Path) -> N
     log.write("stderr", b"begin\n")
 
     async def read_all() -> list[str]:
-        result, written = [], [0]
-        async for block in logs.read(tmp_path / "log", query, lambda: written[0] == 40):
+        result, count = [], [0]
+        async for block in logs.read(tmp_path / "log", query, lambda: count[0] == 40):
             result += block.decode().splitlines()
-            if len(result) - 1 == written[0] < 40:
-                log.write("stdout", f"{written[0]}\n{written[0] + 1}\n".encode())
-                written[0] += 2
+            if len(result) - 1 == count[0] < 40:
+                log.write("stdout", f"{count[0]}\n{count[0] + 1}\n".encode())
+                count[0] += 2
         return result
 
     assert asyncio.run(asyncio.wait_for(read_all(), 30)) == ["begin", *map(str, range(40))]

@@ -45,12 +45,14 @@ def test_there_is_a_row_for_every_operation() -> None:
 def test_a_row_agrees_with_the_facts(name: str) -> None:
     row, facts = OPERATIONS[name], NEW[name]
     assert (row.method, row.path) == (facts["method"], facts["path"])
-    parameters = {(one.name, one.place) for one in row.parameters if one.place != "body"}
+    parameters = {(item.name, item.place) for item in row.parameters if item.place != "body"}
     assert parameters - {(header, "header") for header in EXTRA_HEADERS.get(name, ())} == {
-        (one["name"], one["in"]) for one in facts.get("params", [])
+        (item["name"], item["in"]) for item in facts.get("params", [])
     }
-    required = {one.name for one in row.parameters if one.required and one.place != "body"}
-    assert required == {one["name"] for one in facts.get("params", []) if one.get("required") or one["in"] == "path"}
+    required = {item.name for item in row.parameters if item.required and item.place != "body"}
+    assert required == {
+        item["name"] for item in facts.get("params", []) if item.get("required") or item["in"] == "path"
+    }
     assert bool(row.body) == ("body" in facts)
     assert row.body_required == facts.get("body", {}).get("required", False)
 
@@ -60,7 +62,7 @@ def test_rows_and_parameters_newer_than_1_41_say_so(name: str) -> None:
     if name not in OLD:
         assert version_number(OPERATIONS[name].since) > (1, 41)
         return
-    old = {one["name"] for one in OLD[name].get("params", [])} | EXTRA_HEADERS.get(name, set())
+    old = {item["name"] for item in OLD[name].get("params", [])} | EXTRA_HEADERS.get(name, set())
     for parameter in OPERATIONS[name].parameters:
         if parameter.place in ("query", "header"):
             is_newer = version_number(parameter.since) > (1, 41)

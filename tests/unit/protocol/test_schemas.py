@@ -35,7 +35,7 @@ def test_the_rows_are_up_to_date() -> None:
 def test_every_field_of_every_body_has_its_type() -> None:
     for operation in OPERATIONS.values():
         if operation.body == "json":
-            names = {one.name for one in operation.parameters if one.place == "body"}
+            names = {item.name for item in operation.parameters if item.place == "body"}
             assert names <= set(fields(operation.id)), operation.id
 
 

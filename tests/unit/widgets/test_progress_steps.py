@@ -73,7 +73,7 @@ def test_the_bar_of_a_download_grows() -> None:
     for record in RECORDED["pull"]:
         state.add(record)
         if record.get("status") == "Downloading" and record["id"] == "a24fc292aba6":
-            [bar] = [one for one in state.layers if one.name == "a24fc292aba6"]
+            [bar] = [layer for layer in state.layers if layer.name == "a24fc292aba6"]
             shares.append(bar.share)
             assert bar.words == f"Downloading, {format_size(record['progressDetail']['current'])} of 40.0 MiB"
     assert len(shares) > 1
@@ -102,7 +102,11 @@ def test_a_build_has_steps_and_lines() -> None:
     assert "careful" in state.lines
     assert state.lines[-1] == "Successfully tagged 127.0.0.1:5000/shop:1"
     assert not [line for line in state.lines if "\x1b" in line or not line.strip()]
-    assert len(state.lines) == MAX_LINES < len([one for one in RECORDED["build"] if one.get("stream", "\n").strip()])
+    assert (
+        len(state.lines)
+        == MAX_LINES
+        < len([record for record in RECORDED["build"] if record.get("stream", "\n").strip()])
+    )
     state.end()
     assert state.step == 5
 
