@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from dockerlab.engine.common import json_files
 from dockerlab.engine.common.events import Events
 from dockerlab.engine.common.timestamps import now
+from dockerlab.engine.containers.container_context import EngineServices
 from dockerlab.engine.containers.containers import Containers
 from dockerlab.engine.containers.execs import Execs
-from dockerlab.engine.containers.services import EngineServices
 from dockerlab.engine.images.images import Images
 from dockerlab.engine.networks.endpoints import Endpoints
 from dockerlab.engine.networks.networks import Networks

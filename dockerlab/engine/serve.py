@@ -18,7 +18,7 @@ from dockerlab.engine.common.timestamps import now
 from dockerlab.engine.control import ControlError, EnginePaths
 from dockerlab.engine.engine import Engine
 from dockerlab.engine.http.server import Server
-from dockerlab.engine.processes import linux, user_namespace
+from dockerlab.engine.processes import syscalls, user_namespace
 from dockerlab.engine.processes.isolation import Rung, choose
 
 __all__ = ["serve"]
@@ -32,8 +32,8 @@ def serve(paths: EnginePaths, rung: str | None, idle: float) -> None:
     """Serve on the socket. Raises ControlError if the state is in use, or if the rung does not work here."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     os.umask(0o022)  # the usual one, for files in containers; the state directory itself has mode 0700
-    linux.share_malloc_arena()
-    linux.raise_open_file_limit()
+    syscalls.share_malloc_arena()
+    syscalls.raise_open_file_limit()
     try:
         engine = Engine(paths.state, _enter_rung(paths.state, rung))
     except BlockingIOError:

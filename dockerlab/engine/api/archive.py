@@ -6,10 +6,10 @@ import asyncio
 import io
 from typing import TYPE_CHECKING
 
-from dockerlab.engine.api.threads import blocks_in_thread
+from dockerlab.engine.api.run_in_thread import blocks_in_thread
 from dockerlab.engine.containers import copy_files
 from dockerlab.engine.http.messages import Request, Response, json_response
-from dockerlab.engine.storage import diff
+from dockerlab.engine.storage.changes import changes
 
 if TYPE_CHECKING:
     from dockerlab.engine.engine import Engine
@@ -57,8 +57,8 @@ async def container_changes(engine: Engine, request: Request) -> Response:
     container = engine.containers.find(request.id)
     before = await asyncio.to_thread(engine.containers.image_tree, container)
     hidden = [point["Destination"] for point in container.record.mount_points]
-    changes = await asyncio.to_thread(diff.changes, before, container.record.root, hidden)
-    return json_response([{"Path": change.path, "Kind": change.kind} for change in changes] or None)
+    differences = await asyncio.to_thread(changes, before, container.record.root, hidden)
+    return json_response([{"Path": change.path, "Kind": change.kind} for change in differences] or None)
 
 
 HANDLERS = {

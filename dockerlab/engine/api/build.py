@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.api.progress import error_line, progress_response
-from dockerlab.engine.build import dockerfile, remote
+from dockerlab.engine.build import dockerfile, remote_context
 from dockerlab.engine.build.builder import Builder, Options, StepFailed
 from dockerlab.engine.build.context import Context
 from dockerlab.engine.containers import validation
@@ -44,7 +44,7 @@ async def build(engine: Engine, request: Request) -> Response:
     options = _options(request)
     name = request.text("dockerfile") or "Dockerfile"
     if request.text("remote"):
-        context, download_lines = await remote.fetch_context(engine.state, request.text("remote"))
+        context, download_lines = await remote_context.fetch_context(engine.state, request.text("remote"))
     else:
         context = await asyncio.to_thread(Context, engine.state, request.upload or io.BytesIO())
         download_lines = []

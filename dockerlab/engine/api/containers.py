@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from dockerlab.engine.api.attach import CONTENT_TYPE_TELLS_FRAMES, stream_content_type
-from dockerlab.engine.api.threads import blocks_in_thread
+from dockerlab.engine.api.run_in_thread import blocks_in_thread
 from dockerlab.engine.api.views import container as container_view
 from dockerlab.engine.common import signals
 from dockerlab.engine.containers import log_options, logs, top, update, validation

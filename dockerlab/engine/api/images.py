@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.api.progress import progress_response
-from dockerlab.engine.api.threads import blocks_in_thread
+from dockerlab.engine.api.run_in_thread import blocks_in_thread
 from dockerlab.engine.api.views import image as image_view
 from dockerlab.engine.containers.commit import commit_container, image_config
 from dockerlab.engine.faults import BadParameter, Fault, NotFound, NotServed

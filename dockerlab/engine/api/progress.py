@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from dockerlab.engine.api.threads import documents_in_thread
+from dockerlab.engine.api.run_in_thread import documents_in_thread
 from dockerlab.engine.faults import Fault
 from dockerlab.engine.http.messages import Response, json_lines_response
 

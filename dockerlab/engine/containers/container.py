@@ -21,8 +21,8 @@ from dockerlab.engine.storage import rootfs
 
 if TYPE_CHECKING:
     from dockerlab.engine.common.container_record import ContainerRecord
+    from dockerlab.engine.containers.container_context import ContainerContext
     from dockerlab.engine.containers.execs import Exec
-    from dockerlab.engine.containers.services import ContainerContext
     from dockerlab.engine.processes.process import Exit, RunningProcess
     from dockerlab.engine.processes.shim_connection import ShimConnection
 

@@ -17,8 +17,8 @@ from dockerlab.engine.common.filters import prune_filter
 from dockerlab.engine.common.timestamps import nanoseconds, now
 from dockerlab.engine.containers import defaults, process_spec, random_names, validation
 from dockerlab.engine.containers.container import Container, new_state
+from dockerlab.engine.containers.container_context import ContainerContext
 from dockerlab.engine.containers.filters import container_filter
-from dockerlab.engine.containers.services import ContainerContext
 from dockerlab.engine.faults import BadParameter, Conflict, Fault, NotFound
 from dockerlab.engine.images.references import familiar_unchecked
 from dockerlab.engine.networks import endpoints
@@ -26,7 +26,7 @@ from dockerlab.engine.processes import capabilities
 from dockerlab.engine.storage import mount_points, rootfs
 
 if TYPE_CHECKING:
-    from dockerlab.engine.containers.services import EngineServices
+    from dockerlab.engine.containers.container_context import EngineServices
     from dockerlab.engine.images.images import Image, Images
 
 __all__ = ["Containers"]

@@ -20,7 +20,7 @@ from typing import Any
 
 from dockerlab.engine.common import json_files, proc
 from dockerlab.engine.networks import dns, netlink
-from dockerlab.engine.processes import linux
+from dockerlab.engine.processes import syscalls
 
 BLOCK = 1 << 16
 REQUEST_BYTES = 1 << 24  #: a client that sends this much without an end of line is dropped
@@ -37,7 +37,7 @@ class Switch:
         self.namespaces: dict[str, int] = {}  #: container id -> file descriptor
         self.resolvers: dict[socket.socket, str] = {}  #: the DNS socket in each namespace -> container id
         self.names: dict[str, dns.Names] = {}  #: container id -> the names that it can resolve
-        linux.loopback_up()
+        syscalls.loopback_up()
 
     def handle(self, request: Record) -> tuple[Record, list[int]]:
         """Carry out a request. Return the response, and file descriptors that are sent with it."""
@@ -74,16 +74,16 @@ class Switch:
     def create_namespace(self, request: Record) -> Record:
         """Create a container's namespace. Return the number of the file descriptor that keeps it open here."""
         self.close_namespace(request)
-        linux.unshare(linux.CLONE_NEWNET)
+        syscalls.unshare(syscalls.CLONE_NEWNET)
         try:
-            linux.loopback_up()
+            syscalls.loopback_up()
             namespace = os.open("/proc/self/ns/net", os.O_RDONLY)
             resolver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             resolver.bind((dns.ADDRESS, dns.PORT))
             resolver.setblocking(False)
             self.resolvers[resolver] = request["container"]
         finally:
-            linux.setns(self.own_namespace, linux.CLONE_NEWNET)
+            syscalls.setns(self.own_namespace, syscalls.CLONE_NEWNET)
         self.namespaces[request["container"]] = namespace
         return {"handle": namespace}
 
@@ -94,7 +94,7 @@ class Switch:
             netlink.remove(request["port"])
         netlink.add_veth(request["port"], request["port"], namespace, request["mac"])
         netlink.up(request["port"], request["bridge"])
-        linux.setns(namespace, linux.CLONE_NEWNET)
+        syscalls.setns(namespace, syscalls.CLONE_NEWNET)
         try:
             name = next(f"eth{number}" for number in range(1000) if not _interface_exists(f"eth{number}"))
             netlink.rename(request["port"], name)
@@ -104,7 +104,7 @@ class Switch:
                 with contextlib.suppress(OSError):  # another network of the container already has the default route
                     netlink.add_default_route(request["gateway"], name)
         finally:
-            linux.setns(self.own_namespace, linux.CLONE_NEWNET)
+            syscalls.setns(self.own_namespace, syscalls.CLONE_NEWNET)
 
     def remove_interface(self, request: Record) -> None:
         with contextlib.suppress(OSError):
@@ -205,8 +205,8 @@ def _respond(switch: Switch, client: socket.socket, request: Record) -> None:
 
 def main(directory: str) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    linux.raise_open_file_limit()
-    linux.unshare(linux.CLONE_NEWNET)
+    syscalls.raise_open_file_limit()
+    syscalls.unshare(syscalls.CLONE_NEWNET)
     os.chdir(directory)  # a socket's path is short, and the directory's may be long
     with contextlib.suppress(FileNotFoundError):
         os.unlink("switch.sock")  # noqa: PTH108

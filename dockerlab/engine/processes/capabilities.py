@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dockerlab.engine.faults import BadParameter
-from dockerlab.engine.processes.linux import CAPABILITIES
+from dockerlab.engine.processes.syscalls import CAPABILITIES
 
 __all__ = ["NAMES", "allowed"]
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from dockerlab.engine.common import json_files
 from dockerlab.engine.common.proc import is_same_process, start_ticks
-from dockerlab.engine.processes import linux
+from dockerlab.engine.processes import syscalls
 
 __all__ = ["can_change_owner", "end", "enter"]
 
@@ -49,7 +49,7 @@ def enter(state: Path) -> None:
     """
     descriptor = os.open(f"/proc/{_keeper(state) or _start_keeper(state)}/ns/user", os.O_RDONLY)
     try:
-        linux.setns(descriptor, linux.CLONE_NEWUSER)
+        syscalls.setns(descriptor, syscalls.CLONE_NEWUSER)
     finally:
         os.close(descriptor)
     if can_change_owner():
@@ -96,7 +96,7 @@ def _become_keeper(errors: int, file: str) -> None:
     """Enter a new namespace and execute the keeper's program. Never returns."""
     try:
         os.setsid()
-        linux.unshare(linux.CLONE_NEWUSER)
+        syscalls.unshare(syscalls.CLONE_NEWUSER)
         null = os.open("/dev/null", os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(null, descriptor)

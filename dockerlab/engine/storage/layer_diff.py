@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from dockerlab.engine.storage import diff, tar_writer
+from dockerlab.engine.storage import changes, tar_writer
 
 __all__ = ["layer_of_changes"]
 
@@ -19,9 +19,9 @@ def layer_of_changes(before: Path, after: Path, hidden: Collection[str] = ()) ->
     """Yield the layer in pieces. Without any change it is an empty tar."""
     links: dict[tuple[int, int], str] = {}
     engine_uid = os.getuid()
-    for change in sorted(diff.changes(before, after, hidden), key=lambda change: change.path):
+    for change in sorted(changes.changes(before, after, hidden), key=lambda change: change.path):
         name = change.path.removeprefix("/")
-        if change.kind == diff.DELETED:
+        if change.kind == changes.DELETED:
             yield _whiteout(name)
         else:
             yield from tar_writer.member(name, f"{after}/{name}", links, engine_uid)

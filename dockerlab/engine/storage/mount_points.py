@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.common.paths import resolve_in_root
 from dockerlab.engine.faults import BadParameter, Fault
-from dockerlab.engine.processes.linux import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
+from dockerlab.engine.processes.syscalls import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
 from dockerlab.engine.storage import rootfs
 from dockerlab.engine.storage.volumes import NAME
 

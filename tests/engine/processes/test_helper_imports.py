@@ -12,7 +12,7 @@ from dockerlab.engine.processes.isolation import HELPER_ENVIRONMENT
 SHIM = {
     "dockerlab", "dockerlab.engine", "dockerlab.engine.common", "dockerlab.engine.common.json_files",
     "dockerlab.engine.common.paths", "dockerlab.engine.common.proc", "dockerlab.engine.common.timestamps",
-    "dockerlab.engine.faults", "dockerlab.engine.processes", "dockerlab.engine.processes.linux",
+    "dockerlab.engine.faults", "dockerlab.engine.processes", "dockerlab.engine.processes.syscalls",
     "dockerlab.engine.processes.shim", *(f"dockerlab.engine.processes.shim.{name}" for name in (
         "__main__", "child", "frames", "init", "log", "mounts", "proot", "terminal", "watch",
     )),
@@ -24,7 +24,7 @@ LOADS = {
         "dockerlab", "dockerlab.engine", "dockerlab.engine.common", "dockerlab.engine.common.json_files",
         "dockerlab.engine.common.proc",
         "dockerlab.engine.networks", "dockerlab.engine.networks.dns", "dockerlab.engine.networks.netlink",
-        "dockerlab.engine.networks.switch", "dockerlab.engine.processes", "dockerlab.engine.processes.linux",
+        "dockerlab.engine.networks.switch", "dockerlab.engine.processes", "dockerlab.engine.processes.syscalls",
     },
 }  # fmt: skip
 #: Each of these would cost a start several milliseconds.

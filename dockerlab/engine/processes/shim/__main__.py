@@ -21,7 +21,7 @@ from typing import Any
 from dockerlab.engine.common import json_files
 from dockerlab.engine.common.proc import start_ticks
 from dockerlab.engine.common.timestamps import now
-from dockerlab.engine.processes import linux
+from dockerlab.engine.processes import syscalls
 from dockerlab.engine.processes.shim import proot, terminal
 from dockerlab.engine.processes.shim.child import NOT_RUNNABLE, StartRefused, child
 from dockerlab.engine.processes.shim.log import Log
@@ -29,7 +29,7 @@ from dockerlab.engine.processes.shim.watch import CHUNK, Streams, Watch, listen
 
 ATTACH_SECONDS, LAST_ATTACH_SECONDS = 60, 5
 PROBED_NAMESPACES = (
-    linux.CLONE_NEWNS | linux.CLONE_NEWUTS | linux.CLONE_NEWIPC | linux.CLONE_NEWNET | linux.CLONE_NEWPID
+    syscalls.CLONE_NEWNS | syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWNET | syscalls.CLONE_NEWPID
 )
 
 
@@ -39,10 +39,10 @@ def start(spec: dict[str, Any]) -> tuple[int, Streams]:
     joined = {name: os.open(path, os.O_RDONLY) for name, path in namespaces.items() if path.startswith("/")}
     # a pid namespace is that of the next child; the child creates or joins the others itself
     if namespaces.get("pid") == "new":
-        linux.unshare(linux.CLONE_NEWPID)
+        syscalls.unshare(syscalls.CLONE_NEWPID)
     elif "pid" in joined:
-        linux.setns(joined["pid"], linux.CLONE_NEWPID)
-    linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+        syscalls.setns(joined["pid"], syscalls.CLONE_NEWPID)
+    syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
     streams, stdio = _stdio(spec)
     errors, child_errors = os.pipe()
     streams.exit_code_fd, link = os.pipe() if spec["tracer"] else (-1, -1)
@@ -141,15 +141,15 @@ def probe(rung: str, tracer: list[str]) -> None:
         os.execv(tracer[0], proot.command(spec, {}))  # noqa: S606
     if rung == "userns":
         uid, gid = os.getuid(), os.getgid()
-        linux.unshare(linux.CLONE_NEWUSER)
-        linux.map_root(uid, gid)
-    linux.unshare(PROBED_NAMESPACES)
+        syscalls.unshare(syscalls.CLONE_NEWUSER)
+        syscalls.map_root(uid, gid)
+    syscalls.unshare(PROBED_NAMESPACES)
     pid = os.fork()
     if pid == 0:
         try:
-            linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
-            linux.mount("tmpfs", "/mnt" if os.path.isdir("/mnt") else "/tmp", "tmpfs")  # noqa: PTH112, S108
-            linux.loopback_up()
+            syscalls.mount("none", "/", flags=syscalls.MS_REC | syscalls.MS_PRIVATE)
+            syscalls.mount("tmpfs", "/mnt" if os.path.isdir("/mnt") else "/tmp", "tmpfs")  # noqa: PTH112, S108
+            syscalls.loopback_up()
             os._exit(0)
         finally:
             os._exit(1)

@@ -11,7 +11,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from dockerlab.engine.processes import linux
+from dockerlab.engine.processes import syscalls
 from dockerlab.engine.processes.shim import proot, terminal
 from dockerlab.engine.processes.shim.init import fork_init
 from dockerlab.engine.processes.shim.mounts import enter_root
@@ -20,10 +20,10 @@ NOT_FOUND, NOT_RUNNABLE = 127, 126
 UNBLOCKABLE = (signal.SIGKILL, signal.SIGSTOP, 32, 33)
 #: Namespaces that the child joins or creates. The shim does so for `pid`; the whole engine is in the one for `user`.
 CHILD_NAMESPACES = {
-    "mnt": linux.CLONE_NEWNS,
-    "uts": linux.CLONE_NEWUTS,
-    "ipc": linux.CLONE_NEWIPC,
-    "net": linux.CLONE_NEWNET,
+    "mnt": syscalls.CLONE_NEWNS,
+    "uts": syscalls.CLONE_NEWUTS,
+    "ipc": syscalls.CLONE_NEWIPC,
+    "net": syscalls.CLONE_NEWNET,
 }
 #: Where programs are in a container's own tree, on the rung that can't change the root.
 PROGRAM_DIRECTORIES = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -56,7 +56,7 @@ def child(spec: dict[str, Any], stdio: tuple[int, ...], joined: dict[str, int], 
 def become(spec: dict[str, Any], stdio: tuple[int, ...], joined: dict[str, int], link: int) -> None:
     """Turn this process into the program. Return only by raising StartRefused or OSError."""
     os.setsid()
-    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
     for directory in spec["cgroups"]:
         with open(f"{directory}/cgroup.procs", "w") as file:  # noqa: PTH123
             file.write("0")
@@ -78,7 +78,7 @@ def become(spec: dict[str, Any], stdio: tuple[int, ...], joined: dict[str, int],
     for number, descriptor in enumerate(stdio):
         os.dup2(descriptor, number)
     if spec["caps"] is not None:
-        linux.drop_capabilities(spec["caps"])
+        syscalls.drop_capabilities(spec["caps"])
     _change_directory(cwd, spec)
     _drop_privileges(spec)
     if spec["tracer"]:  # its shell does the work of an init, too
@@ -108,14 +108,14 @@ def _enter_namespaces(spec: dict[str, Any], joined: dict[str, int]) -> None:
     flags = 0
     for name, flag in CHILD_NAMESPACES.items():
         if name in joined and name != "mnt":
-            linux.setns(joined[name], flag)
+            syscalls.setns(joined[name], flag)
         elif spec["namespaces"].get(name) == "new":
             flags |= flag
     if "mnt" in joined:
-        linux.setns(joined["mnt"], linux.CLONE_NEWNS)
-    linux.unshare(flags)
+        syscalls.setns(joined["mnt"], syscalls.CLONE_NEWNS)
+    syscalls.unshare(flags)
     if spec["namespaces"].get("net") == "new":
-        linux.loopback_up()
+        syscalls.loopback_up()
     if spec["namespaces"].get("mnt") == "new":
         enter_root(spec)
 
@@ -152,7 +152,7 @@ def _drop_privileges(spec: dict[str, Any]) -> None:
         os.setgid(gid)
         os.setuid(uid)
     if spec["no_new_privs"]:
-        linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
+        syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
 
 
 def lookup(argv: list[str], env: dict[str, str], error_prefix: str, machine_path: Callable[[str], str] = str) -> str:

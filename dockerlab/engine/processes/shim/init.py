@@ -8,7 +8,7 @@ import os
 import signal
 
 from dockerlab.engine.common import proc
-from dockerlab.engine.processes import linux
+from dockerlab.engine.processes import syscalls
 
 #: Its command line in `top` and `ps`, as in Docker.
 TITLE = ("/sbin/docker-init", "--")
@@ -26,7 +26,7 @@ def fork_init(argv: list[str], tty: bool) -> None:
     """Fork: the child returns and becomes the program; the parent is its init, and exits with the program's code."""
     blocked = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
     signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
-    linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+    syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
     ready, init_ready = os.pipe()
     parent, child = os.getpid(), os.fork()
     if child == 0:
@@ -36,7 +36,7 @@ def fork_init(argv: list[str], tty: bool) -> None:
         os.setpgid(0, 0)
         if tty:
             os.tcsetpgrp(0, os.getpid())
-        linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(128 + signal.SIGKILL)
         return

@@ -10,7 +10,7 @@ import os
 import socket
 import struct
 
-from dockerlab.engine.processes import linux
+from dockerlab.engine.processes import syscalls
 
 TIOCSCTTY, TIOCSWINSZ, TIOCSPTLCK, TIOCGPTN = 0x540E, 0x5414, 0x40045431, 0x80045430
 PTS, CONSOLE = "/dev/pts", "/dev/console"
@@ -28,7 +28,7 @@ def open_in_container(owner: int, link: int, console: bool) -> int:
     os.fchown(program_end, owner, -1)
     if console:
         os.close(os.open(CONSOLE, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-        linux.bind(f"{PTS}/{number}", CONSOLE)
+        syscalls.bind(f"{PTS}/{number}", CONSOLE)
     with socket.socket(fileno=link) as connection:
         socket.send_fds(connection, [b"."], [other_end])
     os.close(other_end)
