@@ -1,4 +1,4 @@
-# What both engines' scripts have in common: sourced by them, not run. They have `base`, `socket`, `answers` and `die`.
+# Functions that both engines' scripts source. The scripts define `base`, `socket`, `answers` and `die`.
 
 busybox_root() { # busybox_root DIRECTORY: a tar of a root directory around one static busybox, with fixed names, owners and times
   local tree applet busybox
@@ -16,7 +16,7 @@ busybox_root() { # busybox_root DIRECTORY: a tar of a root directory around one 
   rm -rf "$tree"
 }
 
-wait_until_it_answers() { # for 30 s, and no longer than the process in $base/pid lives
+wait_until_it_answers() { # at most 30 s, and only while the process in $base/pid is running
   for _ in $(seq 300); do
     answers && return
     kill -0 "$(cat "$base/pid")" 2>/dev/null || { tail -n 15 "$base/log" >&2; die "it ended at once"; }

@@ -1,10 +1,11 @@
 #!/bin/bash
-# docker20.sh up|restart|down [DIRECTORY], link DIRECTORY DIRECTORY: Docker 20.10 (Debian's docker.io) as an engine of its own.
+# docker20.sh up|restart|down [DIRECTORY], link DIRECTORY DIRECTORY: a separate Docker 20.10 (Debian's docker.io).
 #
-# Everything of it lies in DIRECTORY (default /tmp/dockerlab-docker20), in a mount and a network namespace of its own:
-# a Docker that the machine already runs is neither used nor disturbed. Nothing is pulled: `busybox:latest` is imported
-# from the machine's static busybox. `up` ends with the line DOCKER_HOST=unix:///…; `down` removes everything. `restart`
-# ends dockerd and starts it again on what it has; `link` joins two such engines' networks by a cable. All need root.
+# All its files are in DIRECTORY (default /tmp/dockerlab-docker20), and it has its own mount and network namespaces, so a
+# Docker that already runs on the machine is neither used nor disturbed. Nothing is pulled: `busybox:latest` is imported
+# from the machine's static busybox. `up` prints DOCKER_HOST=unix:///… as its last line, `down` removes everything,
+# `restart` stops and starts dockerd with its existing state, and `link` connects the networks of two such engines by a
+# veth pair. All need root.
 set -euo pipefail
 . "$(dirname "$(readlink -f "$0")")/common.sh"
 verb=${1:-} base=${2:-/tmp/dockerlab-docker20}
@@ -22,16 +23,16 @@ import_image() {
   busybox_root "$base" | api -X POST -H 'Content-Type: application/x-tar' -T - "http://engine/images/create?$query" | grep -q sha256:
 }
 
-start() { # start [NETWORK]: dockerd, in a network of its own or in that one
+start() { # start [NETWORK]: dockerd, in a new network namespace or in that one
   local spaces=(unshare --mount --net --propagation slave)
   [ -z "${1:-}" ] || spaces=(nsenter --net="$1" unshare --mount --propagation slave)
-  echo '{}' >"$base/daemon.json" # so that the machine's daemon.json has no say
-  # the loopback device is all the network that the lessons need; dockerd adds its bridge to it
+  echo '{}' >"$base/daemon.json" # so that the machine's daemon.json is not used
+  # The lessons need only the loopback device, to which dockerd adds its bridge.
   setsid "${spaces[@]}" sh -c 'ip link set lo up && exec "$@" 9<&-' sh \
     dockerd --config-file "$base/daemon.json" --host "unix://$socket" --data-root "$base/data" \
     --exec-root "$base/run" --pidfile "$base/dockerd.pid" --init-path "$(command -v tini-static || command -v tini)" \
     >>"$base/log" 2>&1 </dev/null &
-  echo $! >"$base/pid" # setsid, nsenter, unshare and sh each exec the next: the pid stays
+  echo $! >"$base/pid" # setsid, nsenter, unshare and sh exec each other, so the pid stays the same
   wait_until_it_answers
 }
 
@@ -57,12 +58,12 @@ stop() {
 
 restart() {
   running || die "no engine runs in $base"
-  exec 9<"/proc/$(cat "$base/pid")/ns/net" # which outlives it so, with its cable
+  exec 9<"/proc/$(cat "$base/pid")/ns/net" # the open file keeps the namespace and its veth device
   stop
   start /proc/self/fd/9
 }
 
-link() { # each end of the cable is the engine's only address but 127.0.0.1 and its bridge's
+link() { # besides 127.0.0.1 and its bridge, each engine has only the address of its end of the veth pair
   local one two
   one=$(cat "$base/pid") two=$(cat "${2:?the other DIRECTORY}/pid")
   ip link add cable netns "$one" type veth peer name cable netns "$two"
@@ -74,7 +75,7 @@ down() {
   local id
   if running; then
     for id in $(api 'http://engine/containers/json' | grep -o '"Id":"[0-9a-f]\{64\}"' | cut -d'"' -f4); do
-      api -o /dev/null -X POST "http://engine/containers/$id/kill" || true # as pid 1 many ignore TERM
+      api -o /dev/null -X POST "http://engine/containers/$id/kill" || true # because many main processes ignore TERM
     done
     stop
   fi

@@ -1,15 +1,15 @@
 #!/bin/bash
-# podman.sh up|down [DIRECTORY]: Debian's podman as an engine of its own, which speaks Docker's API. Needs root, no systemd.
+# podman.sh up|down [DIRECTORY]: a separate Podman (Debian's package) with Docker's API. Needs root, no systemd.
 #
-# Everything of it lies in DIRECTORY (default /tmp/dockerlab-podman). It runs in a mount, a network and a process
-# namespace of its own: a Podman that the machine has already is neither used nor disturbed, and when the first process of
-# that namespace ends, the kernel ends all others. Nothing is pulled: `busybox:latest` is loaded from the machine's static
-# busybox. `up` ends with the line DOCKER_HOST=unix:///…; `down` removes everything.
+# All its files are in DIRECTORY (default /tmp/dockerlab-podman). It has its own mount, network and pid namespaces, so a
+# Podman that is already on the machine is neither used nor disturbed, and the kernel ends all its processes together with
+# the first one. Nothing is pulled: `busybox:latest` is loaded from the machine's static busybox. `up` prints
+# DOCKER_HOST=unix:///… as its last line, and `down` removes everything.
 set -euo pipefail
 . "$(dirname "$(readlink -f "$0")")/common.sh"
 verb=${1:-} base=$(realpath -m "${2:-/tmp/dockerlab-podman}")
 socket=$base/docker.sock
-# what Podmans share under fixed names, each an empty one here: locks and networks, its shared memory, its cache
+# Paths that all Podmans share: locks and networks, shared memory, cache. Here each is a new empty directory.
 OWN_PLACES="/run /dev/shm /var/lib/containers"
 
 die() { echo "podman: $*" >&2; exit 1; }
@@ -18,14 +18,14 @@ answers() { [ -S "$socket" ] && api -o /dev/null --max-time 5 http://engine/_pin
 running() { [ -e "$base/pid" ] && grep -qsaF -- "$base" "/proc/$(cat "$base/pid")/cmdline"; }
 hard_limit() { ulimit -H "$1" | sed 's/unlimited/1048576/'; }
 
-settings() { # Podman's three files, so that the machine's have no say
+settings() { # Podman's three configuration files, so that the machine's are not used
   local driver=overlay
-  [ "$(stat -f -c %T "$base")" != overlayfs ] || driver=vfs # an overlay does not lie on another
+  [ "$(stat -f -c %T "$base")" != overlayfs ] || driver=vfs # an overlay cannot be on top of another one
   printf '[storage]\ndriver = "%s"\ngraphroot = "%s/storage"\nrunroot = "%s/run/storage"\n' $driver "$base" "$base" \
     >"$base/storage.conf"
   echo 'short-name-mode = "permissive"' >"$base/registries.conf"
-  # runc, since crun refuses a machine with cgroups of both versions; no systemd, hence cgroupfs and files instead of a
-  # journal; limits that also a root without CAP_SYS_RESOURCE may give; no proxy is put into containers, as with Docker
+  # runc, because crun refuses a machine with both versions of cgroups. cgroupfs and log files, because there is no
+  # systemd. Limits that root may set without CAP_SYS_RESOURCE. No proxy variables in containers, as in Docker.
   cat >"$base/containers.conf" <<CONF
 [containers]
 default_ulimits = ["nofile=$(hard_limit -n):$(hard_limit -n)", "nproc=$(hard_limit -u):$(hard_limit -u)"]
@@ -46,9 +46,9 @@ network_config_dir = "$base/networks"
 CONF
 }
 
-serve() { # in the background, with its log in DIRECTORY; returns at once
-  # the loopback device is all the network that the lessons need; Podman adds its bridges to it. catatonit, as the first
-  # process of its namespace, reaps what Podman's monitors leave
+serve() { # runs it in the background, with its log in DIRECTORY
+  # The lessons need only the loopback device, to which Podman adds its bridges. catatonit is the first process of the
+  # namespace, and reaps the processes that Podman's monitors leave.
   local inside="ip link set lo up && for place in $OWN_PLACES; do mount -t tmpfs -o mode=755 own \$place; done && exec \"\$@\""
   env --default-signal=INT,QUIT -u CONTAINER_HOST -u CONTAINER_CONNECTION -u XDG_RUNTIME_DIR TMPDIR="$base/tmp" \
     CONTAINERS_CONF="$base/containers.conf" CONTAINERS_STORAGE_CONF="$base/storage.conf" \
@@ -56,7 +56,7 @@ serve() { # in the background, with its log in DIRECTORY; returns at once
     setsid unshare --mount --net --pid --fork --kill-child --mount-proc --propagation slave sh -c "$inside" sh \
     catatonit -- podman --root "$base/storage" --runroot "$base/run/storage" system service --time 0 "unix://$socket" \
     >>"$base/log" 2>&1 </dev/null &
-  echo $! >"$base/pid" # env, setsid and unshare each exec the next: the pid stays
+  echo $! >"$base/pid" # env, setsid and unshare exec each other, so the pid stays the same
 }
 
 import_image() {
@@ -90,17 +90,18 @@ ids() { api 'http://engine/containers/json?all=1' | grep -o '"Id":"[0-9a-f]\{64\
 down() {
   local id pid
   if running; then
-    # removed one by one, since their cgroups would outlive them; killed before, or each had 10 s to end by itself
+    # Containers are removed one by one, because their cgroups would remain. They are killed first, because otherwise each
+    # one has 10 s to end by itself.
     for id in $(ids || true); do
       api -o /dev/null -X POST "http://engine/containers/$id/kill" 2>/dev/null || true
       api -o /dev/null -X DELETE "http://engine/containers/$id?force=1&v=1" || true
     done
     pid=$(cat "$base/pid")
-    pkill -TERM -P "$pid" || true # unshare itself waits for its child and heeds no signal
+    pkill -TERM -P "$pid" || true # unshare itself waits for its child and ignores signals
     for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
     ! kill -0 "$pid" 2>/dev/null || kill -KILL "$pid"
   fi
-  for _ in $(seq 50); do rm -rf "$base" 2>/dev/null && break; sleep 0.1; done # what the kernel is still ending
+  for _ in $(seq 50); do rm -rf "$base" 2>/dev/null && break; sleep 0.1; done # the kernel may still be ending processes that use it
   [ ! -e "$base" ] || die "$base could not be removed"
 }
 
