@@ -14,7 +14,6 @@ __all__ = ["IMAGE", "LABEL", "SECONDS", "Subject"]
 
 IMAGE, LABEL = "busybox:latest", {"dockerlab.bench": "1"}
 SECONDS = 120
-MEGABYTE = 1_000_000
 BLOCK = 1 << 20
 
 

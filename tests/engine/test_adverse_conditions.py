@@ -116,7 +116,7 @@ def volumes(host: str) -> list[str]:
 
 
 def send(host: str, method: str, path: str, body: bytes) -> tuple[int, bytes]:
-    """Send bytes; give the status and the bytes of the response."""
+    """Send a request, and return the status and the body of the response."""
     client = connection(host, timeout=30)
     try:
         kind = "application/json" if body.startswith(b"{") else "application/x-tar"

@@ -77,7 +77,7 @@ class ControlledEngine:
 
 
 def alive(pid: int) -> bool:
-    """Return whether a process is running_engine. A zombie is not."""
+    """Return whether a process is running. A zombie is not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:

@@ -17,7 +17,6 @@ from dockerlab.errors import DockerlabError, EngineError
 from dockerlab.lab.lab import Lab
 
 MIB = 1 << 20
-PREFIX = "shop-"
 
 #: Dockerfiles by tag, in build order. The last one deletes a file in a later layer, which saves no space.
 DOCKERFILES = {

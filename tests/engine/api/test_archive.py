@@ -270,7 +270,7 @@ def test_a_health_check_changes_the_health_status(practice_host: str, make: Any)
 
 
 def test_a_bind_mount_keeps_the_flags_of_its_source(practice_host: str, make: Any, isolated: None) -> None:
-    """A read-only bind of a folder that is mounted nosuid and nodev: in a user namespace these flags must stay."""
+    """In a user namespace, a read-only bind of a nosuid and nodev mount must keep these flags."""
     folder = Path("/dev/shm")
     assert folder.is_dir()
     file = folder / f"dockerlab-{uuid.uuid4().hex[:8]}"

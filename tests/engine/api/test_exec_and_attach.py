@@ -15,7 +15,7 @@ from processes import wait_until
 
 @pytest.fixture
 def make(practice_host: str, labels: dict[str, str]) -> Any:
-    """Give a function that creates a container, and starts it unless container otherwise."""
+    """Give a function that creates a container and, unless start is False, starts it."""
 
     def make_container(command: list[str], start: bool = True, **config: Any) -> str:
         body = {"Image": "busybox", "Cmd": command, "Labels": labels, **config}
