@@ -1,4 +1,4 @@
-"""The tasks with the docker command: one process per task, whose whole output is read."""
+"""The tasks with the docker command, if it is installed: one process per task, whose output is read to the end."""
 
 from __future__ import annotations
 
@@ -9,40 +9,38 @@ from typing import Any
 
 
 class Client:
-    """Each method is a task. It returns the size of what it has read."""
+    """Each method is a task that returns how many items or bytes it read, or the number of its requests."""
 
     def __init__(self, facts: dict[str, Any]) -> None:
-        """Remember the engine."""
         self.facts = facts
 
     def close(self) -> None:
-        """There is no connection to close."""
+        """Do nothing: no process is left."""
 
-    def _output(self, *arguments: str) -> bytes:
+    def _docker(self, *arguments: str) -> bytes:
         command = ["docker", "--host", self.facts["host"], *arguments]
         return subprocess.run(command, capture_output=True, check=True, timeout=120).stdout
 
     def list(self) -> int:
-        """List the labelled containers."""
-        output = self._output(
-            "ps", "--all", "--no-trunc", "--format", "{{json .}}", "--filter", f"label={self.facts['label']}"
-        )
+        """List the prepared containers."""
+        label = f"label={self.facts['label']}"
+        output = self._docker("ps", "--all", "--no-trunc", "--format", "{{json .}}", "--filter", label)
         return len([json.loads(line) for line in output.splitlines()])
 
     def inspect_wide(self) -> int:
-        """Inspect them in one command."""
-        return len(json.loads(self._output("inspect", *self.facts["names"])))
+        """Inspect all containers with one command."""
+        return len(json.loads(self._docker("inspect", *self.facts["names"])))
 
     def logs(self) -> int:
-        """Read a long log, and its lines."""
-        return len(self._output("logs", self.facts["talker"]).decode().splitlines())
+        """Read a long log and split it into lines."""
+        return len(self._docker("logs", self.facts["log_container"]).decode().splitlines())
 
     def export(self) -> int:
-        """Write a container's files as a tar."""
-        self._output("export", "--output", self.facts["target"], self.facts["filler"])
-        return Path(self.facts["target"]).stat().st_size
+        """Write a container's files to a tar."""
+        self._docker("export", "--output", self.facts["export_file"], self.facts["export_container"])
+        return Path(self.facts["export_file"]).stat().st_size
 
     def exec(self) -> int:
-        """Run a command in a running container. Its exit code is that of the docker command."""
-        self._output("exec", self.facts["running"][0], "true")
+        """Run a command in a running container. Its exit code is the docker process's own."""
+        self._docker("exec", self.facts["running"][0], "true")
         return 3

@@ -1,10 +1,11 @@
-"""The speed of dockerlab beside other clients of the same engine, as ratios to the API by hand, in one run.
+"""Compares the speed of dockerlab with other clients of the same engine, as ratios to http.client, in one run.
 
     python tests/bench/client_speed.py --host unix:///var/run/docker.sock [--rounds 5] [--write] [--check]
 
-The engine must have busybox:latest. Its new objects are labelled, and removed at the end. Each client runs in its own
-process; docker-py and aiodocker have their own environments, which need the package index the first time.
-`--write` writes docs/benchmarks.md; `--check` ends with 1 if a target is missed.
+The engine must have busybox:latest. The containers created there carry a label, and are removed afterwards. Each client
+works in one process of its own during the whole run. docker-py and aiodocker have environments of their own, which need
+the package index the first time.
+`--write` writes docs/benchmarks.md; `--check` ends with exit code 1 if a target is missed.
 """
 
 from __future__ import annotations
@@ -29,135 +30,148 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support"), str(HERE.parent / "peers")]
 
-from comparison import IMPORTED, MEMORY, OURS, PEERS, PLAIN, RAW, ROWS, SOCKETS, Row, Tried  # noqa: E402
-from page import page  # noqa: E402
-from rounds import play  # noqa: E402
-from run import CACHE, environment  # noqa: E402
-from stock import stock  # noqa: E402
+from comparison import (  # noqa: E402
+    ADDITIONAL_MEMORY,
+    ADDITIONAL_SOCKETS,
+    DOCKERLAB,
+    IMPORT,
+    OTHERS,
+    RAW,
+    ROWS,
+    WITHOUT_PYARROW,
+    Measurements,
+    Row,
+)
+from installation import CACHE, install_library  # noqa: E402
+from page import MISSED, render_page  # noqa: E402
+from preparation import prepare  # noqa: E402
+from rounds import time_rounds  # noqa: E402
 
-#: A task that takes less than SHORT seconds is repeated TIMES times in a round, and its median counts.
-SHORT, TIMES = 0.15, 5
+#: A task that takes less than this many seconds is repeated this many times per round, and the median counts.
+SHORT_SECONDS, REPETITIONS = 0.15, 5
 PAGE = ROOT / "docs/benchmarks.md"
-IMPORT = "import time; clock = time.perf_counter(); import {}; print(time.perf_counter() - clock)"
+IMPORT_PROGRAM = "import time; clock = time.perf_counter(); import {}; print(time.perf_counter() - clock)"
+
+#: Has a client do one task, and returns what `worker.measure` does.
+RunTask = Callable[[str], dict[str, Any]]
 
 
 def main() -> int:
-    """Measure everything, and print or write the page."""
-    options = arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped; all objects are removed"))
-    pythons = {name: Path(sys.executable) for name in (RAW, OURS, PLAIN, *PEERS)}
-    pythons |= {name: environment(name, options.cache) for name in ("docker-py", "aiodocker")}
+    options = parse_arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated; the created containers are removed"))
+    pythons = {name: Path(sys.executable) for name in (RAW, DOCKERLAB, WITHOUT_PYARROW, *OTHERS)}
+    pythons |= {name: install_library(name, options.cache) for name in ("docker-py", "aiodocker")}
     if not shutil.which("docker"):
         del pythons["docker"]
-    with tempfile.TemporaryDirectory(prefix="dlab-bench-") as base, ExitStack() as ends:
-        folder = Path(base)
-        facts = {"host": options.host, "replay": f"unix://{folder}/again.sock"}
-        facts |= ends.enter_context(stock(options.host, folder))
-        ends.enter_context(replay(folder))
-        workers = {name: ends.enter_context(worker(python, name, facts)) for name, python in pythons.items()}
-        tried = measure(workers, pythons, options)
-        alone(tried, partial(worker, pythons[OURS], OURS, facts))
-    text = page(tried, options.host, options.rounds)
-    print(text)
+    with tempfile.TemporaryDirectory(prefix="dlab-bench-") as base, ExitStack() as stack:
+        directory = Path(base)
+        facts = {"host": options.host, "replay_host": f"unix://{directory}/replay.sock"}
+        facts |= stack.enter_context(prepare(options.host, directory))
+        stack.enter_context(replay_server(directory))
+        workers = {name: stack.enter_context(worker(python, name, facts)) for name, python in pythons.items()}
+        measurements = measure_rows(workers, pythons, options)
+        measure_resources(measurements, partial(worker, pythons[DOCKERLAB], DOCKERLAB, facts))
+    page = render_page(measurements, options.host, options.rounds)
+    print(page)
     if options.write:
-        PAGE.write_text(text, "utf-8")
-    return int(options.check and any("**no**" in line for line in text.splitlines()))
+        PAGE.write_text(page, "utf-8")
+    return int(options.check and any(MISSED in line for line in page.splitlines()))
 
 
-def arguments() -> argparse.Namespace:
-    """Parse the command line."""
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--host", required=True, help="unix:///… of an engine with busybox:latest")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=1, help="of the order of the runs")
-    parser.add_argument("--only", default="", help="only the rows with this in their words")
-    parser.add_argument("--cache", type=Path, default=CACHE, help=f"of docker-py's environment; default: {CACHE}")
+    parser.add_argument("--rounds", type=int, default=5, help="number of rounds (default: 5)")
+    parser.add_argument("--seed", type=int, default=1, help="seed for the order of the runs")
+    parser.add_argument("--only", default="", help="measure only the rows that contain this text")
+    parser.add_argument("--cache", type=Path, default=CACHE, help=f"directory of the environments (default: {CACHE})")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
-    parser.add_argument("--check", action="store_true", help="end with 1 if a target is missed")
+    parser.add_argument("--check", action="store_true", help="end with exit code 1 if a target is missed")
     options = parser.parse_args()
     options.cache.mkdir(parents=True, exist_ok=True)
     return options
 
 
 @contextmanager
-def replay(folder: Path) -> Iterator[None]:
-    """Serve the recorded responses of the engine while the block runs."""
-    command = [sys.executable, str(HERE / "replay.py"), str(folder / "again.sock"), str(folder)]
+def replay_server(directory: Path) -> Iterator[None]:
+    """Serve the recorded responses while the block runs."""
+    command = [sys.executable, str(HERE / "replay.py"), str(directory / "replay.sock"), str(directory)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         if server.stdout.readline() != "ready\n":
-            raise SystemExit("the server of the recorded responses does not start")
+            raise SystemExit("the replay server did not start; its error is above")
         yield
         server.communicate()
 
 
 @contextmanager
-def worker(python: Path, name: str, facts: dict[str, Any]) -> Iterator[Callable[[str], dict[str, Any]]]:
-    """Start a client in its own process, and give a function that runs a task."""
+def worker(python: Path, name: str, facts: dict[str, Any]) -> Iterator[RunTask]:
+    """Start a client in a process of its own. Give a function that has it do a task."""
     command = [str(python), str(HERE / "worker.py"), re.sub(r"\W", "_", name)]
     variables = {key: value for key, value in os.environ.items() if not key.startswith("DOCKER")}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env=variables, **pipes) as process:  # type: ignore[call-overload]
 
-        def ask(task: str) -> dict[str, Any]:
+        def run_task(task: str) -> dict[str, Any]:
             process.stdin.write(json.dumps({"task": task}) + "\n")
             process.stdin.flush()
             if not (line := process.stdout.readline()):
-                raise SystemExit(f"{name} broke in {task}: see above")
+                raise SystemExit(f"{name} failed in the task {task}; its error is above")
             result: dict[str, Any] = json.loads(line)
             return result
 
         process.stdin.write(json.dumps(facts) + "\n")
-        yield ask
+        yield run_task
         process.stdin.close()
 
 
-def measure(workers: dict[str, Any], pythons: dict[str, Path], options: argparse.Namespace) -> Tried:
-    """Run all rows on all clients, round by round."""
-    tried = Tried()
-    tasks: dict[str, dict[str, Callable[[], float]]] = {}
+def measure_rows(workers: dict[str, RunTask], pythons: dict[str, Path], options: argparse.Namespace) -> Measurements:
+    """Time all rows on all clients, round by round."""
+    measurements = Measurements()
+    runs: dict[str, dict[str, Callable[[], float]]] = {}
     for row in ROWS:
-        if options.only in row.words:
-            functions = {
-                name: partial(_timed, workers[name], row, name, tried) for name in row.tasks if name in workers
+        if options.only in row.title:
+            runs[row.title] = {
+                name: partial(_time_task, workers[name], row, name, measurements)
+                for name in row.tasks
+                if name in workers
             }
-            tasks[row.words] = functions
-    if options.only in IMPORTED:
-        modules = {RAW: "http.client", OURS: "dockerlab", "docker-py": "docker", "aiodocker": "aiodocker"}
+    if options.only in IMPORT:
+        modules = {RAW: "http.client", DOCKERLAB: "dockerlab", "docker-py": "docker", "aiodocker": "aiodocker"}
         modules["requests"] = "requests"
-        tasks[IMPORTED] = {name: partial(_imported, pythons[name], module) for name, module in modules.items()}
-    tried.times = play(tasks, options.rounds, options.seed)
-    return tried
+        runs[IMPORT] = {name: partial(_time_import, pythons[name], module) for name, module in modules.items()}
+    measurements.times = time_rounds(runs, options.rounds, options.seed)
+    return measurements
 
 
-def _timed(ask: Callable[[str], dict[str, Any]], row: Row, name: str, tried: Tried) -> float:
-    """Run a task, repeatedly if it is short, and return its time. Exit if the result has a wrong size."""
+def _time_task(run_task: RunTask, row: Row, name: str, measurements: Measurements) -> float:
+    """Have a client do a task, several times if it is short. Exit if the result has the wrong size."""
     seconds: list[float] = []
-    while not seconds or (seconds[0] < SHORT and len(seconds) < TIMES):
-        result = ask(row.tasks[name])
+    while not seconds or (seconds[0] < SHORT_SECONDS and len(seconds) < REPETITIONS):
+        result = run_task(row.tasks[name])
         if row.size is not None and result["size"] != row.size:
-            raise SystemExit(f"{row.words}: {name} gives {result['size']}, not {row.size}")
-        tried.cpu.setdefault((row.words, name), []).append(result["cpu"])
+            raise SystemExit(f"{row.title}: the result of {name} has the size {result['size']}, not {row.size}")
+        measurements.processor_seconds.setdefault((row.title, name), []).append(result["processor_seconds"])
         seconds.append(float(result["seconds"]))
     return statistics.median(seconds)
 
 
-def _imported(python: Path, module: str) -> float:
-    command = [str(python), "-c", IMPORT.format(module)]
+def _time_import(python: Path, module: str) -> float:
+    command = [str(python), "-c", IMPORT_PROGRAM.format(module)]
     process = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=True)
     return float(process.stdout)
 
 
-def alone(tried: Tried, start: Callable[[], Any]) -> None:
-    """Measure in new processes how much memory a task needs, and how many sockets stay open."""
-    for task in MEMORY:
-        with start() as ask:
-            ask("list")
-            tried.grown[task] = ask(task)["grown"]
-    with start() as ask:
-        ask("ping")
-        for task in SOCKETS:
-            tried.sockets[task] = ask(task)["size"]
+def measure_resources(measurements: Measurements, start: Callable[[], Any]) -> None:
+    """Measure additional memory and additional sockets in new processes, which did nothing before."""
+    for task in ADDITIONAL_MEMORY:
+        with start() as run_task:
+            run_task("list")
+            measurements.additional_memory[task] = run_task(task)["additional_memory"]
+    with start() as run_task:
+        run_task("ping")
+        for task in ADDITIONAL_SOCKETS:
+            measurements.additional_sockets[task] = run_task(task)["size"]
 
 
 if __name__ == "__main__":

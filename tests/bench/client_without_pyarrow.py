@@ -1,10 +1,10 @@
-"""The tasks with dockerlab when pandas has no pyarrow, as after a plain installation."""
+"""The tasks with dockerlab when pandas has no pyarrow, as in a plain installation of dockerlab."""
 
 from __future__ import annotations
 
 import sys
 
-sys.modules["pyarrow"] = None  # type: ignore[assignment]  # what pandas then can't import
+sys.modules["pyarrow"] = None  # type: ignore[assignment]  # so that pandas can't import it
 
 from client_dockerlab import Client  # noqa: E402
 

@@ -1,10 +1,10 @@
-"""Compares the speed of the practice engine with that of a Docker daemon on the same machine, as ratios.
+"""Compares the practice engine's speed with that of a Docker daemon on the same machine, as ratios, in one run.
 
     python tests/bench/engine_speed.py --against unix:///var/run/docker.sock [--isolation NAME] [--rounds 5] [--check]
 
-The daemon must have busybox:latest. New objects are labelled, and removed at the end. Memory is the resident memory of
-the process that listens: for Docker without containerd, for both without the shim of each running container. With
-`--check` the exit code is 1 if a target is missed.
+The daemon must have busybox:latest. The containers created there carry a label, and are removed afterwards. Memory is
+the resident memory of the process that listens at the socket: Docker's without containerd, and both without the helper
+process of each running container. `--check` ends with exit code 1 if a target is missed.
 """
 
 from __future__ import annotations
@@ -25,106 +25,116 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
+from engine_client import LABELS, SECONDS, EngineClient  # noqa: E402
 from engines import temporary_engine  # noqa: E402
-from rounds import play, ratio, table  # noqa: E402
-from tasks import SECONDS, Subject  # noqa: E402
+from plain_http import engine_pid  # noqa: E402
+from rounds import markdown_table, median_ratio, time_rounds  # noqa: E402
 
-MINE, DOCKER = "practice", "docker"
+PRACTICE, DOCKER = "practice", "docker"
 CONTAINERS, LOG_BYTES, FILE_BYTES = 300, 100_000_000, 300_000_000
 LINE = "a line of a log that is as long as lines of logs often are, with a number at its end: 1234567890"
-#: Figures of the practice engine that no other engine has a share in: what is allowed at most.
-READY, IDLE, EACH, LOG_SPEED, GROWN = 0.5, 40.0, 0.5, 100.0, 10.0
+#: Targets of the practice engine alone, which don't depend on Docker's figures.
+START_SECONDS, LOG_MEGABYTES_PER_SECOND = 0.5, 100.0
+IDLE_MEGABYTES, CONTAINER_MEGABYTES, GROWTH_MEGABYTES = 40.0, 0.5, 10.0
 
 
 def main() -> int:
-    """Measure everything, and print the table."""
-    options = arguments()
+    options = parse_arguments()
     with temporary_engine(options.isolation) as host:
-        mine, docker = Subject(MINE, host), Subject(DOCKER, options.against)
-        kind = mine.ask("GET", "/version")["Platform"]["Name"], docker.ask("GET", "/version")["Version"]
-        print(f"{kind[0]}, {options.isolation or 'its best rung'}, beside Docker {kind[1]}; {options.rounds} rounds\n")
+        practice, docker = EngineClient(PRACTICE, host), EngineClient(DOCKER, options.against)
+        platform = practice.request("GET", "/version")["Platform"]["Name"]
+        version = docker.request("GET", "/version")["Version"]
+        isolation = options.isolation or "its best rung"
+        print(f"{platform}, {isolation}, compared with Docker {version}; {options.rounds} rounds\n")
         try:
-            lines = memory(mine, docker) + ready(options.rounds) + compared([mine, docker], options)
+            figures = memory_figures(practice, docker)
+            figures += start_figures(options.rounds)
+            figures += speed_figures([practice, docker], options)
         finally:
-            docker.clear()
-    print(table([["what", MINE, DOCKER, "ratio", "target", "met"], *(line.cells() for line in lines)]))
-    return int(options.check and not all(line.met for line in lines))
+            docker.remove_labelled(LABELS)
+    headings = ["what", PRACTICE, DOCKER, "ratio", "target", "met"]
+    print(markdown_table([headings, *(figure.cells() for figure in figures)]))
+    return int(options.check and not all(figure.is_met for figure in figures))
 
 
-def arguments() -> argparse.Namespace:
-    """Parse the command line."""
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--against", required=True, help="unix:///… of a Docker daemon with busybox:latest")
     parser.add_argument("--isolation", default="", help="the rung of the practice engine")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=1, help="of the order of the runs")
-    parser.add_argument("--check", action="store_true", help="end with 1 if a target is missed")
+    parser.add_argument("--rounds", type=int, default=5, help="number of rounds (default: 5)")
+    parser.add_argument("--seed", type=int, default=1, help="seed for the order of the runs")
+    parser.add_argument("--check", action="store_true", help="end with exit code 1 if a target is missed")
     return parser.parse_args()
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table: the measurements of both engines, and whether the target is met."""
+    """One row of the table."""
 
-    what: str
-    mine: str
+    title: str
+    practice: str
     docker: str
-    share: str
+    ratio: str
     target: str
-    met: bool
+    is_met: bool
 
     def cells(self) -> list[str]:
-        """Return the cells."""
-        return [self.what, self.mine, self.docker, self.share, self.target, "yes" if self.met else "no"]
+        return [self.title, self.practice, self.docker, self.ratio, self.target, "yes" if self.is_met else "no"]
 
 
-def memory(mine: Subject, docker: Subject) -> list[Figure]:
+def memory_figures(practice: EngineClient, docker: EngineClient) -> list[Figure]:
     """Measure the memory of both engines at rest, and with many containers."""
-    before = resident(mine), resident(docker)
-    for subject in (mine, docker):
+    idle = resident_megabytes(practice), resident_megabytes(docker)
+    for engine in (practice, docker):
         for _ in range(CONTAINERS):
-            subject.create("sleep", "1000")
-        subject.list(CONTAINERS)
-    each = [(resident(subject) - size) / CONTAINERS for subject, size in zip((mine, docker), before, strict=True)]
-    return [
-        Figure("memory at rest, MB", f"{before[0]:.1f}", f"{before[1]:.1f}", "", f"≤ {IDLE:g}", before[0] <= IDLE),
-        Figure("each container more, MB", f"{each[0]:.2f}", f"{each[1]:.2f}", "", f"≤ {EACH:g}", each[0] <= EACH),
+            engine.create("sleep", "1000")
+        engine.list(CONTAINERS)
+    per_container = [
+        (resident_megabytes(engine) - before) / CONTAINERS
+        for engine, before in zip((practice, docker), idle, strict=True)
     ]
+    return [
+        Figure(
+            "memory at rest, MB", f"{idle[0]:.1f}", f"{idle[1]:.1f}", "",
+            f"≤ {IDLE_MEGABYTES:g}", idle[0] <= IDLE_MEGABYTES,
+        ),
+        Figure(
+            "additional memory per container, MB", f"{per_container[0]:.2f}", f"{per_container[1]:.2f}", "",
+            f"≤ {CONTAINER_MEGABYTES:g}", per_container[0] <= CONTAINER_MEGABYTES,
+        ),
+    ]  # fmt: skip
 
 
-def resident(subject: Subject) -> float:
-    """Return the megabytes of memory of the process that listens at a socket."""
-    with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(SECONDS)
-        client.connect(subject.host.removeprefix("unix://"))
-        pid = int.from_bytes(client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)[:4], sys.byteorder)
-    pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
+def resident_megabytes(engine: EngineClient) -> float:
+    """Return the resident memory of the process that listens at an engine's socket."""
+    pages = int(Path(f"/proc/{engine_pid(engine.host)}/statm").read_text("ascii").split()[1])
     return pages * os.sysconf("SC_PAGESIZE") / 1e6
 
 
-def ready(rounds: int) -> list[Figure]:
-    """Return the seconds from the start of the process until the engine answers."""
-    seconds = statistics.median(_started() for _ in range(rounds))
-    return [Figure("from its start until it answers, s", f"{seconds:.2f}", "", "", f"≤ {READY:g}", seconds <= READY)]
+def start_figures(rounds: int) -> list[Figure]:
+    """Time how long the practice engine takes from the start of its process until it responds."""
+    seconds = statistics.median(_start_seconds() for _ in range(rounds))
+    is_met = seconds <= START_SECONDS
+    return [Figure("start until the first response, s", f"{seconds:.2f}", "", "", f"≤ {START_SECONDS:g}", is_met)]
 
 
-def _started() -> float:
+def _start_seconds() -> float:
     with tempfile.TemporaryDirectory(prefix="dlab-") as base:
         location = ["--host", f"unix://{base}/e.sock", "--state", f"{base}/state"]
         command = [sys.executable, "-m", "dockerlab.engine"]
         begin = time.perf_counter()
         with subprocess.Popen([*command, "serve", *location], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
-            while not answers(f"{base}/e.sock"):
+            while not is_responding(f"{base}/e.sock"):
                 if time.perf_counter() - begin > SECONDS:
-                    raise SystemExit("a practice engine does not answer")
+                    raise SystemExit(f"a practice engine has not responded {SECONDS} s after its start")
                 time.sleep(0.002)
             seconds = time.perf_counter() - begin
             subprocess.run([*command, "reset", *location], stdout=subprocess.DEVNULL, timeout=SECONDS, check=True)
     return seconds
 
 
-def answers(path: str) -> bool:
-    """Return whether an engine answers a ping at a socket."""
+def is_responding(path: str) -> bool:
+    """Return whether an engine responds to a ping at a socket."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(1)
         try:
@@ -135,42 +145,50 @@ def answers(path: str) -> bool:
             return False
 
 
-def compared(subjects: list[Subject], options: argparse.Namespace) -> list[Figure]:
-    """Time the tasks on both engines. Needs the containers that `memory` has created."""
-    tasks: dict[str, dict[str, Callable[[], float]]] = {}
-    for subject in subjects:
-        sleeper = subject.create("sleep", "1000")
-        subject.ask("POST", f"/containers/{sleeper}/start")
-        script = f"yes '{LINE}' | head -c {LOG_BYTES}"
-        talker = subject.finished("sh", "-c", script)
-        filler = subject.finished("dd", "if=/dev/zero", "of=/big", "bs=1000000", f"count={FILE_BYTES // 1_000_000}")
-        logs = f"/containers/{talker}/logs?stdout=1"
-        for name, run in {
-            "create, start, wait, remove": subject.life,
-            "exec with its exit code": partial(subject.exec, sleeper),
-            f"list of {CONTAINERS}": partial(subject.list, CONTAINERS),
-            f"logs of {LOG_BYTES / 1e6:.0f} MB": partial(subject.read, logs, LOG_BYTES),
-            f"export of {FILE_BYTES / 1e6:.0f} MB": partial(subject.read, f"/containers/{filler}/export", FILE_BYTES),
+def speed_figures(engines: list[EngineClient], options: argparse.Namespace) -> list[Figure]:
+    """Time the tasks of both engines. Needs the containers that `memory_figures` created."""
+    logs_task = f"logs of {LOG_BYTES / 1e6:.0f} MB"
+    export_task = f"export of {FILE_BYTES / 1e6:.0f} MB"
+    runs: dict[str, dict[str, Callable[[], float]]] = {}
+    for engine in engines:
+        sleeper = engine.create("sleep", "1000")
+        engine.request("POST", f"/containers/{sleeper}/start")
+        log_container = engine.run("sh", "-c", f"yes '{LINE}' | head -c {LOG_BYTES}")
+        logs = f"/containers/{log_container}/logs?stdout=1"
+        blocks = FILE_BYTES // 1_000_000
+        export_container = engine.run("dd", "if=/dev/zero", "of=/big", "bs=1000000", f"count={blocks}")
+        export = f"/containers/{export_container}/export"
+        for task, run in {
+            "create, start, wait, remove": engine.lifecycle,
+            "exec with its exit code": partial(engine.exec, sleeper),
+            f"list of {CONTAINERS}": partial(engine.list, CONTAINERS),
+            logs_task: partial(engine.read, logs, LOG_BYTES),
+            export_task: partial(engine.read, export, FILE_BYTES),
         }.items():
-            tasks.setdefault(name, {})[subject.name] = run
-    before = resident(subjects[0])
-    times = play(tasks, options.rounds, options.seed)
-    grown = resident(subjects[0]) - before
-    targets = dict(zip(tasks, (0.3, 1, 0.5, 1, 1), strict=True))
-    lines = [line(name, times[name], target) for name, target in targets.items()]
-    speed = LOG_BYTES / 1e6 / statistics.median(times[list(tasks)[3]][MINE])
+            runs.setdefault(task, {})[engine.name] = run
+    before = resident_megabytes(engines[0])
+    times = time_rounds(runs, options.rounds, options.seed)
+    growth = resident_megabytes(engines[0]) - before
+    targets = dict(zip(runs, (0.3, 1, 0.5, 1, 1), strict=True))
+    speed = LOG_BYTES / 1e6 / statistics.median(times[logs_task][PRACTICE])
     return [
-        *lines,
-        Figure("logs, MB/s", f"{speed:.0f}", "", "", f"≥ {LOG_SPEED:g}", speed >= LOG_SPEED),
-        Figure("more memory after all that, MB", f"{grown:.1f}", "", "", f"≤ {GROWN:g}", grown <= GROWN),
-    ]
+        *(_task_figure(task, times[task], target) for task, target in targets.items()),
+        Figure(
+            "logs, MB/s", f"{speed:.0f}", "", "",
+            f"≥ {LOG_MEGABYTES_PER_SECOND:g}", speed >= LOG_MEGABYTES_PER_SECOND,
+        ),
+        Figure(
+            "additional memory after all tasks, MB", f"{growth:.1f}", "", "",
+            f"≤ {GROWTH_MEGABYTES:g}", growth <= GROWTH_MEGABYTES,
+        ),
+    ]  # fmt: skip
 
 
-def line(name: str, times: dict[str, list[float]], target: float) -> Figure:
-    """Return the line of one task: medians in milliseconds, and the median of the ratios."""
-    share = ratio(times, MINE, DOCKER)
-    mine, docker = (f"{statistics.median(times[subject]) * 1000:.1f} ms" for subject in (MINE, DOCKER))
-    return Figure(name, mine, docker, f"{share:.2f}", f"≤ {target:g}", share <= target)
+def _task_figure(task: str, times: dict[str, list[float]], target: float) -> Figure:
+    """Return the row of one task: medians in milliseconds, and the median of the ratios."""
+    ratio = median_ratio(times, PRACTICE, DOCKER)
+    practice, docker = (f"{statistics.median(times[name]) * 1000:.1f} ms" for name in (PRACTICE, DOCKER))
+    return Figure(task, practice, docker, f"{ratio:.2f}", f"≤ {target:g}", ratio <= target)
 
 
 if __name__ == "__main__":

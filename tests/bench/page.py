@@ -1,4 +1,4 @@
-"""The page of the comparison: the measurements as tables, and the machine."""
+"""Renders docs/benchmarks.md: the measurements as tables, and the machine on which they were taken."""
 
 from __future__ import annotations
 
@@ -8,47 +8,60 @@ import platform
 import statistics
 from datetime import UTC, datetime
 
-from comparison import IMPORT_SECONDS, IMPORTED, MEMORY, OURS, PEERS, PLAIN, RAW, ROWS, SOCKETS, Tried
-from rounds import ratio, table
-from stock import LISTED
-from tasks import Subject
+from comparison import (
+    ADDITIONAL_MEMORY,
+    ADDITIONAL_SOCKETS,
+    DOCKERLAB,
+    IMPORT,
+    IMPORT_SECONDS,
+    OTHERS,
+    RAW,
+    ROWS,
+    WITHOUT_PYARROW,
+    Measurements,
+)
+from engine_client import EngineClient
+from preparation import CONTAINERS
+from rounds import markdown_table, median_ratio
 
-__all__ = ["ALLOWED", "page"]
+__all__ = ["MISSED", "render_page"]
 
-#: A ratio that is this much over its target still meets it: what two runs of the same differ by.
-ALLOWED = 1.1
-WHAT = {
+#: A figure meets its target if it is at most this factor above it, because two runs differ by as much.
+TOLERANCE = 1.1
+MET, MISSED = "yes", "**no**"
+CLIENTS = (RAW, DOCKERLAB, WITHOUT_PYARROW, *OTHERS)
+TITLES = {
     "logs": "logs of 100 MB, a table",
-    "logs_iterated": "the same log from a file, line by line",
+    "logs_line_by_line": "the same log from a file, line by line",
     "export": "export of 300 MB into a file",
-    "sockets_of_urls": "after 300 different URLs",
-    "sockets_of_threads": "after 16 threads",
+    "sockets_after_urls": "after 300 different URLs",
+    "sockets_after_threads": "after 16 threads",
     "sockets_after_close": "after close",
 }
-COLD = "between two responses the engine fills the processor's caches, so a small table takes twice as long."
-#: Why a row may miss its target, where that was looked into.
+COLD_CACHES = "between two responses the engine fills the processor's caches, so a small table takes twice as long."
+#: Why a row may miss its target, for the rows whose reason is known.
 REASONS: dict[str, str] = {
-    "200 pings, one table per ping": COLD,
-    f"list of {LISTED}, a table": "the engine takes 11 to 15 ms, which varies by more than the 1.3 ms of the table, so "
-    "the ratio varies from 1.1 to 1.3 between runs.",
-    "inspect 300 one by one, one long table per container": f"{COLD} With 300 tables in memory, Python also collects "
-    "garbage more often.",
+    "200 pings, one table per ping": COLD_CACHES,
+    f"list of {CONTAINERS}, a table": "the engine takes 11 to 15 ms, which varies by more than the 1.3 ms of the "
+    "table, so the ratio varies from 1.1 to 1.3 between runs.",
+    "inspect 300 one by one, one long table per container": f"{COLD_CACHES} With 300 tables in memory, Python also "
+    "collects garbage more often.",
     "inspect 300 as one wide table": "the engine and the client share two cores, so concurrent requests gain only the "
     "time that the engine doesn't need for its responses. Half of the remaining time is JSON and the table.",
-    "exec with its exit code: 3 requests": f"{COLD} This task makes two tables, and the engine's own 40 ms vary by "
-    "10 ms.",
+    "exec with its exit code: 3 requests": f"{COLD_CACHES} This task makes two tables, and the engine's own 40 ms "
+    "vary by 10 ms.",
 }
 
 
-def page(tried: Tried, host: str, rounds: int) -> str:
-    """Return the page."""
-    version = Subject("engine", host).ask("GET", "/version")["Version"]
-    heads = ["what", RAW, OURS, PLAIN, *PEERS, "dockerlab : raw", "target", "met"]
-    timed = [heads, *(_cells(row.words, tried, row.target) for row in ROWS if row.words in tried.times)]
-    if IMPORTED in tried.times:
-        timed.append(_import_cells(tried))
-    missed = [cells[0] for cells in timed if cells[-1] == _met(False)]
-    reasons = [f"- {words}: {REASONS[words]}" for words in missed if words in REASONS]
+def render_page(measurements: Measurements, host: str, rounds: int) -> str:
+    version = EngineClient("engine", host).request("GET", "/version")["Version"]
+    headings = ["what", *CLIENTS, "dockerlab : raw", "target", "met"]
+    times = measurements.times
+    rows = [_row_cells(row.title, times[row.title], row.target) for row in ROWS if row.title in times]
+    if IMPORT in times:
+        rows.append(_import_cells(times[IMPORT]))
+    missed = [cells[0] for cells in rows if cells[-1] == MISSED]
+    reasons = [f"- {title}: {REASONS[title]}" for title in missed if title in REASONS]
     return "\n\n".join(
         [
             "# dockerlab beside other clients",
@@ -58,12 +71,12 @@ def page(tried: Tried, host: str, rounds: int) -> str:
             "`raw` is http.client with one connection and json; it makes no tables, and reads frames one by one. "
             "`without pyarrow` is dockerlab when pyarrow is not installed; `docker` is the command, one process per "
             "task. A ratio is the median of the ratios within each round. A ratio meets its target if it is at most "
-            f"{ALLOWED - 1:.0%} above it; **no** marks those that don't.",
+            f"{TOLERANCE - 1:.0%} above it; **no** marks those that don't.",
             _machine(version),
-            table(timed),
+            markdown_table([headings, *rows]),
             *(["Why these targets are missed:", "\n".join(reasons)] if reasons else []),
             "Memory, sockets and processor time of dockerlab. Each task runs in its own process.",
-            table([["what", "measured", "at most", "met"], *_alone(tried)]) + "\n",
+            markdown_table([["what", "measured", "at most", "met"], *_resource_rows(measurements)]) + "\n",
         ]
     )
 
@@ -78,42 +91,40 @@ def _machine(version: str) -> str:
     )
 
 
-def _cells(words: str, tried: Tried, target: float) -> list[str]:
-    times = tried.times[words]
-    share = ratio(times, OURS, RAW)
-    medians = [_milliseconds(times.get(name)) for name in (RAW, OURS, PLAIN, *PEERS)]
-    return [words, *medians, f"{share:.2f}", f"≤ {target:g}", _met(share <= target * ALLOWED)]
+def _row_cells(title: str, times: dict[str, list[float]], target: float) -> list[str]:
+    ratio = median_ratio(times, DOCKERLAB, RAW)
+    is_met = ratio <= target * TOLERANCE
+    return [title, *_medians(times), f"{ratio:.2f}", f"≤ {target:g}", _met_cell(is_met)]
 
 
-def _import_cells(tried: Tried) -> list[str]:
-    times = tried.times[IMPORTED]
-    medians = [_milliseconds(times.get(name)) for name in (RAW, OURS, PLAIN, *PEERS)]
-    met = statistics.median(times[OURS]) <= IMPORT_SECONDS * ALLOWED
-    words = "import in a new Python; raw: http.client"
-    return [words, *medians, f"{ratio(times, OURS, RAW):.2f}", f"≤ {IMPORT_SECONDS * 1000:g} ms", _met(met)]
+def _import_cells(times: dict[str, list[float]]) -> list[str]:
+    ratio = median_ratio(times, DOCKERLAB, RAW)
+    is_met = statistics.median(times[DOCKERLAB]) <= IMPORT_SECONDS * TOLERANCE
+    title = "import in a new Python; raw: http.client"
+    return [title, *_medians(times), f"{ratio:.2f}", f"≤ {IMPORT_SECONDS * 1000:g} ms", _met_cell(is_met)]
 
 
-def _milliseconds(seconds: list[float] | None) -> str:
-    return f"{statistics.median(seconds) * 1000:.1f}" if seconds else ""
+def _medians(times: dict[str, list[float]]) -> list[str]:
+    """Return each client's median in milliseconds; the cell of a client without this task stays empty."""
+    return [f"{statistics.median(times[name]) * 1000:.1f}" if times.get(name) else "" for name in CLIENTS]
 
 
-def _met(is_met: bool) -> str:
-    return "yes" if is_met else "**no**"
+def _met_cell(is_met: bool) -> str:
+    return MET if is_met else MISSED
 
 
-def _alone(tried: Tried) -> list[list[str]]:
-    """Return the rows of memory, sockets, and processor time, which has no target."""
+def _resource_rows(measurements: Measurements) -> list[list[str]]:
+    """Return the rows of memory, of sockets, and of processor time, which has no target."""
     rows = []
-    for task, most in MEMORY.items():
-        grown = tried.grown[task]
-        rows.append(
-            [f"{WHAT[task]}: additional memory, MB", f"{grown:.1f}", f"{most:g}", _met(grown <= most * ALLOWED)]
-        )
-    for task, allowed in SOCKETS.items():
-        count = tried.sockets[task]
-        rows.append([f"additional open sockets {WHAT[task]}", str(count), str(allowed), _met(count <= allowed)])
-    for words in (WHAT["logs"], "the same log from a file, a table", "the same with timestamps, a table"):
-        for name in (RAW, OURS):
-            if used := tried.cpu.get((words, name)):
-                rows.append([f"{words}: processor seconds, {name}", f"{statistics.median(used):.1f}", "", ""])
+    for task, limit in ADDITIONAL_MEMORY.items():
+        megabytes = measurements.additional_memory[task]
+        met = _met_cell(megabytes <= limit * TOLERANCE)
+        rows.append([f"{TITLES[task]}: additional memory, MB", f"{megabytes:.1f}", f"{limit:g}", met])
+    for task, most in ADDITIONAL_SOCKETS.items():
+        count = measurements.additional_sockets[task]
+        rows.append([f"additional open sockets {TITLES[task]}", str(count), str(most), _met_cell(count <= most)])
+    for title in (TITLES["logs"], "the same log from a file, a table", "the same with timestamps, a table"):
+        for name in (RAW, DOCKERLAB):
+            if seconds := measurements.processor_seconds.get((title, name)):
+                rows.append([f"{title}: processor seconds, {name}", f"{statistics.median(seconds):.1f}", "", ""])
     return rows

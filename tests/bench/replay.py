@@ -1,8 +1,9 @@
-"""Serves recorded responses, byte by byte, from files: this shows the speed of a client without that of the engine.
+"""Sends recorded responses of an engine, byte by byte, so that a client's speed is measured without the engine's.
 
-    python tests/bench/replay.py SOCKET DIRECTORY      the files are those that `stock` wrote
+    python tests/bench/replay.py SOCKET DIRECTORY      the directory contains the files that preparation.py wrote
 
-It answers `logs`, `events`, and the requests that clients send before those. It ends with its standard input.
+It responds to requests for logs and events, and to those that clients send before them. It runs until its standard
+input ends.
 """
 
 from __future__ import annotations
@@ -18,14 +19,13 @@ from servers import bytes_server  # noqa: E402
 
 
 def main() -> None:
-    """Serve until the input ends."""
-    folder = Path(sys.argv[2])
+    directory = Path(sys.argv[2])
 
     def respond(connection: socket.socket, request: bytes) -> None:
         target = request.split(b" ", 2)[1].decode("ascii")
         name = next((name for name in ("logs", "events", "json", "version") if f"/{name}" in target), "ping")
-        name = "stamped" if "timestamps=1" in target else name
-        with (folder / name).open("rb") as file:
+        name = "logs_with_timestamps" if "timestamps=1" in target else name
+        with (directory / name).open("rb") as file:
             connection.sendfile(file)
 
     with bytes_server(Path(sys.argv[1]), respond):
