@@ -1,33 +1,32 @@
-"""Replaces values that differ from run to run in the output of a step: ids, times, sizes, addresses."""
+"""Replaces the parts of a step's output that differ between runs: identifiers, timestamps, durations."""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["normal"]
+__all__ = ["normalize"]
 
-#: Patterns and replacements, in the order in which they are applied.
+#: Patterns and their replacements, in the order in which they are applied.
 RULES = [
-    # identifiers
+    # Identifiers.
     (r"\b[0-9a-f]{64}\b", "<id>"),
     (r"\b[0-9a-f]{12}\b", "<id>"),
-    # moments
+    # Timestamps and durations.
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", "<moment>"),
     (
         r"\b(Up|Exited \(\d+\)|Restarting \(\d+\)) (Less than a second|About a minute|\d+ (second|minute)s?)( ago)?",
         r"\1 <while>",
     ),
     (r"\b(Less than a second|About a minute|\d+ (second|minute)s?) ago", "<while> ago"),
-    # The hint after an error differs between versions of the command.
+    # The command's hint after an error, which differs between its versions.
     (r"\n! \n! (Run 'docker [a-z ]*--help' for more information|See 'docker [a-z ]*--help'\.?)", ""),
     (r"\n! (Run 'docker [a-z ]*--help' for more information|See 'docker [a-z ]*--help'\.?)", ""),
-    # a prefix of the runtime
+    # A prefix that only some runtimes add.
     (r"runc create failed: ", ""),
 ]
 
 
-def normal(text: str) -> str:
-    """Return the normalised output of a step."""
+def normalize(text: str) -> str:
     for pattern, replacement in RULES:
         text = re.sub(pattern, replacement, text)
     return text.rstrip()
