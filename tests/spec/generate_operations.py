@@ -22,6 +22,7 @@ TARGET = HERE.parents[1] / "dockerlab" / "protocol" / "operations.py"
 MARK = "# ROWS\n"
 WIDTH = 118
 
+#: The table's words for the types of swagger.
 PLAIN = {"string": "str", "integer": "int", "boolean": "bool", "array": "list", "object": "json", "number": "int"}
 
 #: Swagger calls these strings, but engines expect JSON in them.
@@ -51,25 +52,26 @@ HEADERS = dict.fromkeys(
 )
 
 
-def facts(version: str) -> dict:
+def read_facts(version: str) -> dict:
     return json.loads((HERE / f"v{version}.json").read_text(encoding="utf-8"))
 
 
-def added(new: dict, later: dict) -> dict:
-    """Return the facts of a version with the operations and parameters that a later version adds."""
-    places = list(later["operations"])
-    operations = {name: row for name, row in later["operations"].items() if name not in new["operations"]}
-    for name, row in new["operations"].items():
-        old = {(parameter["name"], parameter["in"]) for parameter in row.get("params", [])}
-        more = later["operations"][name].get("params", [])
-        operations[name] = row | {
-            "params": row.get("params", []) + [item for item in more if (item["name"], item["in"]) not in old]
-        }
-    return new | {"operations": {name: operations[name] for name in places}}
+def with_additions(facts: dict, later: dict) -> dict:
+    """Return the facts of a version, together with the operations and parameters that a later version adds."""
+    operations = dict(later["operations"])  # in the order of the later version
+    for name, operation in facts["operations"].items():
+        parameters = operation.get("params", [])
+        present = {(parameter["name"], parameter["in"]) for parameter in parameters}
+        additions = [
+            parameter
+            for parameter in later["operations"][name].get("params", [])
+            if (parameter["name"], parameter["in"]) not in present
+        ]
+        operations[name] = operation | {"params": parameters + additions}
+    return facts | {"operations": operations}
 
 
-LAST, OLD = facts("1.51"), facts("1.41")
-NEW = added(LAST, facts("1.55"))
+FACTS = with_additions(read_facts("1.51"), read_facts("1.55"))
 
 #: The version that added a parameter, from the API's version history.
 SINCE = {
@@ -105,39 +107,42 @@ SINCE = {
 ADDED_IN = {"VolumeUpdate": "1.42", "ImageAttestations": "1.55"}
 
 
-def flat(schema: dict) -> dict:
-    """Return the properties of a schema, through `$ref` and `allOf`, with a star for required ones."""
+def body_fields(schema: dict) -> dict:
+    """Return the types of a schema's properties, through `$ref` and `allOf`. A star marks those that are required."""
     if "$ref" in schema:
-        schema = NEW["definitions"][schema["$ref"]]
+        schema = FACTS["definitions"][schema["$ref"]]
     fields = {}
     for part in schema.get("allOf", []):
-        fields.update(flat(part))
+        fields.update(body_fields(part))
     required = schema.get("required", [])
     for name, field in schema.get("properties", {}).items():
-        kind = field if "type" in field or "$ref" not in field else NEW["definitions"][field["$ref"]]
-        fields[name] = PLAIN[kind.get("type", "object")] + ("*" if name in required else "")
+        target = field if "type" in field or "$ref" not in field else FACTS["definitions"][field["$ref"]]
+        fields[name] = PLAIN[target.get("type", "object")] + ("*" if name in required else "")
     return fields
 
 
-def spell(operation: str, name: str, kind: str) -> str:
-    """Return `name:type*@since`."""
-    star = "*" if kind.endswith("*") else ""
+def parameter_text(operation: str, name: str, type_: str) -> str:
+    """Return a parameter as the table writes it: `name:type*@since`."""
     since = SINCE.get((operation, name), "")
-    return f"{name}:{kind.removesuffix('*')}{star}" + (f"@{since}" if since else "")
+    return f"{name}:{type_}" + (f"@{since}" if since else "")
 
 
-def parameters(operation: str, facts: dict, place: str) -> str:
+def parameters_text(operation: str, facts: dict, place: str) -> str:
+    """Return the parameters of the query or of the headers."""
     texts = []
     for parameter in facts.get("params", []):
         if parameter["in"] == place:
             plain = "filters" if parameter["name"] == "filters" else PLAIN[parameter["type"]]
-            kind = TYPES.get((operation, parameter["name"])) or plain
-            texts.append(spell(operation, parameter["name"], kind + ("*" if parameter.get("required") else "")))
+            type_ = TYPES.get((operation, parameter["name"])) or plain
+            texts.append(
+                parameter_text(operation, parameter["name"], type_ + ("*" if parameter.get("required") else ""))
+            )
     texts += HEADERS.get(operation, ()) if place == "header" else ()
     return " ".join(texts)
 
 
-def body(operation: str, facts: dict) -> str:
+def body_text(operation: str, facts: dict) -> str:
+    """Return the fields of the body, or the type of a body that is no object. `!` marks a required body."""
     if "body" not in facts:
         return ""
     schema = facts["body"]["schema"]
@@ -146,54 +151,55 @@ def body(operation: str, facts: dict) -> str:
     elif schema.get("type") == "array":
         fields = "list"
     else:
-        fields = " ".join(spell(operation, name, kind) for name, kind in flat(schema).items())
+        fields = " ".join(parameter_text(operation, name, type_) for name, type_ in body_fields(schema).items())
     return ("!" if facts["body"]["required"] else "") + fields
 
 
-def row(name: str, facts: dict) -> str:
+def row_text(name: str, facts: dict) -> str:
     from kinds import kind
 
-    answer = kind(name, facts)[0].replace("json-string", "string")
-    parts = [f'"{name}"', f'"{facts["method"]} {facts["path"]}"', f'"{answer}"']
-    query = parameters(name, facts, "query")
-    parts += [f'"{query}"'] if query else []
-    parts += [
+    response = kind(name, facts)[0].replace("json-string", "string")
+    arguments = [f'"{name}"', f'"{facts["method"]} {facts["path"]}"', f'"{response}"']
+    query = parameters_text(name, facts, "query")
+    arguments += [f'"{query}"'] if query else []
+    arguments += [
         f'{key}="{text}"'
         for key, text in (
-            ("headers", parameters(name, facts, "header")),
-            ("body", body(name, facts)),
+            ("headers", parameters_text(name, facts, "header")),
+            ("body", body_text(name, facts)),
             ("since", ADDED_IN.get(name, "")),
         )
         if text
     ]
-    line = f"    row({', '.join(parts)}),"
-    return line if len(line) <= WIDTH else wrapped(parts)
+    line = f"    row({', '.join(arguments)}),"
+    return line if len(line) <= WIDTH else wrapped_row_text(arguments)
 
 
-def wrapped(parts: list[str]) -> str:
-    """Return a long row: the first three columns, then one argument per line, with long strings split."""
-    lines = ["    row(", f"        {', '.join(parts[:3])},"]
-    for part in parts[3:]:
-        key, _, text = part.partition('"')
+def wrapped_row_text(arguments: list[str]) -> str:
+    """Return a long row: a line with the first three arguments, then one argument per line. Long strings are split."""
+    lines = ["    row(", f"        {', '.join(arguments[:3])},"]
+    for argument in arguments[3:]:
+        key, _, text = argument.partition('"')
         pieces = textwrap.wrap(text.removesuffix('"'), WIDTH - 14 - len(key), break_on_hyphens=False)
         if len(pieces) <= 1:
-            lines.append(f"        {part},")
+            lines.append(f"        {argument},")
             continue
-        pad = " " * len(f"        {key}")
+        indent = " " * len(f"        {key}")
         for index, piece in enumerate(pieces):
-            last = index == len(pieces) - 1
-            lines.append(f'{pad if index else "        " + key}"{piece}{"" if last else " "}"{"," if last else ""}')
+            is_last = index == len(pieces) - 1
+            start = indent if index else f"        {key}"
+            lines.append(f'{start}"{piece}{"" if is_last else " "}"{"," if is_last else ""}')
     return "\n".join([*lines, "    ),"])
 
 
-def table() -> str:
+def table_text() -> str:
     lines = ["OPERATIONS: dict[str, Operation] = {", "    operation.id: operation", "    for operation in ("]
     tag = ""
-    for name, facts in NEW["operations"].items():
+    for name, facts in FACTS["operations"].items():
         if facts["tag"] != tag:
             tag = facts["tag"]
             lines.append(f"    # {tag}")
-        lines.append(row(name, facts))
+        lines.append(row_text(name, facts))
     text = "\n".join([*lines, "    )", "}", ""])
     return (
         re.sub(r"(?m)^(    (?:row|#|    |\)))", r"    \1", text)
@@ -208,7 +214,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     sys.path.insert(0, str(HERE))
     source = TARGET.read_text(encoding="utf-8")
-    generated = source.partition(MARK)[0] + MARK + table()
+    generated = source.partition(MARK)[0] + MARK + table_text()
     if args.check:
         return 0 if generated == source else 1
     TARGET.write_text(generated, encoding="utf-8")

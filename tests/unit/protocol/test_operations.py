@@ -25,7 +25,7 @@ def generator() -> ModuleType:
     return module
 
 
-NEW: dict[str, Any] = generator().NEW["operations"]
+NEW: dict[str, Any] = generator().FACTS["operations"]
 #: The names of headers that the facts leave out, by operation.
 EXTRA_HEADERS: dict[str, set[str]] = {
     name: {header.partition(":")[0] for header in headers} for name, headers in generator().HEADERS.items()
