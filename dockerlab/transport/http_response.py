@@ -8,11 +8,10 @@ from __future__ import annotations
 import http.client
 from typing import Any
 
-from dockerlab.transport.fast_paths import ChunkReader, chunk_reader
+from dockerlab.protocol import fast_paths
 
 __all__ = ["HttpResponse"]
 
-LINE_ENDS = (b"\r\n", b"\n")
 #: The size of a read if the caller names none.
 BLOCK = 1 << 18
 #: http.client limits the number of headers, but not how often an engine may send 100 Continue before.
@@ -22,7 +21,11 @@ MAX_LINES = 1000
 class HttpResponse(http.client.HTTPResponse):
     """A response of http.client that raises IncompleteRead if the head or the body ends too early."""
 
-    _chunks: ChunkReader | None = None
+    _chunks: fast_paths.ChunkReader | None = None
+
+    def __init__(self, sock: Any, debuglevel: int = 0, method: str | None = None, url: str | None = None) -> None:
+        super().__init__(sock, debuglevel, method, url)
+        self._request_method = method
 
     def begin(self) -> None:
         """Read the head of the response. Raises IncompleteRead if the connection ends within it."""
@@ -30,6 +33,17 @@ class HttpResponse(http.client.HTTPResponse):
         if headers is not None or not hasattr(self, "fp"):  # fp is undocumented, and a new Python may lack it
             super().begin()
             return
+        if fast_paths.can_read_head(self):
+            fast_paths.read_head(self, self._request_method)
+        else:
+            self._read_head()
+        lengths = self.headers.get_all("Content-Length", [])
+        if len({length.strip() for value in lengths for length in value.split(",")}) > 1:
+            raise http.client.HTTPException("lengths that contradict each other")
+        self._chunks = fast_paths.chunk_reader(self)
+
+    def _read_head(self) -> None:
+        """Read the head as http.client does. Raises IncompleteRead if the connection ends within it."""
         head = _HeadReader(self.fp)
         self.fp: Any = head
         try:
@@ -37,12 +51,8 @@ class HttpResponse(http.client.HTTPResponse):
         finally:
             if self.fp is not None:
                 self.fp = head.source
-        if head.last_line not in LINE_ENDS:  # http.client accepts the end of the connection as the end of the head
+        if head.last_line not in fast_paths.LINE_ENDS:  # http.client takes the end of the connection for one
             raise http.client.IncompleteRead(b"")
-        lengths = self.headers.get_all("Content-Length", [])
-        if len({length.strip() for value in lengths for length in value.split(",")}) > 1:
-            raise http.client.HTTPException("lengths that contradict each other")
-        self._chunks = chunk_reader(self)
 
     def read1(self, n: int = -1) -> bytes:
         """Read at most n bytes of those that have arrived; return none at the end. Raises IncompleteRead."""

@@ -197,13 +197,6 @@ CELLS: list[tuple[str, list[Any]]] = [
 ]  # fmt: skip
 
 
-def test_the_private_method_for_quick_tables_still_exists() -> None:
-    assert hasattr(pd.DataFrame, "_from_arrays"), (
-        "This pandas has no DataFrame._from_arrays: tables are still correct, but each takes 0.2 ms longer. "
-        "Remove the quick way in dockerlab/tables/build.py, or find its new name."
-    )
-
-
 @pytest.mark.parametrize("length", [0, 1, 3])
 def test_a_table_equals_the_one_of_the_constructor(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
     columns = {f"c{number}": (values[:length], dtype) for number, (dtype, values) in enumerate(CELLS)}

@@ -17,10 +17,10 @@ from servers import bytes_server, open_transport, send_operation
 
 from dockerlab.errors import StreamBroken
 from dockerlab.groups.following import Following
+from dockerlab.protocol import fast_paths
 from dockerlab.protocol.operations import OPERATIONS
 from dockerlab.protocol.request import encode
 from dockerlab.protocol.streams import json_lines
-from dockerlab.transport import fast_paths, http_response
 from dockerlab.transport.http_response import HttpResponse
 
 HEAD = b"HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -69,7 +69,7 @@ def reading(request: pytest.FixtureRequest) -> Iterator[None]:
     """Read even a few chunks in the way for many, or all in the way for few, or let http.client read them."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "by http.client":
-            patch.setattr(http_response, "chunk_reader", lambda response: None)
+            patch.setattr(fast_paths, "chunk_reader", lambda response: None)
         patch.setattr(fast_paths, "WORTH_SPLITTING", 1 if request.param == "at once" else 1 << 62)
         yield
 

@@ -17,7 +17,8 @@ from servers import BytesServer, bytes_server
 
 import dockerlab
 from dockerlab.groups import logs
-from dockerlab.transport import fast_paths, http_response
+from dockerlab.protocol import fast_paths
+from dockerlab.transport.http_response import HttpResponse
 
 HEAD = b"HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nTransfer-Encoding: chunked\r\n\r\n"
 BLOCK = bytes(range(256)) * 1000
@@ -61,15 +62,75 @@ def plain_response(server: BytesServer) -> http.client.HTTPResponse:
     return connection.getresponse()
 
 
-@pytest.mark.parametrize("name", fast_paths.UNDOCUMENTED)
-def test_http_client_has_the_names_of_the_fast_path(name: str, tmp_path: Path) -> None:
-    kind, _, attribute = name.partition(".")
+NAMES = [(owner, name) for owner, names in fast_paths.UNDOCUMENTED.items() for name in names]
+
+
+@pytest.mark.parametrize(("owner", "name"), NAMES)
+def test_the_libraries_still_have_the_names_of_the_fast_paths(owner: str, name: str, tmp_path: Path) -> None:
     with bytes_server(tmp_path / "s", respond) as server, plain_response(server) as response:
-        owner = response if kind == "HTTPResponse" else http.client.HTTPConnection
-        assert hasattr(owner, attribute), (
-            f"http.client.{name} has disappeared from this Python. dockerlab/transport/fast_paths.py used it to read "
-            "many chunks at once; now logs take about twice the time. Find its replacement, or remove the fast path."
+        owners = {
+            "http.client.HTTPConnection": http.client.HTTPConnection,
+            "http.client.HTTPResponse": response,
+            "pandas.DataFrame": pd.DataFrame,
+        }
+        assert hasattr(owners[owner], name), (
+            f"{owner}.{name} has disappeared. dockerlab/protocol/fast_paths.py now takes the plain way, which is "
+            "correct but slower; its first lines say by how much. Replace the name, or remove that fast path."
         )
+
+
+HEADS = [
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nApi-Version: 1.51\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\nContent-Length: 7\r\n\r\n",
+    b"HTTP/1.1 204 No Content\r\n\r\n",
+    b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n",
+    b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n",
+    b"HTTP/1.1 404\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\n\r\n",
+    b"HTTP/1.0 200 OK\r\n\r\n",
+    b"HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 3\r\n\r\n",
+    b"HTTP/1.1 100 Continue\r\nX: y\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nX-Long: one\r\n  two\r\nX-Long: three\r\nEmpty:\r\nContent-Length: x\r\n\r\n",
+    b"HTTP/1.1 200 OK\nContent-Length: 4\nName: \xe4\xf6\n\n",
+]
+BROKEN_HEADS = [
+    b"", b"HTTP/1.1", b"HTTP/1.1 abc OK\r\n\r\n", b"HTTP/1.1 99 Low\r\n\r\n", b"HTTP/1.1 1000 High\r\n\r\n",
+    b"HTTP/2.0 200 OK\r\n\r\n", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 200 " + b"x" * 70_000 + b"\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000 + b"\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 101 + b"\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Le",
+]  # fmt: skip
+
+
+def head_of(data: bytes, method: str) -> dict[str, Any]:
+    """Return what a response knows after reading this head."""
+    client, server = socket.socketpair()
+    with client, server:
+        server.sendall(data)
+        server.shutdown(socket.SHUT_WR)
+        response: Any = HttpResponse(client, method=method)
+        response.begin()
+        names = ("version", "status", "reason", "chunked", "length", "will_close")
+        return {"headers": response.getheaders()} | {name: getattr(response, name) for name in names}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("head", HEADS)
+def test_a_head_is_read_as_by_http_client(head: bytes, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fast = head_of(head, method)
+    monkeypatch.setattr(fast_paths, "can_read_head", lambda response: False)
+    plain = head_of(head, method)
+    # http.client keeps the line end inside a continued header
+    plain["headers"] = [(name, " ".join(value.split())) for name, value in plain["headers"]]
+    assert fast == plain
+
+
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("head", BROKEN_HEADS)
+def test_a_broken_head_is_an_error(head: bytes, plain: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if plain:
+        monkeypatch.setattr(fast_paths, "can_read_head", lambda response: False)
+    with pytest.raises(http.client.HTTPException):
+        head_of(head, "GET")
 
 
 def test_the_fast_path_is_used(tmp_path: Path) -> None:
@@ -77,7 +138,7 @@ def test_the_fast_path_is_used(tmp_path: Path) -> None:
         pieces = list(lab.open("ContainerLogs", id="web", stdout=True).chunks(1 << 20))
     assert len(pieces) < 500, (
         "5,000 chunks came one by one: http.client.HTTPResponse no longer calls `begin`, or "
-        "http.client.HTTPConnection no longer uses `response_class`; see dockerlab/transport/fast_paths.py."
+        "http.client.HTTPConnection no longer uses `response_class`; see dockerlab/protocol/fast_paths.py."
     )
 
 
@@ -93,7 +154,9 @@ def test_the_plain_way_does_the_same(task: str, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(logs, "MAX_PAUSES", 10)
     with bytes_server(tmp_path / "s", respond) as server, dockerlab.connect(server.url) as lab:
         fast = TASKS[task](lab)
-        monkeypatch.setattr(http_response, "chunk_reader", lambda response: None)
+        monkeypatch.setattr(fast_paths, "chunk_reader", lambda response: None)
+        monkeypatch.setattr(fast_paths, "can_read_head", lambda response: False)
+        monkeypatch.delattr(pd.DataFrame, "_from_arrays")
         plain = TASKS[task](lab)
     if isinstance(fast, pd.DataFrame):
         pd.testing.assert_frame_equal(fast, plain)
