@@ -20,12 +20,14 @@ from urllib3.exceptions import (
 from dockerlab.endpoint import ssh
 from dockerlab.errors import (
     ConnectionFailed,
+    DockerlabError,
     EngineTimeout,
     EngineUnreachable,
     PermissionDenied,
     StreamBroken,
     printable,
 )
+from dockerlab.protocol.advice import engine_error
 from dockerlab.transport.ssh_process import SshEnded, SshGarbled
 
 if TYPE_CHECKING:
@@ -145,6 +147,13 @@ def intermediary(exchange: Exchange) -> str:
     else:
         return ""
     return f"{server}. dockerlab uses no proxy: exclude the engine's address from it, or connect with ssh://."
+
+
+def error_of(exchange: Exchange, url: str) -> DockerlabError:
+    """Return the error for an error status: the engine's own, or one that names who answered in its place."""
+    if server := intermediary(exchange):
+        return EngineUnreachable(f"{url} answers, but {server}")
+    return engine_error(exchange)
 
 
 def unexpected_response(exchange: Exchange) -> StreamBroken | None:

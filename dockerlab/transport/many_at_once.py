@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from dockerlab.errors import EngineTimeout, StreamBroken
-from dockerlab.protocol.advice import engine_error
-from dockerlab.transport.failures import BROKEN, ERROR_BYTES, failure, unexpected_response
+from dockerlab.transport.failures import BROKEN, ERROR_BYTES, error_of, failure, unexpected_response
 from dockerlab.transport.transport import is_error, valid_timeout
 
 if TYPE_CHECKING:
@@ -104,7 +103,7 @@ class _Connections:
         exchange.received = len(exchange.body)
         exchange.seconds = time.perf_counter() - pending.clock
         if is_error(exchange.status):
-            raise engine_error(exchange)
+            raise error_of(exchange, self.transport.endpoint.url)
         if self.unsent and not response.will_close and connection.sock is not None:
             self.selector.modify(key.fileobj, key.events, self._send_next(connection))
             return pending.number, exchange

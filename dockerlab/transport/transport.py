@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from urllib3.exceptions import HTTPError
 
-from dockerlab.errors import ArgumentError, ConnectionFailed, EngineUnreachable
-from dockerlab.protocol.advice import engine_error
+from dockerlab.errors import ArgumentError, ConnectionFailed
 from dockerlab.protocol.exchange import Exchange
 from dockerlab.protocol.request import Request
 from dockerlab.transport.failures import (
     CONNECT_SECONDS,
     ERROR_BYTES,
     broken_response,
+    error_of,
     failure,
-    intermediary,
     unexpected_response,
 )
 from dockerlab.transport.plaintext_guard import refuse_credentials
@@ -81,9 +80,7 @@ class Transport:
             raise error
         if is_error(head.status):
             response.read(ERROR_BYTES)
-            if server := intermediary(exchange):
-                raise EngineUnreachable(f"{self.endpoint.url} answers, but {server}")
-            raise engine_error(exchange)
+            raise error_of(exchange, self.endpoint.url)
         return response
 
     def _send(self, request: Request, seconds: float) -> tuple[DirectConnection, HttpResponse]:

@@ -118,6 +118,25 @@ def test_a_proxy_that_answers_instead_of_the_engine_is_named(
     assert str(error.value).endswith("exclude the engine's address from it, or connect with ssh://.")
 
 
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_proxy_is_named_for_one_request_and_for_many(tmp_path: Path, at_once: bool) -> None:
+    ping = http_response(b"OK")
+    page = http_response(b"<html>no</html>", "Via: 1.1 gate", "Content-Type: text/html", status="502 Bad Gateway")
+
+    def respond(connection: socket.socket, request: bytes) -> None:
+        connection.sendall(ping if b"_ping" in request else page)
+
+    with (
+        bytes_server(tmp_path / "s", respond) as server,
+        dockerlab.connect(server.url) as lab,
+        pytest.raises(EngineUnreachable, match="a proxy on the way"),
+    ):
+        if at_once:
+            lab.gather("ContainerInspect", [{"id": "a"}, {"id": "b"}])
+        else:
+            lab.call("ContainerInspect", id="a")
+
+
 @pytest.mark.parametrize("body", [b'{"message":"No such container: x"}', b"No such container: x\n"])
 def test_an_engine_behind_a_proxy_keeps_its_own_errors(serve: Any, body: bytes) -> None:
     response = http_response(body, "Via: 1.1 gate.example", "Content-Type: text/plain", status="404 Not Found")
