@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 
 from dockerlab.endpoint import endpoint as endpoints
 from dockerlab.errors import ArgumentError, BadRequest, DockerlabError, EngineUnreachable, printable
-from dockerlab.lab.recorder import Recording, record
 from dockerlab.lab.wire import Wire
 from dockerlab.protocol.exchange import Exchange
 from dockerlab.protocol.operations import NEWEST, OLDEST, OPERATIONS, version_number
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from dockerlab.groups.system import SystemGroup
     from dockerlab.groups.task import TaskGroup
     from dockerlab.groups.volume import VolumeGroup
+    from dockerlab.lab.recorder import Recording
 
 __all__ = ["Lab", "connect"]
 
@@ -309,6 +309,8 @@ class Lab:
 
         Same as `dockerlab.recorder.record`: see there for the result and the errors.
         """
+        from dockerlab.lab.recorder import record
+
         return record(self, to, seconds=seconds, interval=interval, containers=containers)
 
     # -- the requests library ----------------------------------------------------------------------------------
