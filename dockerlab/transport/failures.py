@@ -40,6 +40,7 @@ __all__ = [
     "PLAIN_TO_TLS",
     "SET_TLS",
     "broken_response",
+    "error_of",
     "failure",
     "intermediary",
     "unexpected_response",
