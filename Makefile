@@ -77,7 +77,7 @@ lint: $(VENV)/.test  ## run ruff, mypy and the import contracts
 	$(BIN)/lint-imports
 
 test-install: $(VENV)/.test  ## test building, installing and the hosted notebooks; needs the package index
-	@$(BIN)/python -m pytest -m index tests/house
+	@$(BIN)/python -m pytest -m index tests/repository
 
 # pandas sets no lower bound for numpy, so it is set here. Python 3.13 and later need newer versions.
 test-oldest: $(VENV)/.test  ## run the unit tests with the oldest supported dependencies; needs the package index
@@ -94,7 +94,7 @@ test-scenario: $(VENV)/.test  ## compare the docker command's output on an engin
 
 test-peers: $(VENV)/.test  ## run the tests of docker-py and aiodocker (HOST=unix://… ISOLATION=…); needs the package index
 	@for peer in docker-py aiodocker; do
-	  $(BIN)/python tests/peers/run.py $$peer $(if $(HOST),--host $(HOST)) $(if $(ISOLATION),--isolation $(ISOLATION))
+	  $(BIN)/python tests/other_clients/run.py $$peer $(if $(HOST),--host $(HOST)) $(if $(ISOLATION),--isolation $(ISOLATION))
 	done
 
 test-crashes: $(VENV)/.test  ## kill the practice engine TIMES (200) times while clients use it, and count what is lost

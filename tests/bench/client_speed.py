@@ -28,7 +28,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "support"), str(HERE.parent / "peers")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "support"), str(HERE.parent / "other_clients")]
 
 from comparison import (  # noqa: E402
     ADDITIONAL_MEMORY,

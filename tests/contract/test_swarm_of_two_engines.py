@@ -2,8 +2,8 @@
 
 DOCKERLAB_TEST_SECOND=unix:///… names the second engine, which must be only for tests. It and the engine under test
 (DOCKERLAB_TEST_HOST) must reach each other. DOCKERLAB_TEST_SWARM=1 allows the first one to make a swarm.
-DOCKERLAB_TEST_RESTART is a command that restarts the second. `tests/engines/docker20.sh` has all of this: two `up`,
-one `link`, and `restart`.
+DOCKERLAB_TEST_RESTART is a command that restarts the second. `tests/real_engines/docker20.sh` has all of this: two
+`up`, one `link`, and `restart`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Record the data of the analysis notebooks: python tests/record/shop_data.py HOST [SESSION]
+"""Record the data of the analysis notebooks: python tests/recorders/shop_data.py HOST [SESSION]
 
 Runs the small shop of shop.py on the engine at HOST for a minute, removes it, and writes notebooks/data/shop. The
 committed data is from Docker 28.5. The replacements are the same as in documents.py.

@@ -1,7 +1,7 @@
 """Runs a peer's own tests against an engine, and compares the outcomes with the expected ones.
 
-    python tests/peers/run.py docker-py|aiodocker [--host unix:///…] [--only PATTERN] [--report FILE]
-    python tests/peers/run.py docker-py|aiodocker --lock
+    python tests/other_clients/run.py docker-py|aiodocker [--host unix:///…] [--only PATTERN] [--report FILE]
+    python tests/other_clients/run.py docker-py|aiodocker --lock
 
 The library, pytest and the archive with the tests are downloaded once, pinned by hash, into a cache directory
 (`--cache`). The exit code is 1 if a test fails that is not expected to, or if one passes that is expected to fail:

@@ -1,6 +1,6 @@
 """A list of requests in a fixed order. Docker's responses to them are recorded; the practice engine's must be equal.
 
-`python tests/record/conversation.py unix:///path/docker.sock` sends them to a real Docker in its newest API version,
+`python tests/recorders/conversation.py unix:///path/docker.sock` sends them to a real Docker in its newest API version,
 and writes the responses, unchanged, to `tests/engine/recordings/`. Its containers have a label of their own.
 """
 

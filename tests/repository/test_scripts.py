@@ -13,7 +13,7 @@ SCRIPTS = (
     "tests/bench/engine_speed.py",
     "tests/endurance/crash_loop.py",
     "tests/endurance/soak.py",
-    "tests/peers/run.py",
+    "tests/other_clients/run.py",
     "tests/scenario/run.py",
 )
 

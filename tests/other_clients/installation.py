@@ -55,6 +55,6 @@ def write_lock(peer: str, requirements: list[str]) -> int:
     command = [str(Path(sys.executable).with_name("uv")), "pip", "compile", "-", "--no-config", "--quiet"]
     command += ["--universal", "--python-version", "3.11", "--generate-hashes"]
     command += ["--no-emit-index-url", "--no-emit-find-links", "--no-annotate"]
-    command += ["--custom-compile-command", f"python tests/peers/run.py {peer} --lock"]
+    command += ["--custom-compile-command", f"python tests/other_clients/run.py {peer} --lock"]
     command += ["--output-file", str(HERE / f"{peer}.lock")]
     return subprocess.run(command, input="\n".join(requirements), text=True, check=False).returncode

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Record an engine's responses about the small shop: python tests/record/documents.py HOST NAME [SESSION]
+"""Record an engine's responses about the small shop: python tests/recorders/documents.py HOST NAME [SESSION]
 
 HOST is an address, or "practice" for a new practice engine. Writes tests/recordings/NAME/*.json, one document per line.
 Two things are replaced: the engine's data directory becomes the usual one, and the session becomes `recording`.
