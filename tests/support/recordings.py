@@ -1,10 +1,10 @@
 """Recorded responses of real engines, as the JSON of tests: nothing in them is invented.
 
 There are two kinds. `tests/recordings/ENGINE/<kind>.json` describe a small shop of images and containers;
-`tests/recorders/documents.py` makes them. `tests/recordings/ENGINE/<operationId>.jsonl` are responses that contract
-tests received. With `DOCKERLAB_RECORD=DIR` in the environment, the judge gives every good response of an operation whose
-table has columns to `record_response`. That writes responses of different shapes to `DIR/<operationId>.jsonl`, one per
-line, without secrets and without the paths of this machine.
+`tests/recorders/documents.py` writes them. `tests/recordings/ENGINE/<operationId>.jsonl` are responses that contract
+tests received. With `DOCKERLAB_RECORD=DIR` in the environment, the judge gives every good response of an operation
+whose table has columns to `record_response`. That writes responses of different shapes to `DIR/<operationId>.jsonl`,
+one per line, without secrets and without the paths of this machine.
 """
 
 from __future__ import annotations
