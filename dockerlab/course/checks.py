@@ -44,7 +44,7 @@ def passed(observed: str) -> Verdict:
 
 
 def failed(observed: str) -> Verdict:
-    """Return the verdict that the learner did something else than the exercise asks for."""
+    """Return the verdict that the learner did something other than what the exercise asks for."""
     return Verdict("FAIL", observed)
 
 

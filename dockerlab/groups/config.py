@@ -17,7 +17,7 @@ __all__ = ["ConfigGroup"]
 class ConfigGroup(SwarmData):
     """Operations on the configs of a swarm, for managers only. Methods take a config's name or id.
 
-    Every method accepts `timeout`, in seconds, instead of the Lab's: how long to wait for the engine's next bytes.
+    Every method accepts `timeout`: how many seconds to wait for the engine's next bytes. It overrides the Lab's.
     """
 
     def list(self, *, filters: dict[str, Any] | None = None, timeout: float | None = None) -> pd.DataFrame:

@@ -22,7 +22,7 @@ Texts = list[str]
 class ContainerGroup(ContainerIO, ContainerFiles):
     """Operations on containers. Methods take a container's name, its id, or a unique prefix of its id.
 
-    Every method accepts `timeout`, in seconds, instead of the Lab's: how long to wait for the engine's next bytes.
+    Every method accepts `timeout`: how many seconds to wait for the engine's next bytes. It overrides the Lab's.
     """
 
     def list(
@@ -220,7 +220,7 @@ class ContainerGroup(ContainerIO, ContainerFiles):
         """POST /containers/prune.
 
         Removes stopped containers. Returns a long table: `field` and `value` of `ContainersDeleted` and
-        `SpaceReclaimed` (bytes). `filters` are label, label!, until: use them to keep what others have created.
+        `SpaceReclaimed` (bytes). `filters` are label, label!, until: use a label of yours to spare other people's.
         Raises BadRequest (400), ServerError (500). Source: Engine API, Container, ContainerPrune.
         """
         return self._object("ContainerPrune", timeout=timeout, filters=filters)

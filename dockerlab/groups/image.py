@@ -25,7 +25,7 @@ Platforms = list[dict[str, str]]
 class ImageGroup(ImageBuild):
     """Operations on images. Methods take an image's name (with or without tag), a digest, or its id.
 
-    Every method accepts `timeout`, in seconds, instead of the Lab's: how long to wait for the engine's next bytes.
+    Every method accepts `timeout`: how many seconds to wait for the engine's next bytes. It overrides the Lab's.
     """
 
     def list(
@@ -152,7 +152,7 @@ class ImageGroup(ImageBuild):
 
         Removes images without a name, or with {"dangling": ["false"]} all that no container uses. Returns a long
         table: `field` and `value` of `ImagesDeleted` and `SpaceReclaimed` (bytes). `filters` are dangling, label,
-        label!, until: use them to keep what others have created.
+        label!, until: use a label of yours to spare other people's.
         Raises BadRequest (400), ServerError (500). Source: Engine API, Image, ImagePrune.
         """
         return self._object("ImagePrune", timeout=timeout, filters=filters)

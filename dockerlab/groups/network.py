@@ -16,7 +16,7 @@ __all__ = ["NetworkGroup"]
 class NetworkGroup(Group):
     """Operations on networks. Methods take a network's name, its id, or a unique prefix of its id.
 
-    Every method accepts `timeout`, in seconds, instead of the Lab's: how long to wait for the engine's next bytes.
+    Every method accepts `timeout`: how many seconds to wait for the engine's next bytes. It overrides the Lab's.
     """
 
     def list(self, *, filters: dict[str, Any] | None = None, timeout: float | None = None) -> pd.DataFrame:
@@ -109,7 +109,7 @@ class NetworkGroup(Group):
         """POST /networks/prune.
 
         Removes networks without containers. Returns a long table: `field` and `value` of `NetworksDeleted`.
-        `filters` are label, label!, until: use them to keep what others have created.
+        `filters` are label, label!, until: use a label of yours to spare other people's.
         Raises BadRequest (400), ServerError (500). Source: Engine API, Network, NetworkPrune.
         """
         return self._object("NetworkPrune", timeout=timeout, filters=filters)

@@ -21,7 +21,7 @@ Texts = list[str]
 class PluginGroup(Group):
     """Operations on the engine's plugins. Methods take a plugin's name or id.
 
-    Every method accepts `timeout`, in seconds, instead of the Lab's: how long to wait for the engine's next bytes.
+    Every method accepts `timeout`: how many seconds to wait for the engine's next bytes. It overrides the Lab's.
     """
 
     def list(self, *, filters: dict[str, Any] | None = None, timeout: float | None = None) -> pd.DataFrame:

@@ -22,7 +22,7 @@ __all__ = ["ServiceGroup"]
 class ServiceGroup(Group):
     """Operations on the services of a swarm, for managers only. Methods take a service's name or id.
 
-    Every method accepts `timeout`, in seconds, instead of the Lab's: how long to wait for the engine's next bytes.
+    Every method accepts `timeout`: how many seconds to wait for the engine's next bytes. It overrides the Lab's.
     """
 
     def list(

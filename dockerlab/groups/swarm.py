@@ -16,7 +16,7 @@ __all__ = ["SwarmGroup"]
 class SwarmGroup(Group):
     """Operations on the engine's swarm.
 
-    Every method accepts `timeout`, in seconds, instead of the Lab's: how long to wait for the engine's next bytes.
+    Every method accepts `timeout`: how many seconds to wait for the engine's next bytes. It overrides the Lab's.
     """
 
     def inspect(self, *, timeout: float | None = None) -> pd.DataFrame:

@@ -25,7 +25,7 @@ __all__ = ["SystemGroup"]
 class SystemGroup(Group):
     """Operations on the engine itself.
 
-    Every method accepts `timeout`, in seconds, instead of the Lab's: how long to wait for the engine's next bytes.
+    Every method accepts `timeout`: how many seconds to wait for the engine's next bytes. It overrides the Lab's.
     """
 
     def ping(self, *, timeout: float | None = None) -> pd.DataFrame:

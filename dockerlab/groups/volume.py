@@ -16,14 +16,15 @@ __all__ = ["VolumeGroup"]
 class VolumeGroup(Group):
     """Operations on volumes. Methods take a volume's name; volumes have no id.
 
-    Every method accepts `timeout`, in seconds, instead of the Lab's: how long to wait for the engine's next bytes.
+    Every method accepts `timeout`: how many seconds to wait for the engine's next bytes. It overrides the Lab's.
     """
 
     def list(self, *, filters: dict[str, Any] | None = None, timeout: float | None = None) -> pd.DataFrame:
         """GET /volumes.
 
         Returns one row per volume: `name`, `driver`, `mountpoint` (string), `created` (datetime, UTC), `labels`,
-        `options` (object), `scope` (string), `size_bytes`, `containers` (Int64; <NA> here, see system.data_usage).
+        `options` (object), `scope` (string), `size_bytes`, `containers` (Int64; <NA> in this
+        response; `system.data_usage` has them).
 
         `filters` are dangling, driver, label, name.
         Raises BadRequest (400) for a bad filter, ServerError (500). Source: Engine API, Volume, VolumeList.
@@ -63,8 +64,9 @@ class VolumeGroup(Group):
     ) -> pd.DataFrame:
         """PUT /volumes/{name}.
 
-        Changes the availability of a volume of a swarm (API 1.42). `version` is its `ClusterVolume.Version.Index`, as
-        inspect returns it. Returns one row: `operation`, `object`, `status`, `changed`.
+        Changes the availability of a cluster volume; needs API 1.42 and a swarm. `version` is its
+        `ClusterVolume.Version.Index`, as inspect returns it. Returns one row: `operation`, `object`, `status`,
+        `changed`.
         Raises BadRequest (400), NotFound (404), ServerError (500; 503 outside a swarm).
         Source: Engine API, Volume, VolumeUpdate.
         """
@@ -84,7 +86,7 @@ class VolumeGroup(Group):
 
         Removes volumes that no container uses. From API 1.42 on, these are only the anonymous ones; {"all": ["true"]}
         selects the named ones too. Returns a long table: `field` and `value` of `VolumesDeleted` and
-        `SpaceReclaimed` (bytes). `filters` are all, label, label!: use them to keep what others have created.
+        `SpaceReclaimed` (bytes). `filters` are all, label, label!: use a label of yours to spare other people's.
         Raises BadRequest (400), ServerError (500). Source: Engine API, Volume, VolumePrune.
         """
         return self._object("VolumePrune", timeout=timeout, filters=filters)

@@ -80,7 +80,10 @@ class Exchange:
         Raises NotJson if it is not JSON, ValueError if the wire log kept only a part of it.
         """
         if self.cut:
-            raise ValueError(f"The wire kept {len(self.body)} of the {self.received} bytes of this body.")
+            raise ValueError(
+                f"The wire log kept only {len(self.body)} of the {self.received} bytes of this body. "
+                "Use the value that the call returned, or send the request again."
+            )
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
@@ -129,7 +132,7 @@ class Exchange:
     def show(self, way: str | None = None) -> Shown:
         """Show one way ("raw", "curl", "requests", "helper", "cli"), or without an argument the last four."""
         if way and way not in WAYS:
-            raise ValueError(f"There is no way {way!r}. The ways are {', '.join(WAYS)}.")
+            raise ValueError(f"There is no form {way!r}. Choose one of {', '.join(WAYS)}.")
         return Shown({name: getattr(self, name) for name in ((way,) if way else WAYS[1:])})
 
 

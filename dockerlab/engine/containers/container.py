@@ -140,8 +140,8 @@ class Container:
     async def attach(self) -> asyncio.Future[ShimConnection]:
         """Return a future for the connection to the main process's input and output.
 
-        It is ready at once if the container is running; otherwise it is connected from the first byte of the next run.
-        Raises Conflict.
+        It is ready at once if the container is running. Otherwise it is ready at the next start, before any output is
+        lost. Raises Conflict.
         """
         if self._removing:
             raise NotFound(f"No such container: {self.id}")

@@ -1,6 +1,6 @@
 """What a container uses at this moment: processors, memory, processes, network. From its cgroup, or else from /proc.
 
-Numbers that nobody counts here are left out or 0, as in Docker.
+Numbers that this machine does not measure are left out or 0, as in Docker.
 """
 
 from __future__ import annotations

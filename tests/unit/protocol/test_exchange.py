@@ -154,7 +154,7 @@ def test_a_shortened_copy_says_so() -> None:
     copy = exchange.shortened(100)
     assert (len(copy.body), len(exchange.body), copy.received) == (100, 1003, 1003)
     assert "(the wire kept 100 of 1003 bytes)" in copy.raw
-    with pytest.raises(ValueError, match="kept 100 of the 1003 bytes"):
+    with pytest.raises(ValueError, match="kept only 100 of the 1003 bytes"):
         copy.json()
     assert exchange.json()[0] == 1
 
@@ -180,5 +180,5 @@ def test_each_form_has_a_heading_and_empty_forms_are_left_out() -> None:
     assert [line.split()[0] for line in text.splitlines() if line] == ["curl", "requests", "helper"]
     assert str(exchange_of("SystemPing").show("helper")) == "lab.system.ping()"
     assert str(exchange_of("SystemPing").show("cli")) == ""
-    with pytest.raises(ValueError, match="The ways are raw, curl, requests, helper, cli"):
+    with pytest.raises(ValueError, match="Choose one of raw, curl, requests, helper, cli"):
         exchange_of("SystemPing").show("wget")

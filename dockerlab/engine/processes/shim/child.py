@@ -81,7 +81,7 @@ def become(spec: dict[str, Any], stdio: tuple[int, ...], joined: dict[str, int],
         syscalls.drop_capabilities(spec["caps"])
     _change_directory(cwd, spec)
     _drop_privileges(spec)
-    if spec["tracer"]:  # its shell does the work of an init, too
+    if spec["tracer"]:  # proot's shell already acts as an init, so none is forked
         lookup(spec["argv"], env, spec["error_prefix"], functools.partial(proot.machine_path, spec, bindings))
         path, argv = spec["tracer"][0], proot.command(spec, bindings)
         env |= proot.prepare(spec, link)

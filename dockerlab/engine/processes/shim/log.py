@@ -1,4 +1,4 @@
-"""Writes a container's log. With few imports, see __main__.py."""
+"""Writes a container's log. It imports little, because every start waits for it."""
 
 from __future__ import annotations
 
