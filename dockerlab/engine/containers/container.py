@@ -101,10 +101,12 @@ class Container:
     # -- starting ----------------------------------------------------------------------------------------------
 
     async def start(self) -> bool:
-        """Start it. Return False if it is already running. Raises BadParameter if its command can't be run."""
+        """Start it. Return False if it is running (304). Raises Conflict, or BadParameter for a wrong command."""
         async with self._lock:
             if self._removing:
                 raise NotFound(f"No such container: {self.id}")
+            if self.state["Paused"]:
+                raise Conflict("cannot start a paused container, try unpause instead")
             if self.main_process is not None or self.state["Restarting"]:
                 return False
             self.record.stop_requested = False

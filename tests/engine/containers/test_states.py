@@ -39,6 +39,14 @@ def test_a_wrong_signal_does_not_stop_a_container(practice_host: str, make: Any)
     assert state(practice_host, container)["Running"] is True
 
 
+def test_a_paused_container_is_not_started(practice_host: str, make: Any) -> None:
+    container = make(STUBBORN)
+    assert ask(practice_host, "POST", f"/containers/{container}/pause")[0] == 204
+    response = ask(practice_host, "POST", f"/containers/{container}/start")
+    assert response == (409, {"message": "cannot start a paused container, try unpause instead"})
+    assert state(practice_host, container)["Status"] == "paused"
+
+
 def test_a_container_that_ignores_term_is_killed_after_t_seconds(practice_host: str, make: Any) -> None:
     container = make(STUBBORN)
     time.sleep(0.2)
