@@ -177,9 +177,8 @@ def test_an_engine_agrees_with_the_model(machine: type[EngineAndModel]) -> None:
         max_examples=EXAMPLES,
         stateful_step_count=25,
         suppress_health_check=list(HealthCheck),
-        phases=[
-            Phase.generate
-        ],  # shrinking on an engine takes longer than the time limit, which then hides the failure
+        # shrinking on an engine takes longer than the time limit of the test, which would then hide the failure
+        phases=[Phase.generate],
         print_blob=True,
     )
     run_state_machine_as_test(machine, settings=options)
