@@ -18,7 +18,7 @@
         └── StreamBroken         the response ended too early, or is not what an engine sends
             └── NotJson          it should be JSON, and is not; also a ValueError
 
-This module imports nothing of dockerlab: whoever raises an EngineError passes its advice, see `protocol/advice.py`.
+This module imports nothing of dockerlab: the code that raises an EngineError passes its advice (`protocol/advice.py`).
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ def member_header(name: str, path: str, info: os.stat_result, links: Links, engi
 
 
 def file_blocks(handle: int, size: int) -> Iterator[bytes]:
-    """Yield so many bytes of a file, padded to whole records. If the file is shorter by now, zeros fill it up."""
+    """Yield so many bytes of a file, padded to whole records. If the file has become shorter, zeros fill it up."""
     remaining = size
     while remaining and (data := os.read(handle, min(BLOCK, remaining))):
         remaining -= len(data)
