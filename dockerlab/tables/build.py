@@ -42,6 +42,9 @@ __all__ = [
 
 TEXT, INTEGER, FLOAT, BOOLEAN, TIME, OBJECT = "text", "Int64", "Float64", "boolean", "time", "object"
 STRINGS = pd.StringDtype("python")
+#: Its method `_from_sequence` is part of pandas' documented interface of extension arrays, in spite of its name.
+#: `pd.array` calls it too, after it has looked at every value once more.
+STRING_ARRAY: Any = STRINGS.construct_array_type()
 NOT_MODIFIED = 304
 #: Nanoseconds since 1970 in 64 bits reach from 1677 to 2262; engines send the year 1 for "never".
 FIRST_YEAR, LAST_YEAR, LAST_SECOND = "1678", "2261", 9_200_000_000
@@ -206,7 +209,7 @@ def _array(values: Any, dtype: str) -> Any:
     if not set(map(type, values)) <= EXPECTED_TYPES[dtype]:
         values = [CHECKED[dtype](value) for value in values]
     if dtype == TEXT:
-        return pd.array(values, dtype=STRINGS)
+        return STRING_ARRAY._from_sequence(values, dtype=STRINGS)
     array_type, value_type, placeholder = MASKED[dtype]
     missing = np.fromiter((value is None for value in values), bool, len(values))
     try:

@@ -1,0 +1,160 @@
+"""Files of a tree are opened within the tree, whatever its links say and whatever changes meanwhile."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dockerlab.engine.common import tree
+from dockerlab.engine.common.tree import DirectoryStack, OpenTree
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Return a tree with links, beside a file that no path of the tree may reach."""
+    (tmp_path / "outside").write_text("secret")
+    root = tmp_path / "root"
+    (root / "etc").mkdir(parents=True)
+    (root / "etc/passwd").write_text("root")
+    (root / "way").symlink_to("/etc")
+    (root / "up").symlink_to("../../../../etc")
+    (root / "round").symlink_to("round")
+    (root / "out").symlink_to("../outside")
+    (root / "absolute").symlink_to(tmp_path / "outside")
+    (root / "dangling").symlink_to("etc/new")
+    os.mkfifo(root / "pipe")
+    return root
+
+
+@pytest.fixture
+def opened(root: Path) -> Iterator[OpenTree]:
+    before = open_descriptors()
+    with OpenTree(root) as opened:
+        yield opened
+    assert open_descriptors() == before, "descriptors were left open"
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "etc/./passwd", "/way/passwd", "/up/passwd", "/../../etc/passwd"])
+def test_links_are_followed_within_the_tree(opened: OpenTree, path: str) -> None:
+    assert opened.read(path, 100) == b"root"
+
+
+@pytest.mark.parametrize("path", ["/out", "/absolute", "/../outside", "/way/../../outside", "/etc/passwd/x", "/etc/x"])
+def test_nothing_outside_is_found(opened: OpenTree, path: str) -> None:
+    assert not opened.exists(path)
+    with pytest.raises(OSError, match="directory"):
+        opened.read(path, 100)
+
+
+def test_circles_are_errors(opened: OpenTree) -> None:
+    for path in ("/round", "/round/x"):
+        with pytest.raises(OSError, match="too many levels"):
+            opened.open(path)
+    assert stat.S_ISLNK(opened.mode("/round", follow=False))
+
+
+def test_only_regular_files_are_read(opened: OpenTree) -> None:
+    with pytest.raises(OSError, match="not a regular file"):
+        opened.read("/pipe", 100)
+    with pytest.raises(OSError, match="not a regular file"):
+        tree.open_file("pipe", opened.root)
+    with pytest.raises(OSError, match="not a regular file"):
+        tree.open_file("way", opened.root)
+
+
+def test_a_path_without_links_is_shown(opened: OpenTree) -> None:
+    assert opened.resolve("/way/passwd") == "/etc/passwd"
+    assert opened.resolve("/way", follow=False) == "/way"
+    assert opened.resolve("/way/new/../other/x") == "/etc/other/x"
+    assert opened.resolve("/etc/passwd/x") == "/etc/passwd/x"
+    assert opened.resolve("/../..") == "/"
+
+
+def test_the_parent_of_something_new_is_found(opened: OpenTree, root: Path) -> None:
+    for path, follow, parent, expected in (
+        ("/way/new", False, "etc", "new"),
+        ("/dangling", False, ".", "dangling"),
+        ("/dangling", True, "etc", "new"),
+        ("/", False, ".", "."),
+    ):
+        directory, name = opened.open_parent(path, follow=follow)
+        try:
+            assert (os.fstat(directory).st_ino, name) == ((root / parent).stat().st_ino, expected)
+        finally:
+            os.close(directory)
+    with pytest.raises(FileNotFoundError):
+        opened.open_parent("/missing/new")
+    with pytest.raises(NotADirectoryError):
+        opened.open_parent("/etc/passwd/new")
+
+
+def test_directories_are_created_within_the_tree(opened: OpenTree, root: Path, tmp_path: Path) -> None:
+    os.close(opened.make_directories("/up/a/b"))
+    assert (root / "etc/a/b").is_dir()
+    os.close(opened.make_directories("/out/c"))
+    assert (root / "outside/c").is_dir()
+    assert (tmp_path / "outside").read_text() == "secret"
+
+
+def test_mounts_are_part_of_the_tree(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "volume").mkdir()
+    (tmp_path / "volume/file").write_text("mounted")
+    (tmp_path / "volume/link").symlink_to("/etc/passwd")
+    (tmp_path / "volume/up").symlink_to("../passwd")
+    (root / "etc/data").mkdir()
+    with OpenTree(root, {"/way/data": str(tmp_path / "volume")}) as opened:
+        assert opened.read("/etc/data/file", 100) == b"mounted"
+        assert opened.read("/way/data/../data/file", 100) == b"mounted"
+        assert opened.read("/etc/data/link", 100) == b"root"
+        assert opened.read("/etc/data/up", 100) == b"root"
+        directory, name = opened.open_parent("/way/data/new")
+        assert (os.fstat(directory).st_ino, name) == ((tmp_path / "volume").stat().st_ino, "new")
+        os.close(directory)
+
+
+def test_a_walk_may_be_deeper_than_descriptors_and_paths(tmp_path: Path) -> None:
+    top = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    stack, before = DirectoryStack(top), open_descriptors()
+    for _ in range(3000):
+        os.mkdir("d", dir_fd=stack.current)
+        stack.enter("d")
+    assert open_descriptors() <= before + tree.MAX_OPEN
+    assert stack.depth == 3000
+    while stack.depth:
+        stack.leave()
+        os.rmdir("d", dir_fd=stack.current)
+    assert stack.current == top
+    os.close(top)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_directory_that_was_moved_is_not_left_into_another_place(tmp_path: Path) -> None:
+    deep = tmp_path / "/".join(["top", *["d"] * (tree.MAX_OPEN + 5)])
+    deep.mkdir(parents=True)
+    top = os.open(tmp_path / "top", os.O_RDONLY | os.O_DIRECTORY)
+    stack = DirectoryStack(top)
+    for _ in range(tree.MAX_OPEN + 5):
+        stack.enter("d")
+    (tmp_path / "top/d/d/d/d").rename(tmp_path / "moved")
+    with pytest.raises(OSError, match="moved meanwhile"):
+        while stack.depth:
+            stack.leave()
+    stack.close()
+    os.close(top)
+
+
+def test_a_link_is_no_directory_to_enter(opened: OpenTree, root: Path) -> None:
+    top = tree.reopen(opened.root, os.O_RDONLY)
+    stack = DirectoryStack(top)
+    with pytest.raises(NotADirectoryError):
+        stack.enter("way")
+    assert [name for name, _ in tree.entries(top)] == sorted(path.name for path in root.iterdir())
+    os.close(top)
