@@ -6,6 +6,7 @@ The shim imports this module, so it loads little.
 from __future__ import annotations
 
 import functools
+import math
 import re
 import time
 
@@ -19,6 +20,22 @@ MINUTE, HOUR, DAY = 60, 3600, 24
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|us|ns|s)")
 #: Go's units of a duration, in nanoseconds.
 UNITS = {"h": 3600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+#: Below so many seconds or hours, how many of them are one unit, and the words.
+SECONDS_AGO = (
+    (1, 1, "Less than a second"),
+    (2, 1, "1 second"),
+    (MINUTE, 1, "{} seconds"),
+    (2 * MINUTE, MINUTE, "About a minute"),
+    (HOUR, MINUTE, "{} minutes"),
+)
+HOURS_AGO = (
+    (2, 1, "About an hour"),
+    (2 * DAY, 1, "{} hours"),
+    (14 * DAY, DAY, "{} days"),
+    (60 * DAY, 7 * DAY, "{} weeks"),
+    (2 * 365 * DAY, 30 * DAY, "{} months"),
+    (math.inf, 365 * DAY, "{} years"),
+)
 
 
 def now() -> str:
@@ -76,17 +93,8 @@ def filter_time(text: str) -> int:
 def time_ago(text: str) -> str:
     """Return how long ago a time was, as Docker writes it: `3 minutes`, `About an hour`."""
     seconds = (time.time_ns() - nanoseconds(text)) // SECOND
-    minutes, hours = seconds // MINUTE, (seconds + HOUR // 2) // HOUR
-    steps = (
-        (seconds < 1, "Less than a second"),
-        (seconds == 1, "1 second"),
-        (seconds < MINUTE, f"{seconds} seconds"),
-        (minutes == 1, "About a minute"),
-        (minutes < MINUTE, f"{minutes} minutes"),
-        (hours == 1, "About an hour"),
-        (hours < 2 * DAY, f"{hours} hours"),
-        (hours < 14 * DAY, f"{hours // DAY} days"),
-        (hours < 60 * DAY, f"{hours // DAY // 7} weeks"),
-        (hours < 2 * 365 * DAY, f"{hours // DAY // 30} months"),
-    )
-    return next((words for fits, words in steps if fits), f"{hours // DAY // 365} years")
+    hours = (seconds + HOUR // 2) // HOUR
+    for limit, unit, words in SECONDS_AGO if seconds < HOUR else ():
+        if seconds < limit:
+            return words.format(seconds // unit)
+    return next(words.format(hours // unit) for limit, unit, words in HOURS_AGO if hours < limit)
