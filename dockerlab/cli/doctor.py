@@ -254,7 +254,7 @@ def _practice_engine(report: dict[str, Any], *, needed: bool) -> Check:
         return Check(name, status, "the practice engine runs on Linux only", fix, facts)
     if not report["answers"]:
         return Check(name, OK, "not running; it starts by itself when it is needed", "", facts)
-    return _try_engine(name, endpoint.Endpoint("unix", report["socket"]), needed=needed)
+    return _try_engine(name, endpoint.Endpoint("unix", report["socket"], own_process=True), needed=needed)
 
 
 def _engine_report() -> dict[str, Any]:

@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote, urlsplit
 
 from dockerlab.endpoint import contexts, known_sockets, ssh, tls
@@ -32,7 +32,8 @@ class Endpoint:
     """An engine's address, and where it comes from.
 
     `kind` is "unix", "tcp", "tls" (TCP with TLS) or "ssh"; `address` a path, host:port, or user@host:port/path;
-    `source` says why it was chosen. `insecure` allows sending credentials over plain TCP to another machine.
+    `source` says why it was chosen. `insecure` allows sending credentials over plain TCP to another machine. With
+    `own_process`, only a process of this user or of root may answer on the socket.
     """
 
     kind: str
@@ -40,6 +41,7 @@ class Endpoint:
     source: str = ""
     tls: Tls | None = None
     insecure: bool = False
+    own_process: bool = field(default=False, compare=False)
 
     @property
     def url(self) -> str:
@@ -232,4 +234,4 @@ def practice(source: str = "") -> Endpoint:
     if process.returncode or not last_line.startswith("DOCKER_HOST="):
         reason = process.stderr.strip().rpartition("\n")[2] or "it gave no reason"
         raise EngineUnreachable(f"The practice engine did not start: {reason}\nFind out more: dockerlab doctor")
-    return parse(last_line.removeprefix("DOCKER_HOST="), source)
+    return replace(parse(last_line.removeprefix("DOCKER_HOST="), source), own_process=True)

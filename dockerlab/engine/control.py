@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
+import pwd
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
@@ -15,9 +18,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from dockerlab.engine.common import json_files
+from dockerlab.engine.common.private_directory import PrivateDirectoryError, check_parents, make_private
 from dockerlab.engine.common.proc import is_same_process
 
 __all__ = [
@@ -27,6 +31,7 @@ __all__ = [
     "find_paths",
     "is_answering",
     "logs",
+    "prepare_directories",
     "report",
     "reset",
     "start",
@@ -37,7 +42,8 @@ __all__ = [
 #: The longest path that the address of a unix socket can hold.
 MOST_PATH_BYTES = 107
 START_SECONDS, STOP_SECONDS = 20, 15
-GROUP_AND_OTHERS = 0o077
+GROUP_AND_OTHERS, OTHERS_WRITE = 0o077, 0o022
+NAME_DIGITS = 12
 
 
 class ControlError(Exception):
@@ -46,10 +52,14 @@ class ControlError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class EnginePaths:
-    """Where an engine has its state and its socket."""
+    """Where an engine has its state and its socket.
+
+    A directory that the engine has chosen for its socket is its own, and nobody else may use it.
+    """
 
     state: Path
     socket: Path
+    owns_socket_directory: bool = False
 
     @property
     def host(self) -> str:
@@ -63,12 +73,10 @@ class EnginePaths:
 
 def find_paths(host: str | None = None, state: str | None = None) -> EnginePaths:
     """Return the paths from the arguments, from DOCKERLAB_STATE and DOCKERLAB_SOCKET, or else this user's own."""
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
-    directory = state or os.environ.get("DOCKERLAB_STATE") or Path(base) / "dockerlab"
-    directory = Path(directory).expanduser().absolute()
-    socket_path = host.removeprefix("unix://") if host else os.environ.get("DOCKERLAB_SOCKET")
     if host and not host.startswith("unix:///"):
         raise ControlError(f"The practice engine listens on a unix socket only: use --host unix:///PATH, not {host}.")
+    directory = _state_directory(state or os.environ.get("DOCKERLAB_STATE"))
+    socket_path = host.removeprefix("unix://") if host else os.environ.get("DOCKERLAB_SOCKET")
     if socket_path:
         path = Path(socket_path).absolute()
         if not _fits(path):
@@ -77,38 +85,91 @@ def find_paths(host: str | None = None, state: str | None = None) -> EnginePaths
             )
         return EnginePaths(directory, path)
     runtime = os.environ.get("XDG_RUNTIME_DIR")
-    path = Path(runtime) / "dockerlab/engine.sock" if runtime and not state else directory / "engine.sock"
+    name = _socket_name(directory)
+    path = Path(runtime) / "dockerlab" / name if runtime and not state else directory / "engine.sock"
     if not _fits(path):
-        path = Path(tempfile.gettempdir()) / f"dockerlab-{os.getuid()}" / "engine.sock"
-    return EnginePaths(directory, path)
+        path = Path(tempfile.gettempdir()) / f"dockerlab-{os.getuid()}" / name
+    if not _fits(path):
+        raise ControlError(f"No path for a socket is short enough. Choose one: export DOCKERLAB_SOCKET={path.name}")
+    return EnginePaths(directory, path, owns_socket_directory=True)
+
+
+def _state_directory(path: str | None) -> Path:
+    if path is None:
+        base = os.environ.get("XDG_STATE_HOME")
+        try:
+            path = str(Path(base or Path.home() / ".local/state") / "dockerlab")
+        except RuntimeError:
+            raise ControlError("You have no home directory; choose another one: export DOCKERLAB_STATE=DIR") from None
+    return Path(path).expanduser().absolute()
+
+
+def _socket_name(state: Path) -> str:
+    """Return the name of a socket that is in a directory with those of other engines of the same user."""
+    with contextlib.suppress(KeyError):
+        if state == Path(pwd.getpwuid(os.getuid()).pw_dir) / ".local/state/dockerlab":
+            return "engine.sock"
+    return f"engine-{hashlib.sha256(os.fsencode(state)).hexdigest()[:NAME_DIGITS]}.sock"
 
 
 def _fits(path: Path) -> bool:
     return len(os.fsencode(path)) <= MOST_PATH_BYTES
 
 
-def _make_private(directory: Path) -> None:
-    """Create a directory that only this user can read. Raises ControlError if it belongs to another user."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    info = directory.lstat()
+def prepare_directories(paths: EnginePaths) -> None:
+    """Create the directories of an engine, and make them private. Raises ControlError if they can't be."""
+    try:
+        make_private(paths.state, "DOCKERLAB_STATE=DIR")
+        if paths.owns_socket_directory:
+            make_private(paths.socket.parent, "DOCKERLAB_SOCKET=PATH")
+            return
+        directory = paths.socket.parent
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_parents(paths.socket, "DOCKERLAB_SOCKET=PATH")
+        info = directory.lstat()
+    except PrivateDirectoryError as error:
+        raise ControlError(f"{error}.") from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ControlError(
+            f"{paths.socket.parent} can't be used ({reason}). Choose another socket: export DOCKERLAB_SOCKET=PATH"
+        ) from None
     if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid():
         raise ControlError(f"{directory} belongs to another user. Choose another socket with DOCKERLAB_SOCKET.")
 
 
 def is_answering(paths: EnginePaths) -> bool:
-    """Return whether an engine answers on the socket."""
+    """Return whether an engine of this user answers on the socket. Nothing is sent to anybody else's."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(2)
         try:
             connection.connect(str(paths.socket))
+            if not _is_trusted(connection):
+                return False
             connection.sendall(b"GET /_ping HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             return connection.recv(12).startswith(b"HTTP/1.1 200")
         except OSError:
             return False
 
 
+def _is_trusted(connection: socket.socket) -> bool:
+    """Return whether the process at the other end belongs to this user or to root, see SO_PEERCRED in unix(7)."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("iII"))
+    _, uid, _ = struct.unpack("iII", credentials)
+    return uid in (os.getuid(), 0)
+
+
 def status(paths: EnginePaths) -> dict[str, object] | None:
-    """Return the pid, the rung and the start time of the running engine; None if there is none."""
+    """Return the pid, the rung and the start time of the running engine; None if there is none.
+
+    What a directory says that others can write to is not believed.
+    """
+    try:
+        info = paths.state.lstat()
+    except OSError:
+        return None
+    if info.st_uid != os.getuid() or info.st_mode & OTHERS_WRITE:
+        return None
     facts = json_files.read(paths.state / "engine.json")
     if not isinstance(facts, dict) or not _is_alive(facts):
         return None
@@ -122,14 +183,31 @@ def _is_alive(facts: dict[str, object]) -> bool:
 @contextlib.contextmanager
 def _start_lock(paths: EnginePaths) -> Iterator[None]:
     """Let only one process at a time start or reset this engine."""
-    paths.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (paths.state / "start.lock").open("w") as lock:
+    prepare_directories(paths)
+    with _open_to_append(paths.state / "start.lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
+def _open_to_append(path: Path) -> IO[bytes]:
+    """Open a file of the state directory. Nobody else can read it, and a link to another file is not followed.
+
+    Raises ControlError.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        os.fchmod(descriptor, 0o600)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ControlError(
+            f"{path} can't be written to ({reason}); choose another directory: export DOCKERLAB_STATE=DIR"
+        ) from None
+    return os.fdopen(descriptor, "ab")
+
+
 def ensure(paths: EnginePaths, rung: str | None = None, idle: float | None = None) -> None:
     """Start the engine unless it is running. Raises ControlError if it does not come up."""
+    prepare_directories(paths)
     if is_answering(paths):
         return
     with _start_lock(paths):
@@ -148,11 +226,10 @@ def start(paths: EnginePaths, rung: str | None = None, idle: float | None = None
 
 
 def _launch(paths: EnginePaths, rung: str | None, idle: float | None) -> None:
-    _make_private(paths.socket.parent)
     command = [sys.executable, "-m", "dockerlab.engine", "serve", "--host", paths.host, "--state", str(paths.state)]
     command += ["--isolation", rung] if rung else []
     command += ["--idle", str(idle)] if idle is not None else []
-    with paths.log.open("ab") as log:
+    with _open_to_append(paths.log) as log:
         log_start = log.tell()
         child = subprocess.Popen(  # noqa: S603  (our own module, by this same interpreter)
             command,
@@ -199,10 +276,13 @@ def stop(paths: EnginePaths) -> bool:
 
 
 def reset(paths: EnginePaths) -> int:
-    """Stop the engine, kill its containers, and remove its state. Return how many containers there were."""
+    """Stop the engine, kill its containers, and remove its state. Return how many containers there were.
+
+    Raises ControlError if something can't be removed; everything else is removed all the same.
+    """
     from dockerlab.engine.networks import switch_client  # noqa: PLC0415  (only this verb needs asyncio)
     from dockerlab.engine.processes import cgroups, user_namespace  # noqa: PLC0415  (the same)
-    from dockerlab.engine.storage import rootfs  # noqa: PLC0415  (the same)
+    from dockerlab.engine.storage import leftovers, rootfs  # noqa: PLC0415  (the same)
 
     with _start_lock(paths):
         stop(paths)
@@ -216,11 +296,28 @@ def reset(paths: EnginePaths) -> int:
         user_namespace.end(paths.state)
         if identity := json_files.read(paths.state / "identity.json"):
             cgroups.find_hierarchies(identity["id"]).remove()
+        faults = []
         for name in ("containers", "images", "volumes", "networks"):
-            rootfs.remove(paths.state / name)
+            try:
+                rootfs.remove(paths.state / name)
+            except OSError as error:
+                faults.append(f"{error.filename or paths.state / name}: {(error.strerror or str(error)).lower()}")
+        leftovers.remove_leftovers(paths.state)
         for name in ("engine.json", "identity.json", "engine.lock", "engine.log"):
             (paths.state / name).unlink(missing_ok=True)
+        _remove_socket(paths)
+    if faults:
+        raise ControlError(f"Not everything could be removed ({'; '.join(faults)}). Remove the rest of {paths.state}.")
     return len(directories)
+
+
+def _remove_socket(paths: EnginePaths) -> None:
+    """Remove the socket that a killed engine has left, and its directory if that was only for it."""
+    with contextlib.suppress(OSError):
+        if paths.socket.is_socket():
+            paths.socket.unlink()
+        if paths.owns_socket_directory and paths.socket.parent != paths.state:
+            paths.socket.parent.rmdir()
 
 
 def _kill_containers(directories: list[Path]) -> None:

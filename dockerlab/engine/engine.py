@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dockerlab.engine.common import json_files
 from dockerlab.engine.common.events import Events
+from dockerlab.engine.common.private_directory import make_private
 from dockerlab.engine.common.timestamps import now
 from dockerlab.engine.containers.container_context import EngineServices
 from dockerlab.engine.containers.containers import Containers
@@ -19,6 +20,7 @@ from dockerlab.engine.networks.endpoints import Endpoints
 from dockerlab.engine.networks.networks import Networks
 from dockerlab.engine.networks.switch_client import SwitchClient
 from dockerlab.engine.processes import cgroups
+from dockerlab.engine.storage.leftovers import remove_leftovers
 from dockerlab.engine.storage.volumes import Volumes
 
 if TYPE_CHECKING:
@@ -32,13 +34,17 @@ class Engine:
     """What the handlers of requests work on."""
 
     def __init__(self, state: Path, rung: Rung) -> None:
-        """Open a state directory, and lock it. Raises BlockingIOError if another engine uses it."""
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Open a state directory, and lock it. Raises BlockingIOError if another engine uses it.
+
+        Raises PrivateDirectoryError if other users can use the directory.
+        """
+        make_private(state, "DOCKERLAB_STATE=DIR")
         self.state = state
         self.rung = rung
         self._lock = (state / "engine.lock").open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.set_inheritable(self._lock.fileno(), False)
+        remove_leftovers(state)
         self.started = now()
         self.identity = self._identity()
         self.events = Events()

@@ -12,36 +12,44 @@ from functools import partial
 from pathlib import Path
 
 from dockerlab.engine.api import HANDLERS, left_out
-from dockerlab.engine.common import json_files
+from dockerlab.engine.common import engine_log, json_files
+from dockerlab.engine.common.private_directory import PrivateDirectoryError
 from dockerlab.engine.common.proc import start_ticks
 from dockerlab.engine.common.timestamps import now
-from dockerlab.engine.control import ControlError, EnginePaths
+from dockerlab.engine.control import ControlError, EnginePaths, prepare_directories
 from dockerlab.engine.engine import Engine
+from dockerlab.engine.http.listener import Listener
 from dockerlab.engine.http.server import Server
 from dockerlab.engine.processes import syscalls, user_namespace
 from dockerlab.engine.processes.isolation import Rung, choose
 
 __all__ = ["serve"]
 
-BACKLOG = 512
 CHECK_SECONDS = 30.0
 log = logging.getLogger("dockerlab.engine")
 
 
 def serve(paths: EnginePaths, rung: str | None, idle: float) -> None:
     """Serve on the socket. Raises ControlError if the state is in use, or if the rung does not work here."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    engine_log.configure()
     os.umask(0o022)  # the usual one, for files in containers; the state directory itself has mode 0700
     syscalls.share_malloc_arena()
     syscalls.raise_open_file_limit()
+    prepare_directories(paths)
     try:
         engine = Engine(paths.state, _enter_rung(paths.state, rung))
     except BlockingIOError:
         raise ControlError(
             f"Another engine is using {paths.state}. Stop it, or choose another directory with --state."
         ) from None
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, PrivateDirectoryError) as error:
         raise ControlError(str(error)) from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ControlError(
+            f"The engine can't use {error.filename or paths.state} ({reason}). Mend that, or choose another directory: "
+            "export DOCKERLAB_STATE=DIR"
+        ) from None
     asyncio.run(_run(engine, paths, idle))
 
 
@@ -61,13 +69,12 @@ async def _run(engine: Engine, paths: EnginePaths, idle: float) -> None:
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
+    loop.set_exception_handler(engine_log.log_loop_error)
     engine.images.loop = loop
     engine.containers.load()
     handlers = {operation: partial(handler, engine) for operation, handler in HANDLERS.items()}
     server = Server(handlers, left_out, engine.state)
-    paths.socket.unlink(missing_ok=True)
-    listener = await asyncio.start_unix_server(server.accept, str(paths.socket), backlog=BACKLOG)
-    paths.socket.chmod(0o600)
+    listener = Listener(paths.socket, server.accept, server.connections)
     facts = {
         "pid": os.getpid(),
         "ticks": start_ticks(os.getpid()),
@@ -81,6 +88,9 @@ async def _run(engine: Engine, paths: EnginePaths, idle: float) -> None:
         while not stopped.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopped.wait(), min(CHECK_SECONDS, idle))
+            if engine.rung.name == "userns":
+                with contextlib.suppress(OSError):
+                    user_namespace.keep(paths.state)
             # without its socket nobody can reach this engine any more
             if _is_idle(engine, server, idle) or not paths.socket.is_socket():
                 break

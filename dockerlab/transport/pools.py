@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import queue
 import socket
+import struct
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -98,7 +100,7 @@ class Connections:
 def _connection_class(endpoint: Endpoint) -> tuple[Any, dict[str, Any]]:
     """Return the class of an endpoint's connections, and its arguments besides host and port."""
     if endpoint.kind == "unix":
-        return _UnixConnection, {"path": endpoint.address}
+        return (_OwnConnection if endpoint.own_process else _UnixConnection), {"path": endpoint.address}
     if endpoint.kind == "ssh":
         return _SshConnection, {"address": ssh.parse(endpoint.address)}
     if endpoint.tls is None:
@@ -148,6 +150,18 @@ class _UnixConnection(DirectConnection, UnixHTTPConnection):  # type: ignore[mis
 
     def __init__(self, path: str, timeout: Any = None, **_: Any) -> None:
         super().__init__(f"http+unix://{quote(path, safe='')}", timeout=timeout)
+
+
+class _OwnConnection(_UnixConnection):
+    """A connection over a unix socket to a process of this user or of root. Nothing is sent to anybody else's."""
+
+    def connect(self) -> None:
+        super().connect()
+        credentials = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("iII"))
+        _, uid, _ = struct.unpack("iII", credentials)
+        if uid not in (os.getuid(), 0):
+            self.close()
+            raise OSError(f"the process behind it belongs to another user, {uid}")
 
 
 class _TcpConnection(DirectConnection, HTTPConnection):

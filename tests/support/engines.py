@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from plain_http import engine_pid
@@ -132,6 +133,61 @@ class KillableEngine:
         ]  # fmt: skip
         return {entry.name for folder in folders if folder.is_dir() for entry in folder.iterdir() if entry.is_dir()}
 
+    def unfinished_files(self) -> list[str]:
+        """Return the files that a killed engine has begun, and those of no image."""
+        names = [*self.leftovers(), *(path.name for path in self.state.rglob(".*.new") if "rootfs" not in path.parts)]
+        images = self.state / "images"
+        names += [path.name for path in images.iterdir() if path.suffix not in (".json", ".config", "")]
+        names += [path.name for path in images.glob("*.config") if not path.with_suffix(".json").exists()]
+        names += [path.name for path in images.glob("*/*new*")]
+        configs = [json.loads(path.read_bytes()) for path in images.glob("*.config")]
+        layers = {layer.removeprefix("sha256:") for config in configs for layer in config["rootfs"]["diff_ids"] or []}
+        return names + [path.name for path in (images / "layers").iterdir() if path.stem not in layers]
+
+    def helper_processes(self) -> set[int]:
+        """Return the children of the engine: its spawner, and those that outlive it, the switch and the keeper."""
+        pid = engine_pid(self.host)
+        return {
+            int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in _read(task / "children").split()
+        }
+
+    def still_running(self, pids: set[int]) -> set[int]:
+        """Return which of these processes still run, except the switch and the keeper."""
+        outliving = set()
+        for name in ("switch.json", "keeper.json"):
+            if (self.state / name).exists():
+                outliving.add(json.loads((self.state / name).read_bytes())["pid"])
+        end = time.monotonic() + 10
+        while (running := {pid for pid in pids - outliving if _is_running(pid)}) and time.monotonic() < end:
+            time.sleep(0.02)
+        return running
+
+    def _switch(self) -> int:
+        try:
+            return int(json.loads((self.state / "switch.json").read_bytes())["pid"])
+        except OSError:
+            return 0
+
+    def network_traces(self, containers: int) -> list[str]:
+        """Return the interfaces of no network and no container, and a count of namespaces that is too large."""
+        pid = self._switch()
+        if not pid:
+            return []
+        networks = len(list((self.state / "networks").glob("*.json"))) + 1  # the default one has no file
+        names = _interfaces(pid)
+        bridges = [name for name in names if name.startswith("br-")]
+        namespaces = [path for path in _open_paths(Path(f"/proc/{pid}")) if path.startswith("net:")]
+        traces = [f"bridges {bridges} for {networks} networks"] if len(bridges) > networks else []
+        if len(namespaces) > containers + 1:  # its own is open, too
+            traces.append(f"{len(namespaces) - 1} network namespaces for {containers} running containers")
+        return traces
+
+    def container_interfaces(self, details: dict[str, Any]) -> list[str] | None:
+        """Return the interfaces in a running container but its loopback; None where networks don't work."""
+        if not self._switch():
+            return None
+        return [name for name in _interfaces(details["State"]["Pid"]) if name.startswith("eth")]
+
     def mounts(self) -> list[str]:
         """Return this machine's mounts below the engine's directory."""
         lines = Path("/proc/self/mountinfo").read_text("utf-8").splitlines()
@@ -151,6 +207,25 @@ def _run_without_settings(*arguments: str) -> None:
     if process.returncode:
         output = process.stdout + process.stderr
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{output}")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", "replace")
+    except OSError:  # the process has just ended
+        return ""
+
+
+def _is_running(pid: int) -> bool:
+    """Return whether a process runs; a zombie does not."""
+    state = _read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
+    return bool(state) and state[0] not in "ZX"
+
+
+def _interfaces(pid: int) -> list[str]:
+    """Return the names of the interfaces in a process's network namespace."""
+    lines = _read(Path(f"/proc/{pid}/net/dev")).splitlines()[2:]
+    return [line.partition(":")[0].strip() for line in lines]
 
 
 def _open_paths(process: Path) -> list[str]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine.api.progress import error_line, progress_response
+from dockerlab.engine.api.progress import error_line, failure_line, progress_response
 from dockerlab.engine.build import dockerfile, remote_context
 from dockerlab.engine.build.builder import Builder, Options, StepFailed
 from dockerlab.engine.build.context import Context
+from dockerlab.engine.common.cancellable_threads import run_cancellable
 from dockerlab.engine.containers import validation
 from dockerlab.engine.faults import BadParameter, Fault, NotServed
 from dockerlab.engine.http.messages import Request, Response, json_lines_response, json_response
@@ -46,7 +46,7 @@ async def build(engine: Engine, request: Request) -> Response:
     if request.text("remote"):
         context, download_lines = await remote_context.fetch_context(engine.state, request.text("remote"))
     else:
-        context = await asyncio.to_thread(Context, engine.state, request.upload or io.BytesIO())
+        context = await run_cancellable(Context, engine.state, request.upload or io.BytesIO())
         download_lines = []
     try:
         file = dockerfile.parse(context.read_dockerfile(name), name)
@@ -77,10 +77,10 @@ async def _build_lines(builder: Builder, download_lines: list[Record], quiet: bo
                     yield line
         if quiet and builder.image is not None:
             yield {"stream": f"{builder.image.id}\n"}
-    except Fault as fault:
+    except Exception as error:  # the status is sent already, so it becomes the last line
         for line in held_back:
             yield line
-        yield error_line(str(fault), **({"code": fault.code} if isinstance(fault, StepFailed) else {}))
+        yield failure_line(error, **({"code": error.code} if isinstance(error, StepFailed) else {}))
     finally:
         builder.context.close()
 

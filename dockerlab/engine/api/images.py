@@ -165,7 +165,7 @@ async def image_commit(engine: Engine, request: Request) -> Response:
     config = image_config(container.record, body if isinstance(body, dict) else {}, request.query.get("changes", []))
     pause = request.flag("pause", True) and container.state["Status"] == "running"
     if pause:
-        await container.pause()
+        await container.pause(briefly=True)
     try:
         image = await asyncio.to_thread(
             commit_container,

@@ -1,10 +1,14 @@
-"""Runs iterators that read files or registries in threads, so that other clients don't wait meanwhile."""
+"""Runs iterators that read files or registries in threads, so that other clients don't wait meanwhile.
+
+When the client goes away, the iterator ends before its next block.
+"""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
+
+from dockerlab.engine.common.cancellable_threads import check_cancelled, run_cancellable
 
 __all__ = ["blocks_in_thread", "documents_in_thread"]
 
@@ -17,16 +21,30 @@ async def blocks_in_thread(blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
     def read_batch() -> bytes:
         batch, size = [], 0
         while size < BATCH_BYTES and (block := next(blocks, None)) is not None:
+            check_cancelled()
             batch.append(block)
             size += len(block)
         return b"".join(batch)
 
-    while data := await asyncio.to_thread(read_batch):
-        yield data
+    try:
+        while data := await run_cancellable(read_batch):
+            yield data
+    finally:
+        await run_cancellable(_close, blocks)
 
 
 async def documents_in_thread(documents: Iterator[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
     """Yield the documents one by one."""
     end: dict[str, Any] = {}
-    while (document := await asyncio.to_thread(next, documents, end)) is not end:
-        yield document
+    try:
+        while (document := await run_cancellable(next, documents, end)) is not end:
+            yield document
+    finally:
+        await run_cancellable(_close, documents)
+
+
+def _close(iterator: Iterator[Any]) -> None:
+    """Let a generator remove what it has made; another iterator has nothing to close."""
+    close = getattr(iterator, "close", None)
+    if close is not None:
+        close()

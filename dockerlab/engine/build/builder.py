@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from dockerlab.engine.build.fetch import Downloads, is_url
 from dockerlab.engine.build.history_text import history_text
 from dockerlab.engine.build.output import container_output, stream_line
 from dockerlab.engine.build.substitution import expand, quote
+from dockerlab.engine.common.cancellable_threads import run_cancellable
 from dockerlab.engine.faults import BadParameter, Fault
 from dockerlab.engine.images import references
 from dockerlab.engine.images.base_image import DEFAULT_PATH
@@ -250,7 +250,7 @@ class Builder:
             container=container_id,
             container_config={**config, "Cmd": command},
         )
-        image = await asyncio.to_thread(commit_step, self.engine.images, self.image, layer, config, step)
+        image = await run_cancellable(commit_step, self.engine.images, self.image, layer, config, step)
         self._use_image(image)
 
     # -- COPY and ADD ------------------------------------------------------------------------------------------
@@ -264,8 +264,8 @@ class Builder:
             for url in urls:
                 async for line in downloads.fetch(url):
                     yield line
-            copy = await asyncio.to_thread(self._prepare_copy, instruction, words, downloads)
-            digest = await asyncio.to_thread(copy.digest)
+            copy = await run_cancellable(self._prepare_copy, instruction, words, downloads)
+            digest = await run_cancellable(copy.digest)
             command = [*shell_of(self.config), f"#(nop) {instruction.keyword} {digest} in {words[-1]} "]
             if self._use_cached(command):
                 yield stream_line(" ---> Using cache\n")

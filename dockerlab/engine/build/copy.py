@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dockerlab.engine.build.fetch import NAMELESS
 from dockerlab.engine.build.patterns import has_wildcards, segment_regex
+from dockerlab.engine.common.cancellable_threads import check_cancelled
 from dockerlab.engine.common.paths import resolve_in_root
 from dockerlab.engine.faults import Fault
 from dockerlab.engine.storage import tar_writer
@@ -139,6 +140,7 @@ class Copy:
             elif stat.S_ISREG(info.st_mode):
                 with Path(host_path).open("rb") as file:
                     while block := file.read(BLOCK_BYTES):
+                        check_cancelled()
                         total.update(block)
         is_directory = os.path.isdir(self.sources[0].host_path)  # noqa: PTH112
         kind = "multi" if len(self.sources) > 1 else "dir" if is_directory else "file"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import tempfile
@@ -15,6 +14,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from dockerlab.engine.common.cancellable_threads import run_cancellable
 from dockerlab.engine.common.network_errors import failure_message
 from dockerlab.engine.faults import BadParameter, Fault, Forbidden, NotFound, Unauthorized
 from dockerlab.engine.images.progress import progress_line
@@ -111,7 +111,7 @@ class Download:
 async def save(download: Download, file: IO[bytes]) -> AsyncIterator[int]:
     """Write a download to a file in a thread; yield the number of bytes as `write_to` does. Raises Fault."""
     counts = download.write_to(file)
-    while (count := await asyncio.to_thread(next, counts, None)) is not None:
+    while (count := await run_cancellable(next, counts, None)) is not None:
         yield count
 
 
@@ -133,7 +133,7 @@ class Downloads:
     async def fetch(self, url: str) -> AsyncIterator[Record]:
         """Download a file; yield progress lines for the client. Raises Fault."""
         try:
-            download = await asyncio.to_thread(Download, url)
+            download = await run_cancellable(Download, url)
         except Fault as fault:
             raise Fault(f"ADD failed: {fault}") from None
         with contextlib.closing(download):

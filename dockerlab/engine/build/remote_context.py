@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import re
 import tempfile
@@ -11,6 +10,7 @@ from typing import IO, Any
 
 from dockerlab.engine.build.context import MAX_DOCKERFILE_BYTES, Context
 from dockerlab.engine.build.fetch import Download, is_url, save
+from dockerlab.engine.common.cancellable_threads import run_cancellable
 from dockerlab.engine.faults import Fault, NotServed
 from dockerlab.engine.images.progress import progress_line
 
@@ -32,7 +32,7 @@ async def fetch_context(parent: Path, url: str) -> tuple[Context, list[Record]]:
     if not is_url(url):
         raise Fault(f"remoteURL ({url}) could not be recognized as URL")
     try:
-        download = await asyncio.to_thread(Download, url)
+        download = await run_cancellable(Download, url)
     except Fault as fault:
         raise type(fault)(f"error downloading remote context {url}: {fault}") from None
     with contextlib.closing(download), tempfile.TemporaryFile(dir=parent) as file:
@@ -40,9 +40,9 @@ async def fetch_context(parent: Path, url: str) -> tuple[Context, list[Record]]:
         is_text = download.is_text or _looks_like_text(file)
         file.seek(0)
         if not is_text:
-            return await asyncio.to_thread(Context, parent, file), lines
+            return await run_cancellable(Context, parent, file), lines
         dockerfile = file.read(MAX_DOCKERFILE_BYTES).decode("utf-8", "replace")
-        return await asyncio.to_thread(Context, parent, None, dockerfile), [*lines, {}]
+        return await run_cancellable(Context, parent, None, dockerfile), [*lines, {}]
 
 
 def _looks_like_text(file: IO[bytes]) -> bool:

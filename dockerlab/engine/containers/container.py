@@ -13,9 +13,11 @@ from dockerlab.engine.common import container_record, signals
 from dockerlab.engine.common.tasks import Tasks
 from dockerlab.engine.common.timestamps import NEVER, now
 from dockerlab.engine.containers import health, restart_policy
+from dockerlab.engine.containers.initial_state import NEW_STATE, new_state
 from dockerlab.engine.containers.process_spec import container_spec
+from dockerlab.engine.containers.record_saver import RecordSaver
 from dockerlab.engine.containers.waiters import Waiters
-from dockerlab.engine.faults import BadParameter, Conflict, Fault, NotFound
+from dockerlab.engine.faults import BadParameter, Conflict, Fault, NotFound, message_of
 from dockerlab.engine.processes import process
 from dockerlab.engine.storage import rootfs
 
@@ -35,25 +37,6 @@ KILLED, NOT_STARTED, UNKNOWN = 137, 128, 255
 log = logging.getLogger("dockerlab.engine")
 Document = dict[str, Any]
 
-NEW_STATE: Document = {
-    "Status": "created",
-    "Running": False,
-    "Paused": False,
-    "Restarting": False,
-    "OOMKilled": False,
-    "Dead": False,
-    "Pid": 0,
-    "ExitCode": 0,
-    "Error": "",
-    "StartedAt": NEVER,
-    "FinishedAt": NEVER,
-}
-
-
-def new_state() -> Document:
-    """Return the part of a record that describes a container which has never run."""
-    return {"State": dict(NEW_STATE), "RestartCount": 0, "Stopped": False}
-
 
 class Container:
     """One container. Its `record` is stored on disk; everything else lasts as long as this engine's process."""
@@ -71,6 +54,7 @@ class Container:
         self.is_removed = False
         self.waiters = Waiters()
         self.tasks = Tasks()
+        self.saver = RecordSaver(record, self.tasks)
         self._context = context
         self._removing = False
         self._lock = asyncio.Lock()
@@ -120,7 +104,7 @@ class Container:
             self.endpoints.publish_ports(self.record)
             spec = container_spec(self.record, self.rung, self.cgroup, self.namespaces, self._context.find)
             running = await process.start(spec, self.record.directory)
-        except (process.StartFailed, LookupError, Fault) as error:
+        except (process.StartFailed, LookupError, Fault, OSError) as error:
             await self._mark_start_failed(error)
             raise _fault_of(error) from None
         self._mark_running(running)
@@ -133,9 +117,9 @@ class Container:
         self.endpoints.tear_down(self.record)
         self.waiters.refuse_attached()
         code = getattr(error, "code", NOT_STARTED)
-        self.state.update(Error=str(error), ExitCode=code, Restarting=False, Running=False, Pid=0)
+        self.state.update(Error=str(_fault_of(error)), ExitCode=code, Restarting=False, Running=False, Pid=0)
         self.state["Status"] = "created" if self.state["StartedAt"] == NEVER else "exited"
-        self.record.save()
+        self.saver.save()
         if self.record.host_config["AutoRemove"]:
             await self._remove_self()
 
@@ -167,7 +151,7 @@ class Container:
             self.state.update(Status="paused", Paused=True)
         self.state["FinishedAt"] = self.record.last_finished or NEVER
         health.begin(self, running)
-        self.record.save()
+        self.saver.save()
         self.tasks.begin(self._monitor(running))
 
     def adopt(self) -> None:
@@ -220,7 +204,7 @@ class Container:
         restarts = restart_policy.should_restart(self.record)
         if restarts:
             self.state.update(Status="restarting", Restarting=True, Running=True)
-        self.record.save()
+        self.saver.save()
         self._ended.set()
         self.waiters.notify_ended(self._result())
         if restarts:
@@ -265,7 +249,7 @@ class Container:
         if not self.state["Restarting"]:
             return False
         self.state.update(Status="exited", Restarting=False, Running=False)
-        self.record.save()
+        self.saver.save()
         return True
 
     async def _end(self, number: int, seconds: float) -> None:
@@ -299,7 +283,7 @@ class Container:
             raise Conflict(f"container {self.id} is not running")
         if number in (SIGKILL, signals.number(self._stop_signal())):
             self.record.stop_requested = True
-            self.record.save()
+            self.saver.save()
         ended = self._ended
         self._signal(self.main_process, number)
         if number == SIGKILL:
@@ -308,8 +292,11 @@ class Container:
 
     # -- pausing -----------------------------------------------------------------------------------------------
 
-    async def pause(self) -> None:
-        """Suspend all of its processes. Raises Conflict."""
+    async def pause(self, *, briefly: bool = False) -> None:
+        """Suspend all of its processes. Raises Conflict.
+
+        A brief pause, as for a commit, is not saved: if the engine is killed meanwhile, the next one ends it.
+        """
         async with self._lock:
             if self.main_process is None:
                 raise Conflict(f"container {self.id} is not running")
@@ -319,7 +306,8 @@ class Container:
                 raise Conflict(f"Container {self.id} is restarting, wait until the container is running")
             self._freeze(True)
             self.state.update(Status="paused", Paused=True)
-            self.record.save()
+            if not briefly:
+                self.saver.save()
         self.events.publish_container("pause", self.record)
 
     async def unpause(self) -> None:
@@ -333,7 +321,7 @@ class Container:
     def _resume(self) -> None:
         self._freeze(False)
         self.state.update(Status="running", Paused=False)
-        self.record.save()
+        self.saver.save()
 
     def _freeze(self, frozen: bool) -> None:
         """Freeze or thaw the cgroup, or signal each process where there is no cgroup."""
@@ -397,4 +385,6 @@ def _fault_of(error: Exception) -> Fault:
     """Return the fault for an error that prevented a start."""
     if isinstance(error, Fault):
         return error
+    if isinstance(error, OSError):
+        return Fault(f"failed to create task for container: {message_of(error)}")
     return BadParameter(str(error)) if isinstance(error, process.StartFailed) else Fault(str(error))

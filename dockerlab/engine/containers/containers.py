@@ -129,12 +129,16 @@ class Containers:
         validation.check_container(body, host)
         document = self._document(body, host)
         document["Name"] = self._reserve(name, document["Id"])
+        volumes = set(self.volumes.all)
         try:
             document["MountPoints"] = mount_points.create_mount_points(
                 document["Config"], document["HostConfig"], self.volumes, self._context.find
             )
+            volumes = set(self.volumes.all) - volumes
             container = await self._make(ContainerRecord(self.root / document["Id"], document))
         except BaseException:
+            new_volumes = volumes if "MountPoints" in document else set(self.volumes.all) - volumes
+            self.volumes.release(document["Id"], list(new_volumes), remove_anonymous=True)
             self._names.pop(document["Name"], None)
             raise
         self._all[container.id] = container
@@ -214,10 +218,14 @@ class Containers:
             new_name = self._reserve(name, container.id)
         except (BadParameter, Conflict) as fault:
             raise type(fault)(f"Error when allocating new name: {fault}") from None
-        old_name = container.name
+        old_name, container.record.name = container.name, new_name
+        try:
+            container.record.save()
+        except OSError:
+            container.record.name = old_name
+            del self._names[new_name]
+            raise
         del self._names[old_name]
-        container.record.name = new_name
-        container.record.save()
         self.events.publish_container("rename", container.record, oldName=f"/{old_name}")
 
     # -- removing ----------------------------------------------------------------------------------------------
@@ -250,7 +258,11 @@ class Containers:
         if len(remaining) == len(links):
             raise NotFound(f"Cannot get parent link for name {name}")
         record.host_config["Links"] = remaining or None
-        record.save()
+        try:
+            record.save()
+        except OSError:
+            record.host_config["Links"] = links
+            raise
 
     def _forget(self, record: ContainerRecord) -> None:
         self._all.pop(record.id, None)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from dockerlab.engine.containers import attach
 from dockerlab.engine.containers.process_spec import exec_spec
-from dockerlab.engine.faults import BadParameter, Conflict, Fault, NotFound
+from dockerlab.engine.faults import BadParameter, Conflict, Fault, NotFound, message_of
 from dockerlab.engine.processes import process
 from dockerlab.engine.processes.shim.frames import HEADER
 from dockerlab.engine.storage.users import user_ids
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Exec", "ExecContainer", "Execs"]
 
 END_SECONDS = 2
+NOT_RUNNABLE = 126
 START_SECONDS = 10  #: how long a resize waits for a process that is being started, as Docker does
 MOST_ENDED = 512  #: how many execs that have ended are remembered
 Document = dict[str, Any]
@@ -88,13 +89,16 @@ class Exec:
         if size:
             self.arguments["ConsoleSize"] = size
         self._publish("exec_start")
-        self._directory.mkdir(parents=True)
         try:
+            self._directory.mkdir(parents=True)
             spec = exec_spec(record, self.container.rung, self.container.cgroup, self.arguments)
             self.running = await process.start(spec, self._directory)
         except process.StartFailed as error:
             self._finish(error.code)
             raise
+        except (OSError, LookupError) as error:
+            self._finish(NOT_RUNNABLE)
+            raise Fault(message_of(error) if isinstance(error, OSError) else str(error)) from None
         self.pid = self.running.pid
         self.started.set()
         self._task = asyncio.create_task(self._watch(self.running))

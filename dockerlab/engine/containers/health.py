@@ -13,6 +13,7 @@ from dockerlab.engine.processes import process
 
 if TYPE_CHECKING:
     from dockerlab.engine.common.tasks import Tasks
+    from dockerlab.engine.containers.record_saver import RecordSaver
     from dockerlab.engine.processes.process import RunningProcess
 
 __all__ = ["begin", "check_command"]
@@ -28,6 +29,7 @@ class _CheckedContainer(ExecContainer, Protocol):
 
     main_process: RunningProcess | None
     tasks: Tasks
+    saver: RecordSaver
 
 
 def check_command(config: Document) -> list[str]:
@@ -116,6 +118,6 @@ def _add_result(container: _CheckedContainer, result: Document, retries: int, in
         health["FailingStreak"] += 1
         if health["FailingStreak"] >= retries:
             health["Status"] = "unhealthy"
-    record.save()
+    container.saver.save()
     if health["Status"] != before:
         container.events.publish_container(f"health_status: {health['Status']}", record)

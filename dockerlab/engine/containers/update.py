@@ -24,8 +24,14 @@ def update(container: Container, body: Document) -> list[str]:
     rlimits(changes)
     _apply_policy(changes, host)
     _check_conflicts(changes, host)
+    before = dict(host)
     host.update(changes)
-    container.record.save()
+    try:
+        container.record.save()
+    except OSError:
+        host.clear()
+        host.update(before)
+        raise
     failed = []
     if container.main_process is not None and container.cgroup is not None:
         failed = container.cgroup.limit(host)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
@@ -135,7 +136,9 @@ def json_lines_response(documents: AsyncIterator[Any]) -> Response:
     """Return a response with the progress of an operation: one JSON document per line, with CR LF as on Docker."""
 
     async def lines() -> AsyncIterator[bytes]:
-        async for document in documents:
-            yield json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace") + b"\r\n"
+        async with aclosing(documents):  # type: ignore[type-var]
+            async for document in documents:
+                text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+                yield text.encode("utf-8", "replace") + b"\r\n"
 
     return stream_response(lines(), "application/json")

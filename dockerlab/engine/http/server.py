@@ -21,6 +21,7 @@ __all__ = ["Server"]
 
 Handler = Callable[[Request], Awaitable[Response]]
 CLOSE_SECONDS = 1
+MAX_LOGGED_PATH = 200
 log = logging.getLogger("dockerlab.engine")
 
 
@@ -70,5 +71,6 @@ class Server:
         except Fault as fault:
             return json_response({"message": str(fault)}, status_of(fault))
         except Exception as error:
-            log.exception("%s %s", method, target)
+            # the query is left out, because it may contain build arguments
+            log.exception("%s %s", method, target.partition("?")[0][:MAX_LOGGED_PATH])
             return json_response({"message": message_of(error)}, status_of(error))

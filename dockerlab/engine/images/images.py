@@ -8,7 +8,7 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +125,7 @@ class Images:
         self._held: list[set[str]] = []
         for path in sorted(root.glob("*.json")):
             self._read(path)
+        self._remove_double_tags()
         for record, config in migration.migrate(root, self.layers, self.trees):
             self.register(config, tags=record["tags"], image_id=record["id"])
             migration.remove_old_tree(root, record)
@@ -200,14 +201,11 @@ class Images:
             reference = references.parse(reference)
         name = str(reference.with_default_tag())
         with self.lock:
+            self._change(image, tags=sorted({*image.tags, name}), tagged=now())
+            # After a crash in between, two images have the name, and the one that got it last keeps it.
             for other in self.all.values():
                 if name in other.tags and other is not image:
-                    other.tags.remove(name)
-                    self._save(other)
-            if name not in image.tags:
-                image.tags = sorted([*image.tags, name])
-            image.tagged = now()
-            self._save(image)
+                    self._change(other, tags=[tag for tag in other.tags if tag != name])
         if not quiet:
             self.publish_event("tag", image, name)
 
@@ -215,20 +213,32 @@ class Images:
         """Store the digest under which a registry has an image."""
         name = f"{repository}@{digest}"
         with self.lock:
+            if name not in image.digests:
+                self._change(image, digests=sorted([*image.digests, name]))
             for other in self.all.values():
                 if name in other.digests and other is not image:
-                    other.digests.remove(name)
-                    self._save(other)
-            if name not in image.digests:
-                image.digests = sorted([*image.digests, name])
-                self._save(image)
+                    self._change(other, digests=[each for each in other.digests if each != name])
 
     def untag(self, image: Image, name: str) -> None:
         """Remove a tag or digest from an image."""
         with self.lock:
-            image.tags = [tag for tag in image.tags if tag != name]
-            image.digests = [digest for digest in image.digests if digest != name]
-            self._save(image)
+            tags = [tag for tag in image.tags if tag != name]
+            self._change(image, tags=tags, digests=[digest for digest in image.digests if digest != name])
+
+    def _change(self, image: Image, **changes: Any) -> None:
+        """Change an image's attributes. If they can't be saved, they stay as they are."""
+        changed = replace(image, **changes)
+        self._save(changed)
+        for name, value in changes.items():
+            setattr(image, name, value)
+
+    def _remove_double_tags(self) -> None:
+        """Leave each tag to the image that got it last: a crash may have left it to two."""
+        owners: dict[str, Image] = {}
+        for image in sorted(self.all.values(), key=lambda image: image.tagged):
+            owners |= dict.fromkeys(image.tags, image)
+        for image in self.all.values():
+            image.tags = [tag for tag in image.tags if owners[tag] is image]
 
     # -- adding and removing -----------------------------------------------------------------------------------
 
@@ -241,26 +251,61 @@ class Images:
         sizes = [self.layers.get(diff_id).size for diff_id in diff_ids]
         with self.lock:
             image = self.all.get(image_id)
-            if image is None:
-                image = Image(image_id, document, sizes, parent=parent)
-                self._config_path(image).write_bytes(config)
-            self._save(image)
-            self.all[image_id] = image
-            for tag in tags:
-                self.tag(image, tag, quiet=True)
+            if image is not None:
+                for tag in tags:
+                    self.tag(image, tag, quiet=True)
+                return image
+            image = Image(image_id, document, sizes, parent=parent)
+            self._add(image, config)
+            try:
+                for tag in tags:
+                    self.tag(image, tag, quiet=True)
+            except OSError:
+                self.remove(image)
+                raise
         return image
+
+    def _add(self, image: Image, config: bytes) -> None:
+        """Store a new image: first its configuration, which without the record counts for nothing."""
+        try:
+            self._config_path(image).write_bytes(config)
+            self._save(image)
+        except OSError:
+            self._record_path(image).unlink(missing_ok=True)
+            self._config_path(image).unlink(missing_ok=True)
+            raise
+        self.all[image.id] = image
 
     @contextmanager
     def hold_layers(self) -> Iterator[set[str]]:
-        """Yield a set; the layers in it are not removed, although they don't belong to an image yet."""
+        """Yield a set; the layers in it are not removed, although they don't belong to an image yet.
+
+        If no image has come of them in the end, they are removed.
+        """
         held = _HeldLayers(self.lock)
         with self.lock:
             self._held.append(held)
         try:
             yield held
-        finally:
-            with self.lock:  # compare by identity: an equal set may belong to another thread
-                self._held = [other for other in self._held if other is not held]
+        except BaseException:
+            self._release(held)
+            self._remove_unused(held)
+            raise
+        self._release(held)
+
+    def _release(self, held: set[str]) -> None:
+        with self.lock:  # compare by identity: an equal set may belong to another thread
+            self._held = [other for other in self._held if other is not held]
+
+    def _remove_unused(self, diff_ids: set[str]) -> None:
+        """Remove layers that nothing has or holds, and the trees that were made of them."""
+        with self.lock:
+            stacks = self._used_stacks()
+            used = {diff_id for layers in stacks for diff_id in layers}.union(*self._held)
+            for diff_id in diff_ids - used:
+                self.layers.remove(diff_id)
+            if not self._held:
+                self.trees.keep_only({"", *(chain for layers in stacks for chain in chain_ids(layers))})
 
     def remove(self, image: Image) -> list[str]:
         """Remove an image; return the chain ids of the layers that were removed with it, the newest first."""

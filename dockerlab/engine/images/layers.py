@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from dockerlab.engine.common.cancellable_threads import check_cancelled
 from dockerlab.engine.storage.unpack import iterate_members, open_untrusted
 
 __all__ = ["Layer", "Layers", "chain_id", "chain_ids"]
@@ -33,7 +34,8 @@ class Layers:
         self.root = root
         root.mkdir(parents=True, exist_ok=True)
         for path in root.glob("*.new"):
-            path.unlink()
+            with contextlib.suppress(OSError):
+                path.unlink()
 
     def path(self, diff_id: str) -> Path:
         """Return the path of a layer's tar, whether the layer exists or not."""
@@ -52,6 +54,7 @@ class Layers:
         try:
             with os.fdopen(handle, "wb") as file:
                 for block in blocks:
+                    check_cancelled()
                     checksum.update(block)
                     file.write(block)
             layer = Layer(f"sha256:{checksum.hexdigest()}", _content_size(temporary))

@@ -6,18 +6,21 @@ holds its address there, its interface, and the rest of what inspect shows.
 
 from __future__ import annotations
 
-import ipaddress
+import contextlib
+import logging
 import secrets
 import socket
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.common.timestamps import nanoseconds
-from dockerlab.engine.faults import BadParameter, Conflict, Fault, Forbidden, NotFound
+from dockerlab.engine.faults import Fault, Forbidden, NotFound
 from dockerlab.engine.networks import hosts_files, links
+from dockerlab.engine.networks.connect_check import check_connect
 from dockerlab.engine.networks.ipam import choose_address, ipv4_subnet
 from dockerlab.engine.networks.networks import DEFAULT, PREDEFINED
 from dockerlab.engine.networks.published_ports import Connect, PublishedPorts, requested_bindings
-from dockerlab.engine.networks.switch_client import SwitchClient, bridge_name, veth_name
+from dockerlab.engine.networks.requested_endpoints import requested_endpoints, requested_settings
+from dockerlab.engine.networks.switch_client import BRIDGE, VETH, SwitchClient, bridge_name, veth_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,31 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Endpoints", "requested_endpoints"]
 
-#: The settings that a client may request. The engine ignores all other fields of an EndpointConfig.
-REQUESTABLE = ("IPAMConfig", "Links", "Aliases", "MacAddress", "DriverOpts", "GwPriority")
-#: Network modes that can't be combined with another network.
-EXCLUSIVE_MODES = ("none", "host")
+log = logging.getLogger("dockerlab.engine")
 Record = dict[str, Any]
-
-
-def requested_endpoints(host: Record, body: Record) -> dict[str, Record]:
-    """Return the endpoints of a container that is being created. Raises BadParameter."""
-    mode, networking = str(host["NetworkMode"]), body.get("NetworkingConfig") or {}
-    requested = {name: config or {} for name, config in (networking.get("EndpointsConfig") or {}).items()}
-    if mode.startswith("container:"):
-        return {}
-    if mode in EXCLUSIVE_MODES and set(requested) - {mode}:
-        raise BadParameter("conflicting options: cannot attach both user-defined and non-user-defined network-modes")
-    if mode == "bridge" and "default" in requested:
-        requested["bridge"] = requested.pop("default")
-    endpoints = {mode: requested.pop(mode, {}), **requested}
-    if body.get("MacAddress") and mode not in EXCLUSIVE_MODES:
-        endpoints[mode] = {"MacAddress": body["MacAddress"], **endpoints[mode]}
-    return {name: _requested_settings(config) for name, config in endpoints.items()}
-
-
-def _requested_settings(config: Record) -> Record:
-    return {name: config[name] for name in REQUESTABLE if config.get(name)}
 
 
 class Endpoints:
@@ -65,6 +45,7 @@ class Endpoints:
         self.containers = containers
         self.published: dict[str, PublishedPorts] = {}
         self.with_namespace: set[str] = set()  #: ids of the containers whose namespaces the switch keeps open
+        switch.restore, switch.is_needed = self.restore, lambda: bool(self._connected())
 
     # -- which container is on which network -------------------------------------------------------------------
 
@@ -115,8 +96,7 @@ class Endpoints:
         handle = self.switch.request("space", container=container.id)["handle"]
         self.with_namespace.add(container.id)
         try:
-            # the first network gets the default route
-            for name in sorted(bridged, key=lambda name: -int(container.endpoints[name].get("GwPriority") or 0)):
+            for name in sorted(bridged, key=lambda name: _route_order(container.endpoints[name])):
                 self._add_interface(container, name, bridged[name])
         except BaseException:
             self.tear_down(container)
@@ -133,7 +113,13 @@ class Endpoints:
             live["GlobalIPv6Address"] = ipv6_address  # only shown, because the switch has no IPv6
         live |= {"IPPrefixLen": prefix, "MacAddress": endpoint.get("MacAddress") or f"02:42:{octets}"}
         live["Gateway"] = "" if network["Internal"] else gateway
-        bridge = bridge_name(network["Id"])
+        self._plug(container, network, live)
+        endpoint["Live"] = live
+        self.networks.publish_event("connect", network, container=container.id)
+
+    def _plug(self, container: ContainerRecord, network: Record, live: Record) -> None:
+        """Give a container its interface on a network, whose bridge is created first if necessary. Raises Fault."""
+        bridge, (_, gateway, prefix) = bridge_name(network["Id"]), ipv4_subnet(network)
         self.switch.request("network", bridge=bridge, gateway=gateway, prefix=prefix)
         self.switch.request(
             "plug",
@@ -145,8 +131,6 @@ class Endpoints:
             prefix=prefix,
             gateway=live["Gateway"],
         )
-        endpoint["Live"] = live
-        self.networks.publish_event("connect", network, container=container.id)
 
     def publish_ports(self, container: ContainerRecord) -> None:
         """Publish the ports of a container that is about to start, and make its name known. Raises Fault."""
@@ -205,12 +189,57 @@ class Endpoints:
             for container_id in self.with_namespace - running:
                 self.switch.request("end", container=container_id)
             self.with_namespace &= running
+            self._compare_interfaces([container for container in containers if container.id in running])
+        elif self._connected():  # the switch has ended, too
+            self.switch.request("spaces")
         for container in containers:
             if container.id in running:
                 try:
                     self.publish_ports(container)
                 except Fault:
                     continue  # another program uses the port now; the container goes on without it
+
+    def _compare_interfaces(self, containers: list[ContainerRecord]) -> None:
+        """Remove interfaces that nothing has, and add missing ones: a crash may have come between them and a record."""
+        with contextlib.suppress(Fault):  # the switch may be of an older version, which can't list them
+            interfaces = set(self.switch.request("interfaces")["interfaces"])
+            for bridge in interfaces - {bridge_name(network["Id"]) for network in self.networks}:
+                if bridge.startswith(BRIDGE):
+                    self.switch.request("forget", bridge=bridge)
+            ports = {veth_name(live["EndpointID"]) for container in containers for live in _all_live(container)}
+            for port in interfaces - ports:
+                if port.startswith(VETH):
+                    self.switch.request("unplug", port=port)
+            for container in containers:
+                for live in _all_live(container) if container.id in self.with_namespace else ():
+                    network = self.networks.all.get(live["NetworkID"])
+                    if network and live["IPAddress"] and veth_name(live["EndpointID"]) not in interfaces:
+                        self._plug(container, network, live)
+
+    def _connected(self) -> list[ContainerRecord]:
+        """Return the running containers that have an address."""
+        return [
+            container
+            for container in self.containers()
+            if container.is_running and any(_has_address(container, name) for name in container.endpoints)
+        ]
+
+    def restore(self) -> None:
+        """Connect the running containers to a new switch, with the addresses that they have had."""
+        self.with_namespace.clear()
+        containers = self._connected()
+        for container in containers:
+            try:
+                self.switch.request("space", container=container.id, pid=container.state["Pid"])
+                self.with_namespace.add(container.id)
+                for endpoint in sorted(container.endpoints.values(), key=_route_order):
+                    live = endpoint.get("Live") or {}
+                    if live.get("IPAddress") and (network := self.networks.all.get(live["NetworkID"])):
+                        self._plug(container, network, live)
+            except Fault as fault:
+                log.warning("%s has no network any more: %s", container.id[:12], fault)
+        for container in containers:
+            self._update_names(container)
 
     # -- names of other containers -----------------------------------------------------------------------------
 
@@ -270,21 +299,23 @@ class Endpoints:
         except NotFound:
             if container.is_running:
                 raise
-            container.endpoints[reference] = _requested_settings(config)  # the network is looked up at the start
-            container.save()
+            _save(container, {**container.endpoints, reference: requested_settings(config)})
             return
-        _check_connect(network, container, config)
-        name, endpoints = network["Name"], container.endpoints
-        endpoints.pop("none", None)
-        endpoints[name] = _requested_settings(config)
-        if container.is_running and self.switch.works:
-            try:
+        check_connect(network, container, config)
+        name, before = network["Name"], container.endpoints
+        container.endpoints = {key: value for key, value in before.items() if key != "none"}
+        container.endpoints[name] = requested_settings(config)
+        try:
+            if container.is_running and self.switch.works:
                 self._add_interface(container, name, network)
-            except Fault:
-                del endpoints[name]
-                raise
-            self._update_names_around(container)
-        container.save()
+                self._update_names_around(container)
+            container.save()
+        except (Fault, OSError):
+            live = container.endpoints[name].get("Live")
+            container.endpoints = before
+            if live:
+                self._remove_interface(container, network, live)
+            raise
 
     def disconnect(self, network: Record, container: ContainerRecord) -> None:
         """Disconnect a container. Raises Forbidden."""
@@ -293,14 +324,19 @@ class Endpoints:
             raise Forbidden("container cannot be disconnected from host network")
         if name not in endpoints:
             raise Forbidden(f"container {container.id} is not connected to the network {name}")
-        live = endpoints.pop(name).get("Live")
+        _save(container, {key: value for key, value in endpoints.items() if key != name})
+        live = endpoints[name].get("Live")
         if live and live["IPAddress"]:
-            self.switch.request("unplug", port=veth_name(live["EndpointID"]))
-            self.networks.publish_event("disconnect", network, container=container.id)
+            self._remove_interface(container, network, live)
+
+    def _remove_interface(self, container: ContainerRecord, network: Record, live: Record) -> None:
+        """Take away a running container's interface on a network that its record no longer names."""
+        self.switch.request("unplug", port=veth_name(live["EndpointID"]))
+        self.networks.publish_event("disconnect", network, container=container.id)
+        with contextlib.suppress(OSError):  # on a full disk some container may still know a name that leads nowhere
             for other, _ in self.on_network(network):
                 self._update_names(other)
             self._update_names(container)
-        container.save()
 
     # -- removing networks -------------------------------------------------------------------------------------
 
@@ -336,6 +372,21 @@ def _without_address(network: Record) -> Record:
     }
 
 
+def _save(container: ContainerRecord, endpoints: dict[str, Record]) -> None:
+    """Give a container other endpoints. If they can't be saved, it keeps those that it has."""
+    before, container.endpoints = container.endpoints, endpoints
+    try:
+        container.save()
+    except OSError:
+        container.endpoints = before
+        raise
+
+
+def _route_order(endpoint: Record) -> int:
+    """Return a key that puts the network first that gets the default route."""
+    return -int(endpoint.get("GwPriority") or 0)
+
+
 def _all_live(container: ContainerRecord) -> list[Record]:
     return [endpoint["Live"] for endpoint in container.endpoints.values() if endpoint.get("Live")]
 
@@ -347,27 +398,3 @@ def _has_address(container: ContainerRecord, network_name: str) -> bool:
 
 def _has_link(container: ContainerRecord, other: ContainerRecord) -> bool:
     return any(other.name in links.aliases(container, endpoint) for endpoint in container.endpoints.values())
-
-
-def _check_connect(network: Record, container: ContainerRecord, config: Record) -> None:
-    """Check whether a container may be connected to a network. Raises BadParameter, Conflict, Forbidden."""
-    mode, name = container.network_mode, network["Name"]
-    if mode == "host":
-        raise Forbidden("container sharing network namespace with host cannot be connected")
-    if name == "host":
-        raise Forbidden("container cannot be connected to host network")
-    if mode.startswith("container:"):
-        raise Conflict(
-            "container sharing network namespace with another container or host cannot be connected to any other "
-            "network"
-        )
-    if name in container.endpoints:
-        raise Forbidden(f"endpoint with name {container.name} already exists in network {name}")
-    address = (config.get("IPAMConfig") or {}).get("IPv4Address")
-    if address:
-        if name in PREDEFINED:
-            raise BadParameter("user specified IP address is supported on user defined networks only")
-        if ipaddress.ip_address(address) not in ipaddress.ip_network(ipv4_subnet(network)[0]):
-            raise BadParameter(
-                "invalid endpoint settings:\nno configured subnet or ip-range contain the IP address " + address
-            )

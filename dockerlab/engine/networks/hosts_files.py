@@ -6,6 +6,7 @@ The files stand beside the container's tree, and are mounted over the ones in it
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,9 +70,16 @@ def _resolv_conf(host: Record, has_dns: bool) -> str:
 
 
 def _overwrite(path: Path, text: str) -> None:
-    """Write into the file and don't replace it: a container that has it mounted would keep the old one."""
-    with contextlib.suppress(FileNotFoundError), path.open("w", encoding="utf-8") as file:  # being removed meanwhile
-        file.write(text)
+    """Write into the file and don't replace it: a container that has it mounted would keep the old one.
+
+    The file is shortened last, so that on a full disk something is left in it.
+    """
+    with contextlib.suppress(FileNotFoundError):  # the container is being removed meanwhile
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        try:
+            os.ftruncate(file, os.write(file, text.encode()))
+        finally:
+            os.close(file)
 
 
 def mounts(container: ContainerRecord, targets: set[str]) -> list[Record]:

@@ -44,6 +44,7 @@ class Switch:
         verbs = {
             "network": self.create_bridge,
             "forget": self.remove_bridge,
+            "interfaces": self.list_interfaces,
             "space": self.create_namespace,
             "plug": self.add_interface,
             "unplug": self.remove_interface,
@@ -71,17 +72,36 @@ class Switch:
         with contextlib.suppress(OSError):
             netlink.remove(request["bridge"])
 
+    def list_interfaces(self, request: Record) -> Record:
+        """Return the names of all bridges, and of the interfaces on them."""
+        return {"interfaces": [name for _, name in socket.if_nameindex()]}
+
     def create_namespace(self, request: Record) -> Record:
-        """Create a container's namespace. Return the number of the file descriptor that keeps it open here."""
+        """Create a container's namespace. Return the number of the file descriptor that keeps it open here.
+
+        With a `pid`, open the namespace of that container's process instead. It comes from a switch that has ended,
+        and the interfaces in it lead nowhere any more.
+        """
         self.close_namespace(request)
-        syscalls.unshare(syscalls.CLONE_NEWNET)
+        pid = request.get("pid")
+        if not pid:
+            syscalls.unshare(syscalls.CLONE_NEWNET)
+        namespace = os.open(f"/proc/{pid or 'self'}/ns/net", os.O_RDONLY)
         try:
+            if pid:
+                syscalls.setns(namespace, syscalls.CLONE_NEWNET)
+                for _, name in socket.if_nameindex():
+                    if name.startswith("eth"):
+                        with contextlib.suppress(OSError):  # the kernel may just be removing it
+                            netlink.remove(name)
             syscalls.loopback_up()
-            namespace = os.open("/proc/self/ns/net", os.O_RDONLY)
             resolver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             resolver.bind((dns.ADDRESS, dns.PORT))
             resolver.setblocking(False)
             self.resolvers[resolver] = request["container"]
+        except BaseException:
+            os.close(namespace)
+            raise
         finally:
             syscalls.setns(self.own_namespace, syscalls.CLONE_NEWNET)
         self.namespaces[request["container"]] = namespace

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import signal
 import socket
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,16 @@ from dockerlab.engine.common.proc import is_same_process
 from dockerlab.engine.faults import Fault
 from dockerlab.engine.processes.isolation import HELPER_ENVIRONMENT, helper_command
 
-__all__ = ["SwitchClient", "bridge_name", "end", "veth_name"]
+__all__ = ["BRIDGE", "VETH", "SwitchClient", "bridge_name", "end", "veth_name"]
 
 TIMEOUT_SECONDS, CONNECT_SECONDS, BLOCK = 10, 10, 1 << 16
+RESTART_SECONDS = 0.2  #: between the end of a switch and the start of another one
 #: How much of an id an interface's name has room for: Linux allows 15 bytes.
 ID_LETTERS = 11
+#: How the names of bridges and of containers' interfaces begin.
+BRIDGE, VETH = "br-", "veth"
 Record = dict[str, Any]
+log = logging.getLogger("dockerlab.engine")
 
 
 class SwitchClient:
@@ -32,7 +38,10 @@ class SwitchClient:
         """Use the switch of this state directory; `works` is false on a rung without networks, which has no switch."""
         self.state = state
         self.works = works
+        self.restore: Callable[[], None] = lambda: None  #: connects the running containers to a new switch
+        self.is_needed: Callable[[], bool] = lambda: False  #: whether a switch that has ended is to be replaced
         self._connection: socket.socket | None = None
+        self._is_restoring = False
 
     @property
     def pid(self) -> int:
@@ -83,17 +92,55 @@ class SwitchClient:
 
     def _connect(self) -> socket.socket:
         if self._connection is None:
-            if not self.pid:
+            is_new = not self.pid
+            if is_new:
                 self._start()
-            self._connection = socket.socket(socket.AF_UNIX)
-            self._connection.settimeout(TIMEOUT_SECONDS)
+            connection = socket.socket(socket.AF_UNIX)
+            connection.settimeout(TIMEOUT_SECONDS)
             # the state directory's path may be longer than a socket address can be
             directory = os.open(self.state, os.O_PATH | os.O_DIRECTORY)
             try:
-                self._connection.connect(f"/proc/self/fd/{directory}/switch.sock")
+                connection.connect(f"/proc/self/fd/{directory}/switch.sock")
+            except BaseException:
+                connection.close()
+                raise
             finally:
                 os.close(directory)
-        return self._connection
+            self._connection = connection
+            self._watch(self.pid)
+            if is_new:
+                self._restore_once()
+        return self._connection or self._connect()
+
+    def _restore_once(self) -> None:
+        """Connect the running containers to a new switch. If that ends meanwhile, the next request does it again."""
+        if self._is_restoring:
+            return
+        self._is_restoring = True
+        try:
+            self.restore()
+        finally:
+            self._is_restoring = False
+
+    def _watch(self, pid: int) -> None:
+        """Have the end of the switch noticed: the running containers have no network from then on."""
+        try:
+            loop, descriptor = asyncio.get_running_loop(), os.pidfd_open(pid)
+        except (RuntimeError, OSError):  # outside of the event loop, or the switch has just ended
+            return
+
+        def replace() -> None:
+            if self.is_needed():
+                log.warning("the switch has ended, and is started again")
+                with contextlib.suppress(Fault):
+                    self.request("spaces")
+
+        def note_end() -> None:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
+            loop.call_later(RESTART_SECONDS, replace)
+
+        loop.add_reader(descriptor, note_end)
 
     def _start(self) -> None:
         command = helper_command("networks.switch", str(self.state))
@@ -123,12 +170,12 @@ class SwitchClient:
 
 def bridge_name(network: str) -> str:
     """Return the name of a network's bridge."""
-    return f"br-{network[:ID_LETTERS]}"
+    return f"{BRIDGE}{network[:ID_LETTERS]}"
 
 
 def veth_name(endpoint: str) -> str:
     """Return the name of an endpoint's interface."""
-    return f"veth{endpoint[:ID_LETTERS]}"
+    return f"{VETH}{endpoint[:ID_LETTERS]}"
 
 
 def end(state: Path) -> None:

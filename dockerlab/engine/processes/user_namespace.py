@@ -21,7 +21,7 @@ from dockerlab.engine.common import json_files
 from dockerlab.engine.common.proc import is_same_process, start_ticks
 from dockerlab.engine.processes import syscalls
 
-__all__ = ["can_change_owner", "end", "enter"]
+__all__ = ["can_change_owner", "end", "enter", "keep"]
 
 FILE = "keeper.json"
 CHECK_SECONDS = 10
@@ -31,6 +31,7 @@ import os, sys, time  # keeps the user namespace of a dockerlab engine
 while not time.sleep({CHECK_SECONDS}) and os.path.exists(sys.argv[1]):
     pass
 """
+KEEPER_ENVIRONMENT = {"PATH": os.defpath}
 HELPER_SECONDS = 10
 OWN_IDS = {"uid": os.getuid, "gid": os.getgid}
 SUBID_FIELDS = 3
@@ -47,13 +48,54 @@ def enter(state: Path) -> None:
 
     The kernel allows this only to a process with a single thread.
     """
-    descriptor = os.open(f"/proc/{_keeper(state) or _start_keeper(state)}/ns/user", os.O_RDONLY)
+    pid = _keeper(state) or _other_member(state) or _start_keeper(state)
+    descriptor = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY)
     try:
         syscalls.setns(descriptor, syscalls.CLONE_NEWUSER)
     finally:
         os.close(descriptor)
     if can_change_owner():
         os.setgroups([])
+    with contextlib.suppress(OSError):  # on a full disk the namespace lasts as long as this process
+        keep(state)
+
+
+def keep(state: Path) -> None:
+    """Start a keeper in the namespace of this process, unless one runs."""
+    if _keeper(state):
+        return
+    process = subprocess.Popen(  # noqa: S603  (our own program)
+        _keeper_command(state),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd="/",
+        env=KEEPER_ENVIRONMENT,
+    )
+    json_files.write(state / FILE, {"pid": process.pid, "ticks": start_ticks(process.pid)})
+
+
+def _keeper_command(state: Path) -> list[str]:
+    return [sys.executable, "-S", "-c", KEEPER_PROGRAM, str(state / FILE)]
+
+
+def _other_member(state: Path) -> int:
+    """Return the pid of another process in the namespace of a keeper that was killed: the switch or a shim; or 0.
+
+    The containers that still run, and the networks between them, can be reached only from their namespace.
+    """
+    own = os.stat("/proc/self/ns/user")  # noqa: PTH116
+    candidates = [(state / "switch.json", "pid", "ticks")]
+    candidates += [(path, "shim", "shim_ticks") for path in state.glob("containers/*/pid.json")]
+    for path, pid, ticks in candidates:
+        facts = json_files.read(path)
+        if isinstance(facts, dict) and is_same_process(facts.get(pid), facts.get(ticks)):
+            with contextlib.suppress(OSError):
+                other = os.stat(f"/proc/{facts[pid]}/ns/user")  # noqa: PTH116
+                if (other.st_dev, other.st_ino) != (own.st_dev, own.st_ino):
+                    return int(facts[pid])
+    return 0
 
 
 def end(state: Path) -> None:
@@ -75,7 +117,7 @@ def _start_keeper(state: Path) -> int:
     errors, keeper_errors = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _become_keeper(keeper_errors, str(state / FILE))
+        _become_keeper(keeper_errors, _keeper_command(state))
     os.close(keeper_errors)
     try:
         with open(errors, "rb") as pipe:  # noqa: PTH123
@@ -92,7 +134,7 @@ def _start_keeper(state: Path) -> int:
     return pid
 
 
-def _become_keeper(errors: int, file: str) -> None:
+def _become_keeper(errors: int, command: list[str]) -> None:
     """Enter a new namespace and execute the keeper's program. Never returns."""
     try:
         os.setsid()
@@ -101,8 +143,7 @@ def _become_keeper(errors: int, file: str) -> None:
         for descriptor in (0, 1, 2):
             os.dup2(null, descriptor)
         os.chdir("/")
-        command = [sys.executable, "-S", "-c", KEEPER_PROGRAM, file]
-        os.execve(sys.executable, command, {"PATH": os.defpath})  # noqa: S606  (our own program)
+        os.execve(command[0], command, KEEPER_ENVIRONMENT)  # noqa: S606  (our own program)
     except OSError as error:
         os.write(errors, str(error.errno).encode())
     finally:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from dockerlab.engine.common.cancellable_threads import check_cancelled
 from dockerlab.engine.faults import Fault
 from dockerlab.engine.processes import user_namespace
 
@@ -42,6 +43,7 @@ class _HeaderLimit:
         self.seek, self.tell = file.seek, file.tell
 
     def read(self, size: int = -1) -> bytes:
+        check_cancelled()
         if not 0 <= size <= HEADER_BYTES:
             raise tarfile.ReadError("a header is too long")
         return self._file.read(size)

@@ -70,7 +70,6 @@ class Volumes:
             )
         if is_anonymous:
             labels = {**(labels or {}), ANONYMOUS: ""}
-        self.data_directory(name).mkdir(parents=True)
         volume = {
             "CreatedAt": f"{now()[:19]}Z",
             "Driver": "local",
@@ -80,7 +79,13 @@ class Volumes:
             "Options": options or None,
             "Scope": "local",
         }
-        json_files.write(self.root / name / "volume.json", volume)
+        try:
+            shutil.rmtree(self.root / name, ignore_errors=True)  # files of an earlier volume that could not be removed
+            self.data_directory(name).mkdir(parents=True)
+            json_files.write(self.root / name / "volume.json", volume)
+        except OSError:
+            shutil.rmtree(self.root / name, ignore_errors=True)
+            raise
         self.all[name] = volume
         self.events.publish("volume", "create", name, {"driver": "local"})
         return volume

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import socket
+import struct
 import threading
 import time
 from pathlib import Path
@@ -16,9 +17,11 @@ from processes import close_while_reading, open_files, run_in_threads
 from servers import bytes_server, http_response, open_transport, send_operation
 
 import dockerlab
+from dockerlab.endpoint.endpoint import Endpoint
 from dockerlab.errors import ConnectionFailed, EngineTimeout, StreamBroken
 from dockerlab.protocol.operations import OPERATIONS
 from dockerlab.protocol.request import encode
+from dockerlab.transport.pools import Connections
 
 # -- connections
 
@@ -220,3 +223,23 @@ def test_a_closed_lab_says_so(serve: Any) -> None:
     lab.close()
     with pytest.raises(ConnectionFailed, match=r"This Lab is closed\. Connect again"):
         lab.call("SystemPing")
+
+
+@pytest.mark.parametrize("peer", ["own", "root's", "another user's"])
+def test_nothing_is_sent_to_a_process_of_another_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, peer: str
+) -> None:
+    uid = {"own": os.getuid(), "root's": 0, "another user's": os.getuid() + 4711}[peer]
+    monkeypatch.setattr(socket.socket, "getsockopt", lambda *_: struct.pack("iII", 1, uid, uid), raising=False)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "e.sock"))
+        listener.listen()
+        connection = Connections(Endpoint("unix", str(tmp_path / "e.sock"), own_process=True)).new()
+        if uid in (0, os.getuid()):
+            connection.send_request("GET", "/_ping", None, {})
+            assert listener.accept()[0].recv(14) == b"GET /_ping HTT"
+        else:
+            with pytest.raises(OSError, match="the process behind it belongs to another user"):
+                connection.send_request("GET", "/_ping", None, {})
+            assert listener.accept()[0].recv(14) == b""
+        connection.close()
