@@ -7,7 +7,7 @@
      "engine": "practice",          the engine of the lessons: practice, docker, or an address
      "checks": [{"name": "python",  python packages jupyterlab course engine.DOCKERLAB_ENGINE engine.DOCKER_HOST
                                     engine.DOCKER_CONTEXT engine.context engine.usual engine.practice
-                                    isolation image directories docker trial safety
+                                    isolation image directories records docker trial safety
                  "status": "ok",    ok, note (it is missing, but the course doesn't need it) or broken
                  "said": "...",     what the check observed
                  "mend": "",        how to fix it; empty if there is nothing to fix
@@ -21,6 +21,7 @@ import importlib.metadata
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -59,7 +60,7 @@ def run_checks(*, trial: bool = False) -> list[Check]:
     checks = [_python(), _packages(), _jupyterlab(), _course()]
     checks += _engines(report)
     if report.get("linux"):
-        checks += [_isolation(report), _image(report), _directories(report), _docker_command()]
+        checks += [_isolation(report), _image(report), _directories(report), _records(report), _docker_command()]
     if trial:
         checks.append(_trial(was_running=bool(report.get("answers"))))
     return [*checks, Check("safety", OK, SAFETY)]
@@ -314,6 +315,17 @@ def _directories(report: dict[str, Any]) -> Check:
         return Check("directories", _status_of_practice_problem(), "; ".join(faults), fix, facts)
     mode = f"mode {state['mode']}" if state["there"] else "created when it is needed"
     return Check("directories", OK, f"state {state['path']} ({mode}), socket {socket}", "", facts)
+
+
+def _records(report: dict[str, Any]) -> Check:
+    """Name the files in the practice engine's directory that it can't read, and therefore skips."""
+    bad_records = report.get("bad_records") or []
+    if not bad_records:
+        return Check("records", OK, "the practice engine can read everything in its directory", "", {"skipped": []})
+    observation = "; ".join(f"the practice engine skips {record['path']}: {record['reason']}" for record in bad_records)
+    first = shlex.quote(bad_records[0]["path"])
+    fix = f"Move each away and restart the engine: mv {first} ~/ && dockerlab engine stop"
+    return Check("records", NOTE, observation, fix, {"skipped": bad_records})
 
 
 def _status_of_practice_problem() -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 __all__ = [
     "BadParameter",
     "Conflict",
@@ -64,11 +66,25 @@ STATUSES: dict[type[Fault], int] = {
 }
 
 
+#: What is wrong with the machine and not with the engine. Docker, too, passes these messages on.
+MACHINE_ERRORS = {
+    errno.ENOSPC: "no space left on device",
+    errno.EDQUOT: "disk quota exceeded",
+    errno.EMFILE: "too many open files",
+    errno.ENFILE: "too many open files in system",
+    errno.ENOMEM: "cannot allocate memory",
+    errno.EROFS: "read-only file system",
+    errno.EIO: "input/output error",
+}
+INTERNAL_ERROR = "The practice engine failed. The reason is in its log, which this command shows: dockerlab engine logs"
+
+
 def message_of(error: BaseException) -> str:
-    """Return the message for an exception. Errors of the operating system are in lower case, as Docker writes them."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror.lower()}" if error.filename else error.strerror.lower()
-    return str(error) if isinstance(error, Fault) else f"{type(error).__name__}: {error}"
+    """Return the message for an exception. The text of one that is not a fault stays in the engine's log."""
+    if isinstance(error, Fault):
+        return str(error)
+    number = error.errno if isinstance(error, OSError) else errno.ENOMEM if isinstance(error, MemoryError) else None
+    return MACHINE_ERRORS.get(number or 0, INTERNAL_ERROR)
 
 
 def status_of(error: BaseException) -> int:

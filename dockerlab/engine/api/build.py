@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from dockerlab.engine.build import dockerfile, remote_context
 from dockerlab.engine.build.builder import Builder, Options, StepFailed
 from dockerlab.engine.build.context import Context
 from dockerlab.engine.common.cancellable_threads import run_cancellable
+from dockerlab.engine.common.go_types import read
 from dockerlab.engine.containers import validation
 from dockerlab.engine.faults import BadParameter, Fault, NotServed
 from dockerlab.engine.http.messages import Request, Response, json_lines_response, json_response
@@ -85,17 +85,15 @@ async def _build_lines(builder: Builder, download_lines: list[Record], quiet: bo
         builder.context.close()
 
 
-def _json(request: Request, name: str, description: str, default: Any) -> Any:
-    """Return a query parameter that holds JSON. Raises BadParameter."""
+def _json(request: Request, name: str, description: str, kind: str) -> Any:
+    """Return a query parameter that holds JSON, as one of Go's types. Raises BadParameter."""
     text = request.text(name)
     if not text:
-        return default
+        return None
     try:
-        return json.loads(text) or default
-    except ValueError:
-        raise BadParameter(
-            f"error reading {description}: invalid character '{text.strip()[:1]}' looking for beginning of value"
-        ) from None
+        return read(kind, text)
+    except ValueError as error:
+        raise BadParameter(f"error reading {description}: {error}") from None
 
 
 def _options(request: Request) -> Options:
@@ -109,18 +107,18 @@ def _options(request: Request) -> Options:
     host_config: Record = {
         "NetworkMode": request.text("networkmode") or "default",
         "ExtraHosts": [entry for text in request.query.get("extrahosts", []) for entry in text.split(",") if entry],
-        "Ulimits": _json(request, "ulimits", "ulimits", None),
+        "Ulimits": _json(request, "ulimits", "ulimit settings", "[]*units.Ulimit"),
         "CpusetCpus": request.text("cpusetcpus"),
         "CpusetMems": request.text("cpusetmems"),
     }
     host_config |= {field: request.number(name) for name, field in LIMITS.items()}
     return Options(
         tags=tags,
-        arguments=_json(request, "buildargs", "build args", {}),
-        labels=_json(request, "labels", "labels", {}),
+        arguments=_json(request, "buildargs", "build args", "map[string]*string") or {},
+        labels=_json(request, "labels", "labels", "map[string]string") or {},
         host_config={name: value for name, value in host_config.items() if value},
         target=request.text("target"),
-        cache_from=_json(request, "cachefrom", "cachefrom", []),
+        cache_from=_json(request, "cachefrom", "cache-from", "[]string") or [],
         cache=not request.flag("nocache"),
         remove=request.flag("rm", True),
         always_remove=request.flag("forcerm"),

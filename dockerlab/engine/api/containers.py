@@ -83,7 +83,7 @@ async def _sizes(engine: Engine, container: Container, request: Request) -> tupl
     """Measure a container's files if the request includes sizes: that reads the whole tree."""
     if not request.flag("size"):
         return None
-    return await asyncio.to_thread(container_view.sizes, container, engine.containers.image_tree(container))
+    return await asyncio.to_thread(container_view.sizes, container, engine.images)
 
 
 async def container_top(engine: Engine, request: Request) -> Response:

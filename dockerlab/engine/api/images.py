@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -161,8 +160,8 @@ async def image_commit(engine: Engine, request: Request) -> Response:
         raise BadParameter('invalid name or ID supplied: ""')
     container = engine.containers.find(name)
     reference = _new_reference(request)
-    body = json.loads(request.body) if request.body.strip() else {}
-    config = image_config(container.record, body if isinstance(body, dict) else {}, request.query.get("changes", []))
+    body = request.json() if request.body.strip() else {}
+    config = image_config(container.record, body, request.query.get("changes", []))
     pause = request.flag("pause", True) and container.state["Status"] == "running"
     if pause:
         await container.pause(briefly=True)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.api.images import image_import
 from dockerlab.engine.api.progress import progress_response
+from dockerlab.engine.common.go_types import read
 from dockerlab.engine.containers import validation
-from dockerlab.engine.faults import BadParameter, Fault
+from dockerlab.engine.faults import Fault
 from dockerlab.engine.http.messages import Request, Response, json_response
-from dockerlab.engine.images import pull_push, references
+from dockerlab.engine.images import documents, pull_push, references
 from dockerlab.engine.images.references import Reference
 from dockerlab.engine.images.registry import DOCKER_LIST, OCI_INDEX, Credentials, Registry, parse_auth_header
 
@@ -91,16 +91,13 @@ def _tagged_images(engine: Engine, reference: Reference) -> list[tuple[str, Imag
 async def system_auth(engine: Engine, request: Request) -> Response:
     """POST /auth: check credentials at a registry. The engine does not store them; the client does."""
     try:
-        body = json.loads(request.body or b"null") or {}
-    except ValueError:
-        first = request.body.decode("utf-8", "replace").strip()[:1]
-        raise Fault(f"invalid character '{first}' looking for beginning of value") from None
-    if not isinstance(body, dict):
-        raise BadParameter("the credentials must be a JSON object")
-    server = str(body.get("serveraddress") or "").removeprefix("https://").removeprefix("http://").partition("/")[0]
-    domain = server if server and "docker.io" not in server else "docker.io"
-    credentials = Credentials(body.get("username") or "", body.get("password") or "")
-    await asyncio.to_thread(Registry(Reference(domain, "login"), credentials).check_credentials)
+        body = read("registry.AuthConfig", request.body or b"null", first_value_only=True) or {}
+    except ValueError as error:
+        raise Fault(str(error)) from None  # Docker answers 500 here
+    server = body.get("serveraddress", "").removeprefix("https://").removeprefix("http://").partition("/")[0]
+    credentials = Credentials(body.get("username", ""), body.get("password", ""))
+    registry = Registry(Reference(references.check_domain(server or references.HUB), "login"), credentials)
+    await asyncio.to_thread(registry.check_credentials)
     return json_response({"Status": "Login Succeeded", "IdentityToken": ""})
 
 
@@ -115,9 +112,9 @@ def _distribution_document(registry: Registry) -> Record:
     manifest = registry.manifest(registry.reference.digest or registry.reference.tag)
     descriptor = {"mediaType": manifest.media_type, "digest": manifest.digest, "size": len(manifest.content)}
     if manifest.media_type in (DOCKER_LIST, OCI_INDEX):
-        platforms = [entry.get("platform") or {} for entry in manifest.document.get("manifests") or []]
+        platforms = [entry.get("platform") or {} for entry in manifest.index.get("manifests") or []]
     else:
-        config = json.loads(b"".join(registry.blob(manifest.document["config"]["digest"])))
+        config = documents.read_config(registry.small_blob(manifest.document["config"].get("digest", "")))
         platforms = [{key: config[key] for key in ("architecture", "os", "variant") if config.get(key)}]
     return {"Descriptor": descriptor, "Platforms": platforms}
 

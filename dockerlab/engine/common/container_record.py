@@ -6,15 +6,114 @@ state machine around its process.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from dockerlab.engine.common import json_files
+from dockerlab.engine.common.digests import is_digest, is_identity
+from dockerlab.engine.common.go_types import WrongType, decode
+from dockerlab.engine.common.timestamps import nanoseconds
 
-__all__ = ["FILE", "ContainerRecord", "Document"]
+__all__ = ["FILE", "NAME", "ContainerRecord", "Document", "read"]
 
 FILE = "container.json"
+#: The names that a container or a volume can have.
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 Document = dict[str, Any]
+#: The parts of a record -> what each must be. The records of old engines lack those that may be None.
+PARTS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("Id", "Name", "Created", "Path", "Image"), (str,)),
+    **dict.fromkeys(("Config", "HostConfig", "State"), (dict,)),
+    "Args": (list,),
+    "RestartCount": (int,),
+    "Stopped": (bool,),
+    "Layers": (list, type(None)),
+    "Endpoints": (dict, type(None)),
+    "MountPoints": (list, type(None)),
+    "LastFinished": (str, type(None)),
+}
+STATE: dict[str, type] = {
+    **dict.fromkeys(("Status", "Error", "StartedAt", "FinishedAt"), str),
+    **dict.fromkeys(("Running", "Paused", "Restarting", "OOMKilled", "Dead"), bool),
+    **dict.fromkeys(("Pid", "ExitCode"), int),
+}
+MOUNT_POINT: dict[str, type] = {
+    **dict.fromkeys(("Type", "Source", "Destination", "Mode", "Propagation"), str),
+    "RW": bool,
+}
+LIVE: dict[str, type] = {
+    **dict.fromkeys(("NetworkID", "EndpointID", "Gateway", "IPAddress", "MacAddress"), str),
+    "IPPrefixLen": int,
+}
+
+
+def read(directory: Path) -> Document | None:
+    """Return the record in a container's directory, or None without one. Raises ValueError with the reason.
+
+    Nobody checks a record again, so everything that the engine relies on is checked here.
+    """
+    document = json_files.load(directory / FILE)
+    if document is None:
+        return None
+    if not isinstance(document, dict):
+        raise ValueError("it is not a JSON object")
+    for name, types in PARTS.items():
+        if not isinstance(document.get(name), types) or (bool not in types and isinstance(document.get(name), bool)):
+            raise ValueError(f"its field {name!r} is missing or has a wrong type")
+    if not is_identity(document["Id"]) or document["Id"] != directory.name:
+        raise ValueError("its id is not the name of its directory")
+    if not NAME.fullmatch(document["Name"]):
+        raise ValueError("its name is not one that a container can have")
+    if (document["Image"] and not is_digest(document["Image"])) or not all(map(is_digest, document["Layers"] or [])):
+        raise ValueError("its image or one of its layers is not a digest")
+    if not all(isinstance(word, str) for word in document["Args"]):
+        raise ValueError("one of its arguments is not a text")
+    for moment in (document["Created"], document.get("LastFinished") or ""):
+        nanoseconds(moment)
+    _check_settings(document)
+    _check_state(document["State"])
+    return document
+
+
+def _check_settings(document: Document) -> None:
+    try:
+        decode("container.Config", document["Config"])
+        decode("container.HostConfig", document["HostConfig"])
+        decode("map[string]network.EndpointSettings", document.get("Endpoints"))
+    except WrongType as error:
+        raise ValueError(str(error)) from None
+    if not isinstance(document["HostConfig"].get("NetworkMode"), str):
+        raise ValueError("its network mode is missing")
+    for point in document.get("MountPoints") or []:
+        _check_fields("a mount point", point, MOUNT_POINT)
+        if not point["Destination"].startswith("/"):
+            raise ValueError("a mount point is not an absolute path")
+        if point["Type"] == "volume" and not (isinstance(point.get("Name"), str) and NAME.fullmatch(point["Name"])):
+            raise ValueError("a mount point names no volume")
+        if point["Type"] == "tmpfs":
+            decode("mount.TmpfsOptions", point.get("Tmpfs"))
+    for endpoint in (document.get("Endpoints") or {}).values():
+        if endpoint and endpoint.get("Live") is not None:
+            _check_fields("an endpoint", endpoint["Live"], LIVE)
+            if not is_identity(endpoint["Live"]["NetworkID"]) or not is_identity(endpoint["Live"]["EndpointID"]):
+                raise ValueError("an endpoint has no id")
+
+
+def _check_state(state: Document) -> None:
+    _check_fields("the state", state, STATE)
+    nanoseconds(state["StartedAt"])
+    nanoseconds(state["FinishedAt"])
+    health = state.get("Health")
+    if health is not None:
+        _check_fields("the health", health, {"Status": str, "FailingStreak": int, "Log": list})
+
+
+def _check_fields(where: str, value: Any, types: dict[str, type]) -> None:
+    for name, kind in types.items():
+        field = value.get(name) if isinstance(value, dict) else None
+        if not isinstance(field, kind) or (kind is int and isinstance(field, bool)):
+            raise ValueError(f"{where} has no {name!r}, or one of a wrong type")
 
 
 class ContainerRecord:

@@ -17,6 +17,9 @@ __all__ = ["NEVER", "SECOND", "filter_time", "nanoseconds", "now", "parse_since"
 NEVER = "0001-01-01T00:00:00Z"
 SECOND = 10**9
 MINUTE, HOUR, DAY = 60, 3600, 24
+MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+DAYS_TO_1970 = 719_162
+RFC_3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|us|ns|s)")
 #: Go's units of a duration, in nanoseconds.
 UNITS = {"h": 3600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
@@ -51,13 +54,31 @@ def rfc3339(moment: int) -> str:
 
 @functools.lru_cache(maxsize=4096)  # each list of containers reads the same texts again
 def nanoseconds(text: str) -> int:
-    """Return the time that `rfc3339` wrote; 0 for `NEVER`."""
-    from calendar import timegm  # noqa: PLC0415  (the shim does without it: it loads datetime and locale)
+    """Return the time that a text in RFC 3339 names; 0 for the year of `NEVER`. Raises ValueError.
 
-    if not text or text.startswith("0001-"):
+    A time without a zone is in UTC.
+    """
+    if not text:
         return 0
-    whole, _, rest = text.rstrip("Z").partition(".")
-    return timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) * SECOND + int(rest.ljust(9, "0")[:9] or 0)
+    match = RFC_3339.fullmatch(text)
+    if match is None:
+        raise ValueError(f"not a time: {text!r}")
+    year, month, day, hour, minute, second = map(int, match.group(1, 2, 3, 4, 5, 6))
+    is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    if not (1 <= month <= 12 and 1 <= day <= MONTHS[month - 1] + (month == 2 and is_leap)):  # noqa: PLR2004
+        raise ValueError(f"not a day: {text!r}")
+    if hour >= DAY or minute >= MINUTE or second >= MINUTE:
+        raise ValueError(f"not a time of day: {text!r}")
+    if year <= 1:
+        return 0
+    # Days since 1970 in the Gregorian calendar. Modules that know this cost the shim milliseconds to import.
+    before = year - 1
+    days = before * 365 + before // 4 - before // 100 + before // 400 - DAYS_TO_1970 + day - 1
+    days += sum(MONTHS[: month - 1]) + (month > 2 and is_leap)  # noqa: PLR2004
+    zone = match[8] or "Z"
+    offset = 0 if zone in "Zz" else (int(zone[1:3]) * MINUTE + int(zone[4:6])) * MINUTE * (1 if zone[0] == "+" else -1)
+    seconds = ((days * DAY + hour) * MINUTE + minute) * MINUTE + second - offset
+    return seconds * SECOND + int((match[7] or "0").ljust(9, "0")[:9])
 
 
 def parse_since(text: str) -> int:

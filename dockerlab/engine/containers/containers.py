@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
+import logging
 import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine.common import container_record, json_files
-from dockerlab.engine.common.container_record import ContainerRecord
+from dockerlab.engine.common import container_record
+from dockerlab.engine.common.container_record import NAME, ContainerRecord
 from dockerlab.engine.common.filters import prune_filter
 from dockerlab.engine.common.timestamps import nanoseconds, now
 from dockerlab.engine.containers import defaults, process_spec, random_names, validation
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Containers"]
 
-NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+log = logging.getLogger("dockerlab.engine")
 DIGITS = set("0123456789abcdef")
 Document = dict[str, Any]
 Warnings = list[str]
@@ -58,24 +58,46 @@ class Containers:
     def load(self) -> None:
         """Take over the containers of an earlier engine, and remove the directories that a crash left."""
         for directory in sorted(self.root.iterdir()):
-            document = json_files.read(directory / container_record.FILE)
-            if document is None:
-                shutil.rmtree(directory, ignore_errors=True)
-                continue
-            self._upgrade(document)
-            container = Container(self._context, ContainerRecord(directory, document))
-            self._all[container.id] = container
-            self._names[container.name] = container.id
+            self._load(directory)
         for container in list(self._all.values()):
-            container.adopt()
+            try:
+                container.adopt()
+            except (OSError, ValueError, TypeError, LookupError):
+                log.exception("could not find out whether %s is still running", container.id)
         self.services.endpoints.resume(list(self.records()))
         self.services.groups.remove_all_but({record.id for record in self.records() if record.is_running})
         self.images.remove_unused_layers()
 
+    def _load(self, directory: Path) -> None:
+        """Take over one container. A record that can't be read stays on disk, and `dockerlab doctor` names it."""
+        if directory.is_symlink() or not directory.is_dir():
+            return
+        try:
+            document = container_record.read(directory)
+            if document is not None and document["Name"] in self._names:
+                raise ValueError("another container has its name")
+        except ValueError as error:
+            self.images.keeps_all_layers = True
+            log.warning("skipped the container in %s: %s", directory, error)
+            return
+        if document is None:
+            shutil.rmtree(directory, ignore_errors=True)
+            return
+        self._upgrade(document)
+        container = Container(self._context, ContainerRecord(directory, document))
+        self._all[container.id] = container
+        self._names[container.name] = container.id
+
     def _upgrade(self, document: Document) -> None:
-        """Add what the records of older engines lack."""
+        """Add what the records of older engines lack, and find the files of volumes."""
+        defaults.complete(document)
         mode = document["HostConfig"]["NetworkMode"]
-        document.setdefault("Endpoints", {} if ":" in mode else {mode: {}})
+        endpoints = document.get("Endpoints") or ({} if ":" in mode else {mode: {}})
+        document["Endpoints"] = {name: endpoint or {} for name, endpoint in endpoints.items()}
+        document["MountPoints"] = document.get("MountPoints") or []
+        for point in document["MountPoints"]:
+            if point["Type"] == "volume":
+                point["Source"] = str(self.volumes.data_directory(point["Name"]))
         if document.get("Layers") is None:
             image = self.images.all.get(document["Image"])
             document["Layers"] = image.layers if image else []
@@ -241,13 +263,19 @@ class Containers:
             record = container.record
             if record.state["Running"] or not matches(record.labels, _age(record)):
                 continue
-            size = await asyncio.to_thread(rootfs.sizes, self.image_tree(container), record.root)
+            size = await asyncio.to_thread(self._written_bytes, container)
             with contextlib.suppress(Conflict):  # somebody has just started it, or is removing it
                 await container.remove(force=False)
                 identities.append(record.id)
-                freed += size[0]
+                freed += size
         self.events.publish("container", "prune", "", {"reclaimed": str(freed)})
         return identities, freed
+
+    def _written_bytes(self, container: Container) -> int:
+        try:
+            return rootfs.sizes(self.image_tree(container), container.record.root)[0]
+        except (OSError, Fault):  # the container can be removed even if its image's files are gone
+            return 0
 
     def unlink(self, name: str) -> None:
         """Remove a link, `CONTAINER/ALIAS`. Raises NotFound."""

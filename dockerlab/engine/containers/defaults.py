@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dockerlab.engine.common.container_record import ContainerRecord
 
-__all__ = ["config", "host_config", "warnings_without_effect"]
+__all__ = ["complete", "config", "host_config", "warnings_without_effect"]
 
 Document = dict[str, Any]
 
@@ -164,6 +164,15 @@ SUPPORTED_WITH = {
 SUPPORTED_WITH_CGROUPS = {
     *("CpuPeriod", "CpuQuota", "CpuShares", "CpusetCpus", "CpusetMems", "MemoryReservation", "NanoCpus", "PidsLimit"),
 }
+
+
+def complete(document: Document) -> None:
+    """Add the settings that the record of an older engine lacks, or that are null there although they can't be."""
+    for part, standard in (("Config", CONFIG), ("HostConfig", HOST_CONFIG)):
+        settings = document[part]
+        for key, value in standard.items():
+            if value is not None and settings.get(key) is None:
+                settings[key] = copy.deepcopy(value)
 
 
 def config(body: Document, image: Document, name: str, short_id: str) -> Document:

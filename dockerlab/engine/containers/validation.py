@@ -7,9 +7,7 @@ import re
 from typing import Any
 
 from dockerlab.engine.common import signals
-from dockerlab.engine.common.go_types import FIELD_TYPES, PARAMETER_TYPES, check_items, check_type
 from dockerlab.engine.containers import log_options
-from dockerlab.engine.containers.defaults import HOST_CONFIG
 from dockerlab.engine.faults import BadParameter
 from dockerlab.engine.images import references
 
@@ -34,22 +32,11 @@ MACHINES = (
     "riscv64",
 )
 RESTART_POLICIES = ("no", "always", "unless-stopped", "on-failure")
-#: The fields of HostConfig whose defaults don't show their type.
-LISTS_OF_TEXT = {
-    *("Binds", "CapAdd", "CapDrop", "Dns", "DnsOptions", "DnsSearch", "ExtraHosts", "GroupAdd", "Links"),
-    *("SecurityOpt", "VolumesFrom", "DeviceCgroupRules", "MaskedPaths", "ReadonlyPaths"),
-}
-LISTS_OF_OBJECTS = {
-    *("BlkioWeightDevice", "BlkioDeviceReadBps", "BlkioDeviceWriteBps", "BlkioDeviceReadIOps"),
-    *("BlkioDeviceWriteIOps", "Devices", "DeviceRequests", "Ulimits", "Mounts"),
-}
-OBJECTS = {"LogConfig", "PortBindings", "RestartPolicy", "Tmpfs", "StorageOpt", "Sysctls", "Annotations"}
 Document = dict[str, Any]
 
 
 def check_container(body: Document, host: Document) -> None:
     """Check the body of a create request and its HostConfig. Raises BadParameter."""
-    _check_host_types(host)
     _check_config(body)
     check_limits(host)
     log_options.check(host.get("LogConfig") or {})
@@ -60,29 +47,6 @@ def check_container(body: Document, host: Document) -> None:
         raise BadParameter("no command specified")
     _check_ports(host)
     _check_ipc_mode(host)
-
-
-def _check_host_types(host: Document) -> None:
-    """Check that each field of a HostConfig has the type that Docker's has."""
-    for name, value in host.items():
-        field, default = f".HostConfig.{name}", HOST_CONFIG.get(name)
-        if value is None:
-            continue
-        if name in LISTS_OF_TEXT:
-            check_type(field, value, (list,), "[]string")
-            check_items(field, value, str, "string")
-        elif name in LISTS_OF_OBJECTS:
-            go_type = FIELD_TYPES.get(name, "[]struct")
-            check_type(field, value, (list,), go_type)
-            check_items(field, value, dict, go_type.removeprefix("[]").removeprefix("*"))
-        elif name in OBJECTS:
-            check_type(field, value, (dict,), FIELD_TYPES.get(name, "map[string]string"))
-        elif default is not None and not isinstance(default, list | dict):
-            types, go_type = next((types, word) for types, word in PARAMETER_TYPES.values() if type(default) in types)
-            check_type(field, value, types, go_type)
-    policy, field = host.get("RestartPolicy") or {}, ".HostConfig.RestartPolicy"
-    check_type(f"{field}.Name", policy.get("Name") or "", (str,), "container.RestartPolicyMode")
-    check_type(f"{field}.MaximumRetryCount", policy.get("MaximumRetryCount") or 0, (int,), "int")
 
 
 def _check_config(body: Document) -> None:

@@ -14,12 +14,14 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
+from dockerlab.engine.common.digests import digits_of
 from dockerlab.engine.common.timestamps import nanoseconds
 from dockerlab.engine.faults import BadParameter, Fault
+from dockerlab.engine.images import documents, references
 from dockerlab.engine.images.images import canonical_json
-from dockerlab.engine.images.references import familiar
 from dockerlab.engine.storage.compression import decompressed, decompressed_blocks
 from dockerlab.engine.storage.unpack import LayerFault, iterate_members, open_untrusted
 
@@ -126,6 +128,7 @@ class _Archive:
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
         self.members: dict[str, tarfile.TarInfo] = {}
+        self.seen: set[str | None] = set()  #: the digests of the manifests inside of indexes, each of which counts once
         with open_untrusted(file) as tar:
             for member in iterate_members(tar):
                 self.members[member.name.removeprefix("./")] = member
@@ -135,24 +138,47 @@ class _Archive:
     def images(self) -> Iterator[_ArchivedImage]:
         """Yield the images of the archive. Raises BadParameter, Fault."""
         if "manifest.json" in self.members:
-            for entry in self._read_json("manifest.json"):
-                yield _ArchivedImage(entry["Config"], entry["Layers"], entry.get("RepoTags") or [])
+            # As in Docker, whatever follows the list is ignored.
+            data = self.read("manifest.json")
+            if not data.strip():
+                raise Fault("EOF")
+            manifest = documents.read_document("[]tarexport.manifestItem", data, first_value_only=True)
+            if manifest is None:
+                raise Fault("invalid manifest, manifest cannot be null (but can be [])")
+            for entry in manifest:
+                yield _ArchivedImage(entry.get("Config", ""), entry.get("Layers") or [], entry.get("RepoTags") or [])
         elif "index.json" in self.members:
-            for entry in self._read_json("index.json").get("manifests") or []:
-                yield from self._images_of_index_entry(entry)
+            index = documents.read_document("v1.Index", self.read("index.json"))
+            for entry in index.get("manifests") or []:
+                yield from self._images_of_index_entry(entry, {})
         else:
             raise Fault("invalid archive: does not contain a manifest.json")
 
-    def _images_of_index_entry(self, entry: Record) -> Iterator[_ArchivedImage]:
-        document = self._read_json(_blob_path(entry["digest"]))
-        for nested in document.get("manifests") or []:
-            if (nested.get("platform") or {}).get("os") in ("linux", None):
-                yield from self._images_of_index_entry({**entry, **nested})
-        if "config" in document:
-            annotations = entry.get("annotations") or {}
+    def _images_of_index_entry(self, entry: Record, names: dict[str, str]) -> Iterator[_ArchivedImage]:
+        """Yield the images of a manifest, or of an index inside the index. `names` are the index's annotations."""
+        digest = entry.get("digest", "")
+        content = self._blob(digest)
+        annotations = {**names, **(entry.get("annotations") or {})}
+        for nested in documents.read_document("v1.Index", content).get("manifests") or []:
+            if (nested.get("platform") or {}).get("os") in ("linux", "", None) and nested.get(
+                "digest"
+            ) not in self.seen:
+                self.seen.add(nested.get("digest"))
+                yield from self._images_of_index_entry(nested, annotations)
+        manifest = documents.read_document("v1.Manifest", content)
+        if "config" in manifest:
             name = annotations.get(CONTAINERD_NAME) or annotations.get(OCI_NAME) or ""
-            layers = [_blob_path(layer["digest"]) for layer in document.get("layers") or []]
-            yield _ArchivedImage(_blob_path(document["config"]["digest"]), layers, [name] if name else [])
+            layers = [_blob_path(layer.get("digest", "")) for layer in manifest.get("layers") or []]
+            yield _ArchivedImage(
+                _blob_path(manifest["config"].get("digest", "")), layers, [references.familiar(name)] if name else []
+            )
+
+    def _blob(self, digest: str) -> bytes:
+        """Return a blob. Its content is what its digest says, so no index can contain itself. Raises BadParameter."""
+        content = self.read(_blob_path(digest))
+        if f"sha256:{hashlib.sha256(content).hexdigest()}" != digest:
+            raise BadParameter(f"invalid archive: {digest} is not the digest of its content")
+        return content
 
     def _regular_file(self, name: str) -> tarfile.TarInfo:
         """Return a member; older archives have links from one layer's directory to another's. Raises BadParameter."""
@@ -182,12 +208,6 @@ class _Archive:
         self.file.seek(member.offset_data)
         return self.file.read(member.size)
 
-    def _read_json(self, name: str) -> Any:
-        try:
-            return json.loads(self.read(name))
-        except ValueError:
-            raise BadParameter(f"invalid archive: {name} is not JSON") from None
-
 
 class _FileSection(io.RawIOBase):
     """A section of a file, which can be read like a file of its own."""
@@ -215,7 +235,8 @@ class _FileSection(io.RawIOBase):
 
 
 def _blob_path(digest: str) -> str:
-    return "blobs/" + digest.replace(":", "/")
+    """Return the name of a blob in the archive. Raises BadParameter."""
+    return f"{BLOBS}{digits_of(digest)}"
 
 
 def load(images: Images, file: IO[bytes]) -> Iterator[str]:
@@ -244,14 +265,26 @@ def _decompressed_file(file: IO[bytes]) -> Iterator[IO[bytes]]:
         yield temporary
 
 
+def _checked_tag(text: str) -> str:
+    """Return the short form of a tag in an archive. Raises BadParameter with Docker's message."""
+    reference = references.parse(text)
+    if not reference.tag or reference.digest:
+        raise BadParameter(f'invalid tag "{text}"')
+    return str(reference)
+
+
+def _check_diff_id(number: int, expected: str, actual: str) -> None:
+    if actual != expected:
+        raise BadParameter(f'invalid diffID for layer {number}: expected "{expected}", got "{actual}"')
+
+
 def _load_image(images: Images, archive: _Archive, archived: _ArchivedImage) -> Iterator[str]:
     config = archive.read(archived.config)
-    try:
-        diff_ids = list((json.loads(config).get("rootfs") or {}).get("diff_ids") or [])
-    except (ValueError, AttributeError):
-        raise BadParameter(
-            f"invalid archive: {archived.config} is not the configuration of an image",
-        ) from None
+    document = documents.read_config(config)
+    diff_ids = document["rootfs"]["diff_ids"]
+    if document.get("os", "linux") not in ("", "linux"):
+        raise Fault(f"cannot load {document['os']} image on linux")
+    tags = [_checked_tag(tag) for tag in archived.tags]
     if len(diff_ids) != len(archived.layers):
         raise BadParameter(
             f"invalid manifest, layers length mismatch: expected {len(archived.layers)}, got {len(diff_ids)}"
@@ -260,10 +293,7 @@ def _load_image(images: Images, archive: _Archive, archived: _ArchivedImage) -> 
         for number, (name, diff_id) in enumerate(zip(archived.layers, diff_ids, strict=True)):
             held.add(diff_id)
             if not images.layers.has(diff_id):
-                actual = images.layers.add(archive.layer_blocks(name), held).diff_id
-                if actual != diff_id:
-                    raise BadParameter(f'invalid diffID for layer {number}: expected "{diff_id}", got "{actual}"')
-        tags = [familiar(tag) for tag in archived.tags]
+                images.layers.add(archive.layer_blocks(name), held, partial(_check_diff_id, number, diff_id))
         image = images.register(config, tags=tags)
     images.publish_event("load", image, image.id)
     for tag in tags:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.common import host_programs, json_files
+from dockerlab.engine.common.digests import digits_of
 from dockerlab.engine.common.timestamps import NEVER, now
 from dockerlab.engine.faults import BadParameter, NotFound
-from dockerlab.engine.images import base_image, migration, references
+from dockerlab.engine.images import base_image, documents, migration, references
 from dockerlab.engine.images.layers import Layers, chain_ids
 from dockerlab.engine.images.references import Reference, familiar_unchecked
 from dockerlab.engine.images.trees import Trees
@@ -28,6 +30,7 @@ __all__ = ["Image", "Images", "canonical_json"]
 BASE_IMAGE_TAGS = ("busybox:latest", "alpine:latest")
 HEX_DIGITS = set("0123456789abcdef")
 ID_DIGITS, SHORT_ID_DIGITS = 64, 12
+log = logging.getLogger("dockerlab.engine")
 Record = dict[str, Any]
 
 
@@ -50,7 +53,7 @@ class Image:
     @property
     def hex(self) -> str:
         """The id without its algorithm, which is also the name of the image's files."""
-        return self.id.removeprefix("sha256:")
+        return digits_of(self.id)
 
     @property
     def short_id(self) -> str:
@@ -76,6 +79,10 @@ class Image:
     def size(self) -> int:
         """The size of the files in all layers."""
         return sum(self.sizes)
+
+    def layer_sizes(self) -> list[tuple[str, int]]:
+        """Return the digest and the size of each layer."""
+        return list(zip(self.layers, self.sizes, strict=True))
 
     @property
     def created(self) -> str:
@@ -123,6 +130,8 @@ class Images:
         #: returns the layers of each container, because a container may outlive its image
         self.container_layers: Callable[[], list[list[str]]] = list
         self._held: list[set[str]] = []
+        #: whether a record can't be read: nobody knows which layers it needs, so none is removed
+        self.keeps_all_layers = False
         for path in sorted(root.glob("*.json")):
             self._read(path)
         self._remove_double_tags()
@@ -134,8 +143,15 @@ class Images:
             self.register(config, tags=list(BASE_IMAGE_TAGS))
 
     def _read(self, path: Path) -> None:
-        record, config = json_files.read(path), json_files.read(path.with_suffix(".config"))
-        if isinstance(record, dict) and isinstance(config, dict) and "sizes" in record:
+        """Read a record. One that can't be read stays on disk, and `dockerlab doctor` names it."""
+        if migration.is_old(path):
+            return
+        try:
+            record, config = documents.read_record(path)
+        except ValueError as error:
+            self.keeps_all_layers = True
+            log.warning("skipped the image in %s: %s", path, error)
+        else:
             self.all[record["id"]] = Image(document=config, **record)
 
     # -- finding -----------------------------------------------------------------------------------------------
@@ -190,9 +206,6 @@ class Images:
         """Return the images that were built or committed from an image."""
         return [other for other in self.all.values() if other.parent == image.id]
 
-    def all_layers(self) -> set[str]:
-        return {layer for image in self.all.values() for layer in image.layers}
-
     # -- names -------------------------------------------------------------------------------------------------
 
     def tag(self, image: Image, reference: str | Reference, *, quiet: bool = False) -> None:
@@ -243,10 +256,13 @@ class Images:
     # -- adding and removing -----------------------------------------------------------------------------------
 
     def register(self, config: bytes, *, tags: list[str], parent: str = "", image_id: str = "") -> Image:
-        """Add an image whose layers are stored already, and create its tree; return the image if it exists."""
+        """Add an image whose layers are stored already, and create its tree; return the image if it exists.
+
+        Raises BadParameter for a configuration that Docker would not accept, and LayerFault.
+        """
         image_id = image_id or f"sha256:{hashlib.sha256(config).hexdigest()}"
-        document = json.loads(config)
-        diff_ids = list(document["rootfs"].get("diff_ids") or [])
+        document = documents.read_config(config)
+        diff_ids = list(document["rootfs"]["diff_ids"])
         self.trees.get(diff_ids)
         sizes = [self.layers.get(diff_id).size for diff_id in diff_ids]
         with self.lock:
@@ -275,6 +291,10 @@ class Images:
             self._config_path(image).unlink(missing_ok=True)
             raise
         self.all[image.id] = image
+
+    def layers_size(self) -> int:
+        """Return the size of all layers, each counted once."""
+        return sum({layer: size for image in list(self.all.values()) for layer, size in image.layer_sizes()}.values())
 
     @contextmanager
     def hold_layers(self) -> Iterator[set[str]]:
@@ -319,6 +339,8 @@ class Images:
             stacks = self._used_stacks()
             used_chains = {chain for layers in stacks for chain in chain_ids(layers)}
             removed_chains = [chain for chain in reversed(chain_ids(image.layers)) if chain not in used_chains]
+            if self.keeps_all_layers:
+                return removed_chains
             held = set().union(*self._held)
             used_layers = {diff_id for layers in stacks for diff_id in layers} | held
             if not held.intersection(image.layers):
@@ -329,6 +351,8 @@ class Images:
 
     def remove_unused_layers(self) -> None:
         """Remove the layers and trees that a crash left behind. Only safe while nothing else uses the store."""
+        if self.keeps_all_layers:
+            return
         stacks = self._used_stacks()
         self.trees.keep_only({chain for layers in stacks for chain in chain_ids(layers)})
         self.layers.keep_only({diff_id for layers in stacks for diff_id in layers})

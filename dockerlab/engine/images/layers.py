@@ -6,11 +6,12 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from dockerlab.engine.common.cancellable_threads import check_cancelled
+from dockerlab.engine.common.digests import digits_of, is_digest
 from dockerlab.engine.storage.unpack import iterate_members, open_untrusted
 
 __all__ = ["Layer", "Layers", "chain_id", "chain_ids"]
@@ -38,16 +39,20 @@ class Layers:
                 path.unlink()
 
     def path(self, diff_id: str) -> Path:
-        """Return the path of a layer's tar, whether the layer exists or not."""
-        return self.root / f"{diff_id.removeprefix('sha256:')}.tar"
+        """Return the path of a layer's tar, whether the layer exists or not. Raises BadParameter."""
+        return self.root / f"{digits_of(diff_id)}.tar"
 
     def has(self, diff_id: str) -> bool:
-        return self.path(diff_id).is_file()
+        """Return whether a layer is stored. A text that is not a digest names no layer."""
+        return is_digest(diff_id) and self.path(diff_id).is_file()
 
-    def add(self, blocks: Iterable[bytes], held: set[str] | None = None) -> Layer:
+    def add(
+        self, blocks: Iterable[bytes], held: set[str] | None = None, check: Callable[[str], None] | None = None
+    ) -> Layer:
         """Store a tar that arrives in blocks. Raises LayerFault if it is not a tar, and then stores nothing.
 
-        The digest is added to `held` before the layer appears, so that no concurrent removal deletes it.
+        The digest is added to `held` before the layer appears, so that no concurrent removal deletes it. `check` gets
+        the digest first; if it raises a fault, nothing is stored either.
         """
         handle, name = tempfile.mkstemp(".new", dir=self.root)
         checksum, temporary = hashlib.sha256(), Path(name)
@@ -58,6 +63,8 @@ class Layers:
                     checksum.update(block)
                     file.write(block)
             layer = Layer(f"sha256:{checksum.hexdigest()}", _content_size(temporary))
+            if check is not None:
+                check(layer.diff_id)
             if held is not None:
                 held.add(layer.diff_id)
             temporary.replace(self.path(layer.diff_id))

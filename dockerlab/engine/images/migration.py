@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.common import json_files
+from dockerlab.engine.common.digests import digits_of, is_digest
 from dockerlab.engine.images.layers import chain_id
 from dockerlab.engine.storage import tar_writer
 
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
     from dockerlab.engine.images.layers import Layers
     from dockerlab.engine.images.trees import Trees
 
-__all__ = ["migrate", "remove_old_tree"]
+__all__ = ["is_old", "migrate", "remove_old_tree"]
 
 Record = dict[str, Any]
+OLD_FIELDS = {"id": str, "tags": list, "architecture": str, "created": str, "config": dict, "history": list}
 
 
 def migrate(root: Path, layers: Layers, trees: Trees) -> Iterator[tuple[Record, bytes]]:
@@ -28,10 +30,7 @@ def migrate(root: Path, layers: Layers, trees: Trees) -> Iterator[tuple[Record, 
     """
     for path in sorted(root.glob("*.json")):
         record = json_files.read(path)
-        if not isinstance(record, dict) or "config" not in record or "layers" not in record:
-            continue
-        tree = _old_tree(root, record)
-        if not tree.is_dir():
+        if not _is_old_record(record, path) or not (tree := _old_tree(root, record)).is_dir():
             continue
         layer = layers.add(tar_writer.export(tree))
         trees.adopt(tree, chain_id([layer.diff_id]))
@@ -46,10 +45,26 @@ def migrate(root: Path, layers: Layers, trees: Trees) -> Iterator[tuple[Record, 
         yield record, json.dumps(document, sort_keys=True).encode()
 
 
+def is_old(path: Path) -> bool:
+    """Return whether a file is the record of an old image."""
+    return _is_old_record(json_files.read(path), path)
+
+
+def _is_old_record(record: Any, path: Path) -> bool:
+    """Return whether a record has an old image's fields, and the id that is the name of its file."""
+    return (
+        isinstance(record, dict)
+        and "sizes" not in record
+        and all(isinstance(record.get(name), kind) for name, kind in OLD_FIELDS.items())
+        and is_digest(record["id"])
+        and record["id"] == f"sha256:{path.stem}"
+    )
+
+
 def remove_old_tree(root: Path, record: Record) -> None:
     """Remove what is left of an old image's tree."""
     shutil.rmtree(_old_tree(root, record), ignore_errors=True)
 
 
 def _old_tree(root: Path, record: Record) -> Path:
-    return root / str(record["id"]).removeprefix("sha256:")
+    return root / digits_of(record["id"])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 import tempfile
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.faults import Fault, NotFound
+from dockerlab.engine.images import documents
 from dockerlab.engine.images.base_image import architecture
 from dockerlab.engine.images.images import canonical_json
 from dockerlab.engine.images.progress import progress_line
@@ -43,9 +43,11 @@ def pull(images: Images, registry: Registry, top_manifest: Manifest, platform: s
     reference = registry.reference
     yield {"status": f"Pulling from {reference.path}", "id": reference.tag or reference.digest}
     manifest = _select_platform(registry, top_manifest, platform).document
-    config = b"".join(registry.blob(manifest["config"]["digest"]))
-    diff_ids = list(json.loads(config)["rootfs"].get("diff_ids") or [])
+    config = registry.small_blob(manifest["config"].get("digest", ""))
+    diff_ids = documents.read_config(config)["rootfs"]["diff_ids"]
     layers = manifest["layers"]
+    for digest in (*diff_ids, *(layer.get("digest", "") for layer in layers)):
+        documents.check_digest(digest)
     if len(diff_ids) != len(layers):
         raise Fault("layers in manifest don't match layers in configuration")
     for layer in layers:
@@ -72,18 +74,21 @@ def _select_platform(registry: Registry, manifest: Manifest, platform: str) -> M
             raise Fault(f"mediaType in manifest should be '{OCI}' not '{manifest.media_type}'")
         return manifest
     system, machine, variant, *_ = [*platform.split("/"), "", ""] if platform else ["linux", architecture(), ""]
-    for entry in manifest.document.get("manifests") or []:
+    for entry in manifest.index.get("manifests") or []:
         offered = entry.get("platform") or {}
         fits = offered.get("os") == system and (not machine or offered.get("architecture") == machine)
         if fits and (not variant or offered.get("variant") == variant):
-            return registry.manifest(entry["digest"])
+            chosen = registry.manifest(documents.check_digest(entry.get("digest", "")))
+            if chosen.media_type not in (DOCKER, OCI):
+                raise Fault(f"mediaType in manifest should be '{OCI}' not '{chosen.media_type}'")
+            return chosen
     requested = platform or f"linux/{architecture()}"
     raise NotFound(f"no matching manifest for {requested} in the manifest list entries")
 
 
 def _pull_layer(images: Images, registry: Registry, layer: Record, diff_id: str, held: set[str]) -> Iterator[Record]:
     """Download one layer, unless it exists. Raises Fault if its content is not what the image says."""
-    short, total, done, reported = _short(layer["digest"]), int(layer.get("size") or 0), 0, 0
+    short, total, done, reported = _short(layer["digest"]), max(0, layer.get("size", 0)), 0, 0
     held.add(diff_id)
     if images.layers.has(diff_id):
         yield progress_line("Already exists", short)
@@ -99,9 +104,12 @@ def _pull_layer(images: Images, registry: Registry, layer: Record, diff_id: str,
         yield progress_line("Download complete", short)
         file.seek(0)
         yield progress_line("Extracting", short, total, total)
-        actual = images.layers.add(decompressed_blocks(file), held).diff_id
-    if actual != diff_id:
-        raise Fault(f"layer {layer['digest']} contains {actual}, but the image expects {diff_id}")
+
+        def check(actual: str) -> None:
+            if actual != diff_id:
+                raise Fault(f"layer {layer['digest']} contains {actual}, but the image expects {diff_id}")
+
+        images.layers.add(decompressed_blocks(file), held, check)
     yield progress_line("Pull complete", short)
 
 

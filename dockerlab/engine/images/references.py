@@ -7,9 +7,20 @@ from dataclasses import dataclass
 
 from dockerlab.engine.faults import BadParameter
 
-__all__ = ["Reference", "check_name_or_id", "familiar", "familiar_unchecked", "parse", "parse_with_tag"]
+__all__ = [
+    "HUB",
+    "Reference",
+    "check_domain",
+    "check_name_or_id",
+    "familiar",
+    "familiar_unchecked",
+    "is_tag",
+    "parse",
+    "parse_with_tag",
+]
 
 HUB, OLD_HUB, OFFICIAL, LATEST = "docker.io", "index.docker.io", "library/", "latest"
+HUB_HOSTS = (HUB, OLD_HUB, "registry-1.docker.io")
 MAX_LENGTH = 255
 SEGMENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 HOST_LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
@@ -74,6 +85,17 @@ def parse(text: str) -> Reference:
             "invalid checksum digest length" if digest.startswith("sha256:") else "unsupported digest algorithm"
         )
     return Reference(domain, path, tag, digest)
+
+
+def check_domain(text: str) -> str:
+    """Return the registry that a host name means. Raises BadParameter if it is no host name."""
+    if not DOMAIN.fullmatch(text):
+        raise BadParameter(f"invalid registry host: {text!r}")
+    return HUB if text in HUB_HOSTS else text
+
+
+def is_tag(text: str) -> bool:
+    return TAG.fullmatch(text) is not None
 
 
 def check_name_or_id(text: str) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import ipaddress
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode, urljoin
+from urllib.parse import quote, urlencode, urljoin, urlsplit
 
+from dockerlab.engine.common.go_json import InvalidJson, loads
+from dockerlab.engine.common.go_types import read
 from dockerlab.engine.common.network_errors import failure_message
 from dockerlab.engine.faults import BadParameter, Fault, NotFound, Unauthorized
+from dockerlab.engine.images import documents, references
 from dockerlab.engine.images.references import HUB
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 ACCEPTED = ", ".join((DOCKER, DOCKER_LIST, OCI, OCI_INDEX))
 REDIRECTION, UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 300, 401, 403, 404  #: HTTP statuses
 REDIRECTS = (301, 302, 303, 307, 308)
+#: A token in a header; anything else could add headers of its own.
+TOKEN = re.compile(r"[\x21-\x7e]+")
 Record = dict[str, Any]
 
 
@@ -58,14 +62,14 @@ def parse_auth_header(header: str) -> Credentials:
     if not header:
         return Credentials()
     try:
-        document = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)) or b"{}")
+        text = base64.urlsafe_b64decode(header + "=" * (-len(header) % 4))
+        document = read("registry.AuthConfig", text or b"{}") or {}
     except ValueError:
-        document = None
-    if not isinstance(document, dict):
+        raise BadParameter("bad parameters and missing X-Registry-Auth: invalid X-Registry-Auth header") from None
+    token = document.get("registrytoken", "")
+    if token and not TOKEN.fullmatch(token):
         raise BadParameter("bad parameters and missing X-Registry-Auth: invalid X-Registry-Auth header")
-    return Credentials(
-        document.get("username") or "", document.get("password") or "", document.get("registrytoken") or ""
-    )
+    return Credentials(document.get("username", ""), document.get("password", ""), token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +82,15 @@ class Manifest:
 
     @property
     def document(self) -> Record:
-        """The content as JSON."""
-        document: Record = json.loads(self.content)
-        return document
+        """The content as a manifest of one image, with a configuration and layers. Raises BadParameter."""
+        document: Record = documents.read_document("v1.Manifest", self.content)
+        return {"config": {}, "layers": [], **document}
+
+    @property
+    def index(self) -> Record:
+        """The content as a list of manifests. Raises BadParameter."""
+        index: Record = documents.read_document("v1.Index", self.content)
+        return index
 
 
 class Registry:
@@ -105,7 +115,7 @@ class Registry:
 
     def request(self, method: str, path: str, headers: dict[str, str] | None = None, **more: Any) -> BaseHTTPResponse:
         """Send a request below /v2/, with credentials if the registry demands them. Raises Fault."""
-        url = urljoin(self.base, path)
+        url = self._checked_url(urljoin(self.base, path))
         response = self._send_authorized(method, url, headers, **more)
         if response.status == UNAUTHORIZED:
             response.drain_conn()
@@ -116,7 +126,19 @@ class Registry:
             if challenge.lower().startswith("basic"):
                 response.drain_conn()
                 raise self._refusal(method, url)
-        return self._follow_redirects(response, method)
+        return self._follow_redirects(response, method, url)
+
+    def _checked_url(self, url: str) -> str:
+        """Return a URL that the registry named. Raises Fault unless it is HTTP, and HTTPS if the registry is HTTPS."""
+        allowed = ("https",) if self.base.startswith("https:") else ("https", "http")
+        try:
+            parts = urlsplit(url)
+            is_valid = parts.scheme in allowed and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_valid = False
+        if not is_valid:
+            raise Fault(f'Get "{self.base}": the registry names a URL that is not {" or ".join(allowed)}')
+        return url
 
     def _send_authorized(self, method: str, url: str, headers: dict[str, str] | None, **more: Any) -> BaseHTTPResponse:
         is_ours = url.startswith(self.base)
@@ -139,14 +161,15 @@ class Registry:
         docker_method = "Head" if "/manifests/" in url else method.capitalize()
         return Fault(f'{docker_method} "{url}": no basic auth credentials')
 
-    def _follow_redirects(self, response: BaseHTTPResponse, method: str) -> BaseHTTPResponse:
+    def _follow_redirects(self, response: BaseHTTPResponse, method: str, url: str) -> BaseHTTPResponse:
         """Follow a blob to the host that stores it, which must not get the registry's credentials."""
         for _ in range(MAX_REDIRECTS):
             location = response.headers.get("Location")
             if method not in ("GET", "HEAD") or response.status not in REDIRECTS or not location:
                 break
             response.drain_conn()
-            response = self._send(method, urljoin(self.base, location), redirect=False)
+            url = self._checked_url(urljoin(url, location))
+            response = self._send(method, url, redirect=False)
         return response
 
     def _authorize(self, challenge: str) -> bool:
@@ -161,19 +184,35 @@ class Registry:
         query = {"scope": parameters.get("scope") or self.scope}
         query |= {"service": parameters["service"]} if "service" in parameters else {}
         headers = {"Authorization": self.credentials.basic_auth()} if self.credentials.username else {}
-        response = self._send("GET", f"{parameters['realm']}?{urlencode(query)}", headers=headers)
+        realm = self._checked_url(parameters["realm"])
+        response = self._send("GET", f"{realm}{'&' if '?' in realm else '?'}{urlencode(query)}", headers=headers)
         if response.status >= REDIRECTION:
             raise Unauthorized(f'Get "{self.base}": unauthorized: {self._error_message(response)}')
-        document = json.loads(response.read(MAX_MANIFEST_BYTES))
-        self._authorization = f"Bearer {document.get('token') or document.get('access_token')}"
+        document = self._read_json(response)
+        token = document.get("token") or document.get("access_token") if isinstance(document, dict) else None
+        if not isinstance(token, str) or not TOKEN.fullmatch(token):
+            raise Fault("authorization server did not include a token in the response")
+        self._authorization = f"Bearer {token}"
         return True
 
-    @staticmethod
-    def _error_message(response: BaseHTTPResponse) -> str:
+    def _read(self, response: BaseHTTPResponse, most: int) -> bytes:
+        """Return the beginning of a response's body. Raises Fault."""
         try:
-            error = json.loads(response.read(MAX_ERROR_BYTES))["errors"][0]
-            return f"{error.get('code', '').lower().replace('_', ' ')}: {error.get('message', '')}"
-        except (ValueError, LookupError, TypeError):
+            return response.read(most)
+        except self._http_error as error:
+            raise Fault(f'Get "{self.base}": {failure_message(error, self.base)}') from None
+
+    def _read_json(self, response: BaseHTTPResponse) -> Any:
+        try:
+            return loads(self._read(response, MAX_MANIFEST_BYTES))
+        except InvalidJson as error:
+            raise Fault(f'Get "{self.base}": {error}') from None
+
+    def _error_message(self, response: BaseHTTPResponse) -> str:
+        try:
+            error = loads(self._read(response, MAX_ERROR_BYTES))["errors"][0]
+            return f"{str(error.get('code', '')).lower().replace('_', ' ')}: {error.get('message', '')}"
+        except (ValueError, LookupError, TypeError, AttributeError, Fault):
             return f"unexpected status {response.status}"
 
     def check_credentials(self) -> None:
@@ -202,7 +241,7 @@ class Registry:
             raise NotFound(f"manifest for {self.reference} not found: manifest unknown: manifest unknown")
         if response.status >= REDIRECTION:
             raise Fault(self._error_message(response))
-        content = response.read(MAX_MANIFEST_BYTES + 1)
+        content = self._read(response, MAX_MANIFEST_BYTES + 1)
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         if len(content) > MAX_MANIFEST_BYTES:
             raise Fault("manifest is too large")
@@ -215,19 +254,34 @@ class Registry:
         response = self.request("GET", f"{self.reference.path}/tags/list")
         if response.status >= REDIRECTION:
             raise Fault(self._error_message(response))
-        return list(json.loads(response.read(MAX_MANIFEST_BYTES)).get("tags") or [])
+        document = self._read_json(response)
+        tags = document.get("tags") or [] if isinstance(document, dict) else []
+        return [tag for tag in tags if isinstance(tag, str) and references.is_tag(tag)]
 
     def blob(self, digest: str) -> Iterator[bytes]:
         """Yield the content of a blob in blocks, and check its digest at the end. Raises Fault."""
+        documents.check_digest(digest)
         response = self.request("GET", f"{self.reference.path}/blobs/{digest}")
         if response.status >= REDIRECTION:
             raise Fault(self._error_message(response))
         checksum = hashlib.sha256()
-        for block in response.stream(BLOCK_BYTES, decode_content=False):
-            checksum.update(block)
-            yield block
+        try:
+            for block in response.stream(BLOCK_BYTES, decode_content=False):
+                checksum.update(block)
+                yield block
+        except self._http_error as error:
+            raise Fault(f'Get "{self.base}": {failure_message(error, self.base)}') from None
         if f"sha256:{checksum.hexdigest()}" != digest:
             raise Fault(f"filesystem layer verification failed for digest {digest}")
+
+    def small_blob(self, digest: str) -> bytes:
+        """Return the content of a blob that is a document. Raises Fault."""
+        content = bytearray()
+        for block in self.blob(digest):
+            content += block
+            if len(content) > documents.MAX_CONFIG_BYTES:
+                raise Fault(f"the configuration {digest} is too large")
+        return bytes(content)
 
     # -- writing -----------------------------------------------------------------------------------------------
 

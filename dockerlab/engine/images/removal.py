@@ -38,17 +38,13 @@ def prune(images: Images, containers: Containers, filters: dict[str, list[str]])
     """Remove unused images; return the response and the number of bytes that were freed. Raises BadParameter."""
     removal = _Removal(images, containers)
     used_ids = {container.image_id for container in containers}
-    size_before = _total_size(images)
+    size_before = images.layers_size()
     for image in images_to_prune(images, filters, used_ids):
         for name in image.names:
             removal.untag(image, name)
         removal.delete(image)
         removal.delete_unused_parents(image)
-    return removal.removed, size_before - _total_size(images)
-
-
-def _total_size(images: Images) -> int:
-    return sum(images.layers.get(layer).size for layer in images.all_layers())
+    return removal.removed, size_before - images.layers_size()
 
 
 class _Removal:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dockerlab.engine.common.digests import digits_of
 from dockerlab.engine.images.layers import chain_ids
 from dockerlab.engine.processes import user_namespace
 from dockerlab.engine.storage import rootfs
@@ -38,8 +39,8 @@ class Trees:
             rootfs.remove(path)
 
     def path(self, chain_id: str) -> Path:
-        """Return the path of a tree, whether it exists or not."""
-        return self.root / (chain_id.removeprefix("sha256:") or EMPTY)
+        """Return the path of a tree, whether it exists or not. Raises BadParameter for anything but a digest."""
+        return self.root / (digits_of(chain_id) if chain_id else EMPTY)
 
     def get(self, diff_ids: list[str]) -> Path:
         """Return the tree of a stack of layers; create it first if necessary. Raises LayerFault."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from dockerlab.engine.faults import BadParameter, Fault, Forbidden
 
-__all__ = ["choose_address", "choose_subnets", "ipv4_subnet"]
+__all__ = ["check_stored", "choose_address", "choose_subnets", "ipv4_subnet"]
 
 IPV4 = 4
 #: Where a network without a requested subnet gets one, in Docker's order.
@@ -41,6 +41,15 @@ def choose_subnets(requested: list[Record], networks: Iterable[Record]) -> list[
             raise Fault("all predefined address pools have been fully subnetted")
         configs.insert(0, {"Subnet": str(pool), "Gateway": str(pool[1])})
     return configs
+
+
+def check_stored(configs: list[Record]) -> None:
+    """Raise ValueError if the `IPAM.Config` of a stored network has a subnet or an address that is none."""
+    for config in configs:
+        ipaddress.ip_network(config.get("Subnet", ""), strict=False)
+        for text in (config.get("Gateway"), config.get("IPRange")):
+            if text:
+                ipaddress.ip_interface(text)
 
 
 def _checked(config: Record, used: list[IPNetwork]) -> Record:

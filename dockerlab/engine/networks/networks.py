@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import logging
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.common import json_files
+from dockerlab.engine.common.digests import is_identity
 from dockerlab.engine.common.filters import fits_labels
-from dockerlab.engine.common.timestamps import now
+from dockerlab.engine.common.go_types import WrongType, decode
+from dockerlab.engine.common.timestamps import nanoseconds, now
 from dockerlab.engine.faults import BadParameter, Conflict, Forbidden, NotFound
-from dockerlab.engine.networks.ipam import choose_subnets
+from dockerlab.engine.networks.ipam import check_stored, choose_subnets
 
 if TYPE_CHECKING:
     from dockerlab.engine.common.events import Events
 
-__all__ = ["DEFAULT", "PREDEFINED", "Networks", "predefined_id"]
+__all__ = ["DEFAULT", "PREDEFINED", "Networks", "predefined_id", "read"]
 
 #: The network of a container that names none. Containers on it don't know each other's names.
 DEFAULT = "bridge"
@@ -33,6 +36,9 @@ BRIDGE_OPTIONS = {
     "com.docker.network.bridge.name": "br-default",
     "com.docker.network.driver.mtu": "1500",
 }
+#: The fields of a network that a client chose.
+SETTINGS = ("EnableIPv4", "EnableIPv6", "IPAM", "Internal", "Attachable", "Options", "Labels")
+log = logging.getLogger("dockerlab.engine")
 FILTERS = ("dangling", "driver", "id", "label", "label!", "name", "scope", "type")
 Record = dict[str, Any]
 Filters = dict[str, list[str]]
@@ -62,8 +68,13 @@ class Networks:
                 network["EnableIPv4"] = has_namespaces
             self.all[network["Id"]] = network
         for path in sorted(root.glob("*.json")):
-            stored = json_files.read(path)
-            if isinstance(stored, dict):
+            try:
+                stored = read(path)
+                if any(network["Name"] == stored["Name"] for network in self):
+                    raise ValueError("another network has its name")
+            except ValueError as error:
+                log.warning("skipped the network in %s: %s", path, error)
+            else:
                 self.all[stored["Id"]] = stored
 
     def __iter__(self) -> Iterator[Record]:
@@ -106,7 +117,7 @@ class Networks:
         network["Internal"], network["Attachable"] = bool(body.get("Internal")), bool(body.get("Attachable"))
         network["EnableIPv6"] = bool(body.get("EnableIPv6"))
         network["Options"], network["Labels"] = body.get("Options") or {}, body.get("Labels") or {}
-        json_files.write(self.root / f"{network['Id']}.json", network)
+        json_files.write(self._path(network), network)
         self.all[network["Id"]] = network
         self.publish_event("create", network)
         return network
@@ -115,9 +126,14 @@ class Networks:
         """Remove a network; the caller has checked that no container is on it. Raises Forbidden."""
         if network["Name"] in PREDEFINED:
             raise Forbidden(f"{network['Name']} is a pre-defined network and cannot be removed")
-        (self.root / f"{network['Id']}.json").unlink(missing_ok=True)
+        self._path(network).unlink(missing_ok=True)
         del self.all[network["Id"]]
         self.publish_event("destroy", network)
+
+    def _path(self, network: Record) -> Path:
+        if not is_identity(network["Id"]):
+            raise BadParameter(f"{network['Id']!r} is not the id of a network")
+        return self.root / f"{network['Id']}.json"
 
     def publish_event(self, action: str, network: Record, **attributes: str) -> None:
         attributes = {"name": network["Name"], "type": network["Driver"], **attributes}
@@ -150,6 +166,30 @@ class Networks:
                 if name in tests and values
             )
         ]
+
+
+def read(path: Path) -> Record:
+    """Return the record of a network. Raises ValueError with the reason."""
+    stored = json_files.load(path)
+    if not isinstance(stored, dict):
+        raise ValueError("it is not a JSON object")
+    network = {**_document("", "", "", ""), **stored}
+    if not is_identity(network["Id"]) or network["Id"] != path.stem:
+        raise ValueError("its id is not the name of the file")
+    for name in ("Name", "Driver", "Created", "Scope"):
+        if not isinstance(network[name], str) or not network[name]:
+            raise ValueError(f"its field {name!r} is missing or has a wrong type")
+    if network["Driver"] != "bridge":
+        raise ValueError(f"the practice engine has no network driver {network['Driver']!r}")
+    nanoseconds(network["Created"])
+    try:
+        network |= decode("network.CreateOptions", {name: network[name] for name in SETTINGS})
+    except WrongType as error:
+        raise ValueError(str(error)) from None
+    check_stored(network["IPAM"].get("Config") or [])
+    network["IPAM"] = {"Driver": "default", "Options": None, "Config": [], **network["IPAM"]}
+    network["Options"], network["Labels"] = network["Options"] or {}, network["Labels"] or {}
+    return network
 
 
 def _document(name: str, driver: str, network_id: str, created: str) -> Record:

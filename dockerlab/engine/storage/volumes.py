@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import re
+import logging
 import secrets
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.common import json_files
+from dockerlab.engine.common.container_record import NAME
 from dockerlab.engine.common.filters import fits_labels
-from dockerlab.engine.common.timestamps import now
+from dockerlab.engine.common.go_types import WrongType, decode
+from dockerlab.engine.common.timestamps import nanoseconds, now
 from dockerlab.engine.faults import BadParameter, Conflict, NotFound
 
 if TYPE_CHECKING:
     from dockerlab.engine.common.events import Events
 
-__all__ = ["ANONYMOUS", "NAME", "Volumes"]
+__all__ = ["ANONYMOUS", "NAME", "Volumes", "read"]
 
-NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+FILE = "volume.json"
+log = logging.getLogger("dockerlab.engine")
 #: The label that Docker gives to volumes without a requested name.
 ANONYMOUS = "com.docker.volume.anonymous"
 FILTERS = ("dangling", "driver", "label", "name")
@@ -38,15 +41,31 @@ class Volumes:
         self.users: dict[str, set[str]] = {}  #: name -> ids of the containers that have the volume
         root.mkdir(parents=True, exist_ok=True)
         for directory in sorted(root.iterdir()):
-            volume = json_files.read(directory / "volume.json")
-            if volume is None:
-                shutil.rmtree(directory, ignore_errors=True)
-            else:
-                self.all[volume["Name"]] = volume
+            self._load(directory)
+
+    def _load(self, directory: Path) -> None:
+        """Read a volume's record. One that can't be read stays on disk, and `dockerlab doctor` names it."""
+        if directory.is_symlink() or not directory.is_dir():
+            return
+        try:
+            volume = read(directory)
+        except ValueError as error:
+            log.warning("skipped the volume in %s: %s", directory, error)
+            return
+        if volume is None:
+            shutil.rmtree(directory, ignore_errors=True)
+        else:
+            self.all[volume["Name"]] = {**volume, "Mountpoint": str(self.data_directory(volume["Name"]))}
+
+    def _directory(self, name: str) -> Path:
+        """Return a volume's directory. Raises BadParameter for a name that could lead out of the root."""
+        if not NAME.fullmatch(name):
+            raise BadParameter(f"{name!r} is not the name of a volume")
+        return self.root / name
 
     def data_directory(self, name: str) -> Path:
-        """Return the directory with a volume's files."""
-        return self.root / name / "_data"
+        """Return the directory with a volume's files. Raises BadParameter."""
+        return self._directory(name) / "_data"
 
     def create(self, name: str, driver: str, options: dict[str, str], labels: dict[str, str] | None) -> Record:
         """Create a volume, or return the existing one with this name. Raises BadParameter, NotFound."""
@@ -70,6 +89,8 @@ class Volumes:
             )
         if is_anonymous:
             labels = {**(labels or {}), ANONYMOUS: ""}
+        if (self._directory(name) / FILE).exists():
+            raise Conflict(f"create {name}: its record can't be read. To find out what to do, run: dockerlab doctor")
         volume = {
             "CreatedAt": f"{now()[:19]}Z",
             "Driver": "local",
@@ -79,16 +100,21 @@ class Volumes:
             "Options": options or None,
             "Scope": "local",
         }
-        try:
-            shutil.rmtree(self.root / name, ignore_errors=True)  # files of an earlier volume that could not be removed
-            self.data_directory(name).mkdir(parents=True)
-            json_files.write(self.root / name / "volume.json", volume)
-        except OSError:
-            shutil.rmtree(self.root / name, ignore_errors=True)
-            raise
+        self._write(volume)
         self.all[name] = volume
         self.events.publish("volume", "create", name, {"driver": "local"})
         return volume
+
+    def _write(self, volume: Record) -> None:
+        """Create the directory of a new volume, and its record; leave nothing behind if that fails."""
+        directory = self._directory(volume["Name"])
+        shutil.rmtree(directory, ignore_errors=True)  # what a removal could not remove
+        try:
+            self.data_directory(volume["Name"]).mkdir(parents=True)
+            json_files.write(directory / FILE, volume)
+        except BaseException:
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
 
     def find(self, name: str) -> Record:
         """Find a volume. Raises NotFound."""
@@ -118,10 +144,10 @@ class Volumes:
         self.find(name)
         if users := self.users.get(name):
             raise Conflict(f"remove {name}: volume is in use - [{', '.join(sorted(users))}]")
-        (self.root / name / "volume.json").unlink(missing_ok=True)
+        (self._directory(name) / FILE).unlink(missing_ok=True)
         del self.all[name]
         self.users.pop(name, None)
-        shutil.rmtree(self.root / name, ignore_errors=True)
+        shutil.rmtree(self._directory(name), ignore_errors=True)
         self.events.publish("volume", "destroy", name, {"driver": "local"})
 
     def prune(self, filters: dict[str, list[str]], only_anonymous: bool) -> tuple[list[str], int]:
@@ -155,6 +181,26 @@ class Volumes:
             volume = self.all.get(name)
             if remove_anonymous and volume and ANONYMOUS in (volume["Labels"] or {}) and not self.users.get(name):
                 self.remove(name)
+
+
+def read(directory: Path) -> Record | None:
+    """Return the record in a volume's directory, or None without one. Raises ValueError with the reason."""
+    volume = json_files.load(directory / FILE)
+    if volume is None:
+        return None
+    if not isinstance(volume, dict):
+        raise ValueError("it is not a JSON object")
+    if volume.get("Name") != directory.name or not NAME.fullmatch(directory.name):
+        raise ValueError("its name is not the name of its directory")
+    if volume.get("Driver") != "local" or not isinstance(volume.get("CreatedAt"), str):
+        raise ValueError("its driver or the time of its creation is wrong")
+    nanoseconds(volume["CreatedAt"])
+    try:
+        for name in ("Labels", "Options"):
+            volume[name] = decode("map[string]string", volume.get(name))
+    except WrongType as error:
+        raise ValueError(str(error)) from None
+    return {"Scope": "local", **volume}
 
 
 def _check_names(filters: dict[str, list[str]], names: tuple[str, ...]) -> None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import logging
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.api.views import network
 from dockerlab.engine.common.timestamps import NEVER, nanoseconds, time_ago
+from dockerlab.engine.faults import Fault
 from dockerlab.engine.storage import rootfs
 from dockerlab.engine.storage.mount_points import INTERNAL_FIELDS
 
 if TYPE_CHECKING:
     from dockerlab.engine.containers.container import Container
+    from dockerlab.engine.images.images import Images
 
 __all__ = ["inspect", "sizes", "status", "summary", "wait_result"]
 
 SECOND = 10**9
+log = logging.getLogger("dockerlab.engine")
 HEALTH = {"starting": " (health: starting)", "healthy": " (healthy)", "unhealthy": " (unhealthy)"}
 #: The last version with kernel memory in HostConfig, and with `null` for a wait without an error.
 LAST_WITH_NULLS = (1, 41)
@@ -121,9 +124,16 @@ def _host_config(host_config: Record, version: Version) -> Record:
     return document
 
 
-def sizes(container: Container, image_tree: Path) -> Sizes:
-    """Return the bytes that a container has written over its image's files, and the bytes of all its files."""
-    return rootfs.sizes(image_tree, container.record.root)
+def sizes(container: Container, images: Images) -> Sizes:
+    """Return the bytes that a container has written over its image's files, and the bytes of all its files.
+
+    Both are 0 if the files can't be read, for instance because they are being removed.
+    """
+    try:
+        return rootfs.sizes(images.trees.get(container.record.layers), container.record.root)
+    except (OSError, Fault):
+        log.warning("could not measure the files of %s", container.id, exc_info=True)
+        return 0, 0
 
 
 def wait_result(result: Record, version: Version) -> Record:

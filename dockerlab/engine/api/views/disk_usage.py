@@ -21,7 +21,7 @@ def data_usage(engine: Engine, version: tuple[int, ...], kinds: list[str]) -> Re
     selected = set(kinds or KINDS)
     document: Record = {}
     if "image" in selected:
-        document["LayersSize"] = sum(engine.images.layers.get(layer).size for layer in engine.images.all_layers())
+        document["LayersSize"] = engine.images.layers_size()
         document["Images"] = _images(engine, version)
     elif not kinds:
         document["LayersSize"] = 0
@@ -47,9 +47,7 @@ def _images(engine: Engine, version: tuple[int, ...]) -> list[Record]:
 
 def _containers(engine: Engine, version: tuple[int, ...]) -> list[Record]:
     return [
-        container_view.summary(
-            container, version, container_view.sizes(container, engine.containers.image_tree(container))
-        )
+        container_view.summary(container, version, container_view.sizes(container, engine.images))
         for container in list(engine.containers)
     ]
 
