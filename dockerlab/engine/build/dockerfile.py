@@ -17,7 +17,7 @@ from dockerlab.engine.images.instructions import (
 __all__ = ["Dockerfile", "Stage", "parse"]
 
 KEYWORDS = (*CHANGE_KEYWORDS, "ADD", "ARG", "COPY", "FROM", "MAINTAINER", "RUN", "SHELL")
-DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*")
+DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(\S.*)")
 HEREDOC = re.compile(r"<<-?\s*['\"]?[A-Za-z_]\w*")
 STAGE_NAME = re.compile(r"[a-z][a-z0-9-_.]*")
 SUGGESTION_DISTANCE = 3  #: a keyword is suggested for an unknown one if fewer letters than this differ
@@ -126,10 +126,9 @@ def _join_lines(lines: list[str], escape: str) -> list[tuple[int, str]]:
 def _check(instruction: Instruction) -> None:
     keyword, line = instruction.keyword, instruction.line
     if keyword not in KEYWORDS:
-        nearest = min(KEYWORDS, key=lambda candidate: _edit_distance(keyword, candidate))
+        nearest = _nearest_keyword(keyword)
         suggestion = nearest if instruction.keyword_as_written.isupper() else nearest.lower()
-        is_near = _edit_distance(keyword, nearest) < SUGGESTION_DISTANCE
-        hint = f" (did you mean {suggestion}?)" if is_near else ""
+        hint = f" (did you mean {suggestion}?)" if nearest else ""
         raise _parse_error(line, f"unknown instruction: {instruction.keyword_as_written}{hint}")
     for flag in instruction.flags:
         if flag not in FLAGS.get(keyword, ()):
@@ -180,6 +179,14 @@ def _stage(instruction: Instruction) -> Stage:
             )
         return Stage(words[0], name, instruction)
     raise _parse_error(instruction.line, "FROM requires either one or three arguments")
+
+
+def _nearest_keyword(word: str) -> str:
+    """Return the keyword that differs least from a word; an empty text if all differ too much."""
+    similar = [keyword for keyword in KEYWORDS if abs(len(keyword) - len(word)) < SUGGESTION_DISTANCE]
+    distances = {keyword: _edit_distance(word, keyword) for keyword in similar}
+    nearest = min(distances, key=distances.__getitem__, default="")
+    return nearest if distances.get(nearest, SUGGESTION_DISTANCE) < SUGGESTION_DISTANCE else ""
 
 
 def _edit_distance(one: str, other: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from dockerlab.engine.build.patterns import segment_regex
+from dockerlab.engine.build.patterns import path_regex
 
 __all__ = ["IgnoreRules"]
 
@@ -21,7 +21,7 @@ class IgnoreRules:
             includes = pattern.startswith("!")
             segments = [part for part in pattern.removeprefix("!").strip().split("/") if part not in ("", ".")]
             if segments:
-                self.rules.append((includes, re.compile(_path_regex(segments))))
+                self.rules.append((includes, re.compile(path_regex(segments), re.DOTALL)))
 
     def excludes(self, path: str) -> bool:
         """Return whether a path (`a/b`, without a slash in front) is left out of the context."""
@@ -30,15 +30,3 @@ class IgnoreRules:
             if excluded == includes and pattern.fullmatch(path):
                 excluded = not includes
         return excluded
-
-
-def _path_regex(segments: list[str]) -> str:
-    """Return the regular expression for a whole pattern, which also matches everything below a directory."""
-    regex = ""
-    for number, segment in enumerate(segments):
-        is_last = number == len(segments) - 1
-        if segment == "**":
-            regex += ".*" if is_last else "(?:.*/)?"
-            continue
-        regex += segment_regex(segment) + ("" if is_last else "/")
-    return f"{regex}(?:/.*)?"

@@ -8,6 +8,9 @@ __all__ = ["expand", "quote"]
 
 LETTERS = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 DIGITS = set("0123456789")
+#: How many characters variables may bring into one word, and how deep they may be nested. A Dockerfile may be hostile:
+#: a variable that is twice its own value becomes too large for any memory after a few lines.
+MAX_LENGTH, MAX_DEPTH = 1 << 20, 100
 
 
 def expand(text: str, values: dict[str, str], escape: str = "\\") -> str:
@@ -26,6 +29,7 @@ class _Reader:
 
     def __init__(self, text: str, values: dict[str, str], escape: str) -> None:
         self.text, self.values, self.escape, self.place = text, values, escape, 0
+        self.length = self.depth = 0
 
     def _next(self) -> str:
         character = self.text[self.place : self.place + 1]
@@ -83,6 +87,18 @@ class _Reader:
         return text[start : self.place]
 
     def _variable(self) -> str:
+        """Read a variable, and return its value. Raises BadParameter for values that are too long, too."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise BadParameter("syntax error: the variables are nested too deeply")
+        value = self._value()
+        self.depth -= 1
+        self.length += len(value)
+        if self.length > MAX_LENGTH:
+            raise BadParameter(f"the values of variables have more than {MAX_LENGTH} characters")
+        return value
+
+    def _value(self) -> str:
         if self.text[self.place : self.place + 1] != "{":
             name = self._name()
             return self.values.get(name, "") if name else "$"

@@ -140,7 +140,7 @@ class Container:
             with contextlib.suppress(OSError):  # the process has just ended, so the client waits for the next start
                 future.set_result(await self.main_process.connect())
                 return future
-        self.waiters.attached.append(future)
+        self.waiters.attach(future)
         return future
 
     def _mark_running(self, running: RunningProcess, paused: bool = False) -> None:

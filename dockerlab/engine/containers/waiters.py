@@ -29,12 +29,16 @@ class Waiters:
         """Return a future for the response of wait. `result` is the last one of a container that is stopped."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         if condition == "removed":
-            self.removals.append(future)
+            _add(self.removals, future)
         elif condition == "next-exit" or result is None:
-            self.exits.append(future)
+            _add(self.exits, future)
         else:
             future.set_result(result)
         return future
+
+    def attach(self, future: asyncio.Future[ShimConnection]) -> None:
+        """Connect this client at the next start."""
+        _add(self.attached, future)
 
     def notify_ended(self, result: Result) -> None:
         _resolve(self.exits, result)
@@ -47,7 +51,7 @@ class Waiters:
 
     async def connect_attached(self, running: RunningProcess) -> None:
         """Connect the clients that attached before the start."""
-        for future in self.attached:
+        for future in list(self.attached):
             if not future.done():
                 with contextlib.suppress(OSError):
                     future.set_result(await running.connect())
@@ -59,6 +63,17 @@ class Waiters:
             if not future.done():
                 future.set_exception(Conflict("the container did not start"))
         self.attached.clear()
+
+
+def _add(futures: list[asyncio.Future[Any]], future: asyncio.Future[Any]) -> None:
+    """Add a client that waits. One that goes away is removed, because a container may run for years."""
+
+    def remove(_: object) -> None:
+        with contextlib.suppress(ValueError):
+            futures.remove(future)
+
+    futures.append(future)
+    future.add_done_callback(remove)
 
 
 def _resolve(futures: list[asyncio.Future[Result]], result: Result) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +32,9 @@ CHANGE_KEYWORDS = (
 )
 FLAG = re.compile(r"--([a-zA-Z][a-zA-Z0-9-]*)(?:=(\S*))?(?:\s+|$)")
 KEYWORDS_WITH_FLAGS = ("ADD", "COPY", "FROM", "HEALTHCHECK", "RUN")
+#: Text in single quotes, in double quotes, behind a backslash, without any of them, or spaces.
+SHELL_PART = re.compile(r"'([^']*)'|\"((?:[^\"\\]++|\\.)*+)\"|\\(.)|([^'\"\\\s]+)|\s+", re.DOTALL)
+ESCAPED_IN_QUOTES = re.compile(r"\\([\"\\])")
 PORT = re.compile(r"(\d+)(?:-(\d+))?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
 HIGHEST_PORT = 65535
 NANOSECONDS = {"h": 3600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "µs": 10**3, "ns": 1}
@@ -47,10 +49,16 @@ Record = dict[str, Any]
 
 def unquote(word: str) -> str:
     """Remove the quotes and backslashes from a word, as a shell does. Raises BadParameter."""
-    try:
-        return "".join(shlex.split(word, posix=True)) if any(c in word for c in "'\"\\") else word
-    except ValueError:
-        raise BadParameter(f"unexpected end of statement while looking for matching quote: {word}") from None
+    if not any(character in word for character in "'\"\\"):
+        return word
+    texts, place = [], 0
+    while place < len(word):
+        part = SHELL_PART.match(word, place)
+        if part is None:
+            raise BadParameter(f"unexpected end of statement while looking for matching quote: {word}")
+        texts.append(part[1] or ESCAPED_IN_QUOTES.sub(r"\1", part[2] or "") or part[3] or part[4] or "")
+        place = part.end()
+    return "".join(texts)
 
 
 @dataclass(slots=True)
@@ -86,9 +94,11 @@ def parse_instruction(text: str, line: int = 0) -> Instruction:
     body = body.strip()
     instruction = Instruction(keyword.upper(), "", line=line, keyword_as_written=keyword)
     if instruction.keyword in KEYWORDS_WITH_FLAGS:
-        while flag := FLAG.match(body):
+        end = 0
+        while flag := FLAG.match(body, end):
             instruction.flags[flag[1]] = flag[2] if flag[2] is not None else "true"
-            body = body[flag.end() :]
+            end = flag.end()
+        body = body[end:]
     instruction.body = body
     instruction.json_words = _json_words(body)
     return instruction
@@ -99,30 +109,31 @@ def _json_words(body: str) -> list[str] | None:
         return None
     try:
         words = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return words if isinstance(words, list) and all(isinstance(word, str) for word in words) else None
 
 
 def _split(text: str) -> list[str]:
     """Split at spaces outside quotes; the words keep their quotes, because substitution still needs them."""
-    words, word, quote, escaped = [], "", "", False
+    words: list[str] = []
+    word: list[str] = []
+    quote, escaped = "", False
     for character in text:
+        if character.isspace() and not quote and not escaped:
+            words += ["".join(word)] if word else []
+            word = []
+            continue
+        word.append(character)
         if escaped:
-            word, escaped = word + character, False
+            escaped = False
         elif character == "\\" and quote != "'":
-            word, escaped = word + character, True
+            escaped = True
         elif quote:
-            word += character
             quote = "" if character == quote else quote
         elif character in "'\"":
-            word, quote = word + character, character
-        elif character.isspace():
-            words += [word] if word else []
-            word = ""
-        else:
-            word += character
-    return [*words, word] if word else words
+            quote = character
+    return [*words, "".join(word)] if word else words
 
 
 def name_value_pairs(instruction: Instruction) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from dockerlab.engine.build.dockerignore import IgnoreRules
 from dockerlab.engine.build.substitution import expand
 from dockerlab.engine.faults import BadParameter
 from dockerlab.engine.images import references
-from dockerlab.engine.images.instructions import apply_changes
+from dockerlab.engine.images.instructions import apply_changes, name_value_pairs, unquote
 
 VALUES = {"A": "1", "B": "two words", "EMPTY": ""}
 
@@ -40,6 +42,17 @@ VALUES = {"A": "1", "B": "two words", "EMPTY": ""}
 )
 def test_substitution_in_a_word(text: str, expanded: str) -> None:
     assert expand(text, VALUES) == expanded
+
+
+def test_values_can_t_become_too_long_for_any_memory() -> None:
+    with pytest.raises(BadParameter, match="the values of variables have more than 1048576 characters"):
+        expand("$a" * 20, {"a": "x" * 100_000})
+
+
+def test_variables_can_t_be_nested_without_end() -> None:
+    assert expand("${a:-" * 50 + "x" + "}" * 50, {}) == "x"
+    with pytest.raises(BadParameter, match="the variables are nested too deeply"):
+        expand("${a:-" * 10_000 + "}" * 10_000, {})
 
 
 @pytest.mark.parametrize("text", ["${A", "'open", '"open', "${A:*x}", "${NOPE:?needed}", "${}"])
@@ -75,6 +88,40 @@ def test_stages_by_name_and_number() -> None:
     assert len(parsed.stages_until("1")) == 2
     with pytest.raises(BadParameter, match='target stage "nope" could not be found'):
         parsed.stages_until("nope")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("A" * 500_000 + " x\n", "unknown instruction: AAAA"),
+        ("FROM scratch\nRUN " + "--a " * 100_000, "unknown flag: --a"),
+        ("#a=x" + " " * 300_000 + "y\n", "cannot be empty"),
+    ],
+)
+def test_a_refused_dockerfile_of_half_a_megabyte_takes_no_time(text: str, message: str) -> None:
+    with pytest.raises(BadParameter, match=message):
+        dockerfile.parse(text)
+
+
+def test_a_value_of_half_a_megabyte_takes_no_time() -> None:
+    [stage] = dockerfile.parse("FROM scratch\nENV a=" + r"\b" * 250_000).stages
+    assert name_value_pairs(stage.steps[0]) == {"a": "b" * 250_000}
+
+
+def test_a_deep_json_array_is_no_command() -> None:
+    [stage] = dockerfile.parse("FROM scratch\nCMD " + "[" * 100_000).stages
+    assert stage.steps[0].json_words is None
+
+
+@given(st.text(alphabet="'\"\\ ab\n", max_size=12))
+def test_quotes_are_removed_as_a_shell_does(word: str) -> None:
+    try:
+        expected = "".join(shlex.split(word)) if any(character in word for character in "'\"\\") else word
+    except ValueError:
+        with pytest.raises(BadParameter):
+            unquote(word)
+    else:
+        assert unquote(word) == expected
 
 
 @given(st.text(max_size=200))
