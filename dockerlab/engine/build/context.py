@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from dockerlab.engine.build.dockerignore import IgnoreRules
-from dockerlab.engine.common.paths import resolve_in_root
+from dockerlab.engine.common.tree import OpenTree
 from dockerlab.engine.faults import Fault
 from dockerlab.engine.storage import rootfs, unpack
 from dockerlab.engine.storage.compression import decompressed
@@ -27,21 +27,29 @@ class Context:
         self.root = Path(tempfile.mkdtemp(prefix="build-", dir=parent))
         try:
             if archive is not None:
-                unpack.extract(decompressed(archive), self.root)
+                with OpenTree(self.root) as tree:
+                    unpack.extract(decompressed(archive), tree)
         except (Fault, OSError, EOFError) as error:
             self.close()
             raise Fault(f"Error processing tar file: {error}") from None
-        ignore_file = self.root / ".dockerignore"
-        self.ignore_rules = IgnoreRules(ignore_file.read_text("utf-8", "replace") if ignore_file.is_file() else "")
+        self.ignore_rules = IgnoreRules(self._read(".dockerignore") or "")
 
     def read_dockerfile(self, name: str) -> str:
         """Return the text of the Dockerfile. Raises Fault."""
         if self.only_dockerfile:
             return self.only_dockerfile
-        path = Path(resolve_in_root(str(self.root), name))
-        if not path.is_file():
+        text = self._read(name)
+        if text is None:
             raise Fault(f"Cannot locate specified Dockerfile: {name}")
-        return path.read_bytes()[:MAX_DOCKERFILE_BYTES].decode("utf-8", "replace")
+        return text
+
+    def _read(self, name: str) -> str | None:
+        """Return the text of a regular file of the context; links are followed within the context."""
+        try:
+            with OpenTree(self.root) as tree:
+                return tree.read(name, MAX_DOCKERFILE_BYTES).decode("utf-8", "replace")
+        except OSError:
+            return None
 
     def close(self) -> None:
         rootfs.remove(self.root)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -10,14 +11,22 @@ import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from dockerlab.engine.build.fetch import NAMELESS
 from dockerlab.engine.build.patterns import has_wildcards, segment_regex
 from dockerlab.engine.common.cancellable_threads import check_cancelled
-from dockerlab.engine.common.paths import resolve_in_root
+from dockerlab.engine.common.tree import PATH_ONLY, OpenTree, reopen
 from dockerlab.engine.faults import Fault
 from dockerlab.engine.storage import tar_writer
 from dockerlab.engine.storage.compression import decompressed
+from dockerlab.engine.storage.tar_reader import (
+    LayerFault,
+    content_blocks,
+    iterate_members,
+    open_untrusted,
+)
+from dockerlab.engine.storage.tree_walk import walk
 
 __all__ = ["Copy", "CopyFault", "Source"]
 
@@ -33,9 +42,17 @@ class CopyFault(Fault):
 class Source:
     """One file or directory to copy."""
 
-    host_path: str
-    path: str  #: within the context, as the Dockerfile names it
+    root: str  #: the directory on this machine whose tree contains it
+    path: str  #: within that tree, as the Dockerfile names it
     is_download: bool = False  #: ADD doesn't unpack a downloaded archive
+
+
+class _File(NamedTuple):
+    """One file or directory of the sources, and where it goes."""
+
+    place: int  #: an open place, which is only valid until the next file
+    path: str  #: in the image
+    is_download: bool
 
 
 @dataclass(slots=True)
@@ -71,79 +88,82 @@ class Copy:
             )
 
     def _downloaded_source(self, url: str, path: Path) -> Source:
-        if path.name == NAMELESS and self._target_is_directory():
-            raise CopyFault(f"ADD failed: cannot determine filename for source {url}")
-        return Source(str(path), path.name, is_download=True)
+        with OpenTree(self.image_root) as image:
+            if path.name == NAMELESS and self._target_is_directory(image):
+                raise CopyFault(f"ADD failed: cannot determine filename for source {url}")
+        return Source(str(path.parent), path.name, is_download=True)
 
     def _context_source(self, pattern: str, path: str) -> Source:
-        host_path = resolve_in_root(self.source_root, path)
-        if not os.path.lexists(host_path) or (path and self.is_ignored(path)):
+        with OpenTree(self.source_root) as tree:
+            exists = tree.exists(path)
+        if not exists or (path and self.is_ignored(path)):
             raise CopyFault(
                 f"{self.keyword} failed: file not found in build context or excluded by .dockerignore: "
                 f"stat {pattern}: file does not exist"
             )
-        return Source(host_path, path)
+        return Source(self.source_root, path)
 
     def _expand_wildcards(self, pattern: str) -> list[str]:
         """Return the paths that match a pattern, searching one directory level at a time."""
         matches = [""]
-        for segment in pattern.split("/"):
-            regex = re.compile(segment_regex(segment))
-            deeper: list[str] = []
-            for path in matches:
-                directory = resolve_in_root(self.source_root, path)
-                names = sorted(os.listdir(directory)) if os.path.isdir(directory) else []  # noqa: PTH112, PTH208
-                deeper += [f"{path}/{name}".lstrip("/") for name in names if regex.fullmatch(name)]
-            matches = deeper
+        with OpenTree(self.source_root) as tree:
+            for segment in pattern.split("/"):
+                regex = re.compile(segment_regex(segment))
+                deeper: list[str] = []
+                for path in matches:
+                    names = (name for name in _names(tree, path) if regex.fullmatch(name))
+                    deeper += [f"{path}/{name}".lstrip("/") for name in names]
+                matches = deeper
         return [path for path in matches if not self.is_ignored(path)]
 
     # -- where files go ----------------------------------------------------------------------------------------
 
-    def files(self) -> Iterator[tuple[str, str]]:
-        """Yield every file and directory: its path on the host, and its path in the image."""
-        target = self._target_path()
+    def _files(self, image: OpenTree) -> Iterator[_File]:
+        """Yield every file and directory. Raises CopyFault if there is no space for them."""
+        target = _plain_target(image, self.target)
+        space = os.fstatvfs(image.root)
+        free_bytes = space.f_bavail * space.f_frsize
         for source in self.sources:
-            if os.path.isdir(source.host_path):  # noqa: PTH112
-                yield from self._files_below(source.host_path, source.path, target)
-            elif self._target_is_directory():
-                yield source.host_path, f"{target}/{source.path.rpartition('/')[2]}".lstrip("/")
-            else:
-                yield source.host_path, target
+            with OpenTree(source.root) as tree, _closing(tree.open(source.path)) as place:
+                for file in self._files_of(source, place, target, self._target_is_directory(image)):
+                    info = os.fstat(file.place)
+                    # Docker needs this space even for the holes of a sparse file.
+                    free_bytes -= info.st_size if stat.S_ISREG(info.st_mode) else 0
+                    if free_bytes < 0:
+                        raise CopyFault(f"{self.keyword} failed: no space left on device")
+                    yield file
 
-    def _target_path(self) -> str:
-        """Return the target without a slash in front, with the symbolic links of the image followed."""
-        return resolve_in_root(self.image_root, self.target).removeprefix(self.image_root).strip("/")
+    def _files_of(self, source: Source, place: int, target: str, target_is_directory: bool) -> Iterator[_File]:
+        if not _is_directory(place):
+            name = source.path.rpartition("/")[2]
+            yield _File(place, f"{target}/{name}".lstrip("/") if target_is_directory else target, source.is_download)
+            return
+        with _closing(reopen(place, os.O_RDONLY)) as top:
+            for entry in walk(top):
+                if entry.path and not self.is_ignored(f"{source.path}/{entry.path}".lstrip("/")):
+                    with _closing(os.open(entry.name, PATH_ONLY, dir_fd=entry.directory)) as child:
+                        yield _File(child, f"{target}/{entry.path}".lstrip("/"), False)
 
-    def _target_is_directory(self) -> bool:
-        return self.target.endswith("/") or os.path.isdir(resolve_in_root(self.image_root, self.target))  # noqa: PTH112
-
-    def _files_below(self, directory: str, path: str, target: str) -> Iterator[tuple[str, str]]:
-        for name in sorted(os.listdir(directory)):  # noqa: PTH208
-            host_path, context_path = f"{directory}/{name}", f"{path}/{name}".lstrip("/")
-            image_path = f"{target}/{name}".lstrip("/")
-            is_directory = os.path.isdir(host_path) and not os.path.islink(host_path)  # noqa: PTH112, PTH114
-            if not self.is_ignored(context_path):
-                yield host_path, image_path
-            if is_directory:
-                yield from self._files_below(host_path, context_path, image_path)
+    def _target_is_directory(self, image: OpenTree) -> bool:
+        return self.target.endswith("/") or image.is_directory(self.target)
 
     # -- the digest for the cache ------------------------------------------------------------------------------
 
     def digest(self) -> str:
         """Return `file:…`, `dir:…` or `multi:…`, which depends on the content and not on when it was written."""
         total = hashlib.sha256()
-        for host_path, image_path in self.files():
-            info = os.lstat(host_path)
-            total.update(f"{image_path}\0{info.st_mode:o}\0".encode("utf-8", "surrogateescape"))
-            if stat.S_ISLNK(info.st_mode):
-                total.update(os.fsencode(os.readlink(host_path)))  # noqa: PTH115
-            elif stat.S_ISREG(info.st_mode):
-                with Path(host_path).open("rb") as file:
-                    while block := file.read(BLOCK_BYTES):
-                        check_cancelled()
-                        total.update(block)
-        is_directory = os.path.isdir(self.sources[0].host_path)  # noqa: PTH112
-        kind = "multi" if len(self.sources) > 1 else "dir" if is_directory else "file"
+        with OpenTree(self.image_root) as image:
+            for file in self._files(image):
+                info = os.fstat(file.place)
+                total.update(f"{file.path}\0{info.st_mode:o}\0".encode("utf-8", "surrogateescape"))
+                if stat.S_ISLNK(info.st_mode):
+                    total.update(os.fsencode(os.readlink("", dir_fd=file.place)))
+                elif stat.S_ISREG(info.st_mode):
+                    with os.fdopen(reopen(file.place, os.O_RDONLY), "rb") as content:
+                        while block := content.read(BLOCK_BYTES):
+                            check_cancelled()
+                            total.update(block)
+        kind = "multi" if len(self.sources) > 1 else "dir" if _source_is_directory(self.sources[0]) else "file"
         return f"{kind}:{total.hexdigest()}"
 
     # -- the layer ---------------------------------------------------------------------------------------------
@@ -151,69 +171,114 @@ class Copy:
     def layer(self) -> Iterator[bytes]:
         """Yield the layer as a tar: the missing parent directories and the files."""
         written: set[str] = set()
-        downloads = {source.host_path for source in self.sources if source.is_download}
-        has_directory = any(os.path.isdir(source.host_path) for source in self.sources)  # noqa: PTH112
-        into_directory = self._target_is_directory() or has_directory
-        if into_directory:
-            yield from self._missing_parents(f"{self._target_path()}/", written)
-        for host_path, path in self.files():
-            yield from self._missing_parents(path, written)
-            if host_path not in downloads and self._is_archive_to_unpack(host_path):
-                target = path.rpartition("/")[0] if into_directory else path
-                yield from self._archive_members(host_path, target, written)
-            else:
-                yield from self._file_member(host_path, path)
+        has_directory = any(map(_source_is_directory, self.sources))
+        with OpenTree(self.image_root) as image:
+            into_directory = self._target_is_directory(image) or has_directory
+            if into_directory:
+                yield from self._missing_parents(image, f"{_plain_target(image, self.target)}/", written)
+            for file in self._files(image):
+                yield from self._missing_parents(image, file.path, written)
+                if not file.is_download and self._is_archive_to_unpack(file.place):
+                    target = file.path.rpartition("/")[0] if into_directory else file.path
+                    yield from self._archive_members(image, file.place, target, written)
+                else:
+                    yield from self._file_member(image, file)
+                if _is_directory(file.place):
+                    written.add(file.path)
         yield END_OF_TAR
 
-    def _is_archive_to_unpack(self, host_path: str) -> bool:
-        if self.keyword != "ADD" or not os.path.isfile(host_path):  # noqa: PTH113
+    def _is_archive_to_unpack(self, place: int) -> bool:
+        if self.keyword != "ADD" or not stat.S_ISREG(os.fstat(place).st_mode):
             return False
         try:
-            with Path(host_path).open("rb") as file:
+            with os.fdopen(reopen(place, os.O_RDONLY), "rb") as file:
                 header = decompressed(file).read(tarfile.BLOCKSIZE)
                 tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
         except (OSError, EOFError, tarfile.TarError):
             return False
         return any(header)
 
-    def _missing_parents(self, path: str, written: set[str]) -> Iterator[bytes]:
+    def _missing_parents(self, image: OpenTree, path: str, written: set[str]) -> Iterator[bytes]:
         parts = path.split("/")[:-1]
         for count in range(1, len(parts) + 1):
             name = "/".join(parts[:count])
-            if name and name not in written and not os.path.isdir(f"{self.image_root}/{name}"):  # noqa: PTH112
+            if name and name not in written and not image.is_directory(name):
                 member = tarfile.TarInfo(f"{name}/")
                 member.type, member.mode = tarfile.DIRTYPE, 0o755
                 member.uid, member.gid = (0, 0) if self.keeps_owner else self.owner
                 yield member.tobuf(tarfile.PAX_FORMAT)
             written.add(name)
 
-    def _file_member(self, host_path: str, path: str) -> Iterator[bytes]:
-        info = os.lstat(host_path)
-        member = tar_writer.member_header(path, host_path, info, {}, os.getuid())
-        if member is None or (member.isdir() and os.path.isdir(f"{self.image_root}/{path}")):  # noqa: PTH112
+    def _file_member(self, image: OpenTree, file: _File) -> Iterator[bytes]:
+        member = tar_writer.member_header(file.path, file.place, {}, os.getuid())
+        if member is None or (member.isdir() and image.is_directory(file.path)):
             return
         if not self.keeps_owner:
             member.uid, member.gid = self.owner
             member.uname = member.gname = ""
         yield member.tobuf(tarfile.PAX_FORMAT)
         if member.isreg():
-            with Path(host_path).open("rb") as file:
-                yield from tar_writer.file_blocks(file.fileno(), member.size)
+            with _closing(reopen(file.place, os.O_RDONLY)) as content:
+                yield from tar_writer.file_blocks(content, member.size)
 
-    def _archive_members(self, host_path: str, target: str, written: set[str]) -> Iterator[bytes]:
-        """Yield the members of an archive, moved below a directory of the image."""
-        with Path(host_path).open("rb") as file, tarfile.open(fileobj=decompressed(file), mode="r|") as tar:
-            for member in tar:
-                name = os.path.normpath(f"/{member.name}").strip("/")
-                if not name or not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
-                    continue
-                member.name = f"{target}/{name}".lstrip("/")
-                if member.islnk():
-                    member.linkname = f"{target}/{os.path.normpath(f'/{member.linkname}').strip('/')}".lstrip("/")
-                yield from self._missing_parents(member.name, written)
-                member.pax_headers = {}
-                yield member.tobuf(tarfile.PAX_FORMAT)
-                content = tar.extractfile(member) if member.isreg() else None
-                while content and (block := content.read(BLOCK_BYTES)):
-                    yield block
-                yield b"\0" * (-(member.size if member.isreg() else 0) % tarfile.BLOCKSIZE)
+    def _archive_members(self, image: OpenTree, place: int, target: str, written: set[str]) -> Iterator[bytes]:
+        """Yield the members of an archive, moved below a directory of the image. Raises CopyFault."""
+        try:
+            with os.fdopen(reopen(place, os.O_RDONLY), "rb") as file, open_untrusted(decompressed(file)) as tar:
+                for member in iterate_members(tar):
+                    name = os.path.normpath(f"/{member.name}").strip("/")
+                    if not name or not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
+                        continue
+                    member.name = f"{target}/{name}".lstrip("/")
+                    if member.islnk():
+                        member.linkname = f"{target}/{os.path.normpath(f'/{member.linkname}').strip('/')}".lstrip("/")
+                    yield from self._missing_parents(image, member.name, written)
+                    yield from self._moved_member(tar, member)
+        except (tarfile.TarError, LayerFault, ValueError, OverflowError) as error:
+            raise CopyFault(f"{self.keyword} failed: {error}") from None
+
+    def _moved_member(self, tar: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[bytes]:
+        if member.isreg():
+            space = os.statvfs(self.image_root)
+            if member.size > space.f_bavail * space.f_frsize:
+                raise CopyFault(f"{self.keyword} failed: no space left on device")
+            member.type = tarfile.REGTYPE  # the holes of a sparse file are written out
+        member.pax_headers = {}
+        yield member.tobuf(tarfile.PAX_FORMAT)
+        if member.isreg():
+            yield from content_blocks(tar, member)
+            yield b"\0" * (-member.size % tarfile.BLOCKSIZE)
+
+
+def _plain_target(image: OpenTree, path: str) -> str:
+    """Return a target without a slash in front, with the symbolic links of the image followed."""
+    return image.resolve(path).strip("/")
+
+
+def _is_directory(place: int) -> bool:
+    return stat.S_ISDIR(os.fstat(place).st_mode)
+
+
+def _source_is_directory(source: Source) -> bool:
+    with OpenTree(source.root) as tree:
+        return tree.is_directory(source.path)
+
+
+def _names(tree: OpenTree, path: str) -> list[str]:
+    """Return the names in a directory of a tree; none if it is no directory."""
+    try:
+        with _closing(tree.open(path)) as place:
+            if not _is_directory(place):
+                return []
+            with _closing(reopen(place, os.O_RDONLY)) as directory:
+                return sorted(os.listdir(directory))  # noqa: PTH208
+    except OSError:
+        return []
+
+
+@contextlib.contextmanager
+def _closing(descriptor: int) -> Iterator[int]:
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -14,15 +14,25 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from types import TracebackType
 
-__all__ = ["DirectoryStack", "OpenTree", "entries", "open_directory", "open_file", "reopen"]
+__all__ = [
+    "DIRECTORY",
+    "PATH_ONLY",
+    "DirectoryStack",
+    "LastDirectory",
+    "OpenTree",
+    "entries",
+    "open_directory",
+    "open_file",
+    "reopen",
+]
 
 #: More links and more steps than any honest path needs.
 MAX_LINKS, MAX_STEPS = 255, 20_000
 #: So many directories on the way down are open at a time; the others are opened again on the way up.
-MAX_OPEN = 32
+MAX_OPEN = 8
 PATH_ONLY = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -58,14 +68,25 @@ class OpenTree:
     """A file tree, whose top is `/` for every path and every link in it.
 
     `mounts` says which directories and files of the tree are somewhere else on this machine: it maps their paths to
-    those places, which the user has named and which are therefore trusted.
+    those places, which the user has named and which are therefore trusted. Those in `read_only`, where `/` stands for
+    the rest of the tree, are only for reading: `open_parent` and `make_directories` raise OSError there.
     """
 
-    def __init__(self, root: str | os.PathLike[str], mounts: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, root: str | os.PathLike[str], mounts: Mapping[str, str] | None = None, read_only: Collection[str] = ()
+    ) -> None:
         self.root = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self.mounts: dict[str, str] = {}
-        for target in sorted(mounts or {}):  # a mount may be below a link, or below another mount
-            self.mounts[self.resolve(target)] = (mounts or {})[target]
+        self.read_only = {"/"} & set(read_only)
+        try:
+            for target in sorted(mounts or {}):  # a mount may be below a link, or below another mount
+                path = self.resolve(target)
+                self.mounts[path] = (mounts or {})[target]
+                if target in read_only:
+                    self.read_only.add(path)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> OpenTree:
         return self
@@ -95,11 +116,19 @@ class OpenTree:
             os.close(place)
         if not parts:
             return os.dup(self.root), "."
+        self._check_writable(parts[:-1])
         return self._plain(parts[:-1]), parts[-1]
 
     def make_directories(self, path: str, mode: int = 0o755) -> int:
         """Create the directories of a path that do not exist, and return the last one as a place. Raise OSError."""
-        place, _ = self._walk(path, follow=True, make=mode)
+        place, parts = self._walk(path, follow=True, make=mode)
+        try:
+            self._check_writable(parts)
+            if not stat.S_ISDIR(os.fstat(place).st_mode):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        except BaseException:
+            os.close(place)
+            raise
         return place
 
     def resolve(self, path: str, *, follow: bool = True) -> str:
@@ -111,6 +140,10 @@ class OpenTree:
         if place >= 0:
             os.close(place)
         return "/" + "/".join(parts)
+
+    def read_only_mount(self, path: str) -> str:
+        """Return the path of the mount that a directory belongs to, if that is only for reading. Raise OSError."""
+        return self._read_only_mount([part for part in self.resolve(path).split("/") if part])
 
     def exists(self, path: str) -> bool:
         """Tell whether there is something at a path, whose links are followed."""
@@ -194,9 +227,24 @@ class OpenTree:
         except FileNotFoundError:
             if not make:
                 raise
+        self._check_writable(parts)
         with contextlib.suppress(FileExistsError):  # somebody else has just created it
             os.mkdir(name, make, dir_fd=directory)
         return os.open(name, PATH_ONLY, dir_fd=directory)
+
+    def _check_writable(self, parts: list[str]) -> None:
+        if self._read_only_mount(parts):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    def _read_only_mount(self, parts: list[str]) -> str:
+        """Return the mount that a directory without links belongs to, if that is only for reading."""
+        for count in range(len(parts), -1, -1) if self.read_only else ():
+            path = "/" + "/".join(parts[:count])
+            if path in self.read_only:
+                return path
+            if path in self.mounts:
+                break
+        return ""
 
     def _plain(self, parts: list[str]) -> int:
         """Open a directory by names that are no links. Raise OSError if one has become a link since."""
@@ -213,6 +261,13 @@ class OpenTree:
 
 
 def _parts(path: str) -> list[str]:
+    """Split a path. Raise OSError for a text that can't be a path."""
+    try:
+        valid = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        valid = False
+    if not valid:
+        raise FileNotFoundError(errno.ENOENT, "not a valid path")
     return [part for part in path.split("/") if part not in ("", ".")]
 
 
@@ -261,18 +316,18 @@ class DirectoryStack:
 
     def leave(self) -> None:
         """Go up. Raise OSError if the directory above can't be found again."""
-        left = self._open.pop()
+        child = self._open.pop()
         self.depth -= 1
         try:
             if len(self._open) == 1 and self._closed:
-                parent = open_directory("..", left)
+                parent = open_directory("..", child)
                 info = os.fstat(parent)
                 if (info.st_dev, info.st_ino) != self._closed.pop():
                     os.close(parent)
                     raise OSError(errno.ESTALE, "a directory was moved meanwhile")
                 self._open.append(parent)
         finally:
-            os.close(left)
+            os.close(child)
 
     def close(self) -> None:
         """Close everything but the top."""
@@ -280,12 +335,37 @@ class DirectoryStack:
             os.close(self._open.pop())
 
 
-def entries(directory: int) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield name and status of what is in an open directory, in order. What disappears meanwhile is left out."""
+class LastDirectory:
+    """Opens directories of a tree by their paths, and keeps the last one open: most paths are in it, too."""
+
+    def __init__(self, tree: OpenTree) -> None:
+        self._tree = tree
+        self._path, self._place = "", -1
+
+    def open(self, path: str, *, make: bool = False) -> int:
+        """Return a directory as a place, which is valid until the next call. With `make`, create it if necessary.
+
+        Raise OSError if there is no such directory.
+        """
+        if self._place < 0 or path != self._path:
+            self.close()
+            self._place = self._tree.make_directories(path) if make else self._tree.open(path)
+            self._path = path
+        return self._place
+
+    def close(self) -> None:
+        """Close the directory, so that the next call looks its path up again."""
+        if self._place >= 0:
+            os.close(self._place)
+        self._place = -1
+
+
+def entries(directory: int) -> list[tuple[str, os.stat_result]]:
+    """Return name and status of what is in an open directory, in order. What disappears meanwhile is left out."""
+    listing: list[tuple[str, os.stat_result]] = []
     with os.scandir(directory) as scan:
-        listing = sorted(scan, key=lambda entry: entry.name)
-    for entry in listing:
-        try:
-            yield entry.name, entry.stat(follow_symlinks=False)
-        except OSError:
-            continue
+        for entry in scan:
+            with contextlib.suppress(OSError):
+                listing.append((entry.name, entry.stat(follow_symlinks=False)))
+    listing.sort(key=lambda entry: entry[0])
+    return listing

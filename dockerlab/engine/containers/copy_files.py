@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
+import posixpath
 import stat
+import tarfile
 from collections.abc import Iterator
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from dockerlab.engine.common import timestamps
-from dockerlab.engine.common.paths import resolve_in_root
+from dockerlab.engine.common.tree import OpenTree
 from dockerlab.engine.faults import BadParameter, Fault, NotFound
 from dockerlab.engine.storage import tar_writer, unpack
 from dockerlab.engine.storage.compression import decompressed
@@ -38,44 +40,76 @@ GO_FLAGS = ((stat.S_ISUID, SETUID), (stat.S_ISGID, SETGID), (stat.S_ISVTX, STICK
 def path_stat(record: ContainerRecord, path: str, reference: str) -> str:
     """Return the header that describes a path: JSON in base64. `reference` is the container as the client named it.
 
-    Raises BadParameter, NotFound.
+    Raises BadParameter, NotFound, Fault.
     """
-    host_path = _existing_path(record, path, reference)
-    info = os.lstat(host_path)
-    target = ""
-    if stat.S_ISLNK(info.st_mode):
-        target = resolve_in_root(str(record.root), path).removeprefix(str(record.root)) or "/"
-    description = {
-        "name": path.rstrip("/").rpartition("/")[2] or "/",
-        "size": info.st_size,
-        "mode": _go_mode(info.st_mode),
-        "mtime": timestamps.rfc3339(info.st_mtime_ns),
-        "linkTarget": target,
-    }
+    with _open_tree(record) as tree, _open_place(tree, path, reference) as place:
+        info = os.fstat(place)
+        description = {
+            "name": _last_name(path) or "/",
+            "size": info.st_size,
+            "mode": _go_mode(info.st_mode),
+            "mtime": timestamps.rfc3339(info.st_mtime_ns),
+            "linkTarget": _link_target(tree, path) if stat.S_ISLNK(info.st_mode) else "",
+        }
     return base64.b64encode(json.dumps(description, separators=(",", ":")).encode()).decode()
 
 
-def _existing_path(record: ContainerRecord, path: str, reference: str) -> str:
-    """Return where a container's path is on this machine. Raises BadParameter, NotFound.
+@contextlib.contextmanager
+def _open_tree(record: ContainerRecord) -> Iterator[OpenTree]:
+    """Open a container's tree with its mounts, as far as their files are somewhere else on this machine."""
+    points = [point for point in record.mount_points if point["Type"] != "tmpfs"]
+    sources = {point["Destination"]: point["Source"] for point in points}
+    read_only = {point["Destination"] for point in points if not point["RW"]}
+    read_only |= {"/"} if record.host_config["ReadonlyRootfs"] else set()
+    try:
+        tree = OpenTree(record.root, sources, read_only)
+    except OSError as error:
+        raise Fault(f"cannot open the files of container {record.id}: {_reason(error)}") from None
+    with tree:
+        yield tree
 
-    A link at the end of the path is not followed, unless a slash comes after it.
+
+@contextlib.contextmanager
+def _open_place(tree: OpenTree, path: str, reference: str, *, follow: bool | None = None) -> Iterator[int]:
+    """Open what is at a container's path. Raises BadParameter, NotFound, Fault.
+
+    By default a link at the end of the path is only followed if a slash comes after it: then it has to be a directory.
     """
     if not path:
         raise BadParameter("bad parameter: pathcannot be empty")
-    follow = path.endswith(("/", "/."))
-    host_path = resolve_in_root(str(record.root), path, follow, _mount_sources(record))
-    if not os.path.lexists(host_path) or (follow and not os.path.isdir(host_path)):  # noqa: PTH112
-        raise NotFound(f"Could not find the file {path} in container {reference}")
-    return host_path
+    ends_with_slash = path.endswith(("/", "/."))
+    try:
+        place = tree.open(path, follow=ends_with_slash if follow is None else follow)
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFound(f"Could not find the file {path} in container {reference}") from None
+    except OSError as error:
+        raise Fault(f"cannot open {path} in container {reference}: {_reason(error)}") from None
+    try:
+        if follow is None and ends_with_slash and not _is_directory(place):
+            raise NotFound(f"Could not find the file {path} in container {reference}")
+        yield place
+    finally:
+        os.close(place)
 
 
-def _host_mounts(record: ContainerRecord) -> list[dict[str, Any]]:
-    """Return the mounts whose files are somewhere else on this machine."""
-    return [point for point in record.mount_points if point["Type"] != "tmpfs"]
+def _is_directory(place: int) -> bool:
+    return stat.S_ISDIR(os.fstat(place).st_mode)
 
 
-def _mount_sources(record: ContainerRecord) -> dict[str, str]:
-    return {point["Destination"]: point["Source"] for point in _host_mounts(record)}
+def _reason(error: OSError) -> str:
+    return (error.strerror or "input/output error").lower()
+
+
+def _last_name(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2]
+
+
+def _link_target(tree: OpenTree, path: str) -> str:
+    """Return where a link leads to; an empty text if it leads in a circle."""
+    try:
+        return tree.resolve(path)
+    except OSError:
+        return ""
 
 
 def _go_mode(mode: int) -> int:
@@ -87,48 +121,51 @@ def _go_mode(mode: int) -> int:
 
 
 def pack(record: ContainerRecord, path: str, reference: str) -> Iterator[bytes]:
-    """Return a path as the blocks of a tar.
+    """Yield a path as the blocks of a tar.
 
     The first member has the path's last name; a path that ends with `/.` means the content of the directory. Raises
-    BadParameter, NotFound.
+    BadParameter, NotFound, Fault.
     """
-    host_path = _existing_path(record, path, reference)
-    return tar_writer.pack(host_path, path.rstrip("/").rpartition("/")[2] or ".")
+    with _open_tree(record) as tree, _open_place(tree, path, reference) as place:
+        yield from tar_writer.pack(place, _last_name(path) or ".")
 
 
 def extract(record: ContainerRecord, path: str, reference: str, archive: IO[bytes], no_overwrite: bool) -> None:
     """Extract a tar, compressed or not, into a directory. Raises BadParameter, NotFound, Fault."""
-    directory = resolve_in_root(str(record.root), path, True, _mount_sources(record))
-    if not path:
-        raise BadParameter("bad parameter: pathcannot be empty")
-    if not os.path.lexists(directory):
-        raise NotFound(f"Could not find the file {path} in container {reference}")
-    if not os.path.isdir(directory):  # noqa: PTH112
-        raise BadParameter("extraction point is not a directory")
-    if record.host_config["ReadonlyRootfs"] or _is_read_only(record, path):
-        raise Fault("container rootfs is marked read-only")
-    tar_file = decompressed(archive)
-    if no_overwrite:
-        _check_types(tar_file, Path(directory))
-    unpack.extract(tar_file, Path(directory))
+    with _open_tree(record) as tree:
+        with _open_place(tree, path, reference, follow=True) as place:
+            if not _is_directory(place):
+                raise BadParameter("extraction point is not a directory")
+        if mount := _read_only_mount(tree, path):
+            what = "container rootfs" if mount == "/" else "mounted volume"
+            raise Fault(f"{what} is marked read-only")
+        tar_file = decompressed(archive)
+        if no_overwrite:
+            _check_types(tar_file, tree, path)
+        unpack.extract(tar_file, tree, path)
 
 
-def _is_read_only(record: ContainerRecord, path: str) -> bool:
-    plain = "/" + path.strip("/")
-    return any(
-        not point["RW"] and (plain == point["Destination"] or plain.startswith(point["Destination"] + "/"))
-        for point in _host_mounts(record)
-    )
+def _read_only_mount(tree: OpenTree, path: str) -> str:
+    try:
+        return tree.read_only_mount(path)
+    except OSError:
+        return ""  # a program has just changed the path, and unpacking will fail
 
 
-def _check_types(archive: IO[bytes], directory: Path) -> None:
+def _check_types(archive: IO[bytes], tree: OpenTree, directory: str) -> None:
     """Raise BadParameter if a file would replace a directory, or a directory a file."""
-    with unpack.open_untrusted(archive) as tar:
-        for member in unpack.iterate_members(tar):
-            existing = directory / member.name.lstrip("/")
-            if existing.is_symlink() or not existing.exists() or existing == directory:
-                continue
-            if existing.is_dir() != member.isdir():
-                old, new = ("directory", "non-directory") if existing.is_dir() else ("non-directory", "directory")
-                raise BadParameter(f"cannot overwrite {old} {existing.name!r} with {new}".replace("'", '"'))
-    archive.seek(0)
+    try:
+        with unpack.open_untrusted(archive) as tar:
+            for member in unpack.iterate_members(tar):
+                _check_type(member, tree, directory)
+        archive.seek(0)
+    except (tarfile.TarError, OSError, ValueError, OverflowError) as error:
+        raise unpack.LayerFault(f"archive/tar: {error}") from None
+
+
+def _check_type(member: tarfile.TarInfo, tree: OpenTree, directory: str) -> None:
+    path = posixpath.normpath(member.name.lstrip("/") or ".")
+    mode = tree.mode(f"{directory}/{path}", follow=False)
+    if path != "." and mode and not stat.S_ISLNK(mode) and stat.S_ISDIR(mode) != member.isdir():
+        old, new = ("directory", "non-directory") if stat.S_ISDIR(mode) else ("non-directory", "directory")
+        raise BadParameter(f'cannot overwrite {old} "{path.rpartition("/")[2]}" with {new}')

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dockerlab.engine.common.cancellable_threads import check_cancelled
 from dockerlab.engine.common.digests import digits_of, is_digest
+from dockerlab.engine.storage.file_content import write_sparse
 from dockerlab.engine.storage.unpack import iterate_members, open_untrusted
 
 __all__ = ["Layer", "Layers", "chain_id", "chain_ids"]
@@ -57,11 +58,14 @@ class Layers:
         handle, name = tempfile.mkstemp(".new", dir=self.root)
         checksum, temporary = hashlib.sha256(), Path(name)
         try:
-            with os.fdopen(handle, "wb") as file:
+            try:
                 for block in blocks:
                     check_cancelled()
                     checksum.update(block)
-                    file.write(block)
+                    write_sparse(handle, block)  # the layer of a sparse file takes up as little space as the file
+                os.ftruncate(handle, os.lseek(handle, 0, os.SEEK_CUR))
+            finally:
+                os.close(handle)
             layer = Layer(f"sha256:{checksum.hexdigest()}", _content_size(temporary))
             if check is not None:
                 check(layer.diff_id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 import threading
 from collections.abc import Iterable
@@ -11,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dockerlab.engine.common.digests import digits_of
+from dockerlab.engine.common.tree import DIRECTORY
 from dockerlab.engine.images.layers import chain_ids
-from dockerlab.engine.processes import user_namespace
 from dockerlab.engine.storage import rootfs
+from dockerlab.engine.storage.tree_copy import copy_tree
 from dockerlab.engine.storage.unpack import apply_layer
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["Trees"]
 
 EMPTY = "empty"
-#: A file system allows about 65,000 hard links per file, and one tree may add hundreds.
-MAX_LINKS = 60_000
 
 
 class Trees:
@@ -57,7 +55,7 @@ class Trees:
             try:
                 temporary.chmod(0o755)
                 if start:
-                    _clone(str(self.path(chain[start - 1])), str(temporary), {}, user_namespace.can_change_owner())
+                    _clone(self.path(chain[start - 1]), temporary)
                 for diff_id in diff_ids[start:]:
                     with self.layers.path(diff_id).open("rb") as layer:
                         apply_layer(layer, temporary)
@@ -97,26 +95,11 @@ def _remove_tree(path: Path) -> None:
     rootfs.remove(renamed)
 
 
-def _clone(source: str, target: str, copies: dict[int, str], keeps_owner: bool) -> None:
-    """Create the same directories with hard links to the same files.
-
-    A file that has too many links already is copied once; `copies` has the path of the copy by inode.
-    """
-    with os.scandir(source) as entries:
-        for entry in entries:
-            path = f"{target}/{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
-                os.mkdir(path)  # noqa: PTH102
-                _clone(entry.path, path, copies, keeps_owner)
-                continue
-            info = entry.stat(follow_symlinks=False)
-            if info.st_nlink > MAX_LINKS and info.st_ino not in copies:
-                copies[info.st_ino] = path
-                shutil.copy2(entry.path, path, follow_symlinks=False)
-                if keeps_owner:
-                    rootfs.copy_owner(path, info)
-            else:
-                os.link(copies.get(info.st_ino, entry.path), path, follow_symlinks=False)
-    shutil.copystat(source, target)
-    if keeps_owner:
-        rootfs.copy_owner(target, os.lstat(source))
+def _clone(source: Path, target: Path) -> None:
+    """Create the same directories with hard links to the same files."""
+    original, copy = os.open(source, DIRECTORY), os.open(target, DIRECTORY)
+    try:
+        copy_tree(original, copy, share_files=True)
+    finally:
+        os.close(original)
+        os.close(copy)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tarfile
 import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from dockerlab.engine.common.tree import LastDirectory, OpenTree
 from dockerlab.engine.storage import changes, tar_writer
 
 __all__ = ["layer_of_changes"]
@@ -17,14 +19,20 @@ WHITEOUT = ".wh."
 
 def layer_of_changes(before: Path, after: Path, hidden: Collection[str] = ()) -> Iterator[bytes]:
     """Yield the layer in pieces. Without any change it is an empty tar."""
-    links: dict[tuple[int, int], str] = {}
+    links: tar_writer.Links = {}
     engine_uid = os.getuid()
-    for change in sorted(changes.changes(before, after, hidden), key=lambda change: change.path):
-        name = change.path.removeprefix("/")
-        if change.kind == changes.DELETED:
-            yield _whiteout(name)
-        else:
-            yield from tar_writer.member(name, f"{after}/{name}", links, engine_uid)
+    with OpenTree(after) as tree, contextlib.closing(LastDirectory(tree)) as directories:
+        for change in sorted(changes.changes(before, after, hidden), key=lambda change: change.path):
+            path = change.path.removeprefix("/")
+            if change.kind == changes.DELETED:
+                yield _whiteout(path)
+                continue
+            parent, _, name = path.rpartition("/")
+            try:
+                directory = directories.open(parent)
+            except OSError:
+                continue  # it has disappeared meanwhile
+            yield from tar_writer.member(path, directory, name, links, engine_uid)
     yield tar_writer.END
 
 

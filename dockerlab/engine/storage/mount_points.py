@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine.common.paths import resolve_in_root
+from dockerlab.engine.common.tree import DIRECTORY, OpenTree, reopen
 from dockerlab.engine.faults import BadParameter, Fault
 from dockerlab.engine.processes.syscalls import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
-from dockerlab.engine.storage import rootfs
+from dockerlab.engine.storage.tree_copy import copy_tree
 from dockerlab.engine.storage.volumes import NAME
 
 if TYPE_CHECKING:
@@ -167,12 +169,32 @@ def _volume(volume: Record, target: str, mode: str, writable: bool) -> Record:
 
 
 def fill_volumes(root: Path, points: list[Record]) -> None:
-    """Copy the image's files at a volume's mount point into the volume, if it is empty."""
-    for point in points:
-        volume, source = Path(point["Source"] or "/"), Path(resolve_in_root(str(root), point["Destination"]))
-        if point["Type"] != "volume" or point.get("NoCopy") or not source.is_dir() or any(volume.iterdir()):
-            continue
-        rootfs.copy_tree(source, volume)
+    """Copy the image's files at a volume's mount point into the volume, if it is empty. Raise OSError."""
+    volumes = [point for point in points if point["Type"] == "volume" and not point.get("NoCopy")]
+    if not volumes:
+        return
+    with OpenTree(root) as tree:
+        for point in volumes:
+            _fill_volume(tree, point["Destination"], point["Source"])
+
+
+def _fill_volume(tree: OpenTree, path: str, directory: str) -> None:
+    try:
+        place = tree.open(path)
+    except OSError:
+        return  # the image has nothing there
+    try:
+        if not stat.S_ISDIR(os.fstat(place).st_mode):
+            return
+        source, target = reopen(place, os.O_RDONLY), os.open(directory, DIRECTORY)
+        try:
+            if not os.listdir(target):  # noqa: PTH208
+                copy_tree(source, target)
+        finally:
+            os.close(source)
+            os.close(target)
+    finally:
+        os.close(place)
 
 
 def tmpfs_mounts(host: Record, points: list[Record]) -> list[Record]:

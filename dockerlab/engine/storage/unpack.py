@@ -1,224 +1,235 @@
 """Unpacks layers and archives, which may come from anywhere, into a file tree: no member can write outside of it.
 
-Nothing else writes into the tree meanwhile. A file is replaced and never written into, because a tree shares files
-with its parent's tree by hard links.
+A program in a running container may change the tree meanwhile, so everything happens on open directories. A file is
+replaced and never written into, because a tree shares files with its parent's tree by hard links.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import posixpath
-import shutil
 import stat
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
-from dockerlab.engine.common.cancellable_threads import check_cancelled
-from dockerlab.engine.faults import Fault
+from dockerlab.engine.common.tree import PATH_ONLY, LastDirectory, OpenTree, open_directory
 from dockerlab.engine.processes import user_namespace
+from dockerlab.engine.storage import tree_removal
+from dockerlab.engine.storage.file_content import write_sparse
+from dockerlab.engine.storage.tar_reader import (
+    LayerFault,
+    area_blocks,
+    data_areas,
+    iterate_members,
+    open_untrusted,
+)
+from dockerlab.engine.storage.tree_copy import CREATE
+from dockerlab.engine.storage.tree_walk import MAX_PATH
 
 __all__ = ["LayerFault", "apply_layer", "extract", "iterate_members", "open_untrusted"]
 
-BLOCK = 1 << 16
 #: Names of whiteouts: a prefix for one deleted file, a marker that empties a directory, and those of other tools.
 WHITEOUT, OPAQUE, RESERVED = ".wh.", ".wh..wh..opq", ".wh..wh."
-#: The header of a member, even with a long name or attributes, is never longer than this.
-HEADER_BYTES = 1 << 20
-MAX_LINKS = 40
 XATTR = "SCHILY.xattr."
-
-
-class LayerFault(Fault):
-    """A layer or an archive can't be unpacked."""
-
-
-class _HeaderLimit:
-    """A file for `tarfile`, which would otherwise read a header of any size into memory."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.seek, self.tell = file.seek, file.tell
-
-    def read(self, size: int = -1) -> bytes:
-        check_cancelled()
-        if not 0 <= size <= HEADER_BYTES:
-            raise tarfile.ReadError("a header is too long")
-        return self._file.read(size)
-
-
-def open_untrusted(file: IO[bytes]) -> tarfile.TarFile:
-    """Open an uncompressed tar from a client or a registry. Raises LayerFault if it is not a tar."""
-    try:
-        return tarfile.open(fileobj=_HeaderLimit(file), mode="r:")  # type: ignore[call-overload, no-any-return]
-    except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
-        raise LayerFault(f"archive/tar: invalid tar header: {error}") from None
-
-
-def iterate_members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """Yield the members one by one, and keep none of them in memory."""
-    while (member := tar.next()) is not None:
-        yield member
-        tar.members.clear()  # type: ignore[attr-defined]
 
 
 def apply_layer(layer: IO[bytes], root: Path) -> None:
     """Unpack a layer over a tree, and delete what its whiteouts name. Raises LayerFault."""
     layer.seek(0)
-    _unpack(layer, root, has_whiteouts=True)
+    with OpenTree(root) as tree:
+        _unpack(layer, tree, "/", has_whiteouts=True)
 
 
-def extract(archive: IO[bytes], root: Path) -> None:
-    """Unpack an archive into a directory; an empty file counts as an empty archive. Raises LayerFault."""
-    if archive.read(1):
+def extract(archive: IO[bytes], tree: OpenTree, path: str = "/") -> None:
+    """Unpack an archive into a directory of a tree; an empty file counts as an empty archive. Raises LayerFault."""
+    try:
+        is_empty = not archive.read(1)
         archive.seek(0)
-        _unpack(archive, root, has_whiteouts=False)
+    except OSError as error:
+        raise LayerFault(f"archive/tar: {error.strerror or error}") from None
+    if not is_empty:
+        _unpack(archive, tree, path, has_whiteouts=False)
 
 
-def _unpack(file: IO[bytes], root: Path, has_whiteouts: bool) -> None:
-    can_chown = user_namespace.can_change_owner()
-    directory_times: dict[str, float] = {}
-    new_paths: set[str] = set()
-    free_bytes = shutil.disk_usage(root).free
-    with open_untrusted(file) as tar:
+def _unpack(file: IO[bytes], tree: OpenTree, path: str, has_whiteouts: bool) -> None:
+    with contextlib.closing(_Unpacking(tree, path, has_whiteouts)) as unpacking, open_untrusted(file) as tar:
+        name = ""
         try:
             for member in iterate_members(tar):
-                free_bytes -= member.size
-                if free_bytes < 0:
-                    raise LayerFault("no space left on device")
-                path = _path(root, member.name)
-                if path == str(root):
-                    continue
-                if not (has_whiteouts and _apply_whiteout(path, new_paths)):
-                    _create(tar, member, root, path, can_chown)
-                    new_paths.add(path)
-                if member.isdir():
-                    directory_times[path] = member.mtime
-        except (tarfile.TarError, EOFError, ValueError, OverflowError, OSError) as error:
+                name = member.name
+                unpacking.add(tar, member)
+            unpacking.set_directory_times()
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise LayerFault(f"failed to register layer: {name[:MAX_PATH]}: {reason}") from None
+        except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
             raise LayerFault(f"failed to register layer: {error}") from None
-    # Unpacking into a directory changes its time, so times of directories are set at the end, the innermost first.
-    for path, mtime in sorted(directory_times.items(), reverse=True):
-        with contextlib.suppress(OSError):
-            os.utime(path, (mtime, mtime))
 
 
-def _path(root: Path, name: str) -> str:
-    """Return the path of a member. Symbolic links on the way are followed as if `root` were `/`. Raises LayerFault.
+class _Unpacking:
+    """One archive on its way into a directory of a tree."""
 
-    The last part is not followed, because the member replaces it.
-    """
-    plain = posixpath.normpath(name.lstrip("/") or ".")
-    parts = [] if plain == "." else plain.split("/")
-    if ".." in parts or "\0" in plain:
-        raise LayerFault(f'invalid tar: "{name}" is outside of the root')
-    if not parts:
-        return str(root)
-    remaining, links = parts[:-1], 0
-    resolved: list[str] = []
-    while remaining:
-        part = remaining.pop(0)
-        if part == "..":
-            resolved = resolved[:-1]
-            continue
-        path = f"{root}/{'/'.join([*resolved, part])}"
-        with contextlib.suppress(OSError):
-            target = os.readlink(path)  # noqa: PTH115  (runs for every member, and os is faster than pathlib)
-            links += 1
-            if links > MAX_LINKS:
-                raise LayerFault(f"{name}: too many levels of symbolic links")
-            resolved = [] if target.startswith("/") else resolved
-            remaining = [step for step in target.split("/") if step not in ("", ".")] + remaining
-            continue
-        resolved.append(part)
-    directory = "/".join([str(root), *resolved])
-    if not os.path.isdir(directory):  # noqa: PTH112
-        _make_directories(str(root), resolved)
-    return f"{directory}/{parts[-1]}"
+    def __init__(self, tree: OpenTree, base: str, has_whiteouts: bool) -> None:
+        self.tree, self.base, self.has_whiteouts = tree, base.rstrip("/"), has_whiteouts
+        self.directories = LastDirectory(tree)
+        self.can_chown = user_namespace.can_change_owner()
+        self.directory_times: dict[str, float] = {}
+        #: What this layer has created, by directory and name.
+        self.new_entries: set[tuple[int, int, str]] = set()
+        space = os.fstatvfs(tree.root)
+        self.free_bytes = space.f_bavail * space.f_frsize
+        self.is_stale = False  #: whether the path of the open directory may lead to another one now
 
+    def close(self) -> None:
+        self.directories.close()
 
-def _make_directories(path: str, parts: list[str]) -> None:
-    for part in parts:
-        path = f"{path}/{part}"
+    def add(self, tar: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+        """Create, replace or delete what a member stands for."""
+        path = _plain_path(member.name)
+        if not path:
+            return
+        directory, name = self._parent(path), path.rpartition("/")[2]
+        if self.has_whiteouts:
+            if self._apply_whiteout(directory, name):
+                return
+            self.new_entries.add(self._key(directory, name))
+        self._make_room(member, directory, name)
+        self._create(tar, member, directory, name)
+        if self.is_stale:
+            self.directories.close()
+            self.is_stale = False
+        if member.isdir():
+            self.directory_times[path] = member.mtime
+
+    def _parent(self, path: str) -> int:
+        """Open the directory of a member, whose links are followed within the tree. Create it if necessary."""
+        parent = path.rpartition("/")[0]
         try:
-            os.mkdir(path, 0o755)  # noqa: PTH102
-        except FileExistsError:
-            if not stat.S_ISDIR(os.lstat(path).st_mode):
-                raise LayerFault(f"mkdir {path}: not a directory") from None
+            return self.directories.open(f"{self.base}/{parent}", make=True)
+        except NotADirectoryError:
+            raise LayerFault(f"mkdir {self.base}/{parent}: not a directory") from None
 
+    def _key(self, directory: int, name: str) -> tuple[int, int, str]:
+        info = os.fstat(directory)
+        return info.st_dev, info.st_ino, name
 
-def _apply_whiteout(path: str, new_paths: set[str]) -> bool:
-    """Delete what a whiteout names, but not what this same layer has brought. Return False if it is no whiteout."""
-    directory, _, name = path.rpartition("/")
-    if not name.startswith(WHITEOUT):
-        return False
-    if name == OPAQUE:
-        for entry in os.listdir(directory):  # noqa: PTH208
-            if f"{directory}/{entry}" not in new_paths:
-                _remove(f"{directory}/{entry}")
-    elif not name.startswith(RESERVED):
-        target = name.removeprefix(WHITEOUT)
-        if target in ("", ".", ".."):
-            raise LayerFault(f"invalid whiteout: {name}")
-        _remove(f"{directory}/{target}")
-    return True
+    def _apply_whiteout(self, directory: int, name: str) -> bool:
+        """Delete what a whiteout names, but not what this layer has brought. Return False if it is no whiteout."""
+        if not name.startswith(WHITEOUT):
+            return False
+        if name == OPAQUE:
+            place = open_directory(".", directory)
+            try:
+                for entry in os.listdir(place):  # noqa: PTH208
+                    if self._key(place, entry) not in self.new_entries:
+                        tree_removal.remove(place, entry)
+            finally:
+                os.close(place)
+        elif not name.startswith(RESERVED):
+            target = name.removeprefix(WHITEOUT)
+            if target in ("", ".", ".."):
+                raise LayerFault(f"invalid whiteout: {name}")
+            tree_removal.remove(directory, target)
+        self.directories.close()  # its path may lead to something else now
+        return True
 
+    def _make_room(self, member: tarfile.TarInfo, directory: int, name: str) -> None:
+        """Remove what has the member's name already, except a directory that stays one."""
+        try:
+            mode = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
+        except FileNotFoundError:
+            return
+        if not (member.isdir() and stat.S_ISDIR(mode)):
+            tree_removal.remove(directory, name)
+            self.is_stale = not stat.S_ISREG(mode)
 
-def _remove(path: str) -> None:
-    try:
-        info = os.lstat(path)
-    except FileNotFoundError:
-        return
-    if stat.S_ISDIR(info.st_mode):
-        shutil.rmtree(path)
-    else:
-        os.unlink(path)  # noqa: PTH108
+    def _create(self, tar: tarfile.TarFile, member: tarfile.TarInfo, directory: int, name: str) -> None:
+        """Create the file of one member. Devices are left out: the layer keeps them, and a container gets its own."""
+        if member.isreg():
+            self._write(tar, member, directory, name)
+        elif member.isdir():
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(name, 0o700, dir_fd=directory)
+            self._set_attributes_of_entry(member, directory, name)
+        elif member.issym():
+            os.symlink(member.linkname, name, dir_fd=directory)
+            if self.can_chown:
+                os.chown(name, member.uid, member.gid, dir_fd=directory, follow_symlinks=False)
+            os.utime(name, (member.mtime, member.mtime), dir_fd=directory, follow_symlinks=False)
+        elif member.islnk():
+            # It shares mode and owner with the file that it links to, which may belong to the parent's tree.
+            self._link(member, directory, name)
+        elif member.isfifo():
+            os.mkfifo(name, 0o600, dir_fd=directory)
+            self._set_attributes_of_entry(member, directory, name)
 
+    def _link(self, member: tarfile.TarInfo, directory: int, name: str) -> None:
+        place, target = self.tree.open_parent(f"{self.base}/{_plain_path(member.linkname)}")
+        try:
+            os.link(target, name, src_dir_fd=place, dst_dir_fd=directory, follow_symlinks=False)
+        finally:
+            os.close(place)
 
-def _create(tar: tarfile.TarFile, member: tarfile.TarInfo, root: Path, path: str, can_chown: bool) -> None:
-    """Create the file of one member. Devices are left out: the layer keeps them, and each container gets its own."""
-    is_directory = os.path.isdir(path) and not os.path.islink(path)  # noqa: PTH112, PTH114
-    if not (member.isdir() and is_directory):
-        _remove(path)
-    if member.isdir():
-        if not is_directory:
-            os.mkdir(path)  # noqa: PTH102
-    elif member.isreg():
-        _write(tar, member, path)
-    elif member.issym():
-        os.symlink(member.linkname, path)  # noqa: PTH211
-    elif member.islnk():
-        os.link(_path(root, member.linkname), path, follow_symlinks=False)
-        return  # it shares mode and owner with the file that it links to, which may belong to the parent's tree
-    elif member.isfifo():
-        os.mkfifo(path)
-    else:
-        return
-    _set_attributes(member, path, can_chown)
+    def _write(self, tar: tarfile.TarFile, member: tarfile.TarInfo, directory: int, name: str) -> None:
+        """Write a file. What is not in the archive, and blocks of zeros, take up no space."""
+        file = os.open(name, CREATE, 0o600, dir_fd=directory)
+        try:
+            cast("IO[bytes]", tar.fileobj).seek(member.offset_data)
+            for start, length in data_areas(member):
+                os.lseek(file, start, os.SEEK_SET)
+                for block in area_blocks(tar, length):
+                    self.free_bytes -= write_sparse(file, block)
+                    if self.free_bytes < 0:
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.ftruncate(file, member.size)
+            self._set_attributes(member, file)
+        finally:
+            os.close(file)
 
+    def _set_attributes_of_entry(self, member: tarfile.TarInfo, directory: int, name: str) -> None:
+        place = os.open(name, PATH_ONLY, dir_fd=directory)
+        try:
+            if not stat.S_ISLNK(os.fstat(place).st_mode):  # a program may have exchanged it a moment ago
+                self._set_attributes(member, f"/proc/self/fd/{place}")
+        finally:
+            os.close(place)
 
-def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> None:
-    content = tar.extractfile(member)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        if content is not None:
-            shutil.copyfileobj(content, file, BLOCK)
-        if file.tell() != member.size:
-            raise LayerFault("unexpected EOF")
+    def _set_attributes(self, member: tarfile.TarInfo, file: int | str) -> None:
+        """Set owner, mode, extended attributes and time. Without root's rights the engine keeps its access.
 
-
-def _set_attributes(member: tarfile.TarInfo, path: str, can_chown: bool) -> None:
-    """Set owner, mode, extended attributes and time. Without root's rights the engine keeps its access."""
-    if can_chown:
-        os.chown(path, member.uid, member.gid, follow_symlinks=False)
-    if not member.issym():
+        A new owner clears the set-user-ID bit and the capabilities of a file, so the owner comes first.
+        """
+        if self.can_chown:
+            os.chown(file, member.uid, member.gid)
         mode = stat.S_IMODE(member.mode)
-        if not can_chown:
+        if not self.can_chown:
             mode |= 0o700 if member.isdir() else 0o400
-        os.chmod(path, mode)  # noqa: PTH101
+        os.chmod(file, mode)  # noqa: PTH101
         for name, value in member.pax_headers.items():
             if name.startswith(XATTR):
                 with contextlib.suppress(OSError):
-                    os.setxattr(path, name.removeprefix(XATTR), value.encode("utf-8", "surrogateescape"))
-    os.utime(path, (member.mtime, member.mtime), follow_symlinks=False)
+                    os.setxattr(file, name.removeprefix(XATTR), value.encode("utf-8", "surrogateescape"))
+        os.utime(file, (member.mtime, member.mtime))
+
+    def set_directory_times(self) -> None:
+        """Set the times of the directories, the innermost first: unpacking into a directory changes its time."""
+        for path, mtime in sorted(self.directory_times.items(), reverse=True):
+            with contextlib.suppress(OSError):
+                directory, name = self.tree.open_parent(f"{self.base}/{path}")
+                try:
+                    os.utime(name, (mtime, mtime), dir_fd=directory, follow_symlinks=False)
+                finally:
+                    os.close(directory)
+
+
+def _plain_path(name: str) -> str:
+    """Return the path of a member without dots and a slash in front; empty for the top. Raises LayerFault, OSError."""
+    plain = posixpath.normpath(name.lstrip("/") or ".")
+    if ".." in plain.split("/") or "\0" in plain:
+        raise LayerFault(f'invalid tar: "{name}" is outside of the root')
+    if len(os.fsencode(plain)) > MAX_PATH:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+    return "" if plain == "." else plain

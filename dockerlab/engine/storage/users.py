@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from dockerlab.engine.common.paths import resolve_in_root
+from dockerlab.engine.common.tree import OpenTree
 
 __all__ = ["home_directory", "user_ids"]
+
+#: The part of a table that is read.
+MAX_BYTES = 4 << 20
+MAX_ID = 2**31 - 1
+NUMBER = re.compile("[0-9]{1,10}", re.ASCII)
+#: The columns with numbers: user and group in /etc/passwd, group in /etc/group.
+USER_NUMBERS, GROUP_NUMBERS = (2, 3), (2,)
 
 
 def user_ids(root: Path, user: str) -> tuple[tuple[int, int], list[int]]:
@@ -16,16 +24,16 @@ def user_ids(root: Path, user: str) -> tuple[tuple[int, int], list[int]]:
     """
     name, _, group = user.partition(":")
     name = name or "0"
-    users, groups = _rows(root, "etc/passwd"), _rows(root, "etc/group")
+    users, groups = _rows(root, "etc/passwd", USER_NUMBERS), _rows(root, "etc/group", GROUP_NUMBERS)
     row = next((row for row in users if name in (row[0], row[2])), None)
-    if row is None and not name.isdigit():
+    if row is None and not _is_number(name):
         raise LookupError(f"unable to find user {name}: no matching entries in passwd file")
     uid, gid = (int(row[2]), int(row[3])) if row else (int(name), 0)
     further = [int(each[2]) for each in groups if row and row[0] in "".join(each[3:4]).split(",")]
     further = [number for number in further if number != gid]
     if group:
         row = next((row for row in groups if group in (row[0], row[2])), None)
-        if row is None and not group.isdigit():
+        if row is None and not _is_number(group):
             raise LookupError(f"unable to find group {group}: no matching entries in group file")
         gid, further = int(row[2]) if row else int(group), []
     return (uid, gid), further
@@ -34,16 +42,34 @@ def user_ids(root: Path, user: str) -> tuple[tuple[int, int], list[int]]:
 def home_directory(root: Path, user: str) -> str:
     """Return a user's home directory: `/` for a user who is not in /etc/passwd."""
     name = (user or "0").partition(":")[0]
-    row = next((row for row in _rows(root, "etc/passwd") if name in (row[0], row[2])), None)
+    row = next((row for row in _rows(root, "etc/passwd", USER_NUMBERS) if name in (row[0], row[2])), None)
     if row is None:
         return "/root" if name in ("0", "root") else "/"
     return row[5] if len(row) > 5 and row[5] else "/"  # noqa: PLR2004
 
 
-def _rows(root: Path, name: str) -> list[list[str]]:
-    """Read a table of the container's. Symbolic links are followed inside its tree; malformed rows are left out."""
-    path = Path(resolve_in_root(str(root), name))
-    if not path.is_file():
-        return []
-    rows = [line.split(":") for line in path.read_text(errors="replace").splitlines()]
-    return [row for row in rows if len(row) >= 3 and row[2].isdigit()]  # noqa: PLR2004
+def _rows(root: Path, name: str, numbers: tuple[int, ...]) -> list[list[str]]:
+    """Read a table of the container's, whose links are followed inside its tree.
+
+    Rows without a valid number in the columns `numbers` are left out.
+    """
+    with OpenTree(root) as tree:
+        try:
+            data = tree.read(name, MAX_BYTES)
+        except OSError:
+            return []  # there is no such file
+    rows = [line.split(":") for line in data.decode("utf-8", "replace").split("\n")]
+    return [row for row in rows if all(len(row) > column and _is_id(row[column]) for column in numbers)]
+
+
+def _is_number(text: str) -> bool:
+    """Tell whether a text is a number. Raises LookupError if that is too large for a user or group."""
+    if NUMBER.fullmatch(text) is None:
+        return False
+    if not _is_id(text):
+        raise LookupError(f"uids and gids must be in range 0-{MAX_ID}")
+    return True
+
+
+def _is_id(text: str) -> bool:
+    return NUMBER.fullmatch(text) is not None and int(text) <= MAX_ID

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import shutil
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,9 @@ from dockerlab.engine.common.container_record import NAME
 from dockerlab.engine.common.filters import fits_labels
 from dockerlab.engine.common.go_types import WrongType, decode
 from dockerlab.engine.common.timestamps import nanoseconds, now
+from dockerlab.engine.common.tree import DIRECTORY
 from dockerlab.engine.faults import BadParameter, Conflict, NotFound
+from dockerlab.engine.storage.tree_walk import walk
 
 if TYPE_CHECKING:
     from dockerlab.engine.common.events import Events
@@ -168,7 +172,15 @@ class Volumes:
 
     def size(self, name: str) -> int:
         """Return the bytes of a volume's files."""
-        return sum(path.lstat().st_size for path in self.data_directory(name).rglob("*") if path.is_file())
+        try:
+            directory = os.open(self.data_directory(name), DIRECTORY)
+        except OSError:
+            return 0  # somebody has removed its files by hand
+        try:
+            infos = (entry.info for entry in walk(directory) if entry.info is not None)
+            return sum(info.st_size for info in infos if stat.S_ISREG(info.st_mode))
+        finally:
+            os.close(directory)
 
     def acquire(self, name: str, container: str) -> None:
         """Record that a container has a volume."""

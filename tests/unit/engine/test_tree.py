@@ -35,71 +35,71 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def opened(root: Path) -> Iterator[OpenTree]:
+def tree_of_root(root: Path) -> Iterator[OpenTree]:
     before = open_descriptors()
-    with OpenTree(root) as opened:
-        yield opened
+    with OpenTree(root) as tree_of_root:
+        yield tree_of_root
     assert open_descriptors() == before, "descriptors were left open"
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "etc/./passwd", "/way/passwd", "/up/passwd", "/../../etc/passwd"])
-def test_links_are_followed_within_the_tree(opened: OpenTree, path: str) -> None:
-    assert opened.read(path, 100) == b"root"
+def test_links_are_followed_within_the_tree(tree_of_root: OpenTree, path: str) -> None:
+    assert tree_of_root.read(path, 100) == b"root"
 
 
 @pytest.mark.parametrize("path", ["/out", "/absolute", "/../outside", "/way/../../outside", "/etc/passwd/x", "/etc/x"])
-def test_nothing_outside_is_found(opened: OpenTree, path: str) -> None:
-    assert not opened.exists(path)
+def test_nothing_outside_is_found(tree_of_root: OpenTree, path: str) -> None:
+    assert not tree_of_root.exists(path)
     with pytest.raises(OSError, match="directory"):
-        opened.read(path, 100)
+        tree_of_root.read(path, 100)
 
 
-def test_circles_are_errors(opened: OpenTree) -> None:
+def test_circles_are_errors(tree_of_root: OpenTree) -> None:
     for path in ("/round", "/round/x"):
         with pytest.raises(OSError, match="too many levels"):
-            opened.open(path)
-    assert stat.S_ISLNK(opened.mode("/round", follow=False))
+            tree_of_root.open(path)
+    assert stat.S_ISLNK(tree_of_root.mode("/round", follow=False))
 
 
-def test_only_regular_files_are_read(opened: OpenTree) -> None:
+def test_only_regular_files_are_read(tree_of_root: OpenTree) -> None:
     with pytest.raises(OSError, match="not a regular file"):
-        opened.read("/pipe", 100)
+        tree_of_root.read("/pipe", 100)
     with pytest.raises(OSError, match="not a regular file"):
-        tree.open_file("pipe", opened.root)
+        tree.open_file("pipe", tree_of_root.root)
     with pytest.raises(OSError, match="not a regular file"):
-        tree.open_file("way", opened.root)
+        tree.open_file("way", tree_of_root.root)
 
 
-def test_a_path_without_links_is_shown(opened: OpenTree) -> None:
-    assert opened.resolve("/way/passwd") == "/etc/passwd"
-    assert opened.resolve("/way", follow=False) == "/way"
-    assert opened.resolve("/way/new/../other/x") == "/etc/other/x"
-    assert opened.resolve("/etc/passwd/x") == "/etc/passwd/x"
-    assert opened.resolve("/../..") == "/"
+def test_a_path_without_links_is_shown(tree_of_root: OpenTree) -> None:
+    assert tree_of_root.resolve("/way/passwd") == "/etc/passwd"
+    assert tree_of_root.resolve("/way", follow=False) == "/way"
+    assert tree_of_root.resolve("/way/new/../other/x") == "/etc/other/x"
+    assert tree_of_root.resolve("/etc/passwd/x") == "/etc/passwd/x"
+    assert tree_of_root.resolve("/../..") == "/"
 
 
-def test_the_parent_of_something_new_is_found(opened: OpenTree, root: Path) -> None:
+def test_the_parent_of_something_new_is_found(tree_of_root: OpenTree, root: Path) -> None:
     for path, follow, parent, expected in (
         ("/way/new", False, "etc", "new"),
         ("/dangling", False, ".", "dangling"),
         ("/dangling", True, "etc", "new"),
         ("/", False, ".", "."),
     ):
-        directory, name = opened.open_parent(path, follow=follow)
+        directory, name = tree_of_root.open_parent(path, follow=follow)
         try:
             assert (os.fstat(directory).st_ino, name) == ((root / parent).stat().st_ino, expected)
         finally:
             os.close(directory)
     with pytest.raises(FileNotFoundError):
-        opened.open_parent("/missing/new")
+        tree_of_root.open_parent("/missing/new")
     with pytest.raises(NotADirectoryError):
-        opened.open_parent("/etc/passwd/new")
+        tree_of_root.open_parent("/etc/passwd/new")
 
 
-def test_directories_are_created_within_the_tree(opened: OpenTree, root: Path, tmp_path: Path) -> None:
-    os.close(opened.make_directories("/up/a/b"))
+def test_directories_are_created_within_the_tree(tree_of_root: OpenTree, root: Path, tmp_path: Path) -> None:
+    os.close(tree_of_root.make_directories("/up/a/b"))
     assert (root / "etc/a/b").is_dir()
-    os.close(opened.make_directories("/out/c"))
+    os.close(tree_of_root.make_directories("/out/c"))
     assert (root / "outside/c").is_dir()
     assert (tmp_path / "outside").read_text() == "secret"
 
@@ -110,12 +110,12 @@ def test_mounts_are_part_of_the_tree(root: Path, tmp_path: Path) -> None:
     (tmp_path / "volume/link").symlink_to("/etc/passwd")
     (tmp_path / "volume/up").symlink_to("../passwd")
     (root / "etc/data").mkdir()
-    with OpenTree(root, {"/way/data": str(tmp_path / "volume")}) as opened:
-        assert opened.read("/etc/data/file", 100) == b"mounted"
-        assert opened.read("/way/data/../data/file", 100) == b"mounted"
-        assert opened.read("/etc/data/link", 100) == b"root"
-        assert opened.read("/etc/data/up", 100) == b"root"
-        directory, name = opened.open_parent("/way/data/new")
+    with OpenTree(root, {"/way/data": str(tmp_path / "volume")}) as tree_of_root:
+        assert tree_of_root.read("/etc/data/file", 100) == b"mounted"
+        assert tree_of_root.read("/way/data/../data/file", 100) == b"mounted"
+        assert tree_of_root.read("/etc/data/link", 100) == b"root"
+        assert tree_of_root.read("/etc/data/up", 100) == b"root"
+        directory, name = tree_of_root.open_parent("/way/data/new")
         assert (os.fstat(directory).st_ino, name) == ((tmp_path / "volume").stat().st_ino, "new")
         os.close(directory)
 
@@ -151,8 +151,8 @@ def test_a_directory_that_was_moved_is_not_left_into_another_place(tmp_path: Pat
     os.close(top)
 
 
-def test_a_link_is_no_directory_to_enter(opened: OpenTree, root: Path) -> None:
-    top = tree.reopen(opened.root, os.O_RDONLY)
+def test_a_link_is_no_directory_to_enter(tree_of_root: OpenTree, root: Path) -> None:
+    top = tree.reopen(tree_of_root.root, os.O_RDONLY)
     stack = DirectoryStack(top)
     with pytest.raises(NotADirectoryError):
         stack.enter("way")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dockerlab.engine.images import trees
+from dockerlab.engine.storage import tree_copy
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def source(tmp_path: Path) -> Path:
 def clone(source: Path) -> Path:
     target = source.with_name("target")
     target.mkdir()
-    trees._clone(str(source), str(target), {}, keeps_owner=False)
+    trees._clone(source, target)
     return target
 
 
@@ -37,7 +38,7 @@ def test_a_clone_has_the_same_files(source: Path) -> None:
 
 
 def test_a_file_with_too_many_names_is_copied_once(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trees, "MAX_LINKS", 1)
+    monkeypatch.setattr(tree_copy, "MAX_LINKS", 1)
     target = clone(source)
     assert not (target / "bin/one").samefile(source / "bin/one")
     assert (target / "bin/one").samefile(target / "bin/two")

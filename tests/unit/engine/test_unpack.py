@@ -1,0 +1,203 @@
+"""Archives are unpacked within their tree, whatever they contain."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import stat
+import tarfile
+from pathlib import Path
+
+import pytest
+from archives import link, tar_of
+
+from dockerlab.engine.common.tree import OpenTree
+from dockerlab.engine.storage import unpack
+from dockerlab.engine.storage.compression import decompressed
+from dockerlab.engine.storage.unpack import LayerFault
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "root"
+    root.mkdir()
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/file").write_text("precious")
+    return root
+
+
+def extract(root: Path, data: bytes, path: str = "/") -> None:
+    with OpenTree(root) as tree:
+        unpack.extract(decompressed(io.BytesIO(data)), tree, path)
+
+
+def special(name: str, kind: bytes, **fields: object) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type = kind
+    for field, value in fields.items():
+        setattr(member, field, value)
+    return member
+
+
+@pytest.mark.parametrize("target", ["../outside", "../../outside", "{outside}"])
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE], ids=["symbolic", "hard"])
+def test_nothing_outside_is_reached(root: Path, target: str, kind: bytes) -> None:
+    target = target.format(outside=root.parent / "outside")
+    try:
+        extract(root, tar_of(link("way", target, kind), ("way/new", b"x"), ("way/file", b"x")))
+        extract(root, tar_of(link("file", f"{target}/file", kind), ("file", b"x")))
+    except LayerFault:
+        pass
+    assert [path.name for path in (root.parent / "outside").iterdir()] == ["file"]
+    assert (root.parent / "outside/file").read_text() == "precious"
+    assert (root.parent / "outside/file").stat().st_nlink == 1
+
+
+@pytest.mark.parametrize("name", ["../escaped", "a/../../escaped", "/../escaped"])
+def test_dots_are_refused(root: Path, name: str) -> None:
+    with pytest.raises(LayerFault, match="outside of the root"):
+        extract(root, tar_of((name, b"x")))
+
+
+def test_a_directory_that_becomes_a_link_is_looked_up_again(root: Path) -> None:
+    (root / "other").mkdir()
+    extract(root, tar_of(("way/first", b"1"), link("way", "/other"), ("way/second", b"2")))
+    assert (root / "way").readlink() == Path("/other")
+    assert (root / "other/second").read_text() == "2"
+
+
+def test_links_of_the_tree_are_followed_from_its_top(root: Path) -> None:
+    (root / "etc").mkdir()
+    (root / "tmp").mkdir()
+    extract(root, tar_of(link("way", "/etc"), ("way/new", b"x")), "/tmp")
+    assert (root / "etc/new").read_text() == "x"
+
+
+def test_whiteouts_delete_what_was_there_before(root: Path) -> None:
+    for name in ("gone/inner", "emptied/old"):
+        (root / name).mkdir(parents=True)
+    (root / "emptied/file").write_text("old")
+    layer = tar_of((".wh.gone", b""), ("emptied/new", b"x"), ("emptied/.wh..wh..opq", b""), ("emptied/last", b"y"))
+    unpack.apply_layer(io.BytesIO(layer), root)
+    assert not (root / "gone").exists()
+    assert sorted(path.name for path in (root / "emptied").iterdir()) == ["last", "new"]
+    with pytest.raises(LayerFault, match="invalid whiteout"):
+        unpack.apply_layer(io.BytesIO(tar_of((".wh...", b""))), root)
+
+
+def test_a_whiteout_does_not_follow_links(root: Path) -> None:
+    (root / "way").symlink_to("../outside")
+    unpack.apply_layer(io.BytesIO(tar_of(("way/.wh.file", b""), ("way/.wh..wh..opq", b""))), root)
+    assert (root.parent / "outside/file").read_text() == "precious"
+
+
+def test_modes_times_and_hard_links_are_kept(root: Path) -> None:
+    data = tar_of(
+        special("d", tarfile.DIRTYPE, mode=0o1711, mtime=1000),
+        special("d/program", tarfile.REGTYPE, mode=0o6755, mtime=2000),
+        special("d/pipe", tarfile.FIFOTYPE, mode=0o640, mtime=3000),
+        link("d/link", "program"),
+        link("hard", "d/program", tarfile.LNKTYPE),
+        link("hard link to a link", "d/link", tarfile.LNKTYPE),
+    )
+    extract(root, data)
+    program = (root / "d/program").stat()
+    assert (stat.S_IMODE(program.st_mode), program.st_mtime) == (0o6755, 2000)
+    assert (stat.S_IMODE((root / "d").stat().st_mode), (root / "d").stat().st_mtime) == (0o1711, 1000)
+    assert stat.S_IMODE((root / "d/pipe").stat().st_mode) == 0o640
+    assert (root / "hard").samefile(root / "d/program")
+    assert (root / "hard link to a link").readlink() == Path("program")
+
+
+def test_a_shared_file_is_replaced(root: Path) -> None:
+    (root / "a").write_text("shared")
+    (root / "b").hardlink_to(root / "a")
+    extract(root, tar_of(("b", b"new")))
+    assert ((root / "a").read_text(), (root / "b").read_text()) == ("shared", "new")
+
+
+@pytest.mark.parametrize("name", ["d/" * 2100 + "x", "n" * 256])
+def test_long_names_are_refused(root: Path, name: str) -> None:
+    with pytest.raises(LayerFault, match="file name too long"):
+        extract(root, tar_of((name, b"x")))
+
+
+def test_blocks_of_zeros_become_holes(root: Path) -> None:
+    size = 64 << 20
+    extract(root, gzip.compress(tar_of(("zeros", bytes(size)), ("ends", bytes(1 << 20) + b"x" + bytes(100_000)))))
+    zeros, ends = (root / "zeros").stat(), (root / "ends").stat()
+    assert (zeros.st_size, ends.st_size) == (size, (1 << 20) + 100_001)
+    assert zeros.st_blocks * 512 < 1 << 20
+    assert (root / "ends").read_bytes() == bytes(1 << 20) + b"x" + bytes(100_000)
+
+
+def sparse(size: int, areas: list[tuple[int, int]], content: bytes) -> bytes:
+    """Return a tar with a sparse file in GNU's old format."""
+    member = tarfile.TarInfo("sparse")
+    member.type, member.size = tarfile.GNUTYPE_SPARSE, len(content)
+    header = bytearray(member.tobuf(tarfile.GNU_FORMAT))
+    for number, area in enumerate(areas):
+        for place, value in enumerate(area):
+            start = 386 + 24 * number + 12 * place
+            header[start : start + 12] = tarfile.itn(value, 12, tarfile.GNU_FORMAT)
+    header[483:495] = tarfile.itn(size, 12, tarfile.GNU_FORMAT)
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header[:512])
+    return bytes(header) + content + bytes(-len(content) % 512) + bytes(1024)
+
+
+def test_sparse_files_stay_sparse(root: Path) -> None:
+    size = 1 << 40
+    extract(root, sparse(size, [(5, 3), (size - 10, 4)], b"abcdefg"))
+    info = (root / "sparse").stat()
+    assert info.st_size == size
+    assert info.st_blocks * 512 < 1 << 20
+    with (root / "sparse").open("rb") as file:
+        assert file.read(10) == b"\0\0\0\0\0abc\0\0"
+        file.seek(size - 12)
+        assert file.read() == b"\0\0defg\0\0\0\0\0\0"
+
+
+@pytest.mark.parametrize("areas", [[(5, 3), (2, 4)], [(0, 100)], [(90, 4), (99, 3)], [(-5, 7)]])
+def test_an_invalid_map_of_a_sparse_file_is_refused(root: Path, areas: list[tuple[int, int]]) -> None:
+    with pytest.raises(LayerFault, match="sparse"):
+        extract(root, sparse(50, areas, b"abcdefg"))
+
+
+def test_headers_that_repeat_for_ever_are_refused(root: Path) -> None:
+    with pytest.raises(LayerFault, match="size in a header"):
+        extract(root, negative() + tar_of(("a", b"x")))
+    extended = tarfile.TarInfo("././@LongLink")
+    extended.type = tarfile.GNUTYPE_LONGNAME
+    with pytest.raises(LayerFault, match="too many extended headers"):
+        extract(root, extended.tobuf(tarfile.GNU_FORMAT) * 5000 + tar_of(("a", b"x")))
+
+
+def negative() -> bytes:
+    """Return a member of a negative size, which would lead back to its own beginning."""
+    member = tarfile.TarInfo("negative")
+    header = bytearray(member.tobuf(tarfile.GNU_FORMAT))
+    header[124:136] = tarfile.itn(-512, 12, tarfile.GNU_FORMAT)
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header[:512])
+    return bytes(header)
+
+
+def test_a_damaged_archive_is_a_fault(root: Path) -> None:
+    data = gzip.compress(tar_of(("a", os.urandom(1000))))
+    for damaged in (data[:30], data[:200], data[:30] + b"damaged" + data[37:]):
+        with pytest.raises(LayerFault, match="compressed data is damaged"):
+            extract(root, damaged)
+
+
+def test_capabilities_survive(root: Path) -> None:
+    member = tarfile.TarInfo("program")
+    member.pax_headers = {"SCHILY.xattr.user.note": "kept"}
+    extract(root, member.tobuf(tarfile.PAX_FORMAT) + bytes(1024))
+    try:
+        os.setxattr(root, "user.note", b"probe")
+    except OSError:
+        assert os.listxattr(root / "program") == []  # this file system has no extended attributes
+    else:
+        assert os.getxattr(root / "program", "user.note") == b"kept"
