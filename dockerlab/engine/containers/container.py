@@ -382,9 +382,10 @@ class Container:
 
 
 def _fault_of(error: Exception) -> Fault:
-    """Return the fault for an error that prevented a start."""
+    """Return the fault for an error that prevented a start. Docker blames the request only for what it can't run."""
     if isinstance(error, Fault):
         return error
     if isinstance(error, OSError):
         return Fault(f"failed to create task for container: {message_of(error)}")
-    return BadParameter(str(error)) if isinstance(error, process.StartFailed) else Fault(str(error))
+    is_wrong = isinstance(error, process.StartFailed) and error.code != NOT_STARTED
+    return BadParameter(str(error)) if is_wrong else Fault(str(error))

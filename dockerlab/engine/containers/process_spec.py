@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import shutil
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.engine.common import host_programs
+from dockerlab.engine.common import host_programs, json_files
 from dockerlab.engine.containers import log_options
 from dockerlab.engine.faults import BadParameter, Fault
 from dockerlab.engine.images.base_image import DEFAULT_PATH
 from dockerlab.engine.networks import hosts_files, links
 from dockerlab.engine.processes import capabilities
 from dockerlab.engine.processes.isolation import PROOT
-from dockerlab.engine.processes.process import ProcessSpec
+from dockerlab.engine.processes.process import ProcessSpec, require_sysctls
 from dockerlab.engine.storage import mount_points, users
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ def container_spec(
     privileged, abilities = host["Privileged"], rung.gives
     user, groups = users.user_ids(record.root, config["User"])
     groups = sorted({*groups, *(_group_id(record.root, name) for name in host["GroupAdd"] or [])})
+    others = _joined_containers(host, abilities, find)
+    namespaces = _namespaces(host, abilities, prepared, others)
+    if "namespaces" in abilities:
+        require_sysctls(host.get("Sysctls") or {}, namespaces)
     return ProcessSpec(
         argv=record.command,
         env=_environment(config, record.root, config["User"]) | links.environment(record, find),
@@ -62,7 +67,8 @@ def container_spec(
         user=user if "users" in abilities else (0, 0),
         can_change_user="users" in abilities and rung.name != PROOT,
         groups=groups,
-        namespaces=_namespaces(host, abilities, prepared, find),
+        namespaces=namespaces,
+        joined=_start_ticks(others.values()),
         cgroups=cgroup.create(host) if cgroup else [],
         mounts=_mounts(record) if "mounts" in abilities else [],
         privileged=privileged,
@@ -110,13 +116,16 @@ def exec_spec(record: ContainerRecord, rung: Rung, cgroup: Cgroup | None, argume
         caps=capabilities.allowed({"Privileged": True} if arguments.get("Privileged") else host)
         if "capabilities" in abilities
         else None,
-        no_new_privs=any(word.startswith("no-new-privileges") for word in host["SecurityOpt"] or []),
+        no_new_privs=_has_no_new_privileges(host),
         container_pid=pid,
+        joined=_start_ticks([record]) if "namespaces" in abilities else {},
     )
 
 
 def _has_no_new_privileges(host: Document) -> bool:
-    return any(word.startswith("no-new-privileges") and "false" not in word for word in host["SecurityOpt"] or [])
+    """Read the option, whose value may be left out; the last one counts."""
+    options = [word for word in host["SecurityOpt"] or [] if re.match(r"no-new-privileges($|[:=])", word)]
+    return bool(options) and re.split("[:=]", options[-1])[-1].lower() not in ("false", "f", "0")
 
 
 def _tracer(rung: Rung) -> list[str]:
@@ -157,19 +166,35 @@ def _mounts(record: ContainerRecord) -> list[Document]:
     return sorted(mounts, key=lambda mount: str(mount["target"]))
 
 
-def _namespaces(host: Document, abilities: Container[str], prepared: dict[str, str], find: Find) -> dict[str, str]:
-    """Return per kind `new` or the path of a namespace to join. A kind that is left out is shared with the host."""
-    namespaces = {}
+def _joined_containers(host: Document, abilities: Container[str], find: Find) -> dict[str, ContainerRecord]:
+    """Return per kind of namespace the container whose namespace is to be joined. Raises BadParameter."""
+    containers = {}
     for kind in KINDS if "namespaces" in abilities else ():
         mode = str(host.get(MODES.get(kind, ""), "") or "")
         if mode.startswith("container:"):
-            other = find(mode.partition(":")[2])
+            containers[kind] = other = find(mode.partition(":")[2])
             if not other.is_running:
                 raise BadParameter(f"cannot join {kind} of a non running container: {other.id}")
-            namespaces[kind] = f"/proc/{other.state['Pid']}/ns/{kind}"
-        elif mode != "host":
+    return containers
+
+
+def _namespaces(
+    host: Document, abilities: Container[str], prepared: dict[str, str], joined: dict[str, ContainerRecord]
+) -> dict[str, str]:
+    """Return per kind `new` or the path of a namespace to join. A kind that is left out is shared with the host."""
+    namespaces = {}
+    for kind in KINDS if "namespaces" in abilities else ():
+        if kind in joined:
+            namespaces[kind] = f"/proc/{joined[kind].state['Pid']}/ns/{kind}"
+        elif str(host.get(MODES.get(kind, ""), "") or "") != "host":
             namespaces[kind] = prepared.get(kind, "new")
     return namespaces
+
+
+def _start_ticks(records: Iterable[ContainerRecord]) -> dict[str, int]:
+    """Return pid and start time of main processes: a pid may belong to another process as soon as they have ended."""
+    facts = (json_files.read(record.directory / "pid.json") for record in records)
+    return {str(each["pid"]): each["ticks"] for each in facts if each}
 
 
 def _devices(host: Document) -> list[dict[str, str]]:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import signal as signals
+from collections.abc import Container, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ from typing import Any
 from dockerlab.engine.common import json_files
 from dockerlab.engine.common.proc import is_same_process, parent
 from dockerlab.engine.common.timestamps import now
+from dockerlab.engine.processes.shim.sysctls import refusal
 from dockerlab.engine.processes.shim_connection import ShimConnection
 from dockerlab.engine.processes.spawner_client import SPAWNER, SpawnedShim
 
-__all__ = ["Exit", "ProcessSpec", "RunningProcess", "StartFailed", "adopt", "start"]
+__all__ = ["Exit", "ProcessSpec", "RunningProcess", "StartFailed", "adopt", "require_sysctls", "start"]
 
 START_SECONDS = 30
-KILLED, NOT_RUNNABLE = 128 + signals.SIGKILL, 126
+KILLED, NOT_RUNNABLE, NOT_STARTED = 128 + signals.SIGKILL, 126, 128
 UNBLOCKABLE = {signals.SIGKILL, signals.SIGSTOP}
 
 
@@ -32,11 +34,11 @@ class StartFailed(Exception):
         self.code = code
 
 
-#: The beginning of every refusal to start a container, in Docker's words.
-START_ERROR_PREFIX = (
+#: The beginning of every refusal to start a container, in Docker's words: before its process exists, and after that.
+CREATE_ERROR_PREFIX = (
     "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "
-    "unable to start container process: error during container init: "
 )
+START_ERROR_PREFIX = f"{CREATE_ERROR_PREFIX}unable to start container process: error during container init: "
 
 
 @dataclass(slots=True)
@@ -76,10 +78,14 @@ class ProcessSpec:
     sysctls: dict[str, str] = field(default_factory=dict)
     caps: list[int] | None = None
     no_new_privs: bool = False
+    seccomp: str = ""  #: a seccomp filter, as a BPF program in base64
     rlimits: list[tuple[int, int, int]] = field(default_factory=list)
     oom_score_adj: int = 0
     init: bool = False
     container_pid: int = 0  #: of an exec: the main process of the container that it joins
+    joined: dict[str, int] = field(
+        default_factory=dict
+    )  #: the processes whose namespaces it joins: pid and start ticks
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,32 +179,51 @@ class RunningProcess:
         return await ShimConnection.open(self.directory)
 
 
+def require_sysctls(sysctls: Iterable[str], namespaces: Container[str]) -> None:
+    """Raise StartFailed for a kernel setting that does not belong to the namespaces of a container."""
+    for name in sysctls:
+        if reason := refusal(name, namespaces):
+            raise StartFailed(CREATE_ERROR_PREFIX + reason, NOT_STARTED)
+
+
 async def start(spec: ProcessSpec, directory: Path) -> RunningProcess:
     """Start a process, whose output waits for `release`. Raise StartFailed."""
     for name in ("exit.json", "pid.json"):
         (directory / name).unlink(missing_ok=True)
     json_files.write(directory / "spec.json", asdict(spec))
+    spawned, line = await _spawn(directory)
+    if not line and SPAWNER.has_ended:  # it was killed before it had started a shim
+        spawned.release()
+        spawned, line = await _spawn(directory)
+    try:
+        report = _start_report(line)
+    except StartFailed:
+        spawned.release()
+        raise
+    facts = {name: report[name] for name in ("pid", "ticks", "shim", "shim_ticks", "started")}
+    return RunningProcess(directory, bool(spec.namespaces), tracer=spec.tracer, spawned=spawned, **facts)
+
+
+async def _spawn(directory: Path) -> tuple[SpawnedShim, bytes]:
+    """Start a shim; return it with the line that it prints about the start, which is empty if it ends before that."""
     spawned = await SPAWNER.spawn(directory)
     try:
-        report = await _start_report(spawned)
+        return spawned, await asyncio.wait_for(spawned.output.readline(), START_SECONDS)
+    except TimeoutError:
+        return spawned, b"the shim did not answer"
     except BaseException:
         spawned.release()
         raise
     finally:
         spawned.close()
-    facts = {name: report[name] for name in ("pid", "ticks", "shim", "shim_ticks", "started")}
-    return RunningProcess(directory, bool(spec.namespaces), tracer=spec.tracer, spawned=spawned, **facts)
 
 
-async def _start_report(spawned: SpawnedShim) -> dict[str, Any]:
+def _start_report(line: bytes) -> dict[str, Any]:
     """Read the shim's line about the start. Raise StartFailed if it says that the start failed, or says nothing."""
-    line = b""
-    with contextlib.suppress(TimeoutError):
-        line = await asyncio.wait_for(spawned.output.readline(), START_SECONDS)
     try:
         report: dict[str, Any] = json.loads(line)
     except ValueError:
-        reason = line.decode("utf-8", "replace").strip() or "the shim did not answer"
+        reason = line.decode("utf-8", "replace").strip() or "the shim has ended"
         message = f"failed to create task for container: failed to create shim task: {reason}"
         raise StartFailed(message, NOT_RUNNABLE) from None
     if "error" in report:

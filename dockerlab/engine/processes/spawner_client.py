@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from dockerlab.engine.processes import sealed_program
 from dockerlab.engine.processes.isolation import HELPER_ENVIRONMENT, helper_command
 
 __all__ = ["SPAWNER", "SpawnedShim", "SpawnerClient"]
 
 SEND_SECONDS = 10
 ATTEMPTS = 2
+log = logging.getLogger("dockerlab.engine")
 
 
 @dataclass(slots=True)
@@ -74,20 +78,54 @@ class SpawnerClient:
                 if attempt == ATTEMPTS:
                     raise
 
+    @property
+    def has_ended(self) -> bool:
+        """Tell whether the spawner has ended, or was killed, since it was last used."""
+        if self._socket is None:
+            return True
+        try:
+            return self._socket.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    @classmethod
+    def _start_spawner(cls) -> socket.socket:
+        """Start the spawner from a sealed copy of the interpreter. Raise OSError if it does not start."""
+        try:
+            program = sealed_program.open_interpreter()
+            try:
+                environment = {**HELPER_ENVIRONMENT, **sealed_program.environment()}
+                return cls._spawner(environment, executable=f"/proc/self/fd/{program}", pass_fds=[program])
+            finally:
+                os.close(program)
+        except OSError as error:
+            log.warning("containers can reach the Python interpreter's own file, because it can't be copied: %s", error)
+            return cls._spawner(HELPER_ENVIRONMENT)
+
     @staticmethod
-    def _start_spawner() -> socket.socket:
+    def _spawner(environment: dict[str, str], **options: Any) -> socket.socket:
+        """Start the spawner, and wait until it is ready. Raise OSError if it ends instead."""
         ours, spawners = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.settimeout(SEND_SECONDS)
         with contextlib.closing(spawners):
             subprocess.Popen(  # noqa: S603  (our own module, by this same interpreter)
                 helper_command("processes.shim.spawner"),
-                env=HELPER_ENVIRONMENT,
+                env=environment,
                 stdin=spawners.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
                 cwd="/",
+                **options,
             )
+        try:
+            if not ours.recv(1):
+                raise ConnectionError("the spawner has ended")
+        except OSError:
+            ours.close()
+            raise
         return ours
 
     def close(self) -> None:

@@ -11,10 +11,11 @@ from dockerlab.engine.processes.isolation import HELPER_ENVIRONMENT
 
 SHIM = {
     "dockerlab", "dockerlab.engine", "dockerlab.engine.common", "dockerlab.engine.common.json_files",
-    "dockerlab.engine.common.paths", "dockerlab.engine.common.proc", "dockerlab.engine.common.timestamps",
+    "dockerlab.engine.common.proc", "dockerlab.engine.common.timestamps", "dockerlab.engine.common.tree",
     "dockerlab.engine.faults", "dockerlab.engine.processes", "dockerlab.engine.processes.syscalls",
     "dockerlab.engine.processes.shim", *(f"dockerlab.engine.processes.shim.{name}" for name in (
-        "__main__", "child", "frames", "init", "log", "mounts", "proot", "terminal", "watch",
+        "__main__", "child", "frames", "init", "log", "mount_points", "mounts", "proot", "refusal", "reserved_file",
+        "sysctls", "terminal", "watch",
     )),
 }  # fmt: skip
 LOADS = {

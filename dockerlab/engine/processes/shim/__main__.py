@@ -18,13 +18,14 @@ import socket
 import sys
 from typing import Any
 
-from dockerlab.engine.common import json_files
-from dockerlab.engine.common.proc import start_ticks
+from dockerlab.engine.common.proc import is_same_process, start_ticks
 from dockerlab.engine.common.timestamps import now
 from dockerlab.engine.processes import syscalls
 from dockerlab.engine.processes.shim import proot, terminal
-from dockerlab.engine.processes.shim.child import NOT_RUNNABLE, StartRefused, child
+from dockerlab.engine.processes.shim.child import child
 from dockerlab.engine.processes.shim.log import Log
+from dockerlab.engine.processes.shim.refusal import NOT_RUNNABLE, NOT_STARTED, StartRefused
+from dockerlab.engine.processes.shim.reserved_file import ReservedFile
 from dockerlab.engine.processes.shim.watch import CHUNK, Streams, Watch, listen
 
 ATTACH_SECONDS, LAST_ATTACH_SECONDS = 60, 5
@@ -37,6 +38,8 @@ def start(spec: dict[str, Any]) -> tuple[int, Streams]:
     """Fork the program, or its tracer; return its pid and the shim's ends of its streams. Raise StartRefused."""
     namespaces = spec["namespaces"]
     joined = {name: os.open(path, os.O_RDONLY) for name, path in namespaces.items() if path.startswith("/")}
+    if not all(is_same_process(pid, ticks) for pid, ticks in spec["joined"].items()):
+        raise StartRefused(f"{spec['error_prefix']}cannot join a container that has ended", NOT_STARTED)
     # a pid namespace is that of the next child; the child creates or joins the others itself
     if namespaces.get("pid") == "new":
         syscalls.unshare(syscalls.CLONE_NEWPID)
@@ -90,9 +93,12 @@ def main(directory: str) -> None:
         signal.signal(name, signal.SIG_IGN)
     log = Log(spec["log_path"], spec["log_size"], spec["log_files"], spec["log_attrs"])
     listener = listen(directory)
+    start_file, end_file = (ReservedFile(f"{directory}/{name}") for name in ("pid.json", "exit.json"))
     try:
         pid, streams = start(spec)
     except (StartRefused, OSError) as error:
+        start_file.release()
+        end_file.release()
         _report({"error": str(error), "code": getattr(error, "code", NOT_RUNNABLE)})
         return
     program, shim = proot.program(pid) if spec["tracer"] else pid, os.getpid()
@@ -103,14 +109,13 @@ def main(directory: str) -> None:
         "shim_ticks": start_ticks(shim),
     }
     facts["started"] = now()
-    json_files.write(f"{directory}/pid.json", facts, sync=False)
+    start_file.write(facts)
     _report(facts)
     _wait_for_clients(pid)
     code = Watch(pid, streams, log, listener).run(spec["container_pid"])
     if spec["tracer"]:
         proot.remove_leftovers(pid)
-    result = {"code": 128 - code if code < 0 else code, "finished": now()}
-    json_files.write(f"{directory}/exit.json", result, sync=False)
+    end_file.write({"code": 128 - code if code < 0 else code, "finished": now()})
 
 
 def _report(facts: dict[str, Any]) -> None:
@@ -147,9 +152,19 @@ def probe(rung: str, tracer: list[str]) -> None:
     pid = os.fork()
     if pid == 0:
         try:
+            stage = "/mnt" if os.path.isdir("/mnt") else "/tmp"  # noqa: PTH112, S108
             syscalls.mount("none", "/", flags=syscalls.MS_REC | syscalls.MS_PRIVATE)
-            syscalls.mount("tmpfs", "/mnt" if os.path.isdir("/mnt") else "/tmp", "tmpfs")  # noqa: PTH112, S108
+            syscalls.mount("tmpfs", stage, "tmpfs")
+            for name in ("source", "target"):
+                os.mkdir(f"{stage}/{name}")  # noqa: PTH102
+            syscalls.bind(f"{stage}/source", f"{stage}/source")
+            syscalls.restrict(f"{stage}/source", syscalls.MS_RDONLY)
+            syscalls.move(f"{stage}/source", f"{stage}/target")
             syscalls.loopback_up()
+            if rung == "namespaces":  # root that may not change the user could not run a container's program as one
+                os.setgroups([])
+                os.setgid(1)
+                os.setuid(1)
             os._exit(0)
         finally:
             os._exit(1)

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-import errno
+import binascii
+import contextlib
 import fcntl
 import functools
 import json
 import os
+import resource
 import signal
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Collection
 from typing import Any
 
+from dockerlab.engine.common.tree import OpenTree
 from dockerlab.engine.processes import syscalls
 from dockerlab.engine.processes.shim import proot, terminal
 from dockerlab.engine.processes.shim.init import fork_init
 from dockerlab.engine.processes.shim.mounts import enter_root
+from dockerlab.engine.processes.shim.refusal import (
+    NOT_FOUND,
+    NOT_RUNNABLE,
+    NOT_STARTED,
+    StartRefused,
+    refused,
+)
 
-NOT_FOUND, NOT_RUNNABLE = 127, 126
 UNBLOCKABLE = (signal.SIGKILL, signal.SIGSTOP, 32, 33)
 #: Namespaces that the child joins or creates. The shim does so for `pid`; the whole engine is in the one for `user`.
 CHILD_NAMESPACES = {
@@ -29,63 +39,54 @@ CHILD_NAMESPACES = {
 PROGRAM_DIRECTORIES = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 
-class StartRefused(Exception):
-    """The program can't be started: Docker's message, and the exit code that Docker gives the container."""
-
-    def __init__(self, text: str, code: int = NOT_FOUND) -> None:
-        super().__init__(text)
-        self.code = code
-
-
 def child(spec: dict[str, Any], stdio: tuple[int, ...], joined: dict[str, int], errors: int, link: int) -> None:
     """Become the program; if that fails, write the reason to the pipe `errors` and exit. `link` leads to the shim."""
+    if spec["namespaces"]:
+        syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)  # the processes of a container that it joins can't trace it
     errors = fcntl.fcntl(errors, fcntl.F_DUPFD_CLOEXEC, proot.EXIT_CODE_FD + 1)  # lower numbers will be overwritten
     try:
-        become(spec, stdio, joined, link)
-    except StartRefused as refused:
-        os.write(errors, json.dumps([str(refused), refused.code]).encode())
+        become(spec, stdio, joined, errors, link)
+    except StartRefused as refusal:
+        _write_refusal(errors, refusal)
     except OSError as error:
-        code = NOT_RUNNABLE if error.errno in (errno.EACCES, errno.ENOEXEC) else NOT_FOUND
         stage = f'exec: "{spec["argv"][0]}"' if spec.get("ready") else "container init"
-        reason = f"{spec['error_prefix']}{stage}: {str(error.strerror or error).lower()}"
-        os.write(errors, json.dumps([reason, code]).encode())
+        _write_refusal(errors, refused(spec["error_prefix"] + stage, error))
     finally:
         os._exit(NOT_FOUND)
 
 
-def become(spec: dict[str, Any], stdio: tuple[int, ...], joined: dict[str, int], link: int) -> None:
+def _write_refusal(errors: int, refusal: StartRefused) -> None:
+    os.write(errors, json.dumps([str(refusal), refusal.code]).encode())
+
+
+def become(spec: dict[str, Any], stdio: tuple[int, ...], joined: dict[str, int], errors: int, link: int) -> None:
     """Turn this process into the program. Return only by raising StartRefused or OSError."""
     os.setsid()
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
     for directory in spec["cgroups"]:
         with open(f"{directory}/cgroup.procs", "w") as file:  # noqa: PTH123
             file.write("0")
-    _set_limits(spec)
-    env, cwd = dict(spec["env"]), spec["cwd"] or "/"
-    bindings: dict[str, str] = {}
-    if spec["tracer"]:
-        bindings = proot.bindings(spec)
-        cwd = proot.machine_path(spec, bindings, cwd)
-    elif spec["namespaces"]:
-        _enter_namespaces(spec, joined)
-    else:
-        cwd = spec["rootfs"] + cwd
-        env["PATH"] = ":".join([*(spec["rootfs"] + part for part in PROGRAM_DIRECTORIES), env.get("PATH", "")])
-    if not stdio:
-        stdio = (terminal.open_in_container(spec["user"][0], link, not spec["container_pid"]),) * 3
-    if spec["tty"]:
-        terminal.make_controlling(stdio[0], spec["size"])
-    for number, descriptor in enumerate(stdio):
-        os.dup2(descriptor, number)
+    if spec["oom_score_adj"]:
+        with open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123
+            file.write(str(spec["oom_score_adj"]))
+    # From here on, paths may be the container's: nothing is imported from them, and no open descriptor leads back.
+    sys.meta_path.clear()
+    _close_all_but({*stdio, *joined.values(), errors, link})
+    bindings = proot.bindings(spec) if spec["tracer"] else {}
+    program_end = _enter_namespaces(spec, joined, link) if spec["namespaces"] else -1
+    _take_stdio(spec, stdio or (program_end,) * 3)
     if spec["caps"] is not None:
-        syscalls.drop_capabilities(spec["caps"])
-    _change_directory(cwd, spec)
+        syscalls.limit_capabilities(spec["caps"])
+    _change_directory(spec, bindings)
     _drop_privileges(spec)
+    env = dict(spec["env"])
     if spec["tracer"]:  # proot's shell already acts as an init, so none is forked
         lookup(spec["argv"], env, spec["error_prefix"], functools.partial(proot.machine_path, spec, bindings))
         path, argv = spec["tracer"][0], proot.command(spec, bindings)
         env |= proot.prepare(spec, link)
     else:
+        if not spec["namespaces"]:
+            env["PATH"] = ":".join([*(spec["rootfs"] + part for part in PROGRAM_DIRECTORIES), env.get("PATH", "")])
         path, argv = lookup(spec["argv"], env, spec["error_prefix"]), spec["argv"]
         if spec["init"]:
             fork_init(argv, spec["tty"])
@@ -93,6 +94,24 @@ def become(spec: dict[str, Any], stdio: tuple[int, ...], joined: dict[str, int],
     os.umask(0o022)
     spec["ready"] = True
     os.execve(path, argv, env)  # noqa: S606  (this is what a container is)
+
+
+def _close_all_but(descriptors: Collection[int]) -> None:
+    """Close all other open descriptors."""
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208
+        if int(name) not in descriptors:
+            with contextlib.suppress(OSError):  # the one with which the directory was read
+                os.close(int(name))
+
+
+def _take_stdio(spec: dict[str, Any], stdio: tuple[int, ...]) -> None:
+    """Make these descriptors input, output and errors of the program, and its controlling terminal if it has one."""
+    if spec["tty"]:
+        terminal.make_controlling(stdio[0], spec["size"])
+    for number, descriptor in enumerate(stdio):
+        os.dup2(descriptor, number)
+    for descriptor in {*stdio} - {0, 1, 2}:
+        os.close(descriptor)
 
 
 def _reset_signals() -> None:
@@ -103,8 +122,8 @@ def _reset_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def _enter_namespaces(spec: dict[str, Any], joined: dict[str, int]) -> None:
-    """Join shared namespaces; create the rest."""
+def _enter_namespaces(spec: dict[str, Any], joined: dict[str, int], link: int) -> int:
+    """Join shared namespaces; create the rest. Return the program's end of its terminal; -1 if it needs none."""
     flags = 0
     for name, flag in CHILD_NAMESPACES.items():
         if name in joined and name != "mnt":
@@ -113,46 +132,53 @@ def _enter_namespaces(spec: dict[str, Any], joined: dict[str, int]) -> None:
             flags |= flag
     if "mnt" in joined:
         syscalls.setns(joined["mnt"], syscalls.CLONE_NEWNS)
+    for descriptor in joined.values():
+        os.close(descriptor)
     syscalls.unshare(flags)
     if spec["namespaces"].get("net") == "new":
         syscalls.loopback_up()
     if spec["namespaces"].get("mnt") == "new":
-        enter_root(spec)
+        return enter_root(spec, link)
+    return terminal.open_in_running_container(spec["user"][0], link) if spec["tty"] else -1
 
 
-def _change_directory(cwd: str, spec: dict[str, Any]) -> None:
+def _change_directory(spec: dict[str, Any], bindings: dict[str, str]) -> None:
     """Change to the working directory. A container creates it, an exec does not, as in Docker."""
+    cwd, prefix = spec["cwd"] or "/", spec["error_prefix"]
+    failure = f'chdir to cwd ("{cwd}") set in config.json failed' if spec["container_pid"] else f"mkdir {cwd}"
     try:
-        if not spec["container_pid"]:
-            os.makedirs(cwd, exist_ok=True)  # noqa: PTH103
-        os.chdir(cwd)
+        with OpenTree("/" if spec["namespaces"] else spec["rootfs"], bindings) as tree:
+            place = tree.open(cwd) if spec["container_pid"] else tree.make_directories(cwd)
+        os.chdir(place)
+        os.close(place)
     except OSError as error:
-        reason = str(error.strerror).lower()
-        where = f'chdir to cwd ("{spec["cwd"]}") set in config.json'
-        raise StartRefused(f"{spec['error_prefix']}{where} failed: {reason}") from None
-
-
-def _set_limits(spec: dict[str, Any]) -> None:
-    """Set resource limits, and how early the kernel kills the process when memory runs out."""
-    if spec["rlimits"]:
-        import resource  # noqa: PLC0415  (few containers need it)
-
-        for number, soft, hard in spec["rlimits"]:
-            resource.setrlimit(number, (soft, hard))
-    if spec["oom_score_adj"]:
-        with open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123
-            file.write(str(spec["oom_score_adj"]))
+        raise refused(prefix + failure, error) from None
+    try:
+        os.getcwd()  # noqa: PTH109
+    except OSError:  # it was moved out of the root, or removed, between two system calls
+        reason = "current working directory is outside of container mount namespace root"
+        raise StartRefused(f"{prefix}{reason} -- possible container breakout detected", NOT_STARTED) from None
 
 
 def _drop_privileges(spec: dict[str, Any]) -> None:
-    """Switch to the container's user and groups, on rungs that have users."""
+    """Set limits, user, groups and capabilities, as far as the rung has them, and load the seccomp filter."""
+    no_new_privs, seccomp = spec["no_new_privs"], binascii.a2b_base64(spec["seccomp"])
+    for number, soft, hard in spec["rlimits"]:  # only now, because the steps before may need more open files
+        resource.setrlimit(number, (soft, hard))
+    if seccomp and not no_new_privs:
+        syscalls.load_seccomp(seccomp)  # needs a capability that the container may not have
     if spec["can_change_user"]:
         uid, gid = spec["user"]
         os.setgroups([gid, *spec["groups"]])
         os.setgid(gid)
         os.setuid(uid)
-    if spec["no_new_privs"]:
+    if spec["caps"] is not None:
+        syscalls.set_capabilities(spec["caps"])
+    if no_new_privs:
         syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
+        if seccomp:
+            syscalls.load_seccomp(seccomp)
+    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)  # only now, because a change of the user clears it
 
 
 def lookup(argv: list[str], env: dict[str, str], error_prefix: str, machine_path: Callable[[str], str] = str) -> str:

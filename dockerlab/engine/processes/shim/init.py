@@ -1,4 +1,9 @@
-"""A container's init, if `HostConfig.Init` asks for one: it passes signals on to the program, and reaps orphans."""
+"""A container's init, if `HostConfig.Init` asks for one: it passes signals on to the program, and reaps orphans.
+
+It is this Python process, forked once more when it has given up everything that the program must not have: it has the
+program's user, capabilities and seccomp filter, it can't be traced by the program, and its interpreter is a sealed copy
+(see sealed_program.py). A static init such as tini would have to be on the machine, and would start more slowly.
+"""
 
 from __future__ import annotations
 
@@ -78,8 +83,7 @@ def _reap(child: int) -> None:
 
 def _set_command_line(argv: list[str]) -> None:
     """Overwrite the memory from which the kernel reads this process's command line."""
-    with open("/proc/self/comm", "w") as file:  # noqa: PTH123
-        file.write(os.path.basename(argv[0]))  # noqa: PTH119
+    syscalls.set_name(os.path.basename(argv[0]))  # noqa: PTH119
     _, fields = proc.stat()
     start, end = int(fields[ARG_START]), int(fields[ARG_END])
     size = end - start

@@ -13,9 +13,9 @@ import select
 import time
 from typing import Any
 
-from dockerlab.engine.common.paths import resolve_in_root
 from dockerlab.engine.common.proc import children
-from dockerlab.engine.processes.shim.mounts import mount_point
+from dockerlab.engine.common.tree import OpenTree
+from dockerlab.engine.processes.shim.mount_points import open_mount_point
 
 #: Directories of the machine that every container sees.
 SHARED = ("/proc", "/sys", "/dev")
@@ -32,14 +32,22 @@ def bindings(spec: dict[str, Any]) -> dict[str, str]:
     """Create the mount points, and return each path of the container that shows another path of the machine."""
     binds = [entry for entry in spec["mounts"] if entry["kind"] == "bind"]  # proot has no other mounts
     if not spec["container_pid"]:
-        for entry in binds:
-            mount_point(spec["rootfs"], entry)
+        with OpenTree(spec["rootfs"]) as tree:
+            for entry in binds:
+                os.close(open_mount_point(tree, entry))
     return {path: path for path in SHARED} | {entry["target"]: entry["source"] for entry in binds}
 
 
 def machine_path(spec: dict[str, Any], bindings: dict[str, str], path: str) -> str:
-    """Return where a path of the container is on the machine."""
-    return resolve_in_root(spec["rootfs"], os.path.join(spec["cwd"] or "/", path), mounts=bindings)  # noqa: PTH118
+    """Return where a path of the container is on the machine, to look for a program there.
+
+    The tracer itself works with paths, so a program in the container can change what it will find: this rung does not
+    separate the container from the machine.
+    """
+    with OpenTree(spec["rootfs"], bindings) as tree:
+        resolved, mounts = tree.resolve(os.path.join(spec["cwd"] or "/", path)), tree.mounts  # noqa: PTH118
+    mount = max((target for target in mounts if f"{resolved}/".startswith(f"{target}/")), key=len, default="")
+    return str(mounts.get(mount, spec["rootfs"])) + resolved.removeprefix(mount)
 
 
 def prepare(spec: dict[str, Any], exit_code_fd: int) -> dict[str, str]:

@@ -12,15 +12,19 @@ import signal
 import socket
 import sys
 
+from dockerlab.engine.processes import syscalls
 from dockerlab.engine.processes.shim import __main__
 
-LONGEST_DIRECTORY = 4096
+LONGEST_DIRECTORY, HIGHEST_FD = 4096, 65536
+NAME = "dockerlab-shim"
+READY = b"."
 
 
 def serve(connection: socket.socket) -> None:
     """Fork a shim for each message, until the engine closes the connection."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps the shims: their exit codes are of no interest
     gc.freeze()  # keeps the collector from writing to memory that all shims share
+    connection.send(READY)
     while True:
         directory, descriptors, _, _ = socket.recv_fds(connection, LONGEST_DIRECTORY, 2)
         if not directory:
@@ -51,4 +55,6 @@ def _become_shim(directory: str, descriptors: list[int]) -> None:
 
 
 if __name__ == "__main__":
+    os.closerange(3, HIGHEST_FD)  # the sealed copy of the interpreter, see sealed_program.py
+    syscalls.set_name(NAME)
     serve(socket.socket(fileno=0))

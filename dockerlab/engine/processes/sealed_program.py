@@ -1,0 +1,50 @@
+"""A sealed copy of this Python interpreter, from which the processes that enter a container run.
+
+A program in a container may reach the program file of such a process as `/proc/self/exe` or `/proc/1/exe`, for example
+as its own entrypoint. If that were the interpreter's own file, root in the container could change its mode, or write
+into it. A memory file with seals never changes, and a mode has no meaning for it: nobody executes it a second time.
+The libraries that it loads, such as libpython, are not reachable in this way: /proc/PID/map_files demands
+CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE on the machine.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+
+__all__ = ["environment", "open_interpreter"]
+
+#: Without this flag, kernels from 6.3 on warn; older ones don't know it.
+MFD_EXEC = 0x10
+SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+CHUNK = 1 << 30
+
+
+def open_interpreter() -> int:
+    """Return a descriptor of a sealed copy of this interpreter. Raise OSError where that is not possible."""
+    copy = _memory_file("python")
+    try:
+        with open(sys.executable, "rb", buffering=0) as program:  # noqa: PTH123
+            while os.sendfile(copy, program.fileno(), None, CHUNK):
+                pass
+        fcntl.fcntl(copy, fcntl.F_ADD_SEALS, SEALS)
+    except BaseException:
+        os.close(copy)
+        raise
+    return copy
+
+
+def environment() -> dict[str, str]:
+    """Return the variables with which a copy finds a libpython that this interpreter has found beside its own file."""
+    with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
+        libraries = [line.split(maxsplit=5)[5].strip() for line in file if "/libpython" in line]
+    return {"LD_LIBRARY_PATH": os.path.dirname(libraries[0])} if libraries else {}  # noqa: PTH120
+
+
+def _memory_file(name: str) -> int:
+    flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
+    try:
+        return os.memfd_create(name, flags | MFD_EXEC)
+    except OSError:
+        return os.memfd_create(name, flags)
