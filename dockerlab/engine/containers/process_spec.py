@@ -46,11 +46,7 @@ def container_spec(
     config, host = record.config, record.host_config
     privileged, abilities = host["Privileged"], rung.gives
     user, groups = users.user_ids(record.root, config["User"])
-    groups = sorted({*groups, *(_group_id(record.root, name) for name in host["GroupAdd"] or [])})
-    others = _joined_containers(host, abilities, find)
-    namespaces = _namespaces(host, abilities, prepared, others)
-    if "namespaces" in abilities:
-        require_sysctls(host.get("Sysctls") or {}, namespaces)
+    namespaces, joined = _namespaces(host, abilities, prepared, find)
     return ProcessSpec(
         argv=record.command,
         env=_environment(config, record.root, config["User"]) | links.environment(record, find),
@@ -66,9 +62,9 @@ def container_spec(
         stdin=config["OpenStdin"],
         user=user if "users" in abilities else (0, 0),
         can_change_user="users" in abilities and rung.name != PROOT,
-        groups=groups,
+        groups=sorted({*groups, *(_group_id(record.root, name) for name in host["GroupAdd"] or [])}),
         namespaces=namespaces,
-        joined=_start_ticks(others.values()),
+        joined=joined,
         cgroups=cgroup.create(host) if cgroup else [],
         mounts=_mounts(record) if "mounts" in abilities else [],
         privileged=privileged,
@@ -77,7 +73,7 @@ def container_spec(
         masked=[] if privileged else host["MaskedPaths"] or [],
         readonly_paths=[] if privileged else host["ReadonlyPaths"] or [],
         shm_size=host["ShmSize"] or 64 << 20,
-        sysctls=host.get("Sysctls") or {},
+        sysctls=_sysctls(host, namespaces),
         caps=capabilities.allowed(host) if "capabilities" in abilities else None,
         no_new_privs=_has_no_new_privileges(host),
         rlimits=_rlimits_with_memory(host, bool(cgroup)),
@@ -166,35 +162,38 @@ def _mounts(record: ContainerRecord) -> list[Document]:
     return sorted(mounts, key=lambda mount: str(mount["target"]))
 
 
-def _joined_containers(host: Document, abilities: Container[str], find: Find) -> dict[str, ContainerRecord]:
-    """Return per kind of namespace the container whose namespace is to be joined. Raises BadParameter."""
-    containers = {}
+def _namespaces(
+    host: Document, abilities: Container[str], prepared: dict[str, str], find: Find
+) -> tuple[dict[str, str], dict[str, int]]:
+    """Return per kind `new` or the path of a namespace to join, and the processes that this path belongs to.
+
+    A kind that is left out is shared with the host. Raises BadParameter.
+    """
+    namespaces, others = {}, []
     for kind in KINDS if "namespaces" in abilities else ():
         mode = str(host.get(MODES.get(kind, ""), "") or "")
         if mode.startswith("container:"):
-            containers[kind] = other = find(mode.partition(":")[2])
+            other = find(mode.partition(":")[2])
             if not other.is_running:
                 raise BadParameter(f"cannot join {kind} of a non running container: {other.id}")
-    return containers
-
-
-def _namespaces(
-    host: Document, abilities: Container[str], prepared: dict[str, str], joined: dict[str, ContainerRecord]
-) -> dict[str, str]:
-    """Return per kind `new` or the path of a namespace to join. A kind that is left out is shared with the host."""
-    namespaces = {}
-    for kind in KINDS if "namespaces" in abilities else ():
-        if kind in joined:
-            namespaces[kind] = f"/proc/{joined[kind].state['Pid']}/ns/{kind}"
-        elif str(host.get(MODES.get(kind, ""), "") or "") != "host":
+            namespaces[kind] = f"/proc/{other.state['Pid']}/ns/{kind}"
+            others.append(other)
+        elif mode != "host":
             namespaces[kind] = prepared.get(kind, "new")
-    return namespaces
+    return namespaces, _start_ticks(others)
 
 
 def _start_ticks(records: Iterable[ContainerRecord]) -> dict[str, int]:
     """Return pid and start time of main processes: a pid may belong to another process as soon as they have ended."""
     facts = (json_files.read(record.directory / "pid.json") for record in records)
     return {str(each["pid"]): each["ticks"] for each in facts if each}
+
+
+def _sysctls(host: Document, namespaces: dict[str, str]) -> dict[str, str]:
+    """Return the kernel settings of a container that has namespaces. Raises StartFailed for others than its own."""
+    settings = (host.get("Sysctls") or {}) if namespaces else {}
+    require_sysctls(settings, namespaces)
+    return settings
 
 
 def _devices(host: Document) -> list[dict[str, str]]:
