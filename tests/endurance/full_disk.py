@@ -92,6 +92,17 @@ class SmallDisk:
             if free:
                 file.truncate(max(0, file.tell() - free))
 
+    def wait_until_saved(self) -> None:
+        """Wait until the records have what the engine says: what could not be saved is saved a moment later."""
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            records = [json.loads(path.read_bytes()) for path in self.engine.state.glob("containers/*/container.json")]
+            states = {record["Id"]: record["State"]["Status"] for record in records}
+            containers = self.must("GET", "/containers/json?all=1")
+            if all(states.get(each["Id"]) == each["State"] for each in containers):
+                return
+            time.sleep(0.1)
+
     def snapshot(self) -> dict[str, Any]:
         """Return everything that the engine has, as a client sees it."""
         containers = self.must("GET", "/containers/json?all=1")
@@ -180,6 +191,7 @@ def try_request(disk: SmallDisk, send: Callable[[], Answer], free: int) -> tuple
         problems.append(f"it has failed, but changed {difference(before, after)}")
     disk.filler.unlink()
     problems += [f"{path} is left" for path in disk.engine.unfinished_files()]
+    disk.wait_until_saved()
     if settled(disk, after) != after:
         problems.append(f"with room again it is different: {difference(after, disk.snapshot())}")
     disk.engine.kill()

@@ -64,8 +64,8 @@ class Work:
 
     def prepare(self) -> None:
         """Create the container, the network and the images that the requests are about."""
-        self._must("POST", "/containers/create?name=c", {"Image": "busybox", "Cmd": ["sleep", "100000"]})
-        self._must("POST", "/containers/c/start")
+        self._must("POST", "/containers/create?name=web", {"Image": "busybox", "Cmd": ["sleep", "100000"]})
+        self._must("POST", "/containers/web/start")
         self._must("POST", "/networks/create", {"Name": "net"})
         name = quote(f"{self.registry}/big", safe="")
         assert b"Successfully built" in send_raw(self.host, "POST", f"/build?t={name}", self.context)[1]
@@ -74,6 +74,13 @@ class Work:
         self.archive = send_raw(self.host, "GET", f"/images/{name}/get")[1]
         self._must("DELETE", f"/images/{name}")
         self._must("POST", "/images/busybox/tag?repo=moving")
+
+    def prepare_for(self, kind: str) -> None:
+        """Create what a request needs."""
+        if kind == "tag":
+            self._build()
+        elif kind == "commit":
+            self._put()
 
     def _must(self, method: str, path: str, body: object = None) -> Any:
         status, response = ask(self.host, method, path, body)
@@ -100,17 +107,17 @@ class Work:
         send_raw(self.host, "POST", f"/images/create?fromSrc=-&repo=imported&message=m{self.number}", self.context)
 
     def _commit(self) -> None:
-        ask(self.host, "POST", "/commit?container=c&repo=committed", {})
+        ask(self.host, "POST", "/commit?container=web&repo=committed", {})
 
     def _put(self) -> None:
-        send_raw(self.host, "PUT", "/containers/c/archive?path=/", self.context)
+        send_raw(self.host, "PUT", "/containers/web/archive?path=/", self.context)
 
     def _connect(self) -> None:
-        ask(self.host, "POST", "/networks/net/connect", {"Container": "c"})
-        ask(self.host, "POST", "/networks/net/disconnect", {"Container": "c"})
+        ask(self.host, "POST", "/networks/net/connect", {"Container": "web"})
+        ask(self.host, "POST", "/networks/net/disconnect", {"Container": "web"})
 
     def _rename(self) -> None:
-        for name in ("d", "c"):
+        for name in ("app", "web"):
             ask(self.host, "POST", f"/containers/{self.container()['Id']}/rename?name={name}")
 
     def _tag(self) -> None:
@@ -125,7 +132,7 @@ class Work:
     def container(self) -> dict[str, Any]:
         """Return the summary of the long-running container."""
         containers = self._must("GET", "/containers/json?all=1")
-        [container] = [each for each in containers if each["Names"][0] in ("/c", "/d")]
+        [container] = [each for each in containers if each["Names"][0] in ("/web", "/app")]
         return dict(container)
 
     # -- after the restart -----------------------------------------------------------------------------------------
@@ -135,14 +142,14 @@ class Work:
         names = {"build": "built", "load": f"{self.registry}/big", "pull": f"{self.registry}/big"}
         names |= {"import": "imported", "commit": "committed"}
         for container in self._must("GET", "/containers/json?all=1"):
-            if container["Names"][0] not in ("/c", "/d"):
+            if container["Names"][0] not in ("/web", "/app"):
                 self._must("DELETE", f"/containers/{container['Id']}?force=1&v=1")
         container = self.container()
-        if container["Names"] == ["/d"]:
-            self._must("POST", f"/containers/{container['Id']}/rename?name=c")
+        if container["Names"] == ["/app"]:
+            self._must("POST", f"/containers/{container['Id']}/rename?name=web")
             return True
         if "net" in container["NetworkSettings"]["Networks"]:
-            self._must("POST", "/networks/net/disconnect", {"Container": "c"})
+            self._must("POST", "/networks/net/disconnect", {"Container": "web"})
             return True
         name = names.get(kind, "")
         is_there = bool(name) and ask(self.host, "GET", f"/images/{quote(name, safe='')}/json")[0] == http.client.OK
@@ -235,11 +242,11 @@ def parse_arguments() -> argparse.Namespace:
 
 def measure(work: Work, kind: str) -> Row:
     """Send a request without a kill, to know how long it takes."""
+    work.prepare_for(kind)
     begin = time.perf_counter()
     work.run(kind)
     row = Row(time.perf_counter() - begin)
-    if kind != "build":  # the tag that moves needs the image
-        work.clean(kind)
+    work.clean(kind)
     return row
 
 
@@ -250,8 +257,7 @@ def interrupt(work: Work, kind: str, row: Row, generator: random.Random) -> None
         with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
             work.run(kind)
 
-    if kind == "tag":
-        work.run("build")
+    work.prepare_for(kind)
     thread = threading.Thread(target=run)
     thread.start()
     time.sleep(generator.uniform(0, row.seconds))

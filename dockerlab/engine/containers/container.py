@@ -304,10 +304,14 @@ class Container:
                 raise Conflict(f"Container {self.id} is already paused")
             if self.state["Restarting"]:
                 raise Conflict(f"Container {self.id} is restarting, wait until the container is running")
-            self._freeze(True)
             self.state.update(Status="paused", Paused=True)
-            if not briefly:
-                self.saver.save()
+            try:
+                if not briefly:
+                    self.record.save()
+            except OSError:
+                self.state.update(Status="running", Paused=False)
+                raise
+            self._freeze(True)
         self.events.publish_container("pause", self.record)
 
     async def unpause(self) -> None:

@@ -309,7 +309,8 @@ class Images:
             yield held
         except BaseException:
             self._release(held)
-            self._remove_unused(held)
+            self.remove_if_unused(held)
+            self._remove_unused_trees()
             raise
         self._release(held)
 
@@ -317,15 +318,18 @@ class Images:
         with self.lock:  # compare by identity: an equal set may belong to another thread
             self._held = [other for other in self._held if other is not held]
 
-    def _remove_unused(self, diff_ids: set[str]) -> None:
-        """Remove layers that nothing has or holds, and the trees that were made of them."""
+    def remove_if_unused(self, diff_ids: set[str]) -> None:
+        """Remove those of the layers that nothing has or holds."""
         with self.lock:
-            stacks = self._used_stacks()
-            used = {diff_id for layers in stacks for diff_id in layers}.union(*self._held)
+            used = {diff_id for layers in self._used_stacks() for diff_id in layers}.union(*self._held)
             for diff_id in diff_ids - used:
                 self.layers.remove(diff_id)
+
+    def _remove_unused_trees(self) -> None:
+        """Remove the trees of no image and no container, unless another thread may be making one."""
+        with self.lock:
             if not self._held:
-                self.trees.keep_only({"", *(chain for layers in stacks for chain in chain_ids(layers))})
+                self.trees.keep_only({"", *(chain for layers in self._used_stacks() for chain in chain_ids(layers))})
 
     def remove(self, image: Image) -> list[str]:
         """Remove an image; return the chain ids of the layers that were removed with it, the newest first."""
