@@ -1,0 +1,78 @@
+"""A client that goes away stops the work of its request, and nothing of that is left."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from archives import tar_of
+from engines import KillableEngine
+from plain_http import ask
+from processes import wait_until
+
+#: What a sparse file says its size is; in the archive it has none of these bytes.
+SPARSE_BYTES = 31 << 30
+HEAD = "POST {} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-tar\r\nContent-Length: {}\r\n\r\n"
+
+
+def sparse_member(name: str) -> bytes:
+    """Return a member of a tar that is one large hole, in the format of GNU tar."""
+    header = tarfile.TarInfo(name)
+    header.type = tarfile.GNUTYPE_SPARSE
+    block = bytearray(header.tobuf(tarfile.GNU_FORMAT))
+    large, nothing = b"\x80" + SPARSE_BYTES.to_bytes(11, "big"), b"%011o\0" % 0
+    block[386:410] = large + nothing  # its only piece: at its end, and empty
+    block[483:495] = large
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+def context(dockerfile: bytes) -> bytes:
+    """Return a context of a few kilobytes with a file of 31 GB."""
+    end = tar_of()
+    return tar_of(("Dockerfile", dockerfile)).rstrip(b"\0").ljust(1024, b"\0") + sparse_member("hole") + end
+
+
+@pytest.fixture
+def engine() -> Iterator[KillableEngine]:
+    """Give a running engine, which is reset afterwards."""
+    with tempfile.TemporaryDirectory(prefix="dlab-") as base:
+        own_engine = KillableEngine(Path(base), os.environ.get("DOCKERLAB_ISOLATION", ""))
+        own_engine.start()
+        yield own_engine
+        own_engine.reset()
+
+
+def begin(engine: KillableEngine, path: str, body: bytes, until: bytes) -> socket.socket:
+    """Send a request, and read the response until it contains some bytes."""
+    client = socket.socket(socket.AF_UNIX)
+    client.settimeout(60)
+    client.connect(urlsplit(engine.host).path)
+    client.sendall(HEAD.format(path, len(body)).encode() + body)
+    text = b""
+    while until not in text:
+        piece = client.recv(65536)
+        assert piece, text
+        text += piece
+    return client
+
+
+@pytest.mark.parametrize("keyword", ["COPY", "ADD"])
+def test_a_build_stops_in_the_middle_of_a_large_file(engine: KillableEngine, keyword: str) -> None:
+    images = len(ask(engine.host, "GET", "/images/json?all=1")[1])
+    body = context(f"FROM busybox\n{keyword} hole /hole\nRUN touch /never\n".encode())
+    assert len(body) < 16 << 10
+    client = begin(engine, "/build", body, f"Step 2/3 : {keyword}".encode())
+    client.close()
+    wait_until(lambda: engine.unfinished_files() == [], what="nothing is left")
+    assert len(ask(engine.host, "GET", "/images/json?all=1")[1]) == images
+    assert ask(engine.host, "GET", "/containers/json?all=1")[1] == []
+    used = sum(path.stat().st_blocks * 512 for path in engine.state.rglob("*") if path.is_file())
+    assert used < 200 << 20
