@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import logging
@@ -215,10 +216,11 @@ class Images:
         name = str(reference.with_default_tag())
         with self.lock:
             self._change(image, tags=sorted({*image.tags, name}), tagged=now())
-            # After a crash in between, two images have the name, and the one that got it last keeps it.
             for other in self.all.values():
                 if name in other.tags and other is not image:
-                    self._change(other, tags=[tag for tag in other.tags if tag != name])
+                    other.tags = [tag for tag in other.tags if tag != name]
+                    with contextlib.suppress(OSError):  # then the next start takes the name from it
+                        self._save(other)
         if not quiet:
             self.publish_event("tag", image, name)
 
@@ -230,7 +232,9 @@ class Images:
                 self._change(image, digests=sorted([*image.digests, name]))
             for other in self.all.values():
                 if name in other.digests and other is not image:
-                    self._change(other, digests=[each for each in other.digests if each != name])
+                    other.digests = [each for each in other.digests if each != name]
+                    with contextlib.suppress(OSError):
+                        self._save(other)
 
     def untag(self, image: Image, name: str) -> None:
         """Remove a tag or digest from an image."""
@@ -246,7 +250,7 @@ class Images:
             setattr(image, name, value)
 
     def _remove_double_tags(self) -> None:
-        """Leave each tag to the image that got it last: a crash may have left it to two."""
+        """Leave each tag to the image that got it last: a crash or a full disk may have left it to two."""
         owners: dict[str, Image] = {}
         for image in sorted(self.all.values(), key=lambda image: image.tagged):
             owners |= dict.fromkeys(image.tags, image)

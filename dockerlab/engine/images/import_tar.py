@@ -36,8 +36,6 @@ def import_tar(
             "os": "linux",
             "rootfs": {"type": "layers", "diff_ids": [layer.diff_id]},
         }
-        image = images.register(canonical_json(document), tags=[])
-    if reference is not None:
-        images.tag(image, reference, quiet=True)
+        image = images.register(canonical_json(document), tags=[str(reference)] if reference is not None else [])
     images.publish_event("import", image, str(reference) if reference else image.id)
     return image

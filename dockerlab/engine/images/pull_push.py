@@ -55,11 +55,8 @@ def pull(images: Images, registry: Registry, top_manifest: Manifest, platform: s
     with images.hold_layers() as held:
         for layer, diff_id in zip(layers, diff_ids, strict=True):
             yield from _pull_layer(images, registry, layer, diff_id, held)
-        earlier_ids = set(images.all)
-        image = images.register(config, tags=[])
-    earlier_image = images.find_reference(reference)
-    if reference.tag:
-        images.tag(image, reference, quiet=True)
+        earlier_ids, earlier_image = set(images.all), images.find_reference(reference)
+        image = images.register(config, tags=[str(reference)] if reference.tag else [])
     images.add_digest(image, reference.repository, top_manifest.digest)
     images.publish_event("pull", str(reference), reference.repository)
     yield {"status": f"Digest: {top_manifest.digest}"}
