@@ -6,26 +6,36 @@ import os
 import socket
 import stat
 import struct
+import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dockerlab.engine import control
+from dockerlab.engine.common import engine_paths
 from dockerlab.engine.common.proc import start_ticks
 from dockerlab.engine.control import ControlError, EnginePaths, find_paths, is_answering, prepare_directories
 
 LONG = "x" * 100
 
 
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """Give a directory with a short path."""
+    with tempfile.TemporaryDirectory(prefix="dlab-", dir="/tmp") as directory:
+        yield Path(directory)
+
+
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def clean_environment(monkeypatch: pytest.MonkeyPatch, temporary: Path) -> None:
     for name in ("DOCKERLAB_STATE", "DOCKERLAB_SOCKET", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(control.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(engine_paths.tempfile, "gettempdir", lambda: str(temporary))
 
 
-def test_two_homes_have_two_sockets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_two_homes_have_two_sockets(monkeypatch: pytest.MonkeyPatch, temporary: Path) -> None:
     sockets = set()
     for home in (f"/home/{LONG}/a", f"/home/{LONG}/b"):
         monkeypatch.setenv("HOME", home)
@@ -34,12 +44,12 @@ def test_two_homes_have_two_sockets(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         sockets.add(find_paths().socket)
         monkeypatch.delenv("XDG_RUNTIME_DIR")
     assert len(sockets) == 4
-    assert {path.parent for path in sockets} == {tmp_path / f"dockerlab-{os.getuid()}", Path("/run/user/7/dockerlab")}
+    assert {path.parent for path in sockets} == {temporary / f"dockerlab-{os.getuid()}", Path("/run/user/7/dockerlab")}
     assert all(path.name.startswith("engine-") for path in sockets)
 
 
 def test_the_usual_home_has_the_usual_socket(monkeypatch: pytest.MonkeyPatch) -> None:
-    home = control.pwd.getpwuid(os.getuid()).pw_dir
+    home = engine_paths.pwd.getpwuid(os.getuid()).pw_dir
     monkeypatch.setenv("HOME", home)
     assert find_paths().state == Path(home) / ".local/state/dockerlab"
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/7")
@@ -83,7 +93,7 @@ def test_a_user_without_a_home_can_choose_a_directory(monkeypatch: pytest.Monkey
     def no_home() -> Path:
         raise RuntimeError("Could not determine home directory.")
 
-    monkeypatch.setattr(control.Path, "home", no_home)
+    monkeypatch.setattr(engine_paths.Path, "home", no_home)
     with pytest.raises(ControlError, match=r"You have no home directory.*export DOCKERLAB_STATE=DIR"):
         find_paths()
 
