@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -32,7 +33,7 @@ def temporary() -> Iterator[Path]:
 def clean_environment(monkeypatch: pytest.MonkeyPatch, temporary: Path) -> None:
     for name in ("DOCKERLAB_STATE", "DOCKERLAB_SOCKET", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(engine_paths.tempfile, "gettempdir", lambda: str(temporary))
+    monkeypatch.setattr(engine_paths, "tempfile", SimpleNamespace(gettempdir=lambda: str(temporary)))
 
 
 def test_two_homes_have_two_sockets(monkeypatch: pytest.MonkeyPatch, temporary: Path) -> None:
