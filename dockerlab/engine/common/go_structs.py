@@ -17,6 +17,7 @@ NAMED = {
             *("container.NetworkMode", "container.PidMode", "container.RestartPolicyMode", "container.UTSMode"),
             *("container.UsernsMode", "mount.Consistency", "mount.Propagation", "mount.Type"),
             *("digest.Digest", "image.ID", "layer.DiffID", "nat.Port"),
+            *("specs.Arch", "specs.LinuxSeccompAction", "specs.LinuxSeccompFlag", "specs.LinuxSeccompOperator"),
         ),
         "string",
     ),
@@ -54,6 +55,17 @@ STRUCTS = {
         "Sysctls:map[string]string Runtime:string Isolation:container.Isolation +container.Resources "
         "Mounts:[]mount.Mount MaskedPaths:[]string ReadonlyPaths:[]string Init:*bool"
     ),
+    "seccomp.Seccomp": (
+        "defaultAction:specs.LinuxSeccompAction defaultErrnoRet:*uint architectures:[]specs.Arch "
+        "flags:[]specs.LinuxSeccompFlag archMap:[]seccomp.Architecture syscalls:[]*seccomp.Syscall"
+    ),
+    "seccomp.Architecture": "architecture:specs.Arch subArchitectures:[]specs.Arch",
+    "seccomp.Syscall": (
+        "name:string names:[]string action:specs.LinuxSeccompAction errnoRet:*uint args:[]specs.LinuxSeccompArg "
+        "includes:*seccomp.Filter excludes:*seccomp.Filter"
+    ),
+    "seccomp.Filter": "caps:[]string arches:[]string minKernel:string",
+    "specs.LinuxSeccompArg": "index:uint value:uint64 valueTwo:uint64 op:specs.LinuxSeccompOperator",
     "container.Resources": (
         "CpuShares:int64 Memory:int64 NanoCpus:int64 CgroupParent:string BlkioWeight:uint16 "
         "BlkioWeightDevice:[]*blkiodev.WeightDevice BlkioDeviceReadBps:[]*blkiodev.ThrottleDevice "

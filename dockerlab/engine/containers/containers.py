@@ -166,7 +166,7 @@ class Containers:
         self._all[container.id] = container
         self.events.publish_container("create", container.record)
         has_cgroups = bool(self.services.groups.places)
-        warnings = defaults.warnings_without_effect(container.record, host, self.services.rung.gives, has_cgroups)
+        warnings = defaults.warnings_without_effect(container.record, host, self.services.rung, has_cgroups)
         return container, warnings
 
     def _document(self, body: Document, requested_host: Document) -> Document:

@@ -6,11 +6,14 @@ A null stands where Docker sends null.
 from __future__ import annotations
 
 import copy
-from collections.abc import Container
 from typing import TYPE_CHECKING, Any
+
+from dockerlab.engine.containers import security_options
+from dockerlab.engine.processes.isolation import NAMESPACES
 
 if TYPE_CHECKING:
     from dockerlab.engine.common.container_record import ContainerRecord
+    from dockerlab.engine.processes.isolation import Rung
 
 __all__ = ["complete", "config", "host_config", "warnings_without_effect"]
 
@@ -148,7 +151,7 @@ HOST_OMITTED = {"StorageOpt", "Tmpfs", "Sysctls", "Mounts", "Init", "Annotations
 #: The fields that the practice engine acts on everywhere, and those that need no action.
 SUPPORTED = {
     *("Annotations", "AutoRemove", "CgroupnsMode", "ConsoleSize", "ContainerIDFile", "Init", "Isolation", "LogConfig"),
-    *("Memory", "MemorySwap", "OomScoreAdj", "RestartPolicy", "Runtime", "Ulimits"),
+    *("Memory", "MemorySwap", "OomScoreAdj", "RestartPolicy", "Runtime", "SecurityOpt", "Ulimits"),
 }
 #: The fields that it acts on if the rung has an ability.
 SUPPORTED_WITH = {
@@ -156,7 +159,7 @@ SUPPORTED_WITH = {
     "mount options": {"MaskedPaths", "ReadonlyPaths", "ReadonlyRootfs", "ShmSize", "Tmpfs"},
     "namespaces": {"IpcMode", "PidMode", "Sysctls", "UTSMode"},
     "network": {"Links", "NetworkMode", "PortBindings", "PublishAllPorts"},
-    "capabilities": {"CapAdd", "CapDrop", "Privileged", "SecurityOpt"},
+    "capabilities": {"CapAdd", "CapDrop", "Privileged"},
     "devices": {"Devices"},
     "users": {"GroupAdd"},
 }
@@ -241,16 +244,21 @@ def host_config(requested: Document) -> Document:
 
 
 def warnings_without_effect(
-    record: ContainerRecord, requested_host: Document, abilities: Container[str], has_cgroups: bool
+    record: ContainerRecord, requested_host: Document, rung: Rung, has_cgroups: bool
 ) -> list[str]:
     """Return a warning for each setting that is stored and shown, but that the practice engine does not act on."""
+    abilities = rung.gives
     supported = SUPPORTED | (SUPPORTED_WITH_CGROUPS if has_cgroups else set())
+    if "device filter" in abilities and rung.name == NAMESPACES:
+        supported = supported | {"DeviceCgroupRules"}
     supported = supported.union(*(fields for ability, fields in SUPPORTED_WITH.items() if ability in abilities))
     fields = [
         f"HostConfig.{key}"
         for key, value in requested_host.items()
         if key not in supported and value and value != HOST_CONFIG.get(key) and value not in ("default", "host", -1)
     ]
+    names = security_options.without_effect(requested_host, has_seccomp="seccomp" in abilities)
+    fields += [f"The security option {name}" for name in names]
     user = record.config["User"].partition(":")[0]
     if "users" not in abilities and user not in ("", "0", "root"):
         fields.append("Config.User")

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from dockerlab.engine.common import signals
-from dockerlab.engine.containers import log_options
+from dockerlab.engine.containers import log_options, security_options
 from dockerlab.engine.faults import BadParameter
 from dockerlab.engine.images import references
 
@@ -47,6 +47,7 @@ def check_container(body: Document, host: Document) -> None:
         raise BadParameter("no command specified")
     _check_ports(host)
     _check_ipc_mode(host)
+    security_options.read(host)
 
 
 def _check_config(body: Document) -> None:

@@ -7,6 +7,7 @@ dockerlab/ENGINE-ID/CONTAINER-ID. Without the right to create groups there are n
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import time
@@ -14,11 +15,15 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Cgroup", "Hierarchies", "find_hierarchies", "read_table"]
+from dockerlab.engine.faults import Fault
+from dockerlab.engine.processes import devices
+from dockerlab.engine.processes.devices import DeviceRule
+
+__all__ = ["Cgroup", "Hierarchies", "filters_devices", "find_hierarchies", "read_table"]
 
 ROOT = Path("/sys/fs/cgroup")
 PARENT = "dockerlab"
-CONTROLLERS = ("cpu", "cpuacct", "cpuset", "memory", "pids", "freezer")
+CONTROLLERS = ("cpu", "cpuacct", "cpuset", "memory", "pids", "freezer", "devices")
 UNLIMITED = -1
 REMOVE_SECONDS = 2.0
 DEFAULT_PERIOD = 100_000
@@ -52,8 +57,7 @@ class Hierarchies:
 
 def find_hierarchies(engine: str) -> Hierarchies:
     """Find out, by trying, where the engine of that id may create groups."""
-    version = 2 if (ROOT / "cgroup.controllers").exists() else 1
-    places = {}
+    version, places = _version(), {}
     if version == 2:  # noqa: PLR2004
         base = ROOT / PARENT / engine
         if _can_create(base):
@@ -61,16 +65,37 @@ def find_hierarchies(engine: str) -> Hierarchies:
                 for name in ("cpu", "cpuset", "memory", "pids"):
                     _write(directory / "cgroup.subtree_control", f"+{name}")
             enabled = (base / "cgroup.controllers").read_text().split()
-            places = dict.fromkeys([name for name in CONTROLLERS if name in (*enabled, "freezer")], base)
+            always = ("freezer", "devices") if filters_devices() else ("freezer",)
+            places = dict.fromkeys([name for name in CONTROLLERS if name in (*enabled, *always)], base)
     else:
         for name in CONTROLLERS:
             base = ROOT / name / PARENT / engine
-            if (ROOT / name).is_dir() and _can_create(base):
+            if (ROOT / name).is_dir() and _can_create(base) and (name != "devices" or filters_devices()):
                 places[name] = base
                 if name == "cpuset":
                     _inherit(base.parent)
                     _inherit(base)
     return Hierarchies(version, places)
+
+
+def _version() -> int:
+    return 2 if (ROOT / "cgroup.controllers").exists() else 1
+
+
+@functools.cache
+def filters_devices() -> bool:
+    """Tell whether groups can restrict which devices are opened, by trying."""
+    version = _version()
+    group = ROOT / ("devices" if version == 1 else "") / PARENT / f"probe-{os.getpid()}"
+    try:
+        group.mkdir(parents=True, exist_ok=True)
+        try:
+            devices.allow(version, group, devices.DEFAULT_RULES)
+        finally:
+            group.rmdir()
+    except OSError:
+        return False
+    return True
 
 
 def _can_create(base: Path) -> bool:
@@ -119,12 +144,20 @@ class Cgroup:
 
     def directories(self) -> list[str]:
         """Return the directories whose `cgroup.procs` a process has to enter."""
-        return sorted({str(place) for place in self.places.values()})
+        return sorted({str(place) for place in self.places.values() if place.is_dir()})
 
-    def create(self, host: Record) -> list[str]:
-        """Create the group with the limits of a HostConfig, and return its directories."""
+    def create(self, host: Record, allowed_devices: list[DeviceRule]) -> list[str]:
+        """Create the group with the limits of a HostConfig, and return its directories.
+
+        With a list of devices, it can open no others. Raises Fault.
+        """
         for place in set(self.places.values()):
             place.mkdir(exist_ok=True)
+        if allowed_devices:
+            try:
+                devices.allow(self.version, self.places["devices"], allowed_devices)
+            except OSError as error:
+                raise Fault(f"the kernel refused the device rules of the container: {error.strerror}") from None
         if self.version == 1 and "cpuset" in self.places:
             _inherit(self.places["cpuset"])
         self.limit(host)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import shutil
 import subprocess
@@ -11,12 +12,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dockerlab.engine.common import host_programs
+from dockerlab.engine.processes import capabilities, cgroups, seccomp
 
-__all__ = ["ABILITIES", "HELPER_ENVIRONMENT", "PROOT", "RUNGS", "Rung", "choose", "helper_command", "probe", "works"]
+__all__ = [
+    "ABILITIES",
+    "HELPER_ENVIRONMENT",
+    "NAMESPACES",
+    "PROOT",
+    "RUNGS",
+    "Rung",
+    "choose",
+    "helper_command",
+    "probe",
+    "works",
+]
 
 PROBE_SECONDS = 10
 HELPER_ENVIRONMENT = {"PATH": os.defpath, "PYTHONPATH": str(Path(__file__).parents[3])}
-#: The program of the third rung. Its option `-0` lets programs believe that they are root.
+#: The name of the first rung.
+NAMESPACES = "namespaces"
+#: The name and the program of the third rung. Its option `-0` lets programs believe that they are root.
 PROOT = "proot"
 
 #: What a rung can give to a container. The tests try each ability on each rung.
@@ -27,8 +42,17 @@ ABILITIES = {
     "namespaces": "its own processes, host name and shared memory",
     "network": "its own addresses and names, published ports",
     "capabilities": "Docker's default capabilities and no others, no-new-privileges",
+    "seccomp": "Docker's default list of system calls, or a profile of your own, see seccomp(2)",
     "devices": "devices of the machine that the engine's user may use",
+    "device filter": "no other devices can be opened, even if a program makes nodes for them",
     "users": "programs run as the requested user",
+}
+
+#: What `docker info` says where a machine lacks an ability that its rung has elsewhere.
+WARNINGS = {
+    "seccomp": "System calls are not filtered: seccomp does not work here.",
+    "device filter": "Device nodes do not work in containers: no control group can filter devices here.",
+    "users": "All programs run as the same user: there are no subordinate ids.",
 }
 
 
@@ -46,10 +70,15 @@ class Rung:
         gives = {name: remark for name, remark in self.gives.items() if name != ability}
         return Rung(self.name, self.sentence, self.needs, gives)
 
+    def warnings(self) -> list[str]:
+        """Return a sentence for each ability that this machine lacks, and one that describes the rung."""
+        lacking = BY_NAME[self.name].gives.keys() - self.gives.keys()
+        return [*(WARNINGS[ability] for ability in ABILITIES if ability in lacking), self.sentence]
+
 
 RUNGS = (
     Rung(
-        "namespaces",
+        NAMESPACES,
         "Containers have their own files, processes, names and network, in namespaces made by root.",
         "root",
         dict.fromkeys(ABILITIES, ""),
@@ -58,7 +87,11 @@ RUNGS = (
         "userns",
         "Containers have their own files, processes, names and network, in a user namespace of yours.",
         "a kernel that lets ordinary users create user namespaces",
-        {**dict.fromkeys(ABILITIES, ""), "users": "with `newuidmap` (Debian: uidmap) and a line in /etc/subuid"},
+        {
+            **dict.fromkeys(ABILITIES, ""),
+            "device filter": "since no program can make device nodes",
+            "users": "with `newuidmap` (Debian: uidmap) and a line in /etc/subuid",
+        },
     ),
     Rung(
         "proot",
@@ -89,41 +122,63 @@ def helper_command(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-S", "-m", f"dockerlab.engine.{module}", *arguments]
 
 
-@functools.cache
 def works(name: str) -> bool:
-    """Tell whether a rung works on this machine, by trying it in a process of its own."""
+    """Tell whether a rung works on this machine, by trying it."""
+    return _missing_abilities(name) is not None
+
+
+@functools.cache
+def _missing_abilities(name: str) -> frozenset[str] | None:
+    """Return which abilities of a rung this machine lacks; None if the rung does not work at all.
+
+    A process of its own tries everything that the start of a container does.
+    """
     if name == "plain":
-        return True
-    if name == "namespaces" and os.geteuid() != 0:
-        return False
-    arguments = ["--probe", name]
-    if name == PROOT:
-        tracer, shell = shutil.which(PROOT), host_programs.find_busybox()
-        if not tracer or not shell:
-            return False
-        arguments += [tracer, shell]
+        return frozenset()
+    if name == NAMESPACES and os.geteuid() != 0:
+        return None
+    tracer = [shutil.which(PROOT), host_programs.find_busybox()] if name == PROOT else []
+    if not all(tracer):
+        return None
+    output = _output_of_probe(name, *map(str, tracer))
+    if output is None:
+        return None
+    missing = frozenset(json.loads(output) if name != PROOT else ())
+    return missing | {"device filter"} if name == NAMESPACES and not cgroups.filters_devices() else missing
+
+
+def _output_of_probe(*arguments: str) -> bytes | None:
+    """Try a rung in a process of its own. Return what it prints, or None if the rung does not work."""
+    program = seccomp.program(seccomp.BUILTIN, capabilities.names({})) if seccomp.is_available() else b""
     try:
         process = subprocess.run(  # noqa: S603  (our own module, by this same interpreter)
-            helper_command("processes.shim", *arguments),
-            capture_output=True, timeout=PROBE_SECONDS, check=False, env=HELPER_ENVIRONMENT,
+            helper_command("processes.shim.probe", *arguments),
+            input=program, capture_output=True, timeout=PROBE_SECONDS, check=False, env=HELPER_ENVIRONMENT,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
-        return False
-    return process.returncode == 0
+        return None
+    return None if process.returncode else process.stdout
+
+
+def _as_here(rung: Rung) -> Rung:
+    """Return a rung as it is on this machine."""
+    for ability in _missing_abilities(rung.name) or ():
+        rung = rung.without(ability)
+    return rung
 
 
 def probe() -> list[Rung]:
     """Return the rungs that work on this machine, the best first."""
-    return [rung for rung in RUNGS if works(rung.name)]
+    return [_as_here(rung) for rung in RUNGS if works(rung.name)]
 
 
 def choose(name: str | None = None) -> Rung:
     """Return the rung of that name, or without a name the best that works. Raise ValueError if it does not work."""
     if not name:
-        return next(rung for rung in RUNGS if works(rung.name))
+        return _as_here(next(rung for rung in RUNGS if works(rung.name)))
     if name not in BY_NAME:
         raise ValueError(f"There is no isolation {name!r}. Choose one of {', '.join(BY_NAME)}.")
     if not works(name):
         usable = ", ".join(rung.name for rung in probe())
         raise ValueError(f"The isolation {name!r} does not work on this machine. Choose one that does: {usable}.")
-    return BY_NAME[name]
+    return _as_here(BY_NAME[name])

@@ -70,13 +70,15 @@ class ProcessSpec:
     cgroups: list[str] = field(default_factory=list)
     mounts: list[dict[str, Any]] = field(default_factory=list)
     privileged: bool = False
-    devices: list[dict[str, str]] = field(default_factory=list)
+    devices: list[dict[str, Any]] = field(default_factory=list)
+    device_filter: bool = False  #: a control group decides which devices can be opened
     readonly: bool = False
     masked: list[str] = field(default_factory=list)
     readonly_paths: list[str] = field(default_factory=list)
     shm_size: int = 64 << 20
     sysctls: dict[str, str] = field(default_factory=dict)
     caps: list[int] | None = None
+    seccomp: str = ""  #: the program that filters system calls, in base64
     no_new_privs: bool = False
     seccomp: str = ""  #: a seccomp filter, as a BPF program in base64
     rlimits: list[tuple[int, int, int]] = field(default_factory=list)

@@ -16,9 +16,10 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
 MS_BIND, MS_MOVE, MS_REC, MS_PRIVATE = 4096, 8192, 16384, 1 << 18
 MS_NOATIME, MS_NODIRATIME, MS_RELATIME, ST_RELATIME = 1024, 2048, 1 << 21, 4096
 MNT_DETACH = 2
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NAME, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 15, 22, 24
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NAME, PR_CAPBSET_DROP = 1, 4, 15, 24
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 36, 38, 47, 4
-SECCOMP_MODE_FILTER, BPF_INSTRUCTION_SIZE = 2, 8
+SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, BPF_INSTRUCTION_SIZE = 1, 4, 8
+SECCOMP = {"x86_64": 317, "aarch64": 277}
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 M_ARENA_MAX = -8
 #: The number of mount_setattr, which Linux 5.12 brought, is the same on every machine in PIVOT_ROOT.
@@ -120,10 +121,14 @@ def set_name(name: str) -> None:
 
 
 def load_seccomp(program: bytes) -> None:
-    """Load a seccomp filter, a BPF program. It needs CAP_SYS_ADMIN or PR_SET_NO_NEW_PRIVS, see seccomp(2)."""
+    """Load a seccomp filter, a BPF program. It needs CAP_SYS_ADMIN or PR_SET_NO_NEW_PRIVS, see seccomp(2).
+
+    Before Linux 5.16, a filter without SPEC_ALLOW also makes the whole program slower, which Docker avoids, too.
+    """
     instructions = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("HP", len(program) // BPF_INSTRUCTION_SIZE, ctypes.addressof(instructions))
-    _check(_libc.prctl(PR_SET_SECCOMP, ctypes.c_ulong(SECCOMP_MODE_FILTER), header, 0, 0), "prctl PR_SET_SECCOMP")
+    number = SECCOMP[os.uname().machine]
+    _check(_libc.syscall(number, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, header), "seccomp")
 
 
 def setns(descriptor: int, kind: int) -> None:

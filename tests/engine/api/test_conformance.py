@@ -29,6 +29,7 @@ DIFFERENT_PATHS = {
     r"GET /version\.Components": "the practice engine has one component",
     r"GET /info\.(DriverStatus|CDISpecDirs|Plugins\.\w+|Runtimes|RegistryConfig.*)": "features that only Docker has",
     r"GET /info\.(KernelMemoryTCP|FirewallBackend|Containerd)": "features of Docker, left out if they are off",
+    r"GET /info\.SecurityOptions": "the practice engine names its isolation, too",
     r"GET /info\.Warnings": "the practice engine warns that it is not a sandbox",
     r"GET /images/.*(RepoTags|\[0\]\.Tags)": "the one image has two names: busybox and alpine",
     r".*\.GraphDriver\.Data": "another storage driver",

@@ -94,6 +94,19 @@ def capabilities(host: str, folder: Path) -> bool:
     ] and privileges.strip() == "1"
 
 
+def seccomp(host: str, folder: Path) -> bool:
+    lines = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("Seccomp")]
+    has_filter = output_of(host, "grep Seccomp /proc/self/status").split() != "\n".join(lines).split()
+    # without a filter, everybody may create a user namespace
+    return has_filter and "not permitted" in output_of(host, "unshare -U true")
+
+
+def device_filter(host: str, folder: Path) -> bool:
+    """/dev/kmsg would show this machine's kernel messages."""
+    text = output_of(host, "mknod made c 1 11 && head -c 1 made | wc -c; rm -f made")
+    return "not permitted" in text or "ermission denied" in text
+
+
 def devices(host: str, folder: Path) -> bool:
     line = "ls -l /dev/mine && head -c 4 /dev/mine | wc -c"
     mappings = [{"PathOnHost": "/dev/zero", "PathInContainer": "/dev/mine", "CgroupPermissions": "rwm"}]
@@ -113,17 +126,23 @@ CHECKS: dict[str, Callable[[str, Path], bool]] = {
     "namespaces": namespaces,
     "network": network,
     "capabilities": capabilities,
+    "seccomp": seccomp,
     "devices": devices,
+    "device filter": device_filter,
     "users": users,
 }
 
 
 def abilities(rung: Rung) -> set[str]:
-    """Return the abilities of a rung on this machine, where a user may have no subordinate ids."""
+    """Return the abilities of a rung on this machine, where a user may have no subordinate ids.
+
+    The kernel lets no ordinary user make device nodes, so that they have a device filter everywhere.
+    """
     name = pwd.getpwuid(os.getuid()).pw_name
     lines = Path("/etc/subuid").read_text().splitlines() if Path("/etc/subuid").exists() else []
     has_one_id = not shutil.which("newuidmap") or not any(line.split(":")[0] == name for line in lines)
-    return {*rung.gives} - ({"users"} if rung.name == "userns" and os.geteuid() and has_one_id else set())
+    names = {*rung.gives} | ({"device filter"} if os.geteuid() else set())
+    return names - ({"users"} if rung.name == "userns" and os.geteuid() and has_one_id else set())
 
 
 def test_every_ability_has_a_check() -> None:
@@ -227,7 +246,8 @@ def test_a_device_node_that_a_container_makes_cannot_be_used(rung: Rung, host: s
 def test_info_names_the_rung(rung: Rung, host: str) -> None:
     info = ask(host, "GET", "/info")[1]
     assert dict(info["DriverStatus"])["Isolation"] == rung.name
-    assert info["SecurityOptions"] == [f"name=dockerlab,isolation={rung.name}"]
+    seccomp = ["name=seccomp,profile=builtin"] if "seccomp" in rung.gives else []
+    assert info["SecurityOptions"] == [*seccomp, f"name=dockerlab,isolation={rung.name}"]
     assert info["Warnings"][-1] == f"WARNING: {rung.sentence}"
 
 

@@ -89,9 +89,9 @@ def info(engine: Engine, api_version: tuple[int, ...]) -> dict[str, Any]:
         "Isolation": "",
         "InitBinary": "",
         **{name: {"ID": ""} for name in COMMITS},
-        "SecurityOptions": [f"name=dockerlab,isolation={engine.rung.name}"],
+        "SecurityOptions": _security_options(engine),
         "CDISpecDirs": [],
-        "Warnings": [f"WARNING: {NO_SANDBOX}", f"WARNING: {engine.rung.sentence}"],
+        "Warnings": [f"WARNING: {sentence}" for sentence in (NO_SANDBOX, *engine.rung.warnings())],
     }
     if api_version < (1, 42):
         del document["CDISpecDirs"]
@@ -99,6 +99,11 @@ def info(engine: Engine, api_version: tuple[int, ...]) -> dict[str, Any]:
         for name in COMMITS:
             document[name]["Expected"] = ""
     return document
+
+
+def _security_options(engine: Engine) -> list[str]:
+    has_seccomp = "seccomp" in engine.rung.gives
+    return [*(["name=seccomp,profile=builtin"] if has_seccomp else []), f"name=dockerlab,isolation={engine.rung.name}"]
 
 
 def _limits(engine: Engine, api_version: tuple[int, ...]) -> dict[str, Any]:

@@ -29,9 +29,6 @@ from dockerlab.engine.processes.shim.reserved_file import ReservedFile
 from dockerlab.engine.processes.shim.watch import CHUNK, Streams, Watch, listen
 
 ATTACH_SECONDS, LAST_ATTACH_SECONDS = 60, 5
-PROBED_NAMESPACES = (
-    syscalls.CLONE_NEWNS | syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWNET | syscalls.CLONE_NEWPID
-)
 
 
 def start(spec: dict[str, Any]) -> tuple[int, Streams]:
@@ -138,41 +135,5 @@ def _wait_for_clients(pid: int) -> None:
         os.dup2(null, descriptor)
 
 
-def probe(rung: str, tracer: list[str]) -> None:
-    """Try what a rung needs, and exit with 0 if it works."""
-    if tracer:
-        spec = {"tracer": tracer, "user": (0, 0), "rootfs": "/", "cwd": "/", "argv": ["/proc/sh", "-c", "true"]}
-        os.dup2(1, proot.EXIT_CODE_FD)
-        os.execv(tracer[0], proot.command(spec, {}))  # noqa: S606
-    if rung == "userns":
-        uid, gid = os.getuid(), os.getgid()
-        syscalls.unshare(syscalls.CLONE_NEWUSER)
-        syscalls.map_root(uid, gid)
-    syscalls.unshare(PROBED_NAMESPACES)
-    pid = os.fork()
-    if pid == 0:
-        try:
-            stage = "/mnt" if os.path.isdir("/mnt") else "/tmp"  # noqa: PTH112, S108
-            syscalls.mount("none", "/", flags=syscalls.MS_REC | syscalls.MS_PRIVATE)
-            syscalls.mount("tmpfs", stage, "tmpfs")
-            for name in ("source", "target"):
-                os.mkdir(f"{stage}/{name}")  # noqa: PTH102
-            syscalls.bind(f"{stage}/source", f"{stage}/source")
-            syscalls.restrict(f"{stage}/source", syscalls.MS_RDONLY)
-            syscalls.move(f"{stage}/source", f"{stage}/target")
-            syscalls.loopback_up()
-            if rung == "namespaces":  # root that may not change the user could not run a container's program as one
-                os.setgroups([])
-                os.setgid(1)
-                os.setuid(1)
-            os._exit(0)
-        finally:
-            os._exit(1)
-    sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-
-
 if __name__ == "__main__":
-    if sys.argv[1] == "--probe":
-        probe(sys.argv[2], sys.argv[3:])
-    else:
-        main(sys.argv[1])
+    main(sys.argv[1])

@@ -15,10 +15,10 @@ from typing import Any
 
 from dockerlab.engine.common.tree import OpenTree
 from dockerlab.engine.processes import syscalls
-from dockerlab.engine.processes.shim import mount_points, sysctls, terminal
+from dockerlab.engine.processes.shim import device_nodes, mount_points, sysctls, terminal
+from dockerlab.engine.processes.shim.device_nodes import DEVICES
 from dockerlab.engine.processes.shim.refusal import NOT_STARTED, StartRefused, refused
 
-DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2", "ptmx": "pts/ptmx"}
 RESTRICTED = syscalls.MS_NOSUID | syscalls.MS_NOEXEC | syscalls.MS_NODEV
 NULL_DEVICE = os.makedev(1, 3)
@@ -109,7 +109,7 @@ def enter_root(spec: dict[str, Any], link: int) -> int:
 
     The other end of the terminal is sent through the socket `link`.
     """
-    nodev = 0 if spec["privileged"] else syscalls.MS_NODEV  # the devices that a container is given are mounts, too
+    nodev = 0 if spec["privileged"] or spec["device_filter"] else syscalls.MS_NODEV
     null = _open_null()
     syscalls.mount("none", "/", flags=syscalls.MS_REC | syscalls.MS_PRIVATE)
     root = Root(spec["rootfs"], spec["error_prefix"])
@@ -168,9 +168,11 @@ def _mount_dev(root: Root, spec: dict[str, Any], nodev: int, link: int) -> int:
     """Mount /dev with the usual and the requested devices. Return the container's terminal, -1 if it needs none."""
     dev, program_end = root.directory_stage, -1
     syscalls.mount("tmpfs", dev, "tmpfs", syscalls.MS_NOSUID | nodev, "mode=755,size=65536k")
-    for name in DEVICES:
-        _create_file(f"{dev}/{name}")
-        syscalls.bind(f"/dev/{name}", f"{dev}/{name}")
+    for name, (major, minor) in DEVICES.items():
+        if nodev or not device_nodes.make_node(f"{dev}/{name}", stat.S_IFCHR | 0o666, os.makedev(major, minor)):
+            _create_file(f"{dev}/{name}")
+            syscalls.bind(f"/dev/{name}", f"{dev}/{name}")
+            syscalls.restrict(f"{dev}/{name}", syscalls.MS_RDONLY)  # keeps its mode, and lets programs write
     for name in ("pts", "mqueue", "shm"):
         os.mkdir(f"{dev}/{name}")  # noqa: PTH102
     own = "newinstance,ptmxmode=0666,mode=620"
@@ -187,9 +189,10 @@ def _mount_dev(root: Root, spec: dict[str, Any], nodev: int, link: int) -> int:
         program_end = _open_console(dev, spec["user"][0], link)
     root.move(dev, root.tree.make_directories("/dev"))
     for device in spec["devices"]:
-        place = mount_points.open_file_point(root.tree, device["target"])
-        root.require_mountable(place, device["source"], device["target"])
-        root.bind(device["source"], place)
+        if nodev or not device_nodes.make_requested_node(root.tree, device):
+            place = mount_points.open_file_point(root.tree, device["target"])
+            root.require_mountable(place, device["source"], device["target"])
+            root.bind(device["source"], place, syscalls.MS_RDONLY)
     return program_end
 
 
@@ -243,7 +246,7 @@ def _mount(root: Root, entry: dict[str, Any], nodev: int) -> None:
         raise StartRefused(f"{text}{reason}", reason.code) from None
     try:
         if entry["kind"] == "tmpfs":
-            root.mount("tmpfs", place, entry["flags"], entry["data"])
+            root.mount("tmpfs", place, entry["flags"] | nodev, entry["data"])
         else:
             nodev = 0 if os.path.basename(source) in DEVICES else nodev  # noqa: PTH119  (these are harmless)
             root.bind(source, place, nodev | (syscalls.MS_RDONLY if entry["readonly"] else 0))
