@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import base64
 import resource
 import shutil
 from collections.abc import Callable, Container, Iterable
@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.common import host_programs, json_files
-from dockerlab.engine.containers import log_options
-from dockerlab.engine.faults import BadParameter, Fault
+from dockerlab.engine.containers import log_options, security_options
+from dockerlab.engine.faults import BadParameter
 from dockerlab.engine.images.base_image import DEFAULT_PATH
 from dockerlab.engine.networks import hosts_files, links
-from dockerlab.engine.processes import capabilities
-from dockerlab.engine.processes.isolation import PROOT
+from dockerlab.engine.processes import capabilities, devices
+from dockerlab.engine.processes.isolation import NAMESPACES, PROOT
 from dockerlab.engine.processes.process import ProcessSpec, require_sysctls
 from dockerlab.engine.storage import mount_points, users
 
@@ -65,17 +65,18 @@ def container_spec(
         groups=sorted({*groups, *(_group_id(record.root, name) for name in host["GroupAdd"] or [])}),
         namespaces=namespaces,
         joined=joined,
-        cgroups=cgroup.create(host) if cgroup else [],
+        cgroups=cgroup.create(host, devices.rules(host) if _filters_devices(rung) else []) if cgroup else [],
         mounts=_mounts(record) if "mounts" in abilities else [],
         privileged=privileged,
-        devices=_devices(host) if "devices" in abilities else [],
+        devices=devices.requested_devices(host) if "devices" in abilities else [],
+        device_filter=_filters_devices(rung),
         readonly=host["ReadonlyRootfs"],
         masked=[] if privileged else host["MaskedPaths"] or [],
         readonly_paths=[] if privileged else host["ReadonlyPaths"] or [],
         shm_size=host["ShmSize"] or 64 << 20,
         sysctls=_sysctls(host, namespaces),
-        caps=capabilities.allowed(host) if "capabilities" in abilities else None,
-        no_new_privs=_has_no_new_privileges(host),
+        caps=_capabilities(host, rung),
+        **_security(host, rung),
         rlimits=_rlimits_with_memory(host, bool(cgroup)),
         oom_score_adj=host["OomScoreAdj"],
         init=bool(host.get("Init")),
@@ -109,19 +110,32 @@ def exec_spec(record: ContainerRecord, rung: Rung, cgroup: Cgroup | None, argume
         groups=groups,
         namespaces={kind: f"/proc/{pid}/ns/{kind}" for kind in KINDS} if "namespaces" in abilities else {},
         cgroups=cgroup.directories() if cgroup else [],
-        caps=capabilities.allowed({"Privileged": True} if arguments.get("Privileged") else host)
-        if "capabilities" in abilities
-        else None,
-        no_new_privs=_has_no_new_privileges(host),
+        caps=_capabilities({"Privileged": True} if arguments.get("Privileged") else host, rung),
+        **_security(host, rung),
         container_pid=pid,
         joined=_start_ticks([record]) if "namespaces" in abilities else {},
     )
 
 
-def _has_no_new_privileges(host: Document) -> bool:
-    """Read the option, whose value may be left out; the last one counts."""
-    options = [word for word in host["SecurityOpt"] or [] if re.match(r"no-new-privileges($|[:=])", word)]
-    return bool(options) and re.split("[:=]", options[-1])[-1].lower() not in ("false", "f", "0")
+def _filters_devices(rung: Rung) -> bool:
+    """Tell whether a control group keeps containers from other devices; in a user namespace the kernel itself does."""
+    return rung.name == NAMESPACES and "device filter" in rung.gives
+
+
+def _capabilities(host: Document, rung: Rung) -> list[int] | None:
+    if "capabilities" not in rung.gives:
+        return None
+    return capabilities.allowed(host, can_make_devices=rung.name != NAMESPACES or "device filter" in rung.gives)
+
+
+def _security(host: Document, rung: Rung) -> dict[str, Any]:
+    """Return the settings that a container and all its execs have, even a privileged exec."""
+    has_filter = "seccomp" in rung.gives
+    program = security_options.seccomp_program(host, capabilities.names(host)) if has_filter else b""
+    return {
+        "seccomp": base64.b64encode(program).decode(),
+        "no_new_privs": security_options.read(host).no_new_privileges,
+    }
 
 
 def _tracer(rung: Rung) -> list[str]:
@@ -194,18 +208,6 @@ def _sysctls(host: Document, namespaces: dict[str, str]) -> dict[str, str]:
     settings = (host.get("Sysctls") or {}) if namespaces else {}
     require_sysctls(settings, namespaces)
     return settings
-
-
-def _devices(host: Document) -> list[dict[str, str]]:
-    devices = [
-        {"source": entry["PathOnHost"], "target": entry.get("PathInContainer") or entry["PathOnHost"]}
-        for entry in host["Devices"] or []
-    ]
-    for device in devices:
-        if not Path(device["source"]).exists():
-            reason = f'"{device["source"]}": no such file or directory'
-            raise Fault(f"error gathering device information while adding custom device {reason}")
-    return devices
 
 
 def rlimits(host: Document) -> list[tuple[int, int, int]]:

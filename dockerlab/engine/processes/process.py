@@ -78,7 +78,6 @@ class ProcessSpec:
     shm_size: int = 64 << 20
     sysctls: dict[str, str] = field(default_factory=dict)
     caps: list[int] | None = None
-    seccomp: str = ""  #: the program that filters system calls, in base64
     no_new_privs: bool = False
     seccomp: str = ""  #: a seccomp filter, as a BPF program in base64
     rlimits: list[tuple[int, int, int]] = field(default_factory=list)

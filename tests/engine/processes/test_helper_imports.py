@@ -14,12 +14,18 @@ SHIM = {
     "dockerlab.engine.common.proc", "dockerlab.engine.common.timestamps", "dockerlab.engine.common.tree",
     "dockerlab.engine.faults", "dockerlab.engine.processes", "dockerlab.engine.processes.syscalls",
     "dockerlab.engine.processes.shim", *(f"dockerlab.engine.processes.shim.{name}" for name in (
-        "__main__", "child", "frames", "init", "log", "mount_points", "mounts", "proot", "refusal", "reserved_file",
-        "sysctls", "terminal", "watch",
+        "__main__", "child", "device_nodes", "frames", "init", "log", "mount_points", "mounts", "proot", "refusal",
+        "reserved_file", "sysctls", "terminal", "watch",
     )),
 }  # fmt: skip
 LOADS = {
     "processes.shim.__main__": SHIM,
+    "processes.shim.probe": {
+        "dockerlab", "dockerlab.engine", "dockerlab.engine.common", "dockerlab.engine.common.proc",
+        "dockerlab.engine.common.tree", "dockerlab.engine.processes", "dockerlab.engine.processes.syscalls",
+        "dockerlab.engine.processes.shim", "dockerlab.engine.processes.shim.mount_points",
+        "dockerlab.engine.processes.shim.probe", "dockerlab.engine.processes.shim.proot",
+    },
     "processes.shim.spawner": SHIM | {"dockerlab.engine.processes.shim.spawner"},
     "networks.switch": {
         "dockerlab", "dockerlab.engine", "dockerlab.engine.common", "dockerlab.engine.common.json_files",

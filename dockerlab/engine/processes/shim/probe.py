@@ -121,7 +121,7 @@ def _make_device() -> None:
 
 def _drop_capability() -> None:
     """Drop a capability for good, as each container does with most of them. Raises OSError."""
-    syscalls.drop_capabilities([number for number in range(syscalls.LAST_CAPABILITY + 1) if number != CAP_SYS_TIME])
+    syscalls.limit_capabilities([number for number in range(syscalls.LAST_CAPABILITY + 1) if number != CAP_SYS_TIME])
     with open("/proc/self/status") as file:  # noqa: PTH123
         bounds = next(line for line in file if line.startswith("CapBnd:")).split()[1]
     if int(bounds, 16) >> CAP_SYS_TIME & 1:
