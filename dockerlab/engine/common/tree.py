@@ -365,7 +365,9 @@ def entries(directory: int) -> list[tuple[str, os.stat_result]]:
     listing: list[tuple[str, os.stat_result]] = []
     with os.scandir(directory) as scan:
         for entry in scan:
-            with contextlib.suppress(OSError):
+            try:
                 listing.append((entry.name, entry.stat(follow_symlinks=False)))
+            except OSError:
+                continue
     listing.sort(key=lambda entry: entry[0])
     return listing

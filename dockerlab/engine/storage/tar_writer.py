@@ -26,6 +26,7 @@ MOUNT_POINTS = ("proc", "sys", "dev")
 #: Docker keeps one of the extended attributes, a program's capabilities, and without the user namespace that version 3
 #: adds to them; see capabilities(7).
 CAPABILITY, CAPABILITY_BYTES, WITH_NAMESPACE, VERSION_BYTE = "security.capability", 20, 3, 3
+EXECUTABLE = 0o111
 #: Where the files are that have more hard links than one: (device, inode) -> the first member with it.
 Links = dict[tuple[int, int], str]
 
@@ -82,8 +83,9 @@ def place_member(name: str, place: int, links: Links, engine_uid: int) -> Iterat
     try:
         header = member_header(name, place, links, engine_uid)
         if header is not None and header.isreg():
-            file = reopen(place, os.O_RDONLY)
-            header.pax_headers = _capabilities(file)
+            file = os.open(f"/proc/self/fd/{place}", os.O_RDONLY | os.O_CLOEXEC)
+            if header.mode & EXECUTABLE:
+                header.pax_headers = _capabilities(file)
     except OSError:
         return
     if header is None:
