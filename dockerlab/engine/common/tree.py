@@ -167,7 +167,8 @@ class OpenTree:
         """Return at most so many bytes of a regular file. Raise OSError if there is none."""
         place = self.open(path)
         try:
-            with open(reopen(place, os.O_RDONLY), "rb") as file:
+            # Without O_NONBLOCK, a program that holds a lease on the file could delay this, see fcntl(2).
+            with open(reopen(place, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
                 return file.read(limit)
         finally:
             os.close(place)

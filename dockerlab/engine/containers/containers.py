@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,7 +80,7 @@ class Containers:
             log.warning("skipped the container in %s: %s", directory, error)
             return
         if document is None:
-            shutil.rmtree(directory, ignore_errors=True)
+            rootfs.discard(directory)
             return
         self._upgrade(document)
         container = Container(self._context, ContainerRecord(directory, document))

@@ -9,7 +9,6 @@ import io
 import json
 import os
 import platform
-import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from dockerlab.engine.images import host_image
 from dockerlab.engine.images.layers import chain_id
-from dockerlab.engine.storage import tar_writer
+from dockerlab.engine.storage import rootfs, tar_writer
 
 if TYPE_CHECKING:
     from dockerlab.engine.images.layers import Layers
@@ -72,7 +71,7 @@ def create(busybox: str, layers: Layers, trees: Trees) -> bytes:
         layer = layers.add([_busybox_tar(busybox)])
         return _config(layer.diff_id, "busybox-static")
     tree = trees.root / f"new.{os.getpid()}"
-    shutil.rmtree(tree, ignore_errors=True)
+    rootfs.discard(tree)
     write_tree("", tree)
     layer = layers.add(tar_writer.export(tree))
     trees.adopt(tree, chain_id([layer.diff_id]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import tempfile
@@ -59,11 +60,7 @@ class Layers:
         checksum, temporary = hashlib.sha256(), Path(name)
         try:
             try:
-                for block in blocks:
-                    check_cancelled()
-                    checksum.update(block)
-                    write_sparse(handle, block)  # the layer of a sparse file takes up as little space as the file
-                os.ftruncate(handle, os.lseek(handle, 0, os.SEEK_CUR))
+                _write(handle, blocks, checksum.update)
             finally:
                 os.close(handle)
             layer = Layer(f"sha256:{checksum.hexdigest()}", _content_size(temporary))
@@ -100,6 +97,23 @@ class Layers:
         for path in self.root.glob("*.tar"):
             if path.name not in names:
                 path.unlink(missing_ok=True)
+
+
+def _write(file: int, blocks: Iterable[bytes], update: Callable[[bytes], None]) -> None:
+    """Write a layer. Raises OSError if it is larger than the free space, although zeros take up no space.
+
+    So the layer of a sparse file is as small as the file, but a file of many terabytes keeps nobody busy.
+    """
+    space = os.fstatvfs(file)
+    free_bytes = space.f_bavail * space.f_frsize
+    for block in blocks:
+        check_cancelled()
+        free_bytes -= len(block)
+        if free_bytes < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        update(block)
+        write_sparse(file, block)
+    os.ftruncate(file, os.lseek(file, 0, os.SEEK_CUR))
 
 
 def _content_size(path: Path) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dockerlab.engine.common import json_files
 from dockerlab.engine.common.digests import digits_of, is_digest
 from dockerlab.engine.images.layers import chain_id
-from dockerlab.engine.storage import tar_writer
+from dockerlab.engine.storage import rootfs, tar_writer
 
 if TYPE_CHECKING:
     from dockerlab.engine.images.layers import Layers
@@ -63,7 +62,7 @@ def _is_old_record(record: Any, path: Path) -> bool:
 
 def remove_old_tree(root: Path, record: Record) -> None:
     """Remove what is left of an old image's tree."""
-    shutil.rmtree(_old_tree(root, record), ignore_errors=True)
+    rootfs.discard(_old_tree(root, record))
 
 
 def _old_tree(root: Path, record: Record) -> Path:

@@ -16,7 +16,7 @@ from dockerlab.engine.storage import tree_removal
 from dockerlab.engine.storage.tree_copy import CREATE, copy_tree
 from dockerlab.engine.storage.tree_walk import walk
 
-__all__ = ["ENGINE_DIRECTORIES", "ENGINE_FILES", "MOUNTED", "create", "remove", "sizes"]
+__all__ = ["ENGINE_DIRECTORIES", "ENGINE_FILES", "MOUNTED", "create", "discard", "remove", "sizes"]
 
 #: Files that the engine puts into every tree. They do not count as changes of the container.
 ENGINE_FILES = {".dockerenv", "etc/hostname", "etc/hosts", "etc/resolv.conf"}
@@ -79,6 +79,12 @@ def remove(root: Path) -> None:
             tree_removal.remove(directory, root.name)
         finally:
             os.close(directory)
+
+
+def discard(root: Path) -> None:
+    """Remove a tree as far as possible; what remains is removed when its name is used again, or by the next engine."""
+    with contextlib.suppress(OSError):
+        remove(root)
 
 
 def sizes(image: Path, root: Path) -> tuple[int, int]:

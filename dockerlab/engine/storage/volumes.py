@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import shutil
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from dockerlab.engine.common.go_types import WrongType, decode
 from dockerlab.engine.common.timestamps import nanoseconds, now
 from dockerlab.engine.common.tree import DIRECTORY
 from dockerlab.engine.faults import BadParameter, Conflict, NotFound
+from dockerlab.engine.storage import rootfs
 from dockerlab.engine.storage.tree_walk import walk
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Volumes:
             log.warning("skipped the volume in %s: %s", directory, error)
             return
         if volume is None:
-            shutil.rmtree(directory, ignore_errors=True)
+            rootfs.discard(directory)
         else:
             self.all[volume["Name"]] = {**volume, "Mountpoint": str(self.data_directory(volume["Name"]))}
 
@@ -112,12 +112,12 @@ class Volumes:
     def _write(self, volume: Record) -> None:
         """Create the directory of a new volume, and its record; leave nothing behind if that fails."""
         directory = self._directory(volume["Name"])
-        shutil.rmtree(directory, ignore_errors=True)  # what a removal could not remove
+        rootfs.discard(directory)  # what a removal could not remove
         try:
             self.data_directory(volume["Name"]).mkdir(parents=True)
             json_files.write(directory / FILE, volume)
         except BaseException:
-            shutil.rmtree(directory, ignore_errors=True)
+            rootfs.discard(directory)
             raise
 
     def find(self, name: str) -> Record:
@@ -151,7 +151,7 @@ class Volumes:
         (self._directory(name) / FILE).unlink(missing_ok=True)
         del self.all[name]
         self.users.pop(name, None)
-        shutil.rmtree(self._directory(name), ignore_errors=True)
+        rootfs.discard(self._directory(name))
         self.events.publish("volume", "destroy", name, {"driver": "local"})
 
     def prune(self, filters: dict[str, list[str]], only_anonymous: bool) -> tuple[list[str], int]:

@@ -17,7 +17,7 @@ from dockerlab.engine.containers import copy_files
 from dockerlab.engine.faults import Fault, NotFound
 from dockerlab.engine.storage import changes, layer_diff, rootfs, tar_writer
 
-ROUNDS = 300
+ROUNDS = 100
 
 
 @pytest.fixture
