@@ -7,8 +7,10 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
 from processes import wait_until
 
+from dockerlab.engine.processes import process, sealed_program
 from dockerlab.engine.processes.spawner_client import SpawnerClient
 
 
@@ -49,3 +51,36 @@ def test_a_killed_spawner_is_restarted_and_ends_with_its_engine(tmp_path: Path) 
     assert second != first
     spawner.close()
     wait_until(lambda: second not in living_children())
+
+
+def test_a_start_goes_on_when_the_spawner_is_killed_before_it_has_begun(tmp_path: Path) -> None:
+    before = living_children()
+    spec = process.ProcessSpec(argv=["/bin/sh", "-c", "exit 3"], env={}, rootfs=str(tmp_path), cwd="/")
+
+    async def start() -> process.Exit:
+        await process.start(spec, tmp_path)  # starts the spawner
+        [spawner] = living_children() - before
+        os.kill(spawner, signal.SIGSTOP)  # it will not read the next message
+        starting = asyncio.create_task(process.start(spec, tmp_path))
+        await asyncio.sleep(0)
+        os.kill(spawner, signal.SIGKILL)
+        running = await starting
+        running.release()
+        return await running.wait()
+
+    end = asyncio.run(start())
+    process.SPAWNER.close()
+    assert end.code == 3
+
+
+def test_without_a_sealed_copy_the_interpreter_itself_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse() -> int:
+        raise PermissionError(1, "not permitted")
+
+    monkeypatch.setattr(sealed_program, "open_interpreter", refuse)
+    spawner = SpawnerClient()
+    assert "spec.json" in asyncio.run(output_of_shim(spawner, tmp_path))
+    spawner.close()
+    assert "can't be copied: [Errno 1] not permitted" in caplog.text

@@ -81,13 +81,12 @@ class Root:
 
     def require_mountable(self, place: int, source: str, target: str) -> None:
         """Raise StartRefused for a mount point inside /proc, with runc's exceptions: some files, and another /proc."""
-        if syscalls.file_system_type(place) != syscalls.PROC_FILES:
-            return
         path = os.readlink(f"/proc/self/fd/{place}")  # noqa: PTH115
-        is_top = path == f"{self.path}/proc"
-        if path.removeprefix(f"{self.path}/proc/") in MOUNTABLE or (is_top and _is_proc(source)):
+        name = f"{path}/".removeprefix(f"{self.path}/proc/").rstrip("/")
+        is_inside = f"{path}/".startswith(f"{self.path}/proc/")
+        if not is_inside or name in MOUNTABLE or (not name and _is_proc(source)):
             return
-        where = "not of type proc" if is_top else "inside /proc"
+        where = "inside /proc" if name else "not of type proc"
         reason = f'check proc-safety of {target} mount: "{path}" cannot be mounted because it is {where}'
         raise StartRefused(f"create mountpoint for {target} mount: {reason}", NOT_STARTED)
 
