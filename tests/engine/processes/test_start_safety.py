@@ -180,9 +180,7 @@ def test_capability_sets_are_dockers(
     host: str, running: Any, settings: dict[str, Any], user: str, expected: list[int]
 ) -> None:
     # in a user namespace of its own, root has all capabilities
-    most = (
-        OWN if ask(host, "GET", "/info")[1]["SecurityOptions"][:1] == ["name=dockerlab,isolation=namespaces"] else ALL
-    )
+    most = OWN if dict(ask(host, "GET", "/info")[1]["DriverStatus"])["Isolation"] == "namespaces" else ALL
     expected = [number & most for number in expected]
     assert rights(run(host, STATUS, {"User": user}, **settings)) == expected
     assert rights(run(host, STATUS, {"User": user}, Init=True, **settings)) == expected
@@ -231,6 +229,9 @@ def test_files_are_masked_with_the_null_device_and_directories_are_empty(host: s
     assert run(host, "stat -c '%F %t:%T' /proc/uptime /etc/passwd; ls -A /sys/kernel", MaskedPaths=masked) == (
         "character special file 1:3\n" * 2
     )
+    mode = Path("/dev/null").stat().st_mode
+    assert "Read-only file system" in run(host, "echo x >/proc/uptime; chmod 0 /proc/uptime 2>&1", MaskedPaths=masked)
+    assert Path("/dev/null").stat().st_mode == mode
     assert "Read-only" in run(host, "echo 1 >/proc/sys/kernel/panic")
 
 

@@ -247,7 +247,7 @@ def _mount(root: Root, entry: dict[str, Any], nodev: int) -> None:
         if entry["kind"] == "tmpfs":
             root.mount("tmpfs", place, entry["flags"] | nodev, entry["data"])
         else:
-            nodev = 0 if os.path.basename(source) in DEVICES else nodev  # noqa: PTH119  (these are harmless)
+            nodev = 0 if source.removeprefix("/dev/") in DEVICES else nodev  # these are harmless
             root.bind(source, place, nodev | (syscalls.MS_RDONLY if entry["readonly"] else 0))
     except OSError as error:
         raise refused(f"{text}mount src={source}, dst={target}", error) from None
@@ -272,7 +272,7 @@ def _protect(root: Root, spec: dict[str, Any], null: int) -> None:
         if stat.S_ISDIR(os.fstat(place).st_mode):
             root.mount("tmpfs", place, syscalls.MS_RDONLY)
         else:
-            root.bind(f"/proc/self/fd/{null}", place)
+            root.bind(f"/proc/self/fd/{null}", place, syscalls.MS_RDONLY)  # it can be written, but keeps its mode
 
 
 def _open_kernel_file(root: Root, path: str) -> int:
