@@ -15,6 +15,7 @@ WORKERS ?= 2
 TIMES ?= 200
 MINUTES ?= 10
 EXAMPLES ?= 100
+CASES ?= 550
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
@@ -65,7 +66,7 @@ lab: $(VENV)/.lab  ## open the course in JupyterLab (ENGINE=docker, PORT=8888, N
 
 # --- checks ---------------------------------------------------------------------------------------
 
-.PHONY: test lint test-install test-oldest test-browser test-scenario test-peers test-crashes test-states soak bench bench-clients
+.PHONY: test lint test-install test-oldest test-browser test-scenario test-peers test-crashes test-states test-fuzzing soak bench bench-clients
 test: lint  ## run lint, all tests and all notebooks, on the practice engine
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m "not index and not browser" \
 	  --nbval --nbval-current-env --nbval-cell-timeout 60 --nbval-sanitize-with tests/notebooks/sanitize.cfg \
@@ -103,6 +104,9 @@ test-crashes: $(VENV)/.test  ## kill the practice engine TIMES (200) times while
 test-states: $(VENV)/.test  ## compare an engine with a model of Docker by random requests (HOST=unix://… EXAMPLES=100 ISOLATION=…)
 	@DOCKERLAB_STATES_HOST=$(HOST) DOCKERLAB_STATES_EXAMPLES=$(EXAMPLES) DOCKERLAB_ISOLATION=$(ISOLATION) \
 	  $(BIN)/python -m pytest tests/engine/containers/test_state_model.py
+
+test-fuzzing: $(VENV)/.test  ## send about 10,000 invented documents to the practice engine (CASES=550 of each kind)
+	@DOCKERLAB_FUZZING_EXAMPLES=$(CASES) $(BIN)/python -m pytest -n $(WORKERS) --timeout 3600 tests/engine/fuzzing
 
 soak: $(VENV)/.test  ## send mixed traffic to the practice engine for MINUTES (10), and check that it leaks nothing
 	@$(BIN)/python tests/endurance/soak.py --minutes $(MINUTES) $(if $(ISOLATION),--isolation $(ISOLATION))

@@ -12,7 +12,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -249,7 +249,7 @@ def logs(paths: EnginePaths, lines: int = 50) -> str:
 def report(paths: EnginePaths) -> dict[str, Any]:
     """Return what the engine can do on this machine. Everything in it was tried, and nothing is started."""
     from dockerlab.engine.common import host_programs  # noqa: PLC0415  (only this verb needs it)
-    from dockerlab.engine.images import host_image  # noqa: PLC0415  (the same)
+    from dockerlab.engine.images import bad_records, host_image  # noqa: PLC0415  (the same)
     from dockerlab.engine.processes import isolation  # noqa: PLC0415  (the same)
 
     return {
@@ -265,34 +265,10 @@ def report(paths: EnginePaths) -> dict[str, Any]:
         "sockets": _directory_report(paths.socket.parent),
         "socket": str(paths.socket),
         "log": str(paths.log),
-        "bad_records": _bad_records(paths.state),
+        "bad_records": bad_records.find(paths.state),
         "running": status(paths),
         "answers": is_answering(paths),
     }
-
-
-def _bad_records(state: Path) -> list[dict[str, str]]:
-    """Return the records in a state directory that the engine skips, each with the reason."""
-    from dockerlab.engine.common import container_record  # noqa: PLC0415  (only this verb needs it)
-    from dockerlab.engine.images import documents, migration  # noqa: PLC0415  (the same)
-    from dockerlab.engine.networks import networks  # noqa: PLC0415  (the same)
-    from dockerlab.engine.storage import volumes  # noqa: PLC0415  (the same)
-
-    readers: list[tuple[str, str, Callable[[Path], object]]] = [
-        ("images", "*.json", lambda path: migration.is_old(path) or documents.read_record(path)),
-        ("containers", "*", container_record.read),
-        ("networks", "*.json", networks.read),
-        ("volumes", "*", volumes.read),
-    ]
-    bad_records = []
-    for folder, pattern, read in readers:
-        for path in sorted((state / folder).glob(pattern)):
-            try:
-                if pattern != "*" or (path.is_dir() and not path.is_symlink()):
-                    read(path)
-            except ValueError as error:
-                bad_records.append({"path": str(path), "reason": str(error)})
-    return bad_records
 
 
 def _directory_report(path: Path) -> dict[str, Any]:

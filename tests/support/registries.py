@@ -31,7 +31,17 @@ from engines import listen_in_namespace, network_namespace
 from plain_http import ask, engine_pid
 from processes import program, serving_in_thread
 
-__all__ = ["PASSWORD", "USER", "Registry", "SearchIndex", "SmallRegistry", "registry", "search_index", "small_registry"]
+__all__ = [
+    "PASSWORD",
+    "USER",
+    "Registry",
+    "SameResponse",
+    "SearchIndex",
+    "SmallRegistry",
+    "registry",
+    "search_index",
+    "small_registry",
+]
 
 USER, PASSWORD = "learner", "only-for-tests"
 #: The password as bcrypt writes it, because docker-registry reads no other hash.
@@ -289,3 +299,37 @@ def small_registry(auth: str = "none") -> Iterator[SmallRegistry]:
     """Run a `SmallRegistry` while the block runs."""
     with serving_in_thread(SmallRegistry(auth)) as server:
         yield server
+
+
+# -- a registry with the same response to every request ------------------------------------------------------
+
+
+class SameResponse(ThreadingHTTPServer):
+    """A server that sends one status, its headers and one content, whatever the request is."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), SameResponseHandler)
+        self.name = f"127.0.0.1:{self.server_address[1]}"
+        self.status, self.content = 200, b""
+        self.headers: dict[str, str] = {}
+
+
+class SameResponseHandler(BaseHTTPRequestHandler):
+    """Reads the request to its end, and sends the server's response."""
+
+    server: SameResponse
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""
+
+    def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send_response(self.server.status)
+        for name, value in self.server.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(self.server.content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(self.server.content)
+
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_GET

@@ -155,7 +155,8 @@ def _environment(config: Document, root: Path, user: str) -> dict[str, str]:
 
 
 def _pairs(entries: list[str] | None) -> dict[str, str]:
-    return {name: value for name, _, value in (entry.partition("=") for entry in entries or [])}
+    """Return the variables with a name; an image may contain entries without one."""
+    return {name: value for name, _, value in (entry.partition("=") for entry in entries or []) if name}
 
 
 def _group_id(root: Path, name: str) -> int:
@@ -214,9 +215,10 @@ def rlimits(host: Document) -> list[tuple[int, int, int]]:
     """Return `Ulimits` as the numbers of setrlimit. Raises BadParameter for an unknown name."""
     limits = []
     for limit in host.get("Ulimits") or []:
-        number = getattr(resource, f"RLIMIT_{limit['Name'].upper()}", None)
+        name = limit.get("Name") or ""
+        number = getattr(resource, f"RLIMIT_{name.upper()}", None)
         if number is None:
-            raise BadParameter(f"invalid ulimit type: {limit['Name']}")
+            raise BadParameter(f"invalid ulimit type: {name}")
         soft, hard = limit.get("Soft") or 0, limit.get("Hard") or 0
         if hard != -1 and (soft > hard or soft == -1):
             raise BadParameter(f"ulimit soft limit must be less than or equal to hard limit: {soft} > {hard}")

@@ -7,14 +7,13 @@ import re
 from typing import Any
 
 from dockerlab.engine.common import signals
-from dockerlab.engine.containers import log_options, security_options
+from dockerlab.engine.containers import log_options, security_options, setting_checks
 from dockerlab.engine.faults import BadParameter
 from dockerlab.engine.images import references
 
 __all__ = ["check_container", "check_limits", "check_platform"]
 
 LEAST_MEMORY = 6 << 20
-PORT = re.compile(r"\d+(-\d+)?")
 PLATFORM = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){0,2}")
 SYSTEMS = ("linux", "windows", "darwin", "freebsd", "netbsd", "openbsd", "dragonfly", "solaris", "plan9", "aix")
 MACHINES = (
@@ -45,8 +44,7 @@ def check_container(body: Document, host: Document) -> None:
         references.check_name_or_id(image)
     elif not (body.get("Entrypoint") or body.get("Cmd")):
         raise BadParameter("no command specified")
-    _check_ports(host)
-    _check_ipc_mode(host)
+    setting_checks.check_host(host)
     security_options.read(host)
 
 
@@ -57,25 +55,10 @@ def _check_config(body: Document) -> None:
     signal = body.get("StopSignal")
     if signal and not signals.is_known(signal):
         raise BadParameter(f"invalid signal: {signal}")
+    setting_checks.check_health(body.get("Healthcheck") or {})
     for entry in body.get("Env") or []:
         if not entry or entry.startswith("="):
             raise BadParameter(f"invalid environment variable: {entry}")
-
-
-def _check_ports(host: Document) -> None:
-    for port, bindings in (host.get("PortBindings") or {}).items():
-        number, _, protocol = port.partition("/")
-        if not PORT.fullmatch(number) or protocol not in ("", "tcp", "udp", "sctp"):
-            raise BadParameter(f'invalid port specification: "{number}"')
-        for binding in bindings or []:
-            if not re.fullmatch(r"\d*(-\d+)?", (binding or {}).get("HostPort") or ""):
-                raise BadParameter(f'invalid port specification: "{binding["HostPort"]}"')
-
-
-def _check_ipc_mode(host: Document) -> None:
-    mode = host.get("IpcMode") or ""
-    if mode not in ("", "none", "private", "shareable", "host") and not mode.startswith("container:"):
-        raise BadParameter(f"invalid IPC mode: {mode}")
 
 
 def check_platform(text: str) -> None:
@@ -89,8 +72,9 @@ def check_platform(text: str) -> None:
 def check_limits(host: Document) -> None:
     """Check the limits and the restart policy of a create or update request. Raises BadParameter."""
     _check_restart_policy(host)
+    setting_checks.check_cpus(host)
     memory, swap = host.get("Memory") or 0, host.get("MemorySwap") or 0
-    if 0 < memory < LEAST_MEMORY:
+    if memory and memory < LEAST_MEMORY:
         raise BadParameter("Minimum memory limit allowed is 6MB")
     if memory > 0 and 0 < swap < memory:
         raise BadParameter("Minimum memoryswap limit should be larger than memory limit, see usage")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -129,7 +128,13 @@ class _Archive:
         self.file = file
         self.members: dict[str, tarfile.TarInfo] = {}
         self.seen: set[str | None] = set()  #: the digests of the manifests inside of indexes, each of which counts once
-        with open_untrusted(file) as tar:
+        try:
+            self._read_members()
+        except (ValueError, OverflowError):  # a number in a header is none, or has no end
+            raise Fault("unexpected EOF") from None
+
+    def _read_members(self) -> None:
+        with open_untrusted(self.file) as tar:
             for member in iterate_members(tar):
                 self.members[member.name.removeprefix("./")] = member
                 if len(self.members) > MAX_MEMBERS:
@@ -248,19 +253,21 @@ def load(images: Images, file: IO[bytes]) -> Iterator[str]:
                 raise Fault("unexpected EOF")
             for archived_image in archive.images():
                 yield from _load_image(images, archive, archived_image)
-    except (LayerFault, EOFError, OSError, tarfile.TarError) as error:
-        raise Fault("unexpected EOF" if "invalid tar header" in str(error) else str(error)) from None
+    except LayerFault as fault:
+        raise Fault("unexpected EOF" if "invalid tar header" in str(fault) else str(fault)) from None
+    except (EOFError, tarfile.TarError):
+        raise Fault("unexpected EOF") from None
 
 
 @contextmanager
 def _decompressed_file(file: IO[bytes]) -> Iterator[IO[bytes]]:
     """Yield the archive without compression, because a compressed file is not seekable."""
-    stream = decompressed(file)
-    if stream is file:
+    if decompressed(file) is file:
         yield file
         return
+    file.seek(0)
     with tempfile.TemporaryFile() as temporary:
-        shutil.copyfileobj(stream, temporary, BLOCK_BYTES)
+        temporary.writelines(decompressed_blocks(file))
         temporary.seek(0)
         yield temporary
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import IO, TYPE_CHECKING, Any
 
 from dockerlab.engine.common.timestamps import now
-from dockerlab.engine.faults import Fault
 from dockerlab.engine.images.base_image import architecture
 from dockerlab.engine.images.images import canonical_json
 from dockerlab.engine.storage.compression import decompressed_blocks
@@ -23,10 +22,7 @@ def import_tar(
     """Store the tar as a layer, and register the image. Raises LayerFault, Fault."""
     created = now()
     with images.hold_layers() as held:
-        try:
-            layer = images.layers.add(decompressed_blocks(file), held)
-        except (OSError, EOFError) as error:
-            raise Fault(str(error)) from None
+        layer = images.layers.add(decompressed_blocks(file), held)
         document = {
             "architecture": architecture(),
             "comment": message,

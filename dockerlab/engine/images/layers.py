@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import tarfile
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 from dockerlab.engine.common.cancellable_threads import check_cancelled
 from dockerlab.engine.common.digests import digits_of, is_digest
 from dockerlab.engine.storage.file_content import write_sparse
-from dockerlab.engine.storage.unpack import iterate_members, open_untrusted
+from dockerlab.engine.storage.unpack import LayerFault, iterate_members, open_untrusted
 
 __all__ = ["Layer", "Layers", "chain_id", "chain_ids"]
 
@@ -118,9 +119,18 @@ def _write(file: int, blocks: Iterable[bytes], update: Callable[[bytes], None]) 
 
 def _content_size(path: Path) -> int:
     """Return the total size of the files in a tar; a symbolic link is as long as its target's path."""
+    try:
+        return _member_sizes(path)
+    except (tarfile.TarError, EOFError, ValueError, OverflowError):
+        raise LayerFault("unexpected EOF") from None
+
+
+def _member_sizes(path: Path) -> int:
     size = 0
     with path.open("rb") as file, open_untrusted(file) as tar:
         for member in iterate_members(tar):
+            if member.size < 0:
+                raise ValueError("a size is negative")
             size += member.size if member.isreg() else len(os.fsencode(member.linkname)) if member.issym() else 0
     return size
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dockerlab.engine.faults import BadParameter, Conflict, Forbidden
 from dockerlab.engine.networks.ipam import ipv4_subnet
 from dockerlab.engine.networks.networks import PREDEFINED
+from dockerlab.engine.networks.requested_endpoints import check_addresses
 
 if TYPE_CHECKING:
     from dockerlab.engine.common.container_record import ContainerRecord
@@ -19,6 +20,7 @@ Record = dict[str, Any]
 
 def check_connect(network: Record, container: ContainerRecord, config: Record) -> None:
     """Check whether a container may be connected to a network. Raises BadParameter, Conflict, Forbidden."""
+    check_addresses(config)
     mode, name = container.network_mode, network["Name"]
     if mode == "host":
         raise Forbidden("container sharing network namespace with host cannot be connected")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,7 @@ from dockerlab.engine.faults import BadParameter, Fault, Forbidden
 __all__ = ["check_stored", "choose_address", "choose_subnets", "ipv4_subnet"]
 
 IPV4 = 4
+CIDR = re.compile(r"[0-9a-fA-F.:]+/[0-9]+")
 #: Where a network without a requested subnet gets one, in Docker's order.
 POOLS = [f"172.{number}.0.0/16" for number in range(18, 32)] + [f"192.168.{16 * n}.0/20" for n in range(16)]
 Record = dict[str, Any]
@@ -23,7 +25,7 @@ def ipv4_subnet(network: Record) -> tuple[str, str, int]:
         subnet = ipaddress.ip_network(config["Subnet"], strict=False)
         if subnet.version == IPV4:
             gateway = (config.get("Gateway") or "").partition("/")[0]
-            return str(subnet), gateway or str(subnet[1]), subnet.prefixlen
+            return str(subnet), gateway or (str(subnet[1]) if subnet.num_addresses > 1 else ""), subnet.prefixlen
     return "", "", 0
 
 
@@ -55,9 +57,13 @@ def check_stored(configs: list[Record]) -> None:
 def _checked(config: Record, used: list[IPNetwork]) -> Record:
     text = config.get("Subnet") or ""
     try:
-        subnet = ipaddress.ip_network(text, strict=False)
+        subnet = ipaddress.ip_network(text if CIDR.fullmatch(text) else "", strict=False)
     except ValueError:
         raise BadParameter(f"invalid network config:\ninvalid subnet {text}: invalid CIDR block notation") from None
+    if str(subnet.network_address) != str(ipaddress.ip_address(text.partition("/")[0])):
+        raise BadParameter(f"invalid network config:\ninvalid subnet {text}: it should be {subnet}")
+    for name, address in (config.get("AuxiliaryAddresses") or {}).items():
+        _check_address(f"auxiliary address {name}", address)
     for name, key in (("gateway", "Gateway"), ("ip-range", "IPRange")):
         if config.get(key):
             _check_is_inside(name, config[key], subnet)
@@ -66,6 +72,13 @@ def _checked(config: Record, used: list[IPNetwork]) -> Record:
     return {"Subnet": text} | {
         key: config[key] for key in ("IPRange", "Gateway", "AuxiliaryAddresses") if config.get(key)
     }
+
+
+def _check_address(description: str, text: str) -> None:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        raise BadParameter(f"invalid network config:\ninvalid {description}: invalid address") from None
 
 
 def _check_is_inside(name: str, text: str, subnet: IPNetwork) -> None:

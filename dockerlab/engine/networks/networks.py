@@ -109,6 +109,8 @@ class Networks:
             raise Conflict(f"network with name {name} already exists")
         network = _document(name, driver, secrets.token_hex(32), now())
         ipam = body.get("IPAM") or {}
+        if (ipam.get("Driver") or "default") not in ("default", "null"):
+            raise NotFound(f'plugin "{ipam["Driver"]}" not found')
         network["IPAM"] = {
             "Driver": ipam.get("Driver") or "default",
             "Options": ipam.get("Options"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import ipaddress
+import re
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -17,6 +19,7 @@ BLOCK = 1 << 16
 DATAGRAM_BYTES, UDP_IDLE_SECONDS = 1 << 16, 90
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 BACKLOG = 128
+PORT, HIGHEST_PORT = re.compile(r"([0-9]{1,9})(?:/[a-z]+)?"), 65535
 #: Where a port is opened if no address is named. Docker opens it to the network; here only this machine can reach it.
 DEFAULT_ADDRESS = "127.0.0.1"
 Record = dict[str, Any]
@@ -29,7 +32,7 @@ def requested_bindings(config: Record, host: Record) -> dict[str, list[Record]]:
 
     The binding of a port that is not exposed publishes nothing, as on Docker, whose command line always exposes it too.
     """
-    ports: dict[str, list[Record]] = {port: [] for port in config.get("ExposedPorts") or {}}
+    ports: dict[str, list[Record]] = {port: [] for port in config.get("ExposedPorts") or {} if _is_port(port)}
     for port, bindings in (host.get("PortBindings") or {}).items():
         name = port if "/" in port else f"{port}/tcp"
         if name in ports:
@@ -37,6 +40,12 @@ def requested_bindings(config: Record, host: Record) -> dict[str, list[Record]]:
     if host.get("PublishAllPorts"):
         ports = {port: bindings or [{}] for port, bindings in ports.items()}
     return ports
+
+
+def _is_port(text: str) -> bool:
+    """Return whether a text names a port, such as `80/tcp`. Docker, too, ignores what an image exposes otherwise."""
+    match = PORT.fullmatch(text)
+    return match is not None and int(match[1]) <= HIGHEST_PORT
 
 
 class PublishedPorts:
@@ -61,7 +70,7 @@ class PublishedPorts:
             raise
 
     def _bind(self, number: int, protocol: str, binding: Record) -> Record:
-        address, candidates = binding.get("HostIp") or DEFAULT_ADDRESS, _numbers(str(binding.get("HostPort") or ""))
+        address, candidates = _address(binding.get("HostIp") or ""), _numbers(str(binding.get("HostPort") or ""))
         if self.connect is None and number in (candidates or [number]):
             return {"HostIp": address, "HostPort": str(number)}  # the container itself listens on this machine
         if protocol not in KINDS:
@@ -152,6 +161,14 @@ class PublishedPorts:
         connection.setblocking(False)
         await asyncio.get_running_loop().sock_connect(connection, (DEFAULT_ADDRESS, number))
         return connection
+
+
+def _address(text: str) -> str:
+    """Return the address to listen on. As on Docker, a text that is no address counts as none."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return DEFAULT_ADDRESS
 
 
 def _numbers(text: str) -> list[int]:

@@ -12,6 +12,8 @@ import zlib
 from collections.abc import Iterator
 from typing import IO
 
+from dockerlab.engine.faults import Fault
+
 __all__ = ["decompressed", "decompressed_blocks"]
 
 BLOCK_BYTES = 1 << 20
@@ -55,7 +57,12 @@ def decompressed(file: IO[bytes]) -> IO[bytes]:
 
 
 def decompressed_blocks(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield the decompressed content of a file in blocks."""
+    """Yield the decompressed content of a file in blocks. Raises Fault if it is damaged."""
     content = decompressed(file)
-    while block := content.read(BLOCK_BYTES):
-        yield block
+    try:
+        while block := content.read(BLOCK_BYTES):
+            yield block
+    except OSError as error:
+        if error.errno not in (None, errno.EINVAL):
+            raise
+        raise Fault("unexpected EOF") from None
