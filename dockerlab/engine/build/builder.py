@@ -200,7 +200,10 @@ class Builder:
     # -- the image of a step -----------------------------------------------------------------------------------
 
     def _find_cached(self, command: list[str]) -> Image | None:
-        """Return the newest image that this step made from the same parent in an earlier build."""
+        """Return the newest image that this step made from the same parent in an earlier build.
+
+        An image from elsewhere may only claim to be the result of this step, so the client has to name it.
+        """
         if not self.use_cache:
             return None
         parent = self.image.id if self.image else ""
@@ -209,7 +212,7 @@ class Builder:
                 image
                 for image in self.engine.images.all.values()
                 if image.parent == parent
-                and (not self.options.cache_from or image.id in self.cache_images)
+                and (image.id in self.cache_images if self.options.cache_from else image.built_here)
                 and (image.document.get("container_config") or {}).get("Cmd") == command
                 and (parent or not image.history[:-1])
             ]

@@ -231,7 +231,8 @@ class Container:
     # -- stopping ----------------------------------------------------------------------------------------------
 
     def _stop_signal(self) -> str:
-        return self.record.config.get("StopSignal") or "SIGTERM"
+        name = self.record.config.get("StopSignal") or "SIGTERM"
+        return name if signals.is_known(name) else "SIGTERM"  # an image may name any
 
     async def stop(self, seconds: int | None, signal: str | None = None) -> bool:
         """Stop it, and return when it has ended. Return False if it is not running. Raises BadParameter."""

@@ -52,7 +52,8 @@ def commit_step(
         document = _document(parent, config, step, created)
         document["history"] = [*history, _history_entry(step, created, is_empty)]
         document["rootfs"] = {"type": "layers", "diff_ids": layers}
-        image = images.register(canonical_json(document), tags=[], parent=parent.id if parent is not None else "")
+        parent_id = parent.id if parent is not None else ""
+        image = images.register(canonical_json(document), tags=[], parent=parent_id, built_here=True)
     if layer is not None and is_empty:
         images.remove_if_unused({EMPTY_LAYER})
     return image

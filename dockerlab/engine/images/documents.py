@@ -56,6 +56,7 @@ def read_record(path: Path) -> tuple[Record, Record]:
     record = json_files.load(path)
     if not isinstance(record, dict):
         raise ValueError("it is not a JSON object")
+    built_here = record.get("built_here") is True  # records of older engines don't say so
     record = {name: record[name] for name in RECORD if name in record}
     for name, kind in RECORD.items():
         if not isinstance(record.get(name), kind):
@@ -72,7 +73,7 @@ def read_record(path: Path) -> tuple[Record, Record]:
         raise ValueError("the sizes of its layers are wrong")
     _check_names(record)
     nanoseconds(record["tagged"])
-    return record, config
+    return record | {"built_here": built_here}, config
 
 
 def _stored_config(path: Path) -> Record:

@@ -50,6 +50,7 @@ class Image:
     digests: list[str] = field(default_factory=list)
     parent: str = ""  #: the id of the image that this one was built or committed from
     tagged: str = NEVER  #: when it got its last tag
+    built_here: bool = False  #: whether it was built or committed by this engine: builds trust no other as their cache
 
     @property
     def hex(self) -> str:
@@ -259,10 +260,10 @@ class Images:
 
     # -- adding and removing -----------------------------------------------------------------------------------
 
-    def register(self, config: bytes, *, tags: list[str], parent: str = "", image_id: str = "") -> Image:
+    def register(self, config: bytes, *, tags: list[str], image_id: str = "", **origin: Any) -> Image:
         """Add an image whose layers are stored already, and create its tree; return the image if it exists.
 
-        Raises BadParameter for a configuration that Docker would not accept, and LayerFault.
+        `origin` has its `parent` and `built_here`. Raises BadParameter for what Docker would refuse, and LayerFault.
         """
         image_id = image_id or f"sha256:{hashlib.sha256(config).hexdigest()}"
         document = documents.read_config(config)
@@ -275,7 +276,7 @@ class Images:
                 for tag in tags:
                     self.tag(image, tag, quiet=True)
                 return image
-            image = Image(image_id, document, sizes, parent=parent)
+            image = Image(image_id, document, sizes, **origin)
             self._add(image, config)
             try:
                 for tag in tags:

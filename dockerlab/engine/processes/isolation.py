@@ -117,9 +117,9 @@ def helper_command(module: str, *arguments: str) -> list[str]:
     """Return the command that runs a module of the engine as a helper process: the shim, the spawner, the switch.
 
     Start it with HELPER_ENVIRONMENT. `-S` leaves out site-packages: no helper needs them, and loading them would take
-    as long as everything else.
+    as long as everything else. `-P` leaves out the current directory, which may have modules of strangers.
     """
-    return [sys.executable, "-S", "-m", f"dockerlab.engine.{module}", *arguments]
+    return [sys.executable, "-P", "-S", "-m", f"dockerlab.engine.{module}", *arguments]
 
 
 def works(name: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.common.tree import DIRECTORY, OpenTree, reopen
-from dockerlab.engine.faults import BadParameter, Fault
+from dockerlab.engine.faults import BadParameter, Fault, NotServed
 from dockerlab.engine.processes.syscalls import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
 from dockerlab.engine.storage.tree_copy import copy_tree
 from dockerlab.engine.storage.volumes import NAME
@@ -113,6 +113,8 @@ def _mount(entry: Record, volumes: Volumes) -> Record:
         return _host_path(source, target, "", writable, options.get("Propagation") or "")
     if kind == "volume":
         options = entry.get("VolumeOptions") or {}
+        if options.get("Subpath"):
+            raise NotServed("the practice engine mounts whole volumes only: leave out VolumeOptions.Subpath")
         point = _volume(_create_volume(volumes, source, options), target, "z", writable)
         return {**point, "NoCopy": True} if options.get("NoCopy") else point
     if kind == "tmpfs":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 from collections.abc import Iterator
 from typing import IO, cast
@@ -14,6 +15,9 @@ __all__ = ["LayerFault", "area_blocks", "content_blocks", "data_areas", "iterate
 #: The header of a member, even with a long name or attributes, is never longer than this.
 HEADER_BYTES = 1 << 20
 BLOCK = 1 << 16
+#: `tarfile` searches extended headers for a number before a word, in a time that grows with the square of its digits.
+MAX_DIGITS = 4096
+DIGITS = re.compile(rb"[0-9]+")
 
 
 class LayerFault(Fault):
@@ -26,12 +30,16 @@ class _HeaderLimit:
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self.seek, self.tell = file.seek, file.tell
+        self.reads_headers = True
 
     def read(self, size: int = -1) -> bytes:
         check_cancelled()
         if not 0 <= size <= HEADER_BYTES:
             raise tarfile.ReadError("a header is too long")
-        return self._file.read(size)
+        data = self._file.read(size)
+        if self.reads_headers and size > MAX_DIGITS and max(map(len, DIGITS.findall(data)), default=0) > MAX_DIGITS:
+            raise tarfile.ReadError("a header has a number that is too long")
+        return data
 
 
 def open_untrusted(file: IO[bytes]) -> tarfile.TarFile:
@@ -58,10 +66,14 @@ def iterate_members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
 
 
 def _next(tar: tarfile.TarFile) -> tarfile.TarInfo | None:
+    file = cast("_HeaderLimit", tar.fileobj)
     try:
+        file.reads_headers = True
         return tar.next()
     except RecursionError:  # each extended header may be followed by another one
         raise tarfile.ReadError("too many extended headers") from None
+    finally:
+        file.reads_headers = False
 
 
 def data_areas(member: tarfile.TarInfo) -> list[tuple[int, int]]:

@@ -79,6 +79,7 @@ class _Unpacking:
         self.directory_times: dict[str, float] = {}
         #: What this layer has created, by directory and name.
         self.new_entries: set[tuple[int, int, str]] = set()
+        self.opaque: set[tuple[int, int]] = set()  #: the directories that have only entries of this layer
         space = os.fstatvfs(tree.root)
         self.free_bytes = space.f_bavail * space.f_frsize
         self.is_stale = False  #: whether the path of the open directory may lead to another one now
@@ -121,13 +122,7 @@ class _Unpacking:
         if not name.startswith(WHITEOUT):
             return False
         if name == OPAQUE:
-            place = open_directory(".", directory)
-            try:
-                for entry in os.listdir(place):  # noqa: PTH208
-                    if self._key(place, entry) not in self.new_entries:
-                        tree_removal.remove(place, entry)
-            finally:
-                os.close(place)
+            self._make_opaque(directory)
         elif not name.startswith(RESERVED):
             target = name.removeprefix(WHITEOUT)
             if target in ("", ".", ".."):
@@ -135,6 +130,21 @@ class _Unpacking:
             tree_removal.remove(directory, target)
         self.directories.close()  # its path may lead to something else now
         return True
+
+    def _make_opaque(self, directory: int) -> None:
+        """Delete what a directory has from the layers below. Once is enough, however often an archive demands it."""
+        info = os.fstat(directory)
+        identity = info.st_dev, info.st_ino
+        if identity in self.opaque:
+            return
+        self.opaque.add(identity)
+        place = open_directory(".", directory)
+        try:
+            for entry in os.listdir(place):  # noqa: PTH208
+                if (*identity, entry) not in self.new_entries:
+                    tree_removal.remove(place, entry)
+        finally:
+            os.close(place)
 
     def _make_room(self, member: tarfile.TarInfo, directory: int, name: str) -> None:
         """Remove what has the member's name already, except a directory that stays one."""

@@ -25,14 +25,14 @@ def user_ids(root: Path, user: str) -> tuple[tuple[int, int], list[int]]:
     name, _, group = user.partition(":")
     name = name or "0"
     users, groups = _rows(root, "etc/passwd", USER_NUMBERS), _rows(root, "etc/group", GROUP_NUMBERS)
-    row = next((row for row in users if name in (row[0], row[2])), None)
+    row = _find(users, name)
     if row is None and not _is_number(name):
         raise LookupError(f"unable to find user {name}: no matching entries in passwd file")
     uid, gid = (int(row[2]), int(row[3])) if row else (int(name), 0)
     further = [int(each[2]) for each in groups if row and row[0] in "".join(each[3:4]).split(",")]
     further = [number for number in further if number != gid]
     if group:
-        row = next((row for row in groups if group in (row[0], row[2])), None)
+        row = _find(groups, group)
         if row is None and not _is_number(group):
             raise LookupError(f"unable to find group {group}: no matching entries in group file")
         gid, further = int(row[2]) if row else int(group), []
@@ -42,10 +42,17 @@ def user_ids(root: Path, user: str) -> tuple[tuple[int, int], list[int]]:
 def home_directory(root: Path, user: str) -> str:
     """Return a user's home directory: `/` for a user who is not in /etc/passwd."""
     name = (user or "0").partition(":")[0]
-    row = next((row for row in _rows(root, "etc/passwd", USER_NUMBERS) if name in (row[0], row[2])), None)
+    row = _find(_rows(root, "etc/passwd", USER_NUMBERS), name)
     if row is None:
         return "/root" if name in ("0", "root") else "/"
     return row[5] if len(row) > 5 and row[5] else "/"  # noqa: PLR2004
+
+
+def _find(rows: list[list[str]], name: str) -> list[str] | None:
+    """Return the row of a user or group. A number is never a name: a user of that name could be somebody else."""
+    if NUMBER.fullmatch(name):
+        return next((row for row in rows if int(row[2]) == int(name)), None)
+    return next((row for row in rows if row[0] == name), None)
 
 
 def _rows(root: Path, name: str, numbers: tuple[int, ...]) -> list[list[str]]:

@@ -201,3 +201,21 @@ def test_capabilities_survive(root: Path) -> None:
         assert os.listxattr(root / "program") == []  # this file system has no extended attributes
     else:
         assert os.getxattr(root / "program", "user.note") == b"kept"
+
+
+def test_a_header_of_many_digits_is_refused(root: Path) -> None:
+    digits = b"1" * (1 << 20)
+    header = special("header", tarfile.XHDTYPE, size=len(digits)).tobuf(tarfile.USTAR_FORMAT)
+    with pytest.raises(LayerFault, match="a header has a number that is too long"):
+        extract(root, header + digits + tar_of(("file", b"x")))
+    extract(root, tar_of(("file", b"1" * (1 << 20))))
+    assert (root / "file").stat().st_size == 1 << 20
+
+
+def test_whiteouts_of_one_directory_cost_no_more_than_the_first(root: Path) -> None:
+    (root / "d").mkdir()
+    (root / "d/old").touch()
+    files = [(f"d/{number}", b"") for number in range(6000)]
+    unpack.apply_layer(io.BytesIO(tar_of(*files, *[("d/.wh..wh..opq", b"")] * 6000)), root)
+    assert len(list((root / "d").iterdir())) == 6000
+    assert not (root / "d/old").exists()

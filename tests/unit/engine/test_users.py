@@ -78,3 +78,11 @@ def test_a_huge_file_is_read_in_part(root: Path) -> None:
     with (root / "etc/passwd").open("ab") as file:
         file.truncate(1 << 40)
     assert users.user_ids(root, "ann") == ((1000, 50), [10])
+
+
+def test_a_number_is_never_a_name(root: Path) -> None:
+    (root / "etc/passwd").write_text("1000:x:0:0::/evil:/bin/sh\nann:x:5:50::/home/ann:/bin/sh\n")
+    (root / "etc/group").write_text("2000:x:0:\n")
+    assert users.user_ids(root, "1000:2000") == ((1000, 2000), [])
+    assert users.user_ids(root, "005") == ((5, 50), [])
+    assert users.home_directory(root, "1000") == "/"
