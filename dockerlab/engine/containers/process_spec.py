@@ -68,8 +68,7 @@ def container_spec(
         cgroups=cgroup.create(host, devices.rules(host) if _filters_devices(rung) else []) if cgroup else [],
         mounts=_mounts(record) if "mounts" in abilities else [],
         privileged=privileged,
-        devices=devices.requested_devices(host) if "devices" in abilities else [],
-        device_filter=_filters_devices(rung),
+        **_devices(host, rung),
         readonly=host["ReadonlyRootfs"],
         masked=[] if privileged else host["MaskedPaths"] or [],
         readonly_paths=[] if privileged else host["ReadonlyPaths"] or [],
@@ -120,6 +119,11 @@ def exec_spec(record: ContainerRecord, rung: Rung, cgroup: Cgroup | None, argume
 def _filters_devices(rung: Rung) -> bool:
     """Tell whether a control group keeps containers from other devices; in a user namespace the kernel itself does."""
     return rung.name == NAMESPACES and "device filter" in rung.gives
+
+
+def _devices(host: Document, rung: Rung) -> dict[str, Any]:
+    requested = devices.requested_devices(host) if "devices" in rung.gives else []
+    return {"devices": requested, "device_filter": _filters_devices(rung)}
 
 
 def _capabilities(host: Document, rung: Rung) -> list[int] | None:

@@ -127,13 +127,13 @@ def allow(version: int, group: Path, allowed: Iterable[DeviceRule]) -> None:
 
 
 def _allow_v1(group: Path, allowed: Iterable[DeviceRule]) -> None:
-    group.joinpath("devices.deny").write_text("a")
-    descriptor = os.open(group / "devices.allow", os.O_WRONLY)
-    try:
-        for rule in allowed:
-            os.write(descriptor, str(rule).encode())  # one rule per write
-    finally:
-        os.close(descriptor)
+    for name, lines in (("devices.deny", ["a"]), ("devices.allow", map(str, allowed))):
+        descriptor = os.open(group / name, os.O_WRONLY)  # it exists, if this is a group
+        try:
+            for line in lines:
+                os.write(descriptor, line.encode())  # one rule per write
+        finally:
+            os.close(descriptor)
 
 
 # -- control groups, version 2 -------------------------------------------------------------------------------

@@ -51,8 +51,8 @@ ABILITIES = {
 #: What `docker info` says where a machine lacks an ability that its rung has elsewhere.
 WARNINGS = {
     "seccomp": "System calls are not filtered: seccomp does not work here.",
-    "device filter": "Device nodes do not work in containers: no control group can filter devices here.",
-    "users": "All programs run as the same user: there are no subordinate ids.",
+    "device filter": "Device nodes do not work in containers: the engine may not make or filter them here.",
+    "users": "All programs run as the same user: the engine may not use other ids here.",
 }
 
 

@@ -152,12 +152,14 @@ def _become_keeper(errors: int, command: list[str]) -> None:
 
 def _map_ids(pid: int) -> None:
     """Map the ids of a new namespace to ids outside. Raise OSError if the kernel refuses."""
+    commands = []
     if os.geteuid() == 0:  # root maps every id that it has itself, unchanged
         for kind in OWN_IDS:
             rows = "".join(f"{row[0]} {row[0]} {row[2]}\n" for row in _id_map("self", kind))
-            Path(f"/proc/{pid}/{kind}_map").write_text(rows)
-        return
-    commands = [_map_command(pid, kind, own()) for kind, own in OWN_IDS.items()]
+            with contextlib.suppress(PermissionError):  # root without the capability SETUID or SETGID
+                Path(f"/proc/{pid}/{kind}_map").write_text(rows)
+    else:
+        commands = [_map_command(pid, kind, own()) for kind, own in OWN_IDS.items()]
     for command in commands if all(commands) else ():  # users without groups, or the reverse, would be of no use
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             subprocess.run(command, capture_output=True, timeout=HELPER_SECONDS, check=False)  # noqa: S603

@@ -110,6 +110,7 @@ def _take_stdio(spec: dict[str, Any], stdio: tuple[int, ...]) -> None:
         terminal.make_controlling(stdio[0], spec["size"])
     for number, descriptor in enumerate(stdio):
         os.dup2(descriptor, number)
+        os.set_inheritable(number, True)  # dup2 does not do so if the descriptor has this number already
     for descriptor in {*stdio} - {0, 1, 2}:
         os.close(descriptor)
 
