@@ -42,6 +42,7 @@ ABILITIES = {
     "namespaces": "its own processes, host name and shared memory",
     "network": "its own addresses and names, published ports",
     "capabilities": "Docker's default capabilities and no others, no-new-privileges",
+    "interpreter": "no program of the engine can be reached through /proc",
     "seccomp": "Docker's default list of system calls, or a profile of your own, see seccomp(2)",
     "devices": "devices of the machine that the engine's user may use",
     "device filter": "no other devices can be opened, even if a program makes nodes for them",

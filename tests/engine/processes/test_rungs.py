@@ -6,6 +6,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,12 @@ def capabilities(host: str, folder: Path) -> bool:
     ] and privileges.strip() == "1"
 
 
+def interpreter(host: str, folder: Path) -> bool:
+    own = Path(sys.executable).resolve().stat()
+    programs = output_of(host, "stat -L -c %d:%i /proc/[0-9]*/exe", Init=True).split()
+    return f"{own.st_dev}:{own.st_ino}" not in programs
+
+
 def seccomp(host: str, folder: Path) -> bool:
     lines = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("Seccomp")]
     has_filter = output_of(host, "grep Seccomp /proc/self/status").split() != "\n".join(lines).split()
@@ -103,7 +110,8 @@ def seccomp(host: str, folder: Path) -> bool:
 
 def device_filter(host: str, folder: Path) -> bool:
     """/dev/kmsg would show this machine's kernel messages."""
-    text = output_of(host, "mknod made c 1 11 && head -c 1 made | wc -c; rm -f made")
+    line = "mknod made c 1 11 && head -c 1 made | wc -c; rm -f made"
+    text = output_of(host, line, CapAdd=["SYSLOG"])  # which the kernel demands, too
     return "not permitted" in text or "ermission denied" in text
 
 
@@ -126,6 +134,7 @@ CHECKS: dict[str, Callable[[str, Path], bool]] = {
     "namespaces": namespaces,
     "network": network,
     "capabilities": capabilities,
+    "interpreter": interpreter,
     "seccomp": seccomp,
     "devices": devices,
     "device filter": device_filter,
