@@ -46,28 +46,31 @@ PLAIN = {
 WRONG = 12
 
 
-def document(kind: str, **chosen: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Return a strategy for a type of Go's; `chosen` has the strategies of fields, by the name of the field."""
-    return _mostly(_value(kind, chosen))
+def document(kind: str, most: int = 6, **chosen: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Return a strategy for a type of Go's; `chosen` has the strategies of fields, by the name of the field.
+
+    A struct has at most so many fields.
+    """
+    return _mostly(_value(kind, most, chosen))
 
 
 def _mostly(right: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.integers(0, WRONG).flatmap(lambda number: right if number else ANYTHING)
 
 
-def _value(kind: str, chosen: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
+def _value(kind: str, most: int, chosen: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
     kind = go_structs.NAMED.get(kind.removeprefix("*"), kind.removeprefix("*"))
     if kind in PLAIN:
         return PLAIN[kind]
     if array := ARRAY.fullmatch(kind):
-        return st.lists(document(array[2], **chosen), max_size=3)
+        return st.lists(document(array[2], most, **chosen), max_size=3)
     if mapping := MAP.fullmatch(kind):
-        return st.dictionaries(TEXTS, document(mapping[2], **chosen), max_size=3)
+        return st.dictionaries(TEXTS, document(mapping[2], most, **chosen), max_size=3)
     fields = {
-        name: chosen[name] if name in chosen else document(field_kind, **chosen)
+        name: chosen[name] if name in chosen else document(field_kind, most, **chosen)
         for name, field_kind in go_structs.fields(kind).values()
     }
-    return st.sets(st.sampled_from(sorted(fields)), max_size=6).flatmap(
+    return st.sets(st.sampled_from(sorted(fields)), max_size=most).flatmap(
         lambda names: st.fixed_dictionaries({name: fields[name] for name in sorted(names)})
     )
 

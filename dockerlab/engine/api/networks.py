@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.api.views import network as network_view
 from dockerlab.engine.common.filters import prune_filter
@@ -53,15 +53,22 @@ async def network_delete(engine: Engine, request: Request) -> Response:
 async def network_connect(engine: Engine, request: Request) -> Response:
     """POST /networks/{id}/connect."""
     body = request.json()
-    container = engine.containers.find(body.get("Container") or "")
+    container = engine.containers.find(_container_name(body))
     engine.endpoints.connect(request.id, container.record, body.get("EndpointConfig") or {})
     return Response(200)
+
+
+def _container_name(body: dict[str, Any]) -> str:
+    """Return the name of the container in a body. Raises BadParameter if it has none."""
+    if not body.get("Container"):
+        raise BadParameter('invalid name or ID supplied: ""')
+    return str(body["Container"])
 
 
 async def network_disconnect(engine: Engine, request: Request) -> Response:
     """POST /networks/{id}/disconnect."""
     body, network = request.json(), engine.networks.find(request.id)
-    engine.endpoints.disconnect(network, engine.containers.find(body.get("Container") or "").record)
+    engine.endpoints.disconnect(network, engine.containers.find(_container_name(body)).record)
     return Response(200)
 
 

@@ -27,10 +27,12 @@ def parse(text: str) -> dict[str, list[str]]:
     document = {} if document is None else document
     if not isinstance(document, dict):
         raise BadParameter("invalid filter")
-    filters = {}
+    filters: dict[str, list[str]] = {}
     for name, values in document.items():
-        if isinstance(values, dict):
-            filters[name] = [str(value) for value, on in values.items() if on]
+        if values is None:
+            filters[name] = []
+        elif isinstance(values, dict) and all(isinstance(on, bool) for on in values.values()):
+            filters[name] = [value for value, on in values.items() if on]
         elif isinstance(values, list) and all(isinstance(value, str) for value in values):
             filters[name] = values
         else:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
-from dockerlab.engine.common.digests import digits_of
+from dockerlab.engine.common.digests import digits_of, is_digest
 from dockerlab.engine.common.timestamps import nanoseconds
 from dockerlab.engine.faults import BadParameter, Fault
 from dockerlab.engine.images import documents, references
@@ -298,7 +298,8 @@ def _load_image(images: Images, archive: _Archive, archived: _ArchivedImage) -> 
         )
     with images.hold_layers() as held:
         for number, (name, diff_id) in enumerate(zip(archived.layers, diff_ids, strict=True)):
-            held.add(diff_id)
+            if is_digest(diff_id):
+                held.add(diff_id)
             if not images.layers.has(diff_id):
                 images.layers.add(archive.layer_blocks(name), held, partial(_check_diff_id, number, diff_id))
         image = images.register(config, tags=tags)

@@ -16,7 +16,7 @@ from dockerlab.engine.common.timestamps import nanoseconds
 from dockerlab.engine.faults import BadParameter, Fault
 from dockerlab.engine.images import references
 
-__all__ = ["MAX_CONFIG_BYTES", "check_digest", "read_config", "read_document", "read_record"]
+__all__ = ["MAX_CONFIG_BYTES", "check_digest", "read_config", "read_document", "read_record", "set_aside"]
 
 MAX_CONFIG_BYTES = 8 << 20
 #: The attributes of an image in its record -> what each must be.
@@ -74,6 +74,13 @@ def read_record(path: Path) -> tuple[Record, Record]:
     _check_names(record)
     nanoseconds(record["tagged"])
     return record | {"built_here": built_here}, config
+
+
+def set_aside(*paths: Path) -> None:
+    """Rename the files of a bad record, because the image that they belong to is stored again."""
+    for path in paths:
+        if path.exists():
+            path.rename(f"{path}.bad")
 
 
 def _stored_config(path: Path) -> Record:

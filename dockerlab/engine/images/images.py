@@ -288,6 +288,7 @@ class Images:
 
     def _add(self, image: Image, config: bytes) -> None:
         """Store a new image: first its configuration, which without the record counts for nothing."""
+        documents.set_aside(self._record_path(image), self._config_path(image))
         try:
             self._config_path(image).write_bytes(config)
             self._save(image)
@@ -327,13 +328,13 @@ class Images:
         """Remove those of the layers that nothing has or holds."""
         with self.lock:
             used = {diff_id for layers in self._used_stacks() for diff_id in layers}.union(*self._held)
-            for diff_id in diff_ids - used:
+            for diff_id in diff_ids - used if not self.keeps_all_layers else ():
                 self.layers.remove(diff_id)
 
     def _remove_unused_trees(self) -> None:
         """Remove the trees of no image and no container, unless another thread may be making one."""
         with self.lock:
-            if not self._held:
+            if not self._held and not self.keeps_all_layers:
                 self.trees.keep_only({"", *(chain for layers in self._used_stacks() for chain in chain_ids(layers))})
 
     def remove(self, image: Image) -> list[str]:

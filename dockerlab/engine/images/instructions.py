@@ -285,12 +285,21 @@ def _health_check(config: Record, instruction: Instruction) -> None:
     check: Record = {"Test": ["CMD-SHELL", command.body] if words is None else ["CMD", *words]}
     for flag, value in instruction.flags.items():
         if flag == "retries":
-            check["Retries"] = int(value)
+            check["Retries"] = _retries(value)
         elif flag in HEALTH_CHECK_TIMES:
             check[HEALTH_CHECK_TIMES[flag]] = _parse_duration(value)
         else:
             raise BadParameter(f"Unknown flag: {flag}")
     config["Healthcheck"] = check
+
+
+def _retries(text: str) -> int:
+    """Return the number of `--retries`. Raises BadParameter."""
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
+        raise BadParameter(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    if int(text) < 0:
+        raise BadParameter(f"--retries cannot be negative ({text})")
+    return int(text)
 
 
 def _parse_duration(text: str) -> int:

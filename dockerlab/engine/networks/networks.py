@@ -146,6 +146,10 @@ class Networks:
         for name, values in filters.items():
             if name not in FILTERS:
                 raise BadParameter(f"invalid filter '{name}'")
+            if name == "dangling" and set(values) - {"true", "1", "false", "0"}:
+                raise BadParameter(
+                    'invalid value for filter \'dangling\', must be "true" (or "1"), or "false" (or "0")'
+                )
             if name == "type" and set(values) - {"builtin", "custom"}:
                 raise BadParameter(f"invalid filter 'type={values[0]}'")
         tests: dict[str, Callable[[Record, str], bool]] = {

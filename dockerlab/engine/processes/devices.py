@@ -8,6 +8,7 @@ see cgroups(7) and bpf(2).
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import platform
 import re
@@ -91,6 +92,8 @@ def _mapped_devices(mapping: Document) -> list[Document]:
     access = "".join(letter for letter in access if letter in ACCESS_BITS)
     reason = "not a device node"
     try:
+        if not source or "\0" in source:
+            raise FileNotFoundError(errno.ENOENT, "no such file or directory")
         place = os.path.realpath(source, strict=True)
         names = [f"{folder}/{name}" for folder, _, files in os.walk(place) for name in files] or [place]
         devices = [_device(name, target + name[len(place) :], access) for name in names]

@@ -88,6 +88,8 @@ def _bind(text: str, volumes: Volumes) -> Record:
         pass  # a file can be mounted, too
     except OSError as error:
         raise Fault(f"error while creating mount source path '{source}': {error.strerror}") from None
+    except ValueError:
+        raise Fault(f"error while creating mount source path '{source}': invalid argument") from None
     propagation = next((word for word in modes if word in PROPAGATIONS), "")
     return _host_path(source, target, mode, writable, propagation)
 

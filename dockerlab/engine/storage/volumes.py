@@ -15,7 +15,7 @@ from dockerlab.engine.common.filters import fits_labels
 from dockerlab.engine.common.go_types import WrongType, decode
 from dockerlab.engine.common.timestamps import nanoseconds, now
 from dockerlab.engine.common.tree import DIRECTORY
-from dockerlab.engine.faults import BadParameter, Conflict, NotFound
+from dockerlab.engine.faults import BadParameter, Conflict, Fault, NotFound
 from dockerlab.engine.storage import rootfs
 from dockerlab.engine.storage.tree_walk import walk
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["ANONYMOUS", "NAME", "Volumes", "read"]
 
 FILE = "volume.json"
+MOST_NAME_BYTES = 255
 log = logging.getLogger("dockerlab.engine")
 #: The label that Docker gives to volumes without a requested name.
 ANONYMOUS = "com.docker.volume.anonymous"
@@ -91,6 +92,8 @@ class Volumes:
                 f'create {name}: "{name}" includes invalid characters for a local volume name, only '
                 '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path'
             )
+        if len(name) > MOST_NAME_BYTES:
+            raise Fault(f"create {name}: error while creating volume root path: file name too long")
         if is_anonymous:
             labels = {**(labels or {}), ANONYMOUS: ""}
         if (self._directory(name) / FILE).exists():

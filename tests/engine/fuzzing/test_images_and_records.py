@@ -46,8 +46,9 @@ def use_image(doors: Doors) -> None:
             continue
         for target in ("json", "history"):
             assert doors.send("GET", f"/images/{image['Id']}/{target}")[0] == 200
-        status, answer = doors.send_json("POST", "/containers/create", {"Image": image["Id"], "Cmd": ["x"]})
+        status, answer = doors.send_json("POST", "/containers/create", {"Image": image["Id"], "Cmd": ["true"]})
         if status == 201:
+            doors.send("POST", f"/containers/{answer['Id']}/start")
             assert doors.send("GET", f"/containers/{answer['Id']}/json")[0] == 200
             doors.send("DELETE", f"/containers/{answer['Id']}?force=1&v=1")
     doors.remove_images()

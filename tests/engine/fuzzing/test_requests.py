@@ -25,10 +25,11 @@ HARMLESS = st.sampled_from(("volume", "another.volume", "a b", "", ".", "../..",
 
 # -- bodies of requests ----------------------------------------------------------------------------------------
 
+BINDS = st.lists(st.builds("{}:{}".format, HARMLESS, TEXTS), max_size=2)
 CREATE = document(
     "container.CreateRequest",
     Image=st.sampled_from(("busybox", "busybox", "busybox", "nope", "A B", "", "sha256:" + "0" * 64)),
-    Binds=st.lists(st.builds("{}:{}".format, HARMLESS, TEXTS), max_size=2),
+    Binds=BINDS,
     Source=HARMLESS,
 )
 
@@ -43,6 +44,22 @@ def test_container_create(doors: Doors, body: Any, name: str, starts: bool) -> N
         doors.send("GET", f"/containers/{answer['Id']}/json")
         if starts:
             doors.send("POST", f"/containers/{answer['Id']}/start")
+        doors.send("DELETE", f"/containers/{answer['Id']}?force=1&v=1")
+
+
+#: One setting, or two that are chosen together, so that more of them get beyond the first check.
+HOST_CONFIG = document("container.HostConfig", Binds=BINDS, Source=HARMLESS, most=2)
+
+
+@FUZZING
+@given(host=HOST_CONFIG, config=document("container.Config", Image=st.just("busybox"), Cmd=st.just(["true"]), most=2))
+def test_container_settings(doors: Doors, host: Any, config: Any) -> None:
+    settings = config if isinstance(config, dict) else {}
+    body = {**settings, "Image": "busybox", "Cmd": ["true"], "Entrypoint": None, "HostConfig": host}
+    status, answer = doors.send_json("POST", "/containers/create", body)
+    if status == 201:
+        doors.send("POST", f"/containers/{answer['Id']}/start")
+        doors.send("GET", f"/containers/{answer['Id']}/json")
         doors.send("DELETE", f"/containers/{answer['Id']}?force=1&v=1")
 
 

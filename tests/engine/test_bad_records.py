@@ -1,0 +1,137 @@
+"""A record on disk that can't be read is skipped, kept, and named by doctor; everything else goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from archives import tar_of
+from in_process_engine import InProcessEngine
+
+from dockerlab.engine.images import bad_records
+
+LISTS = ("/containers/json?all=1&size=1", "/images/json?all=1", "/volumes", "/networks", "/system/df")
+DIGEST = "sha256:" + "0" * 64
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the state directory of an engine that has one object of each kind, and that is not running."""
+    path = tmp_path_factory.mktemp("bad-records") / "state"
+    engine = InProcessEngine(path)
+    try:
+        body = {"Image": "busybox", "Cmd": ["true"], "HostConfig": {"Binds": ["data:/data"]}}
+        assert engine.json("POST", "/containers/create?name=one", body)[0] == 201
+        assert engine.json("POST", "/networks/create", {"Name": "net"})[0] == 201
+        assert engine.request("POST", "/images/create?fromSrc=-&repo=other&tag=1", tar_of(("a", b"a")))[0] == 200
+    finally:
+        engine.close()
+    return path
+
+
+@pytest.fixture
+def change(state: Path) -> Iterator[Callable[[str, Any], Path]]:
+    """Give a function that changes a record; it is restored afterwards."""
+    originals: dict[Path, bytes] = {}
+
+    def change_record(pattern: str, new: Any) -> Path:
+        path = max(state.glob(pattern), key=lambda each: each.stat().st_mtime_ns)
+        originals[path] = path.read_bytes()
+        modified = path.stat().st_mtime_ns
+        document = new(json.loads(originals[path])) if callable(new) else new
+        path.write_bytes(document if isinstance(document, bytes) else json.dumps(document).encode())
+        os.utime(path, ns=(modified, modified))
+        return path
+
+    yield change_record
+    for path, content in originals.items():
+        modified = path.stat().st_mtime_ns
+        path.write_bytes(content)
+        os.utime(path, ns=(modified, modified))
+
+
+CASES = [
+    ("containers/*/container.json", b'{"Id": "half', "it is not JSON"),
+    ("containers/*/container.json", [], "not a JSON object"),
+    ("containers/*/container.json", b"[" * 100_000, "nested too deeply"),
+    ("containers/*/container.json", lambda it: {**it, "Id": "0" * 64}, "id is not the name"),
+    ("containers/*/container.json", lambda it: {**it, "Name": "../x"}, "its name"),
+    ("containers/*/container.json", lambda it: {**it, "Layers": ["sha256:../x"]}, "not a digest"),
+    ("containers/*/container.json", lambda it: {**it, "Config": {"Labels": {"a": 1}}}, "cannot unmarshal"),
+    ("containers/*/container.json", lambda it: {**it, "Created": "yesterday"}, "not a time"),
+    ("containers/*/container.json", lambda it: {**it, "State": {}}, "the state has no"),
+    ("images/*.json", b"", "it is not JSON"),
+    ("images/*.json", lambda it: {**it, "id": DIGEST}, "id is not the name"),
+    ("images/*.json", lambda it: {**it, "tags": ["A B"]}, "not the name of an image"),
+    ("images/*.json", lambda it: {**it, "sizes": []}, "sizes of its layers"),
+    ("images/*.config", lambda it: {**it, "config": 1}, "cannot unmarshal"),
+    ("images/*.config", lambda it: {**it, "rootfs": {"diff_ids": ["sha256:../x"]}}, "not a digest"),
+    ("networks/*.json", lambda it: {**it, "Id": "../x"}, "id is not the name"),
+    ("networks/*.json", lambda it: {**it, "IPAM": {"Config": [{"Subnet": "x"}]}}, "does not appear"),
+    ("volumes/*/volume.json", lambda it: {**it, "Name": "other"}, "name is not the name"),
+    ("volumes/*/volume.json", lambda it: {**it, "Labels": []}, "cannot unmarshal"),
+]
+
+
+@pytest.mark.parametrize(("pattern", "new", "reason"), CASES, ids=[f"{case[0]}: {case[2]}" for case in CASES])
+def test_a_bad_record_is_skipped_and_kept(
+    state: Path, change: Callable[[str, Any], Path], pattern: str, new: Any, reason: str
+) -> None:
+    path = change(pattern, new)
+    content = path.read_bytes()
+    engine = InProcessEngine(state)
+    try:
+        for target in LISTS:
+            assert engine.json("GET", target)[0] == 200
+        for kind in ("containers", "networks", "volumes", "images"):
+            assert engine.json("POST", f"/{kind}/prune?filters=%7B%22label%22%3A%5B%22none%22%5D%7D")[0] == 200
+    finally:
+        engine.close()
+    assert path.read_bytes() == content
+    [bad_record] = bad_records.find(state)
+    assert str(path.with_suffix("")).startswith(bad_record["path"].removesuffix(".json"))
+    assert reason in bad_record["reason"]
+
+
+def test_nothing_of_a_skipped_image_is_lost(state: Path, change: Callable[[str, Any], Path]) -> None:
+    layers = {path.name for path in (state / "images/layers").iterdir()}
+    change("images/*.json", b"{")
+    change("containers/*/container.json", b"{")
+    InProcessEngine(state).close()
+    assert {path.name for path in (state / "images/layers").iterdir()} >= layers
+
+
+def test_a_volume_whose_record_points_elsewhere(state: Path, change: Callable[[str, Any], Path]) -> None:
+    change("volumes/*/volume.json", lambda it: {**it, "Mountpoint": "/etc"})
+    engine = InProcessEngine(state)
+    try:
+        assert engine.json("GET", "/volumes/data")[1]["Mountpoint"] == str(state / "volumes/data/_data")
+        change("containers/*/container.json", _with_source)
+    finally:
+        engine.close()
+    engine = InProcessEngine(state)
+    try:
+        [mount] = engine.json("GET", "/containers/one/json")[1]["Mounts"]
+        assert mount["Source"] == str(state / "volumes/data/_data")
+    finally:
+        engine.close()
+
+
+def _with_source(document: dict[str, Any]) -> dict[str, Any]:
+    return {**document, "MountPoints": [{**point, "Source": "/etc"} for point in document["MountPoints"]]}
+
+
+def test_a_volume_without_a_readable_record_is_not_created_anew(
+    state: Path, change: Callable[[str, Any], Path]
+) -> None:
+    change("volumes/*/volume.json", b"{")
+    engine = InProcessEngine(state)
+    try:
+        status, answer = engine.json("POST", "/volumes/create", {"Name": "data"})
+        assert (status, "dockerlab doctor" in answer["message"]) == (409, True)
+    finally:
+        engine.close()
