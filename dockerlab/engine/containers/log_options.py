@@ -49,16 +49,17 @@ def check(config: Document) -> None:
 def shim_settings(record: ContainerRecord) -> Document:
     """Return how the shim writes a container's log, as fields of `ProcessSpec`.
 
-    `log_size` is the size in bytes at which the log is rotated (0: never), `log_files` the number of files including
-    the newest, and `log_attrs` what each log record carries. Raises Fault for an invalid option; Docker, too, looks at
-    the values only at the start.
+    `log_path` is empty if nothing is to be logged. `log_size` is the size in bytes at which the log is rotated (0:
+    never), `log_files` the number of files including the newest, and `log_attrs` what each log record carries. Raises
+    Fault for an invalid option; Docker, too, looks at the values only at the start.
     """
     driver, options = record.host_config["LogConfig"]["Type"], record.host_config["LogConfig"]["Config"] or {}
     try:
         size, files = _limits({**(LOCAL_DEFAULTS if driver == "local" else {}), **options})
     except ValueError as error:
         raise Fault(f"{START_ERROR_PREFIX}{error}") from None
-    return {"log_size": size, "log_files": files, "log_attrs": _attributes(record, options)}
+    path = "" if driver == "none" else str(record.log_path)
+    return {"log_path": path, "log_size": size, "log_files": files, "log_attrs": _attributes(record, options)}
 
 
 def check_readable(record: ContainerRecord) -> None:

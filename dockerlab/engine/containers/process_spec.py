@@ -55,7 +55,6 @@ def container_spec(
         hostname=config["Hostname"],
         domainname=config["Domainname"],
         tracer=_tracer(rung),
-        log_path="" if host["LogConfig"]["Type"] == "none" else str(record.log_path),
         **log_options.shim_settings(record),
         tty=config["Tty"],
         size=host["ConsoleSize"] if any(host["ConsoleSize"]) else [],

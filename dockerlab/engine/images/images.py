@@ -150,11 +150,10 @@ class Images:
             return
         try:
             record, config = documents.read_record(path)
+            self.all[record["id"]] = Image(document=config, **record)
         except ValueError as error:
             self.keeps_all_layers = True
             log.warning("skipped the image in %s: %s", path, error)
-        else:
-            self.all[record["id"]] = Image(document=config, **record)
 
     # -- finding -----------------------------------------------------------------------------------------------
 
