@@ -46,7 +46,6 @@ def container_spec(
     config, host = record.config, record.host_config
     privileged, abilities = host["Privileged"], rung.gives
     user, groups = users.user_ids(record.root, config["User"])
-    namespaces, joined = _namespaces(host, abilities, prepared, find)
     return ProcessSpec(
         argv=record.command,
         env=_environment(config, record.root, config["User"]) | links.environment(record, find),
@@ -62,8 +61,7 @@ def container_spec(
         user=user if "users" in abilities else (0, 0),
         can_change_user="users" in abilities and rung.name != PROOT,
         groups=sorted({*groups, *(_group_id(record.root, name) for name in host["GroupAdd"] or [])}),
-        namespaces=namespaces,
-        joined=joined,
+        **_namespaces(host, abilities, prepared, find),
         cgroups=cgroup.create(host, devices.rules(host) if _filters_devices(rung) else []) if cgroup else [],
         mounts=_mounts(record) if "mounts" in abilities else [],
         privileged=privileged,
@@ -72,7 +70,6 @@ def container_spec(
         masked=[] if privileged else host["MaskedPaths"] or [],
         readonly_paths=[] if privileged else host["ReadonlyPaths"] or [],
         shm_size=host["ShmSize"] or 64 << 20,
-        sysctls=_sysctls(host, namespaces),
         caps=_capabilities(host, rung),
         **_security(host, rung),
         rlimits=_rlimits_with_memory(host, bool(cgroup)),
@@ -180,15 +177,15 @@ def _mounts(record: ContainerRecord) -> list[Document]:
     return sorted(mounts, key=lambda mount: str(mount["target"]))
 
 
-def _namespaces(
-    host: Document, abilities: Container[str], prepared: dict[str, str], find: Find
-) -> tuple[dict[str, str], dict[str, int]]:
-    """Return per kind `new` or the path of a namespace to join, and the processes that this path belongs to.
+def _namespaces(host: Document, abilities: Container[str], prepared: dict[str, str], find: Find) -> Document:
+    """Return the namespaces of a container, the processes whose namespaces it joins, and its kernel settings.
 
-    A kind that is left out is shared with the host. Raises BadParameter.
+    Raises BadParameter, and StartFailed for a setting that does not belong to its namespaces.
     """
+    if "namespaces" not in abilities:
+        return {}
     namespaces, others = {}, []
-    for kind in KINDS if "namespaces" in abilities else ():
+    for kind in KINDS:
         mode = str(host.get(MODES.get(kind, ""), "") or "")
         if mode.startswith("container:"):
             other = find(mode.partition(":")[2])
@@ -198,20 +195,15 @@ def _namespaces(
             others.append(other)
         elif mode != "host":
             namespaces[kind] = prepared.get(kind, "new")
-    return namespaces, _start_ticks(others)
+    sysctls = host.get("Sysctls") or {}
+    require_sysctls(sysctls, namespaces)
+    return {"namespaces": namespaces, "joined": _start_ticks(others), "sysctls": sysctls}
 
 
 def _start_ticks(records: Iterable[ContainerRecord]) -> dict[str, int]:
     """Return pid and start time of main processes: a pid may belong to another process as soon as they have ended."""
     facts = (json_files.read(record.directory / "pid.json") for record in records)
     return {str(each["pid"]): each["ticks"] for each in facts if each}
-
-
-def _sysctls(host: Document, namespaces: dict[str, str]) -> dict[str, str]:
-    """Return the kernel settings of a container that has namespaces. Raises StartFailed for others than its own."""
-    settings = (host.get("Sysctls") or {}) if namespaces else {}
-    require_sysctls(settings, namespaces)
-    return settings
 
 
 def rlimits(host: Document) -> list[tuple[int, int, int]]:
