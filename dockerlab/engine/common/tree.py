@@ -105,6 +105,21 @@ class OpenTree:
         place, _ = self._walk(path, follow)
         return place
 
+    def subtree(self, path: str) -> OpenTree:
+        """Return the tree whose top is a directory of this one: no path and no link leads out of it. Raise OSError."""
+        place, parts = self._walk(path, follow=True)
+        try:
+            tree = OpenTree(f"/proc/self/fd/{place}")
+        finally:
+            os.close(place)
+        prefix = "/" + "".join(f"{part}/" for part in parts)
+        below = {target: f"/{target.removeprefix(prefix)}" for target in self.mounts if target.startswith(prefix)}
+        tree.mounts = {path: self.mounts[target] for target, path in below.items()}
+        tree.read_only = {path for target, path in below.items() if target in self.read_only}
+        if self._read_only_mount(parts):
+            tree.read_only.add("/")
+        return tree
+
     def open_parent(self, path: str, *, follow: bool = False) -> tuple[int, str]:
         """Open the directory that a path is in; return it with the last name, at which nothing need exist.
 

@@ -83,7 +83,7 @@ def _open_place(tree: OpenTree, path: str, reference: str, *, follow: bool | Non
     except (FileNotFoundError, NotADirectoryError):
         raise NotFound(f"Could not find the file {path} in container {reference}") from None
     except OSError as error:
-        raise Fault(f"cannot open {path} in container {reference}: {_reason(error)}") from None
+        raise Fault(f"lstat {path}: {_reason(error)}") from None
     try:
         if follow is None and ends_with_slash and not _is_directory(place):
             raise NotFound(f"Could not find the file {path} in container {reference}")
@@ -131,41 +131,48 @@ def pack(record: ContainerRecord, path: str, reference: str) -> Iterator[bytes]:
 
 
 def extract(record: ContainerRecord, path: str, reference: str, archive: IO[bytes], no_overwrite: bool) -> None:
-    """Extract a tar, compressed or not, into a directory. Raises BadParameter, NotFound, Fault."""
-    with _open_tree(record) as tree:
-        with _open_place(tree, path, reference, follow=True) as place:
-            if not _is_directory(place):
-                raise BadParameter("extraction point is not a directory")
-        if mount := _read_only_mount(tree, path):
-            what = "container rootfs" if mount == "/" else "mounted volume"
-            raise Fault(f"{what} is marked read-only")
+    """Extract a tar, compressed or not, into a directory. Raises BadParameter, NotFound, Fault.
+
+    As on Docker, the links in the directory don't lead out of it.
+    """
+    with _open_tree(record) as tree, _open_directory(tree, path, reference) as directory:
         tar_file = decompressed(archive)
         if no_overwrite:
-            _check_types(tar_file, tree, path)
-        unpack.extract(tar_file, tree, path)
+            _check_types(tar_file, directory)
+        unpack.extract(tar_file, directory)
 
 
-def _read_only_mount(tree: OpenTree, path: str) -> str:
+@contextlib.contextmanager
+def _open_directory(tree: OpenTree, path: str, reference: str) -> Iterator[OpenTree]:
+    """Open a directory to write into. Raises BadParameter, NotFound, Fault."""
+    with _open_place(tree, path, reference, follow=True) as place:
+        if not _is_directory(place):
+            raise BadParameter("extraction point is not a directory")
     try:
-        return tree.read_only_mount(path)
-    except OSError:
-        return ""  # a program has just changed the path, and unpacking will fail
+        mount, directory = tree.read_only_mount(path), tree.subtree(path)
+    except OSError as error:
+        raise Fault(f"lstat {path}: {_reason(error)}") from None
+    with directory:
+        if mount:
+            what = "container rootfs" if mount == "/" else "mounted volume"
+            raise BadParameter(f"{what} is marked read-only")
+        yield directory
 
 
-def _check_types(archive: IO[bytes], tree: OpenTree, directory: str) -> None:
+def _check_types(archive: IO[bytes], directory: OpenTree) -> None:
     """Raise BadParameter if a file would replace a directory, or a directory a file."""
     try:
         with unpack.open_untrusted(archive) as tar:
             for member in unpack.iterate_members(tar):
-                _check_type(member, tree, directory)
+                _check_type(member, directory)
         archive.seek(0)
     except (tarfile.TarError, OSError, ValueError, OverflowError) as error:
         raise unpack.LayerFault(f"archive/tar: {error}") from None
 
 
-def _check_type(member: tarfile.TarInfo, tree: OpenTree, directory: str) -> None:
+def _check_type(member: tarfile.TarInfo, directory: OpenTree) -> None:
     path = posixpath.normpath(member.name.lstrip("/") or ".")
-    mode = tree.mode(f"{directory}/{path}", follow=False)
+    mode = directory.mode(path, follow=False)
     if path != "." and mode and not stat.S_ISLNK(mode) and stat.S_ISDIR(mode) != member.isdir():
         old, new = ("directory", "non-directory") if stat.S_ISDIR(mode) else ("non-directory", "directory")
         raise BadParameter(f'cannot overwrite {old} "{path.rpartition("/")[2]}" with {new}')

@@ -40,22 +40,22 @@ def apply_layer(layer: IO[bytes], root: Path) -> None:
     """Unpack a layer over a tree, and delete what its whiteouts name. Raises LayerFault."""
     layer.seek(0)
     with OpenTree(root) as tree:
-        _unpack(layer, tree, "/", has_whiteouts=True)
+        _unpack(layer, tree, has_whiteouts=True)
 
 
-def extract(archive: IO[bytes], tree: OpenTree, path: str = "/") -> None:
-    """Unpack an archive into a directory of a tree; an empty file counts as an empty archive. Raises LayerFault."""
+def extract(archive: IO[bytes], tree: OpenTree) -> None:
+    """Unpack an archive into a tree; an empty file counts as an empty archive. Raises LayerFault."""
     try:
         is_empty = not archive.read(1)
         archive.seek(0)
     except OSError as error:
         raise LayerFault(f"archive/tar: {error.strerror or error}") from None
     if not is_empty:
-        _unpack(archive, tree, path, has_whiteouts=False)
+        _unpack(archive, tree, has_whiteouts=False)
 
 
-def _unpack(file: IO[bytes], tree: OpenTree, path: str, has_whiteouts: bool) -> None:
-    with contextlib.closing(_Unpacking(tree, path, has_whiteouts)) as unpacking, open_untrusted(file) as tar:
+def _unpack(file: IO[bytes], tree: OpenTree, has_whiteouts: bool) -> None:
+    with contextlib.closing(_Unpacking(tree, has_whiteouts)) as unpacking, open_untrusted(file) as tar:
         name = ""
         try:
             for member in iterate_members(tar):
@@ -70,10 +70,10 @@ def _unpack(file: IO[bytes], tree: OpenTree, path: str, has_whiteouts: bool) -> 
 
 
 class _Unpacking:
-    """One archive on its way into a directory of a tree."""
+    """One archive on its way into a tree."""
 
-    def __init__(self, tree: OpenTree, base: str, has_whiteouts: bool) -> None:
-        self.tree, self.base, self.has_whiteouts = tree, base.rstrip("/"), has_whiteouts
+    def __init__(self, tree: OpenTree, has_whiteouts: bool) -> None:
+        self.tree, self.has_whiteouts = tree, has_whiteouts
         self.directories = LastDirectory(tree)
         self.can_chown = user_namespace.can_change_owner()
         self.directory_times: dict[str, float] = {}
@@ -109,9 +109,9 @@ class _Unpacking:
         """Open the directory of a member, whose links are followed within the tree. Create it if necessary."""
         parent = path.rpartition("/")[0]
         try:
-            return self.directories.open(f"{self.base}/{parent}", make=True)
+            return self.directories.open(parent, make=True)
         except NotADirectoryError:
-            raise LayerFault(f"mkdir {self.base}/{parent}: not a directory") from None
+            raise LayerFault(f"mkdir /{parent}: not a directory") from None
 
     def _key(self, directory: int, name: str) -> tuple[int, int, str]:
         info = os.fstat(directory)
@@ -177,7 +177,7 @@ class _Unpacking:
             self._set_attributes_of_entry(member, directory, name)
 
     def _link(self, member: tarfile.TarInfo, directory: int, name: str) -> None:
-        place, target = self.tree.open_parent(f"{self.base}/{_plain_path(member.linkname)}")
+        place, target = self.tree.open_parent(_plain_path(member.linkname))
         try:
             os.link(target, name, src_dir_fd=place, dst_dir_fd=directory, follow_symlinks=False)
         finally:
@@ -228,7 +228,7 @@ class _Unpacking:
         """Set the times of the directories, the innermost first: unpacking into a directory changes its time."""
         for path, mtime in sorted(self.directory_times.items(), reverse=True):
             with contextlib.suppress(OSError):
-                directory, name = self.tree.open_parent(f"{self.base}/{path}")
+                directory, name = self.tree.open_parent(path)
                 try:
                     os.utime(name, (mtime, mtime), dir_fd=directory, follow_symlinks=False)
                 finally:

@@ -131,7 +131,7 @@ def test_a_directory_is_not_overwritten(practice_host: str, make: Any) -> None:
 def test_a_read_only_root_refuses_archives(practice_host: str, make: Any) -> None:
     container = make(["true"], HostConfig={"ReadonlyRootfs": True})
     status, response = put_archive(practice_host, container, "/tmp", tar_of(("a", b"x")))
-    assert (status, response["message"]) == (500, "container rootfs is marked read-only")
+    assert (status, response["message"]) == (400, "container rootfs is marked read-only")
 
 
 def test_changes(practice_host: str, make: Any) -> None:

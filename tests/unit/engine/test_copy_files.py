@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 import pytest
-from archives import tar_of, untar
+from archives import link, tar_of, untar
 from races import exchanging
 
 from dockerlab.engine.common.container_record import ContainerRecord
@@ -118,8 +118,11 @@ def test_read_only_mounts_are_judged_by_where_a_path_leads(record: ContainerReco
     for path in ("/closed", "/way/link", "/way/../closed", "/way/link/."):
         with pytest.raises(Fault, match="mounted volume is marked read-only"):
             put(record, path, tar_of(("new", b"x")))
-    with pytest.raises(Fault, match="read-only file system"):
-        put(record, "/way", tar_of(("link/new", b"x")))
+    for name in ("closed/new", "way/link/new", "closed/open/../new"):
+        with pytest.raises(Fault, match="read-only file system"):
+            put(record, "/", tar_of((name, b"x")))
+    put(record, "/", tar_of(("closed/open/below", b"y")))
+    assert (tmp_path / "open/below").read_text() == "y"
     assert [path.name for path in (tmp_path / "closed").iterdir()] == ["open"]
     put(record, "/way/link/open", tar_of(("new", b"x")))
     assert (tmp_path / "open/new").read_text() == "x"
@@ -135,8 +138,8 @@ def test_a_read_only_root_is_not_written_through_a_volume(record: ContainerRecor
     put(record, "/tmp", tar_of(("new", b"x")))
     assert (tmp_path / "volume/new").read_text() == "x"
     (tmp_path / "volume/up").symlink_to("/way")
-    with pytest.raises(Fault, match="read-only file system"):
-        put(record, "/tmp", tar_of(("up/new", b"x")))
+    put(record, "/tmp", tar_of(("up/new", b"x")))  # a link does not lead out of the directory
+    assert (tmp_path / "volume/way/new").read_text() == "x"
     with pytest.raises(Fault, match="container rootfs is marked read-only"):
         put(record, "/way", tar_of(("new", b"x")))
 
@@ -155,6 +158,13 @@ def test_circles_and_long_paths_are_faults(record: ContainerRecord) -> None:
     assert stat_of(record, "/round")["linkTarget"] == ""
     with pytest.raises(Fault, match="file name too long"):
         archive(record, "/" + "n" * 300)
+
+
+def test_links_do_not_lead_out_of_the_directory(record: ContainerRecord) -> None:
+    put(record, "/tmp", tar_of(link("absolute", "/way"), link("relative", "../way"), ("absolute/a", b"1")))
+    put(record, "/tmp", tar_of(("relative/b", b"2")))
+    assert sorted(path.name for path in (record.root / "tmp/way").iterdir()) == ["a", "b"]
+    assert sorted(path.name for path in (record.root / "way").iterdir()) == ["inner"]
 
 
 def test_types_are_compared_within_the_tree(record: ContainerRecord) -> None:

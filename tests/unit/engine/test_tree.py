@@ -158,3 +158,50 @@ def test_a_link_is_no_directory_to_enter(tree_of_root: OpenTree, root: Path) -> 
         stack.enter("way")
     assert [name for name, _ in tree.entries(top)] == sorted(path.name for path in root.iterdir())
     os.close(top)
+
+
+def test_a_subtree_has_its_own_top(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "volume").mkdir()
+    (tmp_path / "volume/file").write_text("mounted")
+    (root / "etc/inner").mkdir()
+    (root / "etc/inner/up").symlink_to("../passwd")
+    (root / "etc/data").mkdir()
+    with OpenTree(root, {"/etc/data": str(tmp_path / "volume")}, {"/", "/etc/data"}) as whole:
+        assert whole.read_only_mount("/way/data") == "/etc/data"
+        with whole.subtree("/way") as below:
+            assert below.read("/passwd", 100) == below.read("/../passwd", 100) == below.read("inner/up", 100) == b"root"
+            assert below.read("data/file", 100) == b"mounted"
+            assert not below.exists("/etc/passwd")
+            assert (below.read_only_mount("/inner"), below.read_only_mount("/data")) == ("/", "/data")
+        with pytest.raises(NotADirectoryError):
+            whole.subtree("/etc/passwd")
+
+
+def test_read_only_mounts_are_not_for_writing(root: Path, tmp_path: Path) -> None:
+    for name in ("closed", "closed/open"):
+        (tmp_path / name).mkdir()
+    mounts = {"/closed": str(tmp_path / "closed"), "/closed/open": str(tmp_path / "closed/open")}
+    with OpenTree(root, mounts, {"/closed"}) as tree_of_root:
+        for path in ("/closed", "/closed/new", "/etc/../closed/new"):
+            with pytest.raises(OSError, match="Read-only file system"):
+                tree_of_root.make_directories(path)
+        with pytest.raises(OSError, match="Read-only file system"):
+            tree_of_root.open_parent("/closed/new")
+        os.close(tree_of_root.make_directories("/closed/open/new"))
+        os.close(tree_of_root.make_directories("/etc/new"))
+    assert [path.name for path in (tmp_path / "closed").iterdir()] == ["open"]
+    assert (tmp_path / "closed/open/new").is_dir()
+
+
+def test_the_last_directory_stays_open(root: Path) -> None:
+    before = open_descriptors()
+    with OpenTree(root) as tree_of_root:
+        directories = tree.LastDirectory(tree_of_root)
+        place = directories.open("etc")
+        assert directories.open("etc") == place
+        assert os.fstat(directories.open("new/deep", make=True)).st_ino == (root / "new/deep").stat().st_ino
+        with pytest.raises(FileNotFoundError):
+            directories.open("missing")
+        directories.close()
+        directories.close()
+    assert open_descriptors() == before
