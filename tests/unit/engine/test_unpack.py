@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import os
 import stat
 import tarfile
@@ -218,3 +219,21 @@ def test_whiteouts_of_one_directory_cost_no_more_than_the_first(root: Path) -> N
     unpack.apply_layer(io.BytesIO(tar_of(*files, *[("d/.wh..wh..opq", b"")] * 6000)), root)
     assert len(list((root / "d").iterdir())) == 6000
     assert not (root / "d/old").exists()
+
+
+def test_streams_of_xz_are_read_at_any_place() -> None:
+    content = bytes(range(256)) * 20_000
+    file = decompressed(io.BytesIO(lzma.compress(content[:1_000_000]) + b"\0" * 8 + lzma.compress(content[1_000_000:])))
+    assert file.read(7) == content[:7]
+    for place in (999_990, 5, 4_000_000, 0):
+        file.seek(place)
+        assert file.read(20) == content[place : place + 20]
+    file.seek(0)
+    assert file.read() == content
+
+
+def test_a_file_in_the_format_of_xz_can_t_demand_any_memory() -> None:
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30, "preset": 0}]
+    file = decompressed(io.BytesIO(lzma.compress(b"x", filters=filters)))
+    with pytest.raises(OSError, match="the compressed data is damaged"):
+        file.read()
