@@ -105,6 +105,37 @@ def test_nothing_of_a_skipped_image_is_lost(state: Path, change: Callable[[str, 
     assert {path.name for path in (state / "images/layers").iterdir()} >= layers
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"exit.json": []},
+        {"exit.json": {"code": "x", "finished": "x"}},
+        {"exit.json": {"code": 0, "finished": "yesterday"}},
+        {"pid.json": {}},
+        {"pid.json": {"pid": "1", "ticks": [], "shim": None, "shim_ticks": 0, "started": "now", "isolated": 1}},
+    ],
+    ids=str,
+)
+def test_a_container_with_bad_files_about_its_process(
+    state: Path, change: Callable[[str, Any], Path], content: dict[str, Any]
+) -> None:
+    directory = change("containers/*/container.json", _as_running).parent
+    for name, document in content.items():
+        (directory / name).write_text(json.dumps(document))
+    engine = InProcessEngine(state)
+    try:
+        [container] = engine.json("GET", "/containers/json?all=1")[1]
+        assert container["State"] == "exited"
+    finally:
+        engine.close()
+    for path in directory.glob("*.bad"):
+        path.unlink()
+
+
+def _as_running(document: dict[str, Any]) -> dict[str, Any]:
+    return {**document, "State": {**document["State"], "Running": True, "Status": "running"}}
+
+
 def test_a_volume_whose_record_points_elsewhere(state: Path, change: Callable[[str, Any], Path]) -> None:
     change("volumes/*/volume.json", lambda it: {**it, "Mountpoint": "/etc"})
     engine = InProcessEngine(state)

@@ -312,6 +312,7 @@ class SameResponse(ThreadingHTTPServer):
         self.name = f"127.0.0.1:{self.server_address[1]}"
         self.status, self.content = 200, b""
         self.headers: dict[str, str] = {}
+        self.credentials: list[str] = []  #: the Authorization header of each request, which is often empty
 
 
 class SameResponseHandler(BaseHTTPRequestHandler):
@@ -324,6 +325,7 @@ class SameResponseHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.server.credentials.append(self.headers.get("Authorization", ""))
         self.send_response(self.server.status)
         for name, value in self.server.headers.items():
             self.send_header(name, value)

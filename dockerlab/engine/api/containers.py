@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dockerlab.engine.api.attach import CONTENT_TYPE_TELLS_FRAMES, stream_content_type
 from dockerlab.engine.api.run_in_thread import blocks_in_thread
 from dockerlab.engine.api.views import container as container_view
+from dockerlab.engine.api.views.items import items
 from dockerlab.engine.common import signals
 from dockerlab.engine.containers import log_options, logs, top, update, validation
 from dockerlab.engine.faults import BadParameter, Conflict, Fault
@@ -58,11 +59,8 @@ async def container_list(engine: Engine, request: Request) -> Response:
     containers = engine.containers.list(
         everything=request.flag("all"), limit=request.number("limit") or 0, filters=request.filters()
     )
-    items = []
-    for container in containers:
-        sizes = await _sizes(engine, container, request)
-        items.append(container_view.summary(container, request.version, sizes))
-    return json_response(items)
+    sizes = {container.id: await _sizes(engine, container, request) for container in containers}
+    return json_response(items(containers, lambda it: container_view.summary(it, request.version, sizes[it.id])))
 
 
 async def container_create(engine: Engine, request: Request) -> Response:

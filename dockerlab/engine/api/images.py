@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dockerlab.engine.api.progress import progress_response
 from dockerlab.engine.api.run_in_thread import blocks_in_thread
 from dockerlab.engine.api.views import image as image_view
+from dockerlab.engine.api.views.items import items
 from dockerlab.engine.containers.commit import commit_container, image_config
 from dockerlab.engine.faults import BadParameter, Fault, NotFound, NotServed
 from dockerlab.engine.http.messages import Request, Response, json_response, stream_response
@@ -20,6 +21,7 @@ from dockerlab.engine.images.instructions import apply_changes
 
 if TYPE_CHECKING:
     from dockerlab.engine.engine import Engine
+    from dockerlab.engine.images.images import Image
 
 __all__ = [
     "HANDLERS",
@@ -45,12 +47,13 @@ async def image_list(engine: Engine, request: Request) -> Response:
     """GET /images/json."""
     filters = request.filters()
     with_shared_size = request.flag("shared-size") and request.version >= SHARED_SIZE_SINCE
-    items = []
-    for image in image_filters.images_to_list(engine.images, filters, request.flag("all")):
+
+    def summary(image: Image) -> Record:
         shared_size = image_view.shared_size(image, engine.images) if with_shared_size else -1
-        summary = image_view.summary(image, request.version, engine.containers.count_using(image), shared_size)
-        items.append(image_filters.remove_unmatched_names(summary, filters))
-    return json_response(items)
+        document = image_view.summary(image, request.version, engine.containers.count_using(image), shared_size)
+        return image_filters.remove_unmatched_names(document, filters)
+
+    return json_response(items(image_filters.images_to_list(engine.images, filters, request.flag("all")), summary))
 
 
 async def image_inspect(engine: Engine, request: Request) -> Response:

@@ -59,13 +59,21 @@ class Containers:
         for directory in sorted(self.root.iterdir()):
             self._load(directory)
         for container in list(self._all.values()):
-            try:
-                container.adopt()
-            except (OSError, ValueError, TypeError, LookupError):
-                log.exception("could not find out whether %s is still running", container.id)
+            self._adopt(container)
         self.services.endpoints.resume(list(self.records()))
         self.services.groups.remove_all_but({record.id for record in self.records() if record.is_running})
         self.images.remove_unused_layers()
+
+    def _adopt(self, container: Container) -> None:
+        """Find a container's process again. If its files can't be read, they are set aside, and it counts as ended."""
+        try:
+            container.adopt()
+        except (OSError, ValueError, TypeError, LookupError):
+            log.exception("could not find out whether %s is still running", container.id)
+            for path in container.record.directory.glob("*.json"):
+                if path.name != container_record.FILE:
+                    path.rename(f"{path}.bad")
+            container.adopt()
 
     def _load(self, directory: Path) -> None:
         """Take over one container. A record that can't be read stays on disk, and `dockerlab doctor` names it."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["begin", "check_command"]
 
 INTERVAL, TIMEOUT, RETRIES, START_INTERVAL = 30.0, 30.0, 3, 5.0
+SHORTEST = 10**6  #: nanoseconds
 LOG_ENTRIES, MOST_OUTPUT = 5, 4096
 SHELL = ("/bin/sh", "-c")
 Document = dict[str, Any]
@@ -66,11 +67,13 @@ async def _watch(container: _CheckedContainer, running: RunningProcess, command:
         if container.main_process is not running:
             return
         in_start_period = time.monotonic() - begin_time < period
-        _add_result(container, result, int(settings.get("Retries") or RETRIES), in_start_period)
+        _add_result(container, result, max(0, int(settings.get("Retries") or 0)) or RETRIES, in_start_period)
 
 
 def _seconds(settings: Document, name: str, default: float) -> float:
-    return (settings.get(name) or 0) / SECOND or default
+    """Return a time in seconds. One that is too short counts as none, because an image may contain any number."""
+    nanoseconds = settings.get(name) or 0
+    return nanoseconds / SECOND if nanoseconds >= SHORTEST else default
 
 
 async def _check(container: _CheckedContainer, command: list[str], seconds: float) -> Document:

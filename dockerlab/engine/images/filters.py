@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.common import timestamps
 from dockerlab.engine.common.filters import fits_labels
@@ -66,7 +66,7 @@ def images_to_prune(images: Images, filters: Filters, used_ids: set[str]) -> lis
     return matches
 
 
-def remove_unmatched_names(summary: dict[str, object], filters: Filters) -> dict[str, object]:
+def remove_unmatched_names(summary: dict[str, Any], filters: Filters) -> dict[str, Any]:
     """Remove from an image's summary the names that don't match the `reference` filter."""
     patterns = filters.get("reference", [])
     for key in ("RepoTags", "RepoDigests") if patterns else ():

@@ -115,7 +115,7 @@ class Registry:
 
     def request(self, method: str, path: str, headers: dict[str, str] | None = None, **more: Any) -> BaseHTTPResponse:
         """Send a request below /v2/, with credentials if the registry demands them. Raises Fault."""
-        url = self._checked_url(urljoin(self.base, path))
+        url = self._checked_url(self.base, path)
         response = self._send_authorized(method, url, headers, **more)
         if response.status == UNAUTHORIZED:
             response.drain_conn()
@@ -128,10 +128,15 @@ class Registry:
                 raise self._refusal(method, url)
         return self._follow_redirects(response, method, url)
 
-    def _checked_url(self, url: str) -> str:
-        """Return a URL that the registry named. Raises Fault unless it is HTTP, and HTTPS if the registry is HTTPS."""
+    def _checked_url(self, base: str, location: str) -> str:
+        """Return the URL of a location that the registry named.
+
+        Raises Fault unless it is HTTP, and HTTPS if the registry is.
+        """
         allowed = ("https",) if self.base.startswith("https:") else ("https", "http")
+        url = ""
         try:
+            url = urljoin(base, location)
             parts = urlsplit(url)
             is_valid = parts.scheme in allowed and bool(parts.hostname) and parts.port != 0
         except ValueError:
@@ -168,7 +173,7 @@ class Registry:
             if method not in ("GET", "HEAD") or response.status not in REDIRECTS or not location:
                 break
             response.drain_conn()
-            url = self._checked_url(urljoin(url, location))
+            url = self._checked_url(url, location)
             response = self._send(method, url, redirect=False)
         return response
 
@@ -184,7 +189,7 @@ class Registry:
         query = {"scope": parameters.get("scope") or self.scope}
         query |= {"service": parameters["service"]} if "service" in parameters else {}
         headers = {"Authorization": self.credentials.basic_auth()} if self.credentials.username else {}
-        realm = self._checked_url(parameters["realm"])
+        realm = self._checked_url(self.base, parameters["realm"])
         response = self._send("GET", f"{realm}{'&' if '?' in realm else '?'}{urlencode(query)}", headers=headers)
         if response.status >= REDIRECTION:
             raise Unauthorized(f'Get "{self.base}": unauthorized: {self._error_message(response)}')
@@ -299,7 +304,7 @@ class Registry:
             raise Fault("denied: requested access to the resource is denied")
         if start.status >= REDIRECTION or "Location" not in start.headers:
             raise Fault(f"the registry does not accept the upload: unexpected status {start.status}")
-        location = urljoin(self.base, start.headers["Location"])
+        location = self._checked_url(self.base, start.headers["Location"])
         location += ("&" if "?" in location else "?") + urlencode({"digest": digest})
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(length)}
         response = self.request("PUT", location, headers, body=content)

@@ -14,7 +14,7 @@ from typing import Any
 
 from dockerlab.engine.common import json_files
 from dockerlab.engine.common.proc import is_same_process, parent
-from dockerlab.engine.common.timestamps import now
+from dockerlab.engine.common.timestamps import nanoseconds, now
 from dockerlab.engine.processes.shim.sysctls import refusal
 from dockerlab.engine.processes.shim_connection import ShimConnection
 from dockerlab.engine.processes.spawner_client import SPAWNER, SpawnedShim
@@ -233,12 +233,17 @@ def _start_report(line: bytes) -> dict[str, Any]:
 
 
 def adopt(directory: Path) -> RunningProcess | Exit | None:
-    """Find a process again after an engine restart: it runs, it has ended, or it never started (None)."""
+    """Find a process again after an engine restart: it runs, it has ended, or it never started (None).
+
+    Raises an error of any kind if its files don't contain what they should.
+    """
     exit_facts, start_facts = json_files.read(directory / "exit.json"), json_files.read(directory / "pid.json")
     if exit_facts is not None:
+        nanoseconds(exit_facts["finished"])
         return Exit(int(exit_facts["code"]), str(exit_facts["finished"]))
     if start_facts is None:
         return None
+    nanoseconds(start_facts["started"])
     if is_same_process(start_facts["shim"], start_facts["shim_ticks"]):
         spec = json_files.read(directory / "spec.json") or {}
         return RunningProcess(directory, bool(spec.get("namespaces")), tracer=spec.get("tracer") or [], **start_facts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import stat
 from pathlib import Path
@@ -134,7 +135,7 @@ def _target(target: str, text: str, kind: str = "volume") -> str:
             f"invalid volume specification: '{text}': invalid mount config for type \"{kind}\": invalid mount path: "
             f"'{target}' mount path must be absolute"
         )
-    normal = "/" + "/".join(part for part in target.split("/") if part not in ("", "."))
+    normal = posixpath.normpath("/" + target.lstrip("/"))
     if normal == "/":
         raise BadParameter(f"invalid volume specification: '{text}': invalid specification: destination can't be '/'")
     return normal

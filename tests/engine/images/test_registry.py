@@ -9,7 +9,8 @@ from urllib.parse import quote, urlencode
 
 import pytest
 from plain_http import ask, json_lines, send_raw
-from registries import PASSWORD, USER, small_registry
+from processes import serving_in_thread
+from registries import PASSWORD, USER, SameResponse, small_registry
 
 #: No credentials: an empty JSON object.
 EMPTY = {"X-Registry-Auth": "e30="}
@@ -124,3 +125,47 @@ def test_a_blob_with_a_wrong_digest_is_refused(practice_host: str, image_name: s
             send_raw(practice_host, "POST", f"/images/create?{urlencode({'fromImage': repository, 'tag': '1'})}")[1]
         )
     assert lines[-1]["error"] == f"filesystem layer verification failed for digest {config}"
+
+
+PULL = "/images/create?fromImage={}/x&tag=1"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        (302, {"Location": "file:///etc/passwd"}),
+        (302, {"Location": "ftp://127.0.0.1/x"}),
+        (302, {"Location": "http://["}),
+        (302, {"Location": "http://127.0.0.1:99999/"}),
+        (401, {"WWW-Authenticate": 'Bearer realm="file:///etc/passwd",service="x"'}),
+        (401, {"WWW-Authenticate": 'Bearer realm="gopher://127.0.0.1/"'}),
+    ],
+)
+def test_a_registry_can_name_only_urls_of_the_web(practice_host: str, status: int, headers: dict[str, str]) -> None:
+    with serving_in_thread(SameResponse()) as server:
+        server.status, server.headers = status, headers
+        answer = ask(practice_host, "POST", PULL.format(server.name))
+    assert answer[0] == 500
+    assert answer[1]["message"].endswith("the registry names a URL that is not https or http")
+
+
+def test_credentials_stay_at_the_registry(practice_host: str) -> None:
+    with serving_in_thread(SameResponse()) as other, serving_in_thread(SameResponse()) as registry:
+        registry.status, registry.headers = 302, {"Location": f"http://{other.name}/v2/"}
+        send_raw(practice_host, "POST", PULL.format(registry.name), headers=credentials())
+        registry.status, registry.headers = 401, {"WWW-Authenticate": f'Basic realm="x", url="http://{other.name}"'}
+        send_raw(practice_host, "POST", PULL.format(registry.name), headers=credentials())
+        assert any(registry.credentials)
+        assert other.credentials
+        assert not any(other.credentials)
+
+
+@pytest.mark.parametrize("token", ["a\r\nX-Other: b", "a b", "", None, 5])
+def test_a_token_is_one_word(practice_host: str, token: object) -> None:
+    with serving_in_thread(SameResponse()) as issuer, serving_in_thread(SameResponse()) as registry:
+        registry.status = 401
+        registry.headers = {"WWW-Authenticate": f'Bearer realm="http://{issuer.name}/token",service="x"'}
+        issuer.content = json.dumps({"token": token}).encode()
+        answer = ask(practice_host, "POST", PULL.format(registry.name))
+    assert answer == (500, {"message": "authorization server did not include a token in the response"})
+    assert not any(registry.credentials)

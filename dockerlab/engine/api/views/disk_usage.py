@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.api.views import container as container_view
 from dockerlab.engine.api.views import image as image_view
+from dockerlab.engine.api.views.items import items
 
 if TYPE_CHECKING:
+    from dockerlab.engine.containers.container import Container
     from dockerlab.engine.engine import Engine
+    from dockerlab.engine.images.images import Image
 
 __all__ = ["KINDS", "data_usage"]
 
@@ -37,19 +40,21 @@ def data_usage(engine: Engine, version: tuple[int, ...], kinds: list[str]) -> Re
 
 
 def _images(engine: Engine, version: tuple[int, ...]) -> list[Record]:
-    containers, summaries = list(engine.containers), []
-    for image in list(engine.images.all.values()):
+    containers = list(engine.containers)
+
+    def summary(image: Image) -> Record:
         users = sum(container.record.image_id == image.id for container in containers)
         shared_size = image_view.shared_size(image, engine.images)
-        summaries.append(image_view.summary(image, version, users, shared_size) | {"Containers": users})
-    return summaries
+        return image_view.summary(image, version, users, shared_size) | {"Containers": users}
+
+    return items(list(engine.images.all.values()), summary)
 
 
 def _containers(engine: Engine, version: tuple[int, ...]) -> list[Record]:
-    return [
-        container_view.summary(container, version, container_view.sizes(container, engine.images))
-        for container in list(engine.containers)
-    ]
+    def summary(container: Container) -> Record:
+        return container_view.summary(container, version, container_view.sizes(container, engine.images))
+
+    return items(list(engine.containers), summary)
 
 
 def _volumes(engine: Engine) -> list[Record]:
