@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import select
 import socket
 import subprocess
 from dataclasses import dataclass
@@ -83,12 +84,9 @@ class SpawnerClient:
         """Tell whether the spawner has ended, or was killed, since it was last used."""
         if self._socket is None:
             return True
-        try:
-            return self._socket.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK) == b""
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
+        events = select.poll()
+        events.register(self._socket, 0)  # the end of the other side is always reported
+        return bool(events.poll(0))
 
     @classmethod
     def _start_spawner(cls) -> socket.socket:

@@ -44,8 +44,10 @@ def test_a_killed_spawner_is_restarted_and_ends_with_its_engine(tmp_path: Path) 
     spawner, before = SpawnerClient(), living_children()
     asyncio.run(output_of_shim(spawner, tmp_path))
     [first] = living_children() - before
+    assert not spawner.has_ended
     os.kill(first, signal.SIGKILL)
     wait_until(lambda: first not in living_children())
+    assert spawner.has_ended
     assert "spec.json" in asyncio.run(output_of_shim(spawner, tmp_path))
     [second] = living_children() - before
     assert second != first
