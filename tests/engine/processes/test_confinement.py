@@ -5,6 +5,7 @@ calls.c tries what must not work. ANSWERS has what it prints in a container of D
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import json
@@ -19,12 +20,14 @@ import pytest
 from engines import KillableEngine, temporary_engine
 from plain_http import ask, send_raw
 
+from dockerlab.engine.processes import syscalls
 from dockerlab.engine.processes.capabilities import NUMBERS
 from dockerlab.engine.processes.isolation import NAMESPACES, Rung, probe
 
 FILTERING = [rung for rung in probe() if "seccomp" in rung.gives]
 #: In a user namespace the kernel itself lets nobody make device nodes.
 WITH_DEVICE_FILTER = [rung.name for rung in FILTERING if rung.name == NAMESPACES and "device filter" in rung.gives]
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user has no capabilities")
 PR_CAPBSET_DROP = 24
 YEAR_2002 = 1_009_843_200
 #: The errors in Docker 28.5 on x86_64. Everything else that calls.c tries is allowed, or fails for another reason.
@@ -62,9 +65,6 @@ def host(rung: Rung) -> Iterator[str]:
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Compile calls.c; return the directory of the program."""
     folder = tmp_path_factory.mktemp("programs")
-    for place in (folder, *folder.parents):
-        if place.owner() == folder.owner() and place.parent != place:
-            place.chmod(place.stat().st_mode | 0o055)
     source = Path(__file__).with_name("calls.c")
     subprocess.run(["gcc", "-static", "-o", str(folder / "calls"), str(source)], check=True, timeout=60)
     return folder
@@ -233,7 +233,7 @@ def test_a_running_container_keeps_its_filter_when_the_engine_restarts(
         engine.reset()
 
 
-# -- what root may not do ------------------------------------------------------------------------------------
+# -- machines that lack something, or that are different -----------------------------------------------------
 
 
 def without_capability(name: str) -> Callable[[], None]:
@@ -242,29 +242,42 @@ def without_capability(name: str) -> Callable[[], None]:
     return lambda: libc.prctl(PR_CAPBSET_DROP, NUMBERS[name], 0, 0, 0)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user has no capabilities")
+def see_control_groups_of_version_2() -> None:
+    """Mount them where they are on most machines, in a mount namespace of this process."""
+    syscalls.unshare(syscalls.CLONE_NEWNS)
+    syscalls.mount("none", "/", flags=syscalls.MS_REC | syscalls.MS_PRIVATE)
+    syscalls.mount("none", "/sys/fs/cgroup", "cgroup2")
+
+
+@contextlib.contextmanager
+def engine_in(base: Path, prepare: Callable[[], None]) -> Iterator[str]:
+    """Give the address of an engine whose process has called `prepare` first."""
+    command = [sys.executable, "-m", "dockerlab.engine", "--host", f"unix://{base}/e.sock", "--state", f"{base}/state"]
+    subprocess.run([*command, "start"], check=True, timeout=60, preexec_fn=prepare)
+    try:
+        yield f"unix://{base}/e.sock"
+    finally:
+        subprocess.run([*command, "reset"], check=True, timeout=60, preexec_fn=prepare)
+
+
+@AS_ROOT
 @pytest.mark.parametrize(
     "name", ["SETUID", "SETGID", "CHOWN", "FOWNER", "DAC_OVERRIDE", "KILL", "SETPCAP", "SYS_ADMIN"]
 )
 def test_root_without_a_capability_that_a_start_needs_has_another_rung(name: str) -> None:
     command = [sys.executable, "-m", "dockerlab.engine", "rungs"]
-    output = subprocess.run(
-        command, capture_output=True, check=True, timeout=60, preexec_fn=without_capability(name)
-    ).stdout
+    prepare = without_capability(name)
+    output = subprocess.run(command, capture_output=True, check=True, timeout=60, preexec_fn=prepare).stdout
     names = [rung["name"] for rung in json.loads(output)]
     assert NAMESPACES not in names
     assert names[-1] == "plain"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user has no capabilities")
+@AS_ROOT
 def test_without_a_device_filter_no_device_node_works_and_info_says_so(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    base = tmp_path_factory.mktemp("e")
-    command = [sys.executable, "-m", "dockerlab.engine", "--host", f"unix://{base}/e.sock", "--state", f"{base}/state"]
-    subprocess.run([*command, "start"], check=True, timeout=60, preexec_fn=without_capability("MKNOD"))
-    host = f"unix://{base}/e.sock"
-    try:
+    with engine_in(tmp_path_factory.mktemp("e"), without_capability("MKNOD")) as host:
         info = ask(host, "GET", "/info")[1]
         assert dict(info["DriverStatus"])["Isolation"] == NAMESPACES
         assert "Device nodes do not work in containers" in info["Warnings"][1]
@@ -279,5 +292,14 @@ def test_without_a_device_filter_no_device_node_works_and_info_says_so(
         assert run(host, ["sh", "-c", "head -c 4 /dev/mine | wc -c; chmod 0 /dev/mine"], Devices=[mapping]) == (
             "4\nchmod: /dev/mine: Read-only file system\n"
         )
-    finally:
-        subprocess.run([*command, "reset"], check=True, timeout=60)
+
+
+@AS_ROOT
+def test_control_groups_of_version_2_filter_devices(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    with engine_in(tmp_path_factory.mktemp("e"), see_control_groups_of_version_2) as host:
+        assert ask(host, "GET", "/info")[1]["CgroupVersion"] == "2"
+        assert answers(host, programs) == ANSWERS
+        line = "mknod /kmsg c 1 11; head -c 0 /kmsg && echo read; : >/kmsg && echo written"
+        text = run(host, ["sh", "-c", line], DeviceCgroupRules=["c 1:11 r"], CapAdd=["SYSLOG"])
+        assert "read" in text
+        assert "written" not in text
