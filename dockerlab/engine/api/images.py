@@ -174,6 +174,7 @@ async def image_commit(engine: Engine, request: Request) -> Response:
             engine.images,
             container.record,
             config,
+            reference,
             author=request.text("author"),
             comment=request.text("comment"),
         )
@@ -181,8 +182,6 @@ async def image_commit(engine: Engine, request: Request) -> Response:
         if pause:
             with contextlib.suppress(Fault):  # the container may have ended meanwhile
                 await container.unpause()
-    if reference is not None:
-        engine.images.tag(image, reference)
     engine.events.publish_container("commit", container.record, comment=request.text("comment"), imageID=image.id)
     return json_response({"Id": image.id}, 201)
 

@@ -11,6 +11,7 @@ from dockerlab.engine.storage import layer_diff
 if TYPE_CHECKING:
     from dockerlab.engine.common.container_record import ContainerRecord
     from dockerlab.engine.images.images import Image, Images
+    from dockerlab.engine.images.references import Reference
 
 __all__ = ["commit_container", "image_config"]
 
@@ -43,9 +44,20 @@ def image_config(container: ContainerRecord, body: Document, changes: list[str])
 
 
 def commit_container(
-    images: Images, container: ContainerRecord, config: Document, *, author: str, comment: str
+    images: Images, container: ContainerRecord, config: Document, reference: Reference | None, **texts: str
 ) -> Image:
-    step = Step(" ".join(container.command), author, comment, container.id, {**container.config})
+    """Make the image, and give it a name; if that is impossible, there is no image either. Raises OSError, Fault.
+
+    `texts` are the author and the comment of the history.
+    """
+    step = Step(" ".join(container.command), **texts, container=container.id, container_config={**container.config})
     hidden = [point["Destination"] for point in container.mount_points]
     layer = layer_diff.layer_of_changes(images.trees.get(container.layers), container.root, hidden)
-    return commit_step(images, images.all.get(container.image_id), layer, config, step)
+    image = commit_step(images, images.all.get(container.image_id), layer, config, step)
+    if reference is not None:
+        try:
+            images.tag(image, reference)
+        except OSError:
+            images.remove(image)
+            raise
+    return image

@@ -1,0 +1,57 @@
+"""A container has 100,000 directories, each in the one before: everything still works."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from engines import KillableEngine
+from plain_http import ask, send_raw
+
+DEPTH = 100_000
+#: How many of them have a path that is not too long for a system call: `deep`, and two bytes for each one below.
+WITH_PATH = 1 + (4095 - len("deep")) // 2
+
+
+def nest(root: Path) -> None:
+    """Create the directories by relative names, as a program in the container would, because of the long path."""
+    (root / "deep").mkdir()
+    current = os.open(root / "deep", os.O_RDONLY | os.O_DIRECTORY)
+    for _ in range(DEPTH):
+        os.mkdir("d", dir_fd=current)
+        below = os.open("d", os.O_RDONLY | os.O_DIRECTORY, dir_fd=current)
+        os.close(current)
+        current = below
+    os.close(current)
+
+
+@pytest.mark.timeout(600)
+def test_everything_works_with_100000_nested_directories() -> None:
+    with tempfile.TemporaryDirectory(prefix="dlab-") as base:
+        engine = KillableEngine(Path(base), os.environ.get("DOCKERLAB_ISOLATION", ""))
+        engine.start()
+        try:
+            body = {"Image": "busybox", "Cmd": ["true"]}
+            deep = ask(engine.host, "POST", "/containers/create?name=deep", body)[1]["Id"]
+            nest(engine.state / "containers" / deep / "rootfs")
+            assert ask(engine.host, "POST", f"/containers/{deep}/start")[0] == 204
+            assert ask(engine.host, "POST", f"/containers/{deep}/wait")[1]["StatusCode"] == 0
+            for path in ("/containers/json?all=1&size=1", "/system/df", f"/containers/{deep}/json?size=1"):
+                assert ask(engine.host, "GET", path)[0] == 200, path
+            status, changes, _ = send_raw(engine.host, "GET", f"/containers/{deep}/changes")
+            assert (status, changes.count(b'"Kind":1')) == (200, WITH_PATH)
+            status, archive, _ = send_raw(engine.host, "GET", f"/containers/{deep}/export")
+            assert (status, len(archive) > WITH_PATH * 512) == (200, True)
+            assert ask(engine.host, "POST", "/commit?container=deep&repo=deep", {})[0] == 201
+            engine.kill()
+            engine.start()
+            assert ask(engine.host, "GET", "/containers/json?all=1&size=1")[0] == 200
+            assert ask(engine.host, "DELETE", f"/containers/{deep}")[0] == 204
+            assert engine.directories("containers") == set()
+            again = ask(engine.host, "POST", "/containers/create", {**body, "Image": "deep"})[1]["Id"]
+            nest(engine.state / "containers" / again / "rootfs/deep")
+        finally:
+            engine.reset()
+        assert [path.name for path in engine.state.iterdir()] == ["start.lock"]
