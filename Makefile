@@ -98,8 +98,14 @@ test-peers: $(VENV)/.test  ## run the tests of docker-py and aiodocker (HOST=uni
 	  $(BIN)/python tests/other_clients/run.py $$peer $(if $(HOST),--host $(HOST)) $(if $(ISOLATION),--isolation $(ISOLATION))
 	done
 
-test-crashes: $(VENV)/.test  ## kill the practice engine TIMES (200) times while clients use it, and count what is lost
+test-crashes: $(VENV)/.test  ## kill the practice engine 2 × TIMES (200), fill its disk, and count what is lost
 	@$(BIN)/python tests/endurance/crash_loop.py --times $(TIMES) $(if $(ISOLATION),--isolation $(ISOLATION))
+	$(BIN)/python tests/endurance/interrupted_work.py --times $(TIMES) $(if $(ISOLATION),--isolation $(ISOLATION))
+	if [ "$$(id -u)" = 0 ]; then
+	  $(BIN)/python tests/endurance/full_disk.py $(if $(ISOLATION),--isolation $(ISOLATION))
+	fi
+	DOCKERLAB_TEST_DEPTH=100000 DOCKERLAB_ISOLATION=$(ISOLATION) \
+	  $(BIN)/python -m pytest --quiet tests/engine/test_nested_directories.py
 
 test-states: $(VENV)/.test  ## compare an engine with a model of Docker by random requests (HOST=unix://… EXAMPLES=100 ISOLATION=…)
 	@DOCKERLAB_STATES_HOST=$(HOST) DOCKERLAB_STATES_EXAMPLES=$(EXAMPLES) DOCKERLAB_ISOLATION=$(ISOLATION) \

@@ -1,6 +1,6 @@
 """Sends every request that writes to an engine whose disk is full, and looks at what has become of it.
 
-    python tests/endurance/full_disk.py [--isolation NAME]        needs root, which mounts a small disk
+    python tests/endurance/full_disk.py [--isolation NAME]       needs root, which mounts a small disk
 
 There are three levels: not a byte is free, a few kilobytes are free, and there is room for part of a large write.
 Each request either succeeds, or says that there is no space left, and then nothing has changed and nothing is left. A
@@ -232,7 +232,9 @@ def small_mount() -> Iterator[Path]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--isolation", default="", help="the rung of the practice engine")
+    parser.add_argument("--requests", default="", help="names of requests, with commas between them (default: all)")
     options = parser.parse_args()
+    selection = options.requests.split(",") if options.requests else None
     rows, problems = [], []
     with small_mount() as base, small_registry("none") as registry:
         disk = SmallDisk(base, options.isolation, registry.name)
@@ -240,6 +242,8 @@ def main() -> int:
         try:
             disk.prepare()
             for name, (send, undone_by) in requests(disk).items():
+                if selection is not None and name not in selection:
+                    continue
                 row = [name]
                 for level, free in LEVELS.items():
                     outcome, wrong = try_request(disk, send, free)

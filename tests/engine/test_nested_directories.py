@@ -1,4 +1,4 @@
-"""A container has 100,000 directories, each in the one before: everything still works."""
+"""A container has thousands of directories, each in the one before: everything still works."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from engines import KillableEngine
-from plain_http import ask, send_raw
+from plain_http import ask, connection
 
-DEPTH = 100_000
+#: More than any recursion can do. `make test-crashes` sets 100,000, which takes minutes on a slow disk.
+DEPTH = int(os.environ.get("DOCKERLAB_TEST_DEPTH") or 3000)
+SECONDS = 600
 #: How many of them have a path that is not too long for a system call: `deep`, and two bytes for each one below.
 WITH_PATH = 1 + (4095 - len("deep")) // 2
 
@@ -27,8 +29,19 @@ def nest(root: Path) -> None:
     os.close(current)
 
 
-@pytest.mark.timeout(600)
-def test_everything_works_with_100000_nested_directories() -> None:
+def send(host: str, method: str, path: str) -> tuple[int, bytes]:
+    """Send a request whose response may take minutes."""
+    client = connection(host, SECONDS)
+    try:
+        client.request(method, path, headers={"Content-Type": "application/json"})
+        response = client.getresponse()
+        return response.status, response.read()
+    finally:
+        client.close()
+
+
+@pytest.mark.timeout(2 * SECONDS)
+def test_everything_works_with_nested_directories() -> None:
     with tempfile.TemporaryDirectory(prefix="dlab-") as base:
         engine = KillableEngine(Path(base), os.environ.get("DOCKERLAB_ISOLATION", ""))
         engine.start()
@@ -39,16 +52,15 @@ def test_everything_works_with_100000_nested_directories() -> None:
             assert ask(engine.host, "POST", f"/containers/{deep}/start")[0] == 204
             assert ask(engine.host, "POST", f"/containers/{deep}/wait")[1]["StatusCode"] == 0
             for path in ("/containers/json?all=1&size=1", "/system/df", f"/containers/{deep}/json?size=1"):
-                assert ask(engine.host, "GET", path)[0] == 200, path
-            status, changes, _ = send_raw(engine.host, "GET", f"/containers/{deep}/changes")
-            assert (status, changes.count(b'"Kind":1')) == (200, WITH_PATH)
-            status, archive, _ = send_raw(engine.host, "GET", f"/containers/{deep}/export")
-            assert (status, len(archive) > WITH_PATH * 512) == (200, True)
-            assert ask(engine.host, "POST", "/commit?container=deep&repo=deep", {})[0] == 201
+                assert send(engine.host, "GET", path)[0] == 200, path
+            status, changes = send(engine.host, "GET", f"/containers/{deep}/changes")
+            assert (status, changes.count(b'"Kind":1')) == (200, min(DEPTH + 1, WITH_PATH))
+            assert send(engine.host, "GET", f"/containers/{deep}/export")[0] == 200
+            assert send(engine.host, "POST", "/commit?container=deep&repo=deep")[0] == 201
             engine.kill()
             engine.start()
-            assert ask(engine.host, "GET", "/containers/json?all=1&size=1")[0] == 200
-            assert ask(engine.host, "DELETE", f"/containers/{deep}")[0] == 204
+            assert send(engine.host, "GET", "/containers/json?all=1&size=1")[0] == 200
+            assert send(engine.host, "DELETE", f"/containers/{deep}")[0] == 204
             assert engine.directories("containers") == set()
             again = ask(engine.host, "POST", "/containers/create", {**body, "Image": "deep"})[1]["Id"]
             nest(engine.state / "containers" / again / "rootfs/deep")
