@@ -165,7 +165,7 @@ class Images:
         if len(digits) == ID_DIGITS and set(digits) <= HEX_DIGITS:
             return self.all.get(f"sha256:{digits}")
         try:
-            reference = references.parse(name).with_default_tag()
+            reference = references.parse(name).with_default_tag() if name == digits else None  # an id is not a name
         except BadParameter:
             reference = None
         with self.lock:
