@@ -140,7 +140,7 @@ class Copy:
             return
         with _closing(reopen(place, os.O_RDONLY)) as top:
             for entry in walk(top):
-                if entry.path and not self.is_ignored(f"{source.path}/{entry.path}".lstrip("/")):
+                if not self.is_ignored(f"{source.path}/{entry.path}".lstrip("/")):
                     with _closing(os.open(entry.name, PATH_ONLY, dir_fd=entry.directory)) as child:
                         yield _File(child, f"{target}/{entry.path}".lstrip("/"), False)
 

@@ -38,7 +38,7 @@ def changes(before: Path, after: Path, hidden: Collection[str] = ()) -> list[Cha
     old, new = os.open(before, DIRECTORY), os.open(after, DIRECTORY)
     try:
         for entry in walk(new, old, excluded):
-            if not entry.path or entry.path in ENGINE_FILES or entry.path in MOUNTED:
+            if entry.path in ENGINE_FILES or entry.path in MOUNTED:
                 continue
             del unlisted[entry.depth :]
             kind = _kind(entry)

@@ -93,7 +93,7 @@ def sizes(image: Path, root: Path) -> tuple[int, int]:
     seen: set[tuple[int, int]] = set()
     before, after = os.open(image, DIRECTORY), os.open(root, DIRECTORY)
     try:
-        for entry in walk(after, before):
+        for entry in walk(after, before, whole=True):
             info, original = entry.info, entry.other_info
             if info is None or stat.S_ISDIR(info.st_mode) or entry.path in ENGINE_FILES:
                 continue

@@ -61,8 +61,7 @@ def _content(top: int, prefix: str, links: Links, excluded: tuple[str, ...] = MO
     """Yield what is below an open directory. Files without a path are left out, because it would be too long."""
     engine_uid = os.getuid()
     for entry in walk(top, excluded=excluded):
-        if entry.path:
-            yield from member(f"{prefix}{entry.path}", entry.directory, entry.name, links, engine_uid)
+        yield from member(f"{prefix}{entry.path}", entry.directory, entry.name, links, engine_uid)
 
 
 def member(name: str, directory: int, entry: str, links: Links, engine_uid: int) -> Iterator[bytes]:

@@ -28,12 +28,13 @@ class Entry(NamedTuple):
     other_info: os.stat_result | None = None  #: None if the other tree does not have it
 
 
-def walk(top: int, other: int = -1, excluded: Collection[str] = ()) -> Iterator[Entry]:
+def walk(top: int, other: int = -1, excluded: Collection[str] = (), *, whole: bool = False) -> Iterator[Entry]:
     """Yield what is below an open directory: a directory before its content, and names in order.
 
     With `other`, an open directory with an earlier version of the tree, each file comes with its earlier version; the
     files that only the earlier version has come after the others of their directory, without their content. The
-    content of the `excluded` directories is left out, and so is what can't be read.
+    content of the `excluded` directories is left out, and so is what can't be read, and, except with `whole`, what is
+    too deep to have a path.
     """
     pair = _Pair(top, other)
     try:
@@ -48,6 +49,8 @@ def walk(top: int, other: int = -1, excluded: Collection[str] = ()) -> Iterator[
                 continue
             name, info, other_info = entry
             path = _path(level.prefix, name)
+            if not path and not whole:
+                continue
             yield Entry(path, name, len(levels) - 1, pair.stack.current, info, pair.other_directory, other_info)
             if info is not None and stat.S_ISDIR(info.st_mode) and (path not in excluded or not path):
                 has_other = pair.enter(name, other_info is not None and stat.S_ISDIR(other_info.st_mode))

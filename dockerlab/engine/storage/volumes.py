@@ -180,7 +180,7 @@ class Volumes:
         except OSError:
             return 0  # somebody has removed its files by hand
         try:
-            infos = (entry.info for entry in walk(directory) if entry.info is not None)
+            infos = (entry.info for entry in walk(directory, whole=True) if entry.info is not None)
             return sum(info.st_size for info in infos if stat.S_ISREG(info.st_mode))
         finally:
             os.close(directory)

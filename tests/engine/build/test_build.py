@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import tarfile
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from archives import tar_of
+from archives import link, tar_of
 from plain_http import ask, container_output, json_lines, send_raw
 
 
@@ -113,3 +114,18 @@ def test_a_link_in_the_context_cannot_leave_it(practice_host: str) -> None:
     context = tar_of(("Dockerfile", b"FROM busybox\nCOPY way/passwd /stolen\n"), way)
     lines = json_lines(send_raw(practice_host, "POST", "/build", context)[1])
     assert "file not found in build context" in lines[-1]["error"]
+
+
+@pytest.mark.parametrize("name", ["etc/hosts", "etc/hostname", "etc/resolv.conf", ".dockerenv"])
+def test_links_that_a_build_copies_lead_to_no_file_of_this_machine(
+    practice_host: str, image_name: str, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "file").write_text("precious")
+    dockerfile = f"FROM busybox\nCOPY files /\nRUN echo x >>/{name} || true\n"
+    members = [("Dockerfile", dockerfile.encode()), link(f"files/{name}", str(tmp_path / "file"))]
+    query = urlencode({"t": f"{image_name}:1"})
+    status, data, _ = send_raw(practice_host, "POST", f"/build?{query}", tar_of(*members))
+    assert status == 200
+    assert "error" not in json_lines(data)[-1], json_lines(data)[-1]
+    assert (tmp_path / "file").read_text() == "precious"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

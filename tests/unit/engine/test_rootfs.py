@@ -47,7 +47,8 @@ def make_deep(directory: Path, depth: int = DEPTH) -> None:
         inner = os.open("d", os.O_RDONLY, dir_fd=place)
         os.close(place)
         place = inner
-    os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=place))
+    with os.fdopen(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=place), "w") as file:
+        file.write("12345")
     os.close(place)
 
 
@@ -156,9 +157,10 @@ def test_trees_may_be_deeper_than_paths(image: Path) -> None:
     make_deep(image)
     root = create(image)
     assert changes.changes(image, root) == []
-    assert rootfs.sizes(image, root)[0] == 0
+    assert rootfs.sizes(image, root) == (0, len("root:x:0:0") + 5)
     make_deep(root / "etc")
     assert [change.path for change in changes.changes(image, root)][:2] == ["/etc", "/etc/d"]
+    assert rootfs.sizes(image, root) == (5, len("root:x:0:0") + 10)
     with tarfile.open(fileobj=io.BytesIO(b"".join(tar_writer.export(root)))) as tar:
         assert max(map(len, tar.getnames())) == 4093
     for tree in (image, root):
