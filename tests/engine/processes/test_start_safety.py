@@ -197,7 +197,7 @@ def test_nothing_is_mounted_inside_proc(host: str, tmp_path: Path) -> None:
     for source, target, end, expected in (
         (f"{tmp_path}", "/proc", "not of type proc", (500, 128)),
         (f"{tmp_path}", "/proc/sys", "inside /proc", (500, 128)),
-        (f"{tmp_path}", "/x/../proc/fs", "inside /proc", (500, 128)),
+        (f"{tmp_path}", "/proc/self/cwd/proc/fs", "inside /proc", (500, 128)),
         (f"{tmp_path}", "/proc/new", "no such file or directory", (400, 127)),
     ):
         status, message, code = start_refusal(host, Binds=[f"{source}:{target}"])
