@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dockerlab.engine.images.images import Image, Images
     from dockerlab.engine.images.registry import Registry
 
-__all__ = ["pull", "push"]
+__all__ = ["check_kind", "pull", "push"]
 
 PROGRESS_BYTES = 1 << 19  #: between two progress lines of a transfer
 CONFIG = "application/vnd.docker.container.image.v1+json"
@@ -66,6 +66,7 @@ def pull(images: Images, registry: Registry, top_manifest: Manifest, platform: s
 
 def _select_platform(registry: Registry, manifest: Manifest, platform: str) -> Manifest:
     """Return the manifest from a list that fits the requested platform, or this machine. Raises NotFound, Fault."""
+    check_kind(manifest)
     if manifest.media_type not in (DOCKER_LIST, OCI_INDEX):
         if manifest.media_type not in (DOCKER, OCI):
             raise Fault(f"mediaType in manifest should be '{OCI}' not '{manifest.media_type}'")
@@ -78,9 +79,23 @@ def _select_platform(registry: Registry, manifest: Manifest, platform: str) -> M
             chosen = registry.manifest(documents.check_digest(entry.get("digest", "")))
             if chosen.media_type not in (DOCKER, OCI):
                 raise Fault(f"mediaType in manifest should be '{OCI}' not '{chosen.media_type}'")
+            check_kind(chosen)
             return chosen
     requested = platform or f"linux/{architecture()}"
     raise NotFound(f"no matching manifest for {requested} in the manifest list entries")
+
+
+def check_kind(manifest: Manifest) -> None:
+    """Raise Fault for a manifest that is also a list of manifests: one digest would stand for two images.
+
+    Only the registry's Content-Type says how such a document has to be read, and no digest protects that.
+    """
+    own_type = manifest.index.get("mediaType") or manifest.media_type
+    if own_type != manifest.media_type:
+        raise Fault(f"mediaType in manifest should be '{manifest.media_type}' not '{own_type}'")
+    is_image = bool(manifest.document["config"] or manifest.document["layers"])
+    if is_image and manifest.index.get("manifests"):
+        raise Fault("the manifest of an image can't be a list of manifests, too")
 
 
 def _pull_layer(images: Images, registry: Registry, layer: Record, diff_id: str, held: set[str]) -> Iterator[Record]:

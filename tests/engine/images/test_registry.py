@@ -5,12 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from urllib.parse import quote, urlencode
 
 import pytest
 from plain_http import ask, json_lines, send_raw
 from processes import serving_in_thread
 from registries import PASSWORD, USER, SameResponse, small_registry
+
+from dockerlab.engine.faults import Fault
+from dockerlab.engine.images.pull_push import check_kind
+from dockerlab.engine.images.registry import DOCKER, DOCKER_LIST, OCI, OCI_INDEX, Manifest
 
 #: No credentials: an empty JSON object.
 EMPTY = {"X-Registry-Auth": "e30="}
@@ -169,3 +174,15 @@ def test_a_token_is_one_word(practice_host: str, token: object) -> None:
         answer = ask(practice_host, "POST", PULL.format(registry.name))
     assert answer == (500, {"message": "authorization server did not include a token in the response"})
     assert not any(registry.credentials)
+
+
+@pytest.mark.parametrize("media_type", [DOCKER, OCI, DOCKER_LIST, OCI_INDEX])
+def test_a_manifest_has_one_meaning(media_type: str) -> None:
+    image: dict[str, object] = {"config": {"digest": "x"}, "layers": [{"digest": "y"}]}
+    index: dict[str, object] = {"manifests": [{"digest": "z"}]}
+    for document in (image, index, {**image, "mediaType": media_type}):
+        check_kind(Manifest(media_type, "", json.dumps(document).encode()))
+    with pytest.raises(Fault, match="can't be a list of manifests, too"):
+        check_kind(Manifest(media_type, "", json.dumps(image | index).encode()))
+    with pytest.raises(Fault, match=f"mediaType in manifest should be '{re.escape(media_type)}' not 'other'"):
+        check_kind(Manifest(media_type, "", json.dumps({**image, "mediaType": "other"}).encode()))
