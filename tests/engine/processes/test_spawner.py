@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from processes import wait_until
 
+from dockerlab.engine.common.proc import start_ticks
 from dockerlab.engine.processes import process, sealed_program
 from dockerlab.engine.processes.spawner_client import SpawnerClient
 
@@ -86,3 +87,13 @@ def test_without_a_sealed_copy_the_interpreter_itself_is_run(
     assert "spec.json" in asyncio.run(output_of_shim(spawner, tmp_path))
     spawner.close()
     assert "can't be copied: [Errno 1] not permitted" in caplog.text
+
+
+def test_a_process_with_the_pid_of_a_container_that_has_ended_is_not_joined(tmp_path: Path) -> None:
+    spec = process.ProcessSpec(argv=["/bin/true"], env={}, rootfs=str(tmp_path), cwd="/", error_prefix="exec failed: ")
+    spec.joined = {str(os.getpid()): start_ticks(os.getpid()) + 1}
+    with pytest.raises(process.StartFailed, match="exec failed: cannot join a container that has ended") as failure:
+        asyncio.run(process.start(spec, tmp_path))
+    process.SPAWNER.close()
+    assert failure.value.code == 128
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["attach.sock", "spec.json"]
