@@ -108,7 +108,7 @@ def test_a_dockerfile_is_a_regular_file_of_the_context(tmp_path: Path, kind: str
 
 
 def test_a_dockerfile_may_be_linked_within_the_context(tmp_path: Path) -> None:
-    files = [
+    files: list[tarfile.TarInfo | tuple[str, bytes]] = [
         ("a/real", b"FROM own"),
         link("Dockerfile", "/a/real"),
         link(".dockerignore", "a/rules"),

@@ -78,7 +78,8 @@ def test_files_of_the_engine_replace_what_the_image_has(image: Path, outside: Pa
         os.mkfifo(image / name)
     else:
         depth = "../" * (name.count("/") + 1)
-        targets = {"link": outside / "hosts", "relative link": f"{depth}outside/hosts", "dangling link": outside / "x"}
+        relative = Path(f"{depth}outside/hosts")
+        targets = {"link": outside / "hosts", "relative link": relative, "dangling link": outside / "x"}
         (image / name).symlink_to(targets[kind])
     root = create(image)
     assert stat.S_ISREG((root / name).lstat().st_mode)

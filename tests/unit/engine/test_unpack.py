@@ -140,8 +140,8 @@ def sparse(size: int, areas: list[tuple[int, int]], content: bytes) -> bytes:
     for number, area in enumerate(areas):
         for place, value in enumerate(area):
             start = 386 + 24 * number + 12 * place
-            header[start : start + 12] = tarfile.itn(value, 12, tarfile.GNU_FORMAT)
-    header[483:495] = tarfile.itn(size, 12, tarfile.GNU_FORMAT)
+            header[start : start + 12] = tarfile.itn(value, 12, tarfile.GNU_FORMAT)  # type: ignore[attr-defined]
+    header[483:495] = tarfile.itn(size, 12, tarfile.GNU_FORMAT)  # type: ignore[attr-defined]
     header[148:156] = b" " * 8
     header[148:156] = b"%06o\0 " % sum(header[:512])
     return bytes(header) + content + bytes(-len(content) % 512) + bytes(1024)
@@ -178,7 +178,7 @@ def negative() -> bytes:
     """Return a member of a negative size, which would lead back to its own beginning."""
     member = tarfile.TarInfo("negative")
     header = bytearray(member.tobuf(tarfile.GNU_FORMAT))
-    header[124:136] = tarfile.itn(-512, 12, tarfile.GNU_FORMAT)
+    header[124:136] = tarfile.itn(-512, 12, tarfile.GNU_FORMAT)  # type: ignore[attr-defined]
     header[148:156] = b" " * 8
     header[148:156] = b"%06o\0 " % sum(header[:512])
     return bytes(header)
