@@ -8,21 +8,42 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-__all__ = ["PLUGIN_PYTHON", "VOLUME_DRIVER", "link", "plugin_tar", "tar_of", "untar"]
+__all__ = [
+    "PLUGIN_PYTHON", "VOLUME_DRIVER", "Member", "device", "directory", "link", "plugin_tar", "tar_of", "untar",
+]  # fmt: skip
+
+#: A file's name, content and, if it isn't 0644, its mode; a `TarInfo` for anything else.
+Member = tuple[str, bytes] | tuple[str, bytes, int] | tarfile.TarInfo
 
 
-def tar_of(*members: tuple[str, bytes] | tarfile.TarInfo) -> bytes:
-    """Return a tar. A member is a file's name and content, or a `TarInfo` for anything else."""
+def tar_of(*members: Member, form: int = tarfile.DEFAULT_FORMAT) -> bytes:
+    """Return a tar. `form` is one of the formats that tarfile knows."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
+    with tarfile.open(fileobj=buffer, mode="w", format=form) as tar:
         for member in members:
             if isinstance(member, tarfile.TarInfo):
                 tar.addfile(member)
                 continue
             header = tarfile.TarInfo(member[0])
             header.size = len(member[1])
+            if len(member) > 2:
+                header.mode = member[2]
             tar.addfile(header, io.BytesIO(member[1]))
     return buffer.getvalue()
+
+
+def directory(name: str, mode: int = 0o755) -> tarfile.TarInfo:
+    """Return a member that is a directory."""
+    member = tarfile.TarInfo(name)
+    member.type, member.mode = tarfile.DIRTYPE, mode
+    return member
+
+
+def device(name: str, major: int, minor: int, kind: bytes = tarfile.CHRTYPE) -> tarfile.TarInfo:
+    """Return a member that is a device that everybody may read and write."""
+    member = tarfile.TarInfo(name)
+    member.type, member.devmajor, member.devminor, member.mode = kind, major, minor, 0o666
+    return member
 
 
 def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarInfo:

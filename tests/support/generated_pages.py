@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from attacks import ALL_RUNGS, all_attacks, not_withstood  # noqa: E402
 from differences import differences  # noqa: E402
 from rooms_picture import picture  # noqa: E402
 
@@ -195,7 +196,40 @@ def isolation_page() -> str:
         notes = [rung.gives.get(ability) for rung in RUNGS]
         rows.append([meaning, *("no" if note is None else f"yes, {note}" if note else "yes" for note in notes)])
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    return f"{ISOLATION_INTRODUCTION}\n{table}\n{ISOLATION_END}"
+    return f"{ISOLATION_INTRODUCTION}\n{table}\n{ISOLATION_END}{attacks_section()}"
+
+
+ATTACKS_INTRODUCTION = """
+## What images, archives and containers can't do
+
+An image, an archive or a registry from a stranger must not reach the files of your machine, on any rung. On the first
+two rungs, a program in a container must not reach them either. On the others, a container is a program of yours and
+can do what you can do: "no promise". `tests/engine/safety` has each of these attacks, and tries it on Docker and on
+each rung that has to withstand it.
+"""
+
+
+def attacks_section() -> str:
+    """Return the tables of the attacks, one per test module of tests/engine/safety."""
+    lines = [ATTACKS_INTRODUCTION]
+    failures = not_withstood()
+    for title, attacks in all_attacks():
+        name, _, sentence = title.partition(": ")
+        lines += [f"### {name}", "", sentence[:1].upper() + sentence[1:], ""]
+        lines += [f"| attack | {' | '.join(f'`{rung}`' for rung in ALL_RUNGS)} |", "|---|" + "---|" * len(ALL_RUNGS)]
+        for attack in attacks:
+            cells = [
+                "no promise"
+                if rung not in attack.rungs
+                else "**succeeds**"
+                if any(name.startswith(f"{attack.test}[{rung}") for name in failures)
+                else "withstood"
+                for rung in ALL_RUNGS
+            ]
+            exception = f" ({attack.exception}.)" if attack.exception else ""
+            lines.append(f"| {attack.sentence}{exception} | {' | '.join(cells)} |")
+        lines.append("")
+    return "\n".join(lines)
 
 
 PAGES = {

