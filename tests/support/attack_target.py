@@ -11,6 +11,7 @@ import tarfile
 import time
 import uuid
 from collections.abc import Iterator
+from http.client import IncompleteRead
 from types import TracebackType
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
@@ -133,7 +134,11 @@ class Target:
             all_headers = {"Content-Type": "application/x-tar", **(headers or {})}
             client.request(method, path, body=body or None, headers=all_headers)
             answer = client.getresponse()
-            response = Response(answer.status, answer.read(), dict(answer.getheaders()))
+            try:
+                data = answer.read()
+            except IncompleteRead as error:  # the engine has cut off a stream that it can't go on with
+                data = error.partial
+            response = Response(answer.status, data, dict(answer.getheaders()))
         finally:
             client.close()
         self._look_for_secrets(f"{method} {path}", response.data, response.headers)
