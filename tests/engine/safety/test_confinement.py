@@ -156,8 +156,7 @@ def test_release_agent_of_a_control_group(target: Target) -> None:
     inside = (
         "mkdir /tmp/c; mount -t cgroup -o rdma cgroup /tmp/c || mount -t cgroup -o memory cgroup /tmp/c && echo MOUNTED"
     )
-    files = "/sys/fs/cgroup/*/release_agent /sys/fs/cgroup/release_agent"
-    write = f"for file in {files}; do true >>$file && echo WRITTEN $file; done"
+    write = "for file in /sys/fs/cgroup/*/release_agent; do [ -e $file ] && true >>$file && echo WRITTEN $file; done"
     text = target.shell(f"unshare -Urm sh -c '{inside}'; unshare -rm sh -c '{inside}'; {write}; echo end")
     assert "end" in text
     if any(line.startswith(("MOUNTED", "WRITTEN")) for line in text.splitlines()):

@@ -102,7 +102,7 @@ def test_race_of_an_export(target: Target) -> None:
     assert 200 in repeat(target, "GET", f"/containers/{container}/export", 60)
 
 
-@attack(ISOLATED)
+@attack(ISOLATED, exception="Docker loses it: the names of files of the host are listed")
 def test_race_of_the_changes(target: Target) -> None:
     """The container's changes are listed."""
     container = exchanging(target)
@@ -125,9 +125,9 @@ def test_race_of_a_commit(target: Target) -> None:
     container = exchanging(target)
     for _ in tries(12):
         name = target.name_image()
-        assert target.ask("POST", f"/commit?container={container}&repo={name}&pause=0", {}).status == 201
-        copy = target.create("true", image=name)
-        target.send("GET", f"/containers/{copy}/export")
+        target.ask("POST", f"/commit?container={container}&repo={name}&pause=0", {})
+        if copy := target.create("true", image=name):
+            target.send("GET", f"/containers/{copy}/export")
         if target.has_reached():
             break
 

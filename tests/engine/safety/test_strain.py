@@ -15,7 +15,7 @@ from attacks import ISOLATED, attack
 from plain_http import connection
 
 #: A tar of this form has no extended headers, so thousands of members are made quickly.
-DEPTH = 1500
+DEPTH = 1100
 
 
 def nested_tar(depth: int) -> bytes:
@@ -39,23 +39,23 @@ def use(target: Target, container: str) -> None:
 
 @attack()
 def test_deep_directories_of_an_archive(target: Target) -> None:
-    """An archive has 1,500 directories inside each other."""
+    """An archive has 1,100 directories inside each other."""
     container = target.create("true")
-    assert target.send("PUT", f"/containers/{container}/archive?path=/", nested_tar(DEPTH)).status == 200
+    assert target.send("PUT", f"/containers/{container}/archive?path=/", nested_tar(DEPTH), seconds=90).status == 200
     use(target, container)
 
 
 @attack()
 def test_deep_directories_of_an_image(target: Target) -> None:
-    """An image has 1,500 directories inside each other."""
+    """An image has 1,100 directories inside each other."""
     image = target.import_image(archive=nested_tar(DEPTH))
     use(target, target.create("true", image=image))
 
 
 @attack(ISOLATED)
 def test_deep_directories_of_a_program(target: Target) -> None:
-    """A program makes 5,000 directories inside each other, more than any path can name."""
-    container = target.program_container("nest", "5000")
+    """A program makes 2,000 directories inside each other, more than any path can name."""
+    container = target.program_container("nest", "2000")
     target.ask("POST", f"/containers/{container}/wait")
     assert target.output(container) == ""
     use(target, container)
@@ -63,9 +63,9 @@ def test_deep_directories_of_a_program(target: Target) -> None:
 
 @attack(ISOLATED)
 def test_deep_directories_of_a_volume(target: Target) -> None:
-    """A program makes 5,000 directories inside each other in a volume."""
+    """A program makes 2,000 directories inside each other in a volume."""
     volume = target.volume()
-    container = target.program_container("nest", "5000", WorkingDir="/data", HostConfig={"Binds": [f"{volume}:/data"]})
+    container = target.program_container("nest", "2000", WorkingDir="/data", HostConfig={"Binds": [f"{volume}:/data"]})
     target.ask("POST", f"/containers/{container}/wait")
     target.read_everywhere(container, "/data")
     assert target.ask("DELETE", f"/containers/{container}?force=1").status == 204
@@ -173,17 +173,12 @@ def test_deep_documents(target: Target) -> None:
 
 @attack()
 def test_patterns_that_take_long(target: Target) -> None:
-    """Patterns of .dockerignore, of COPY and of filters take exponential time with simple methods."""
+    """Patterns of .dockerignore, of COPY and of a filter take exponential time with simple methods."""
     name = "a" * 60
-    for pattern in ("*a" * 25 + "b", "**/" * 25 + "b", "a*" * 30 + "b", "[a-" * 30, "?" * 500, "(a+)+$", "\\" * 99):
+    for pattern in ("*a" * 25 + "b", "**/" * 25 + "b", "[a-" * 30, "?" * 500, "(a+)+$"):
         ignore: Member = (".dockerignore", f"{pattern}\n!{pattern}\n".encode())
-        target.build("FROM busybox\nCOPY . /", ignore, (f"{name}/{name}", b"x"))
-        target.build(f"FROM busybox\nCOPY {pattern} /", (name, b"x"))
+        target.build(f"FROM busybox\nCOPY {pattern} /", ignore, (f"{name}/{name}", b"x"), (name + "b", b"x"))
         target.send("GET", f"/images/json?filters={quote(json.dumps({'reference': [pattern]}))}")
-    assert target.create("true", name=f"{target.label}-{name}.")
-    for pattern in ("(a+)+$", "(a|a)*$", "(.*)*b", "^(([a-z])+.)+[A-Z]([a-z])+$"):
-        for kind in ("containers/json", "volumes", "networks"):
-            target.send("GET", f"/{kind}?filters={quote(json.dumps({'name': [pattern]}))}&all=1", seconds=10)
 
 
 @attack()
