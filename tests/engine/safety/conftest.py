@@ -37,7 +37,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave out the attacks that no engine here has to withstand, and expect the known ones that reach the host.
 
-    A race may fail to reach the host now and then.
+    A race may fail to reach the host now and then, and whether the engine answers in time depends on the machine.
     """
     expected = not_withstood()
     for item in list(items):
@@ -45,7 +45,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if rung == NOBODY:
             items.remove(item)
         elif item.name in expected:
-            item.add_marker(pytest.mark.xfail(strict="race" not in item.nodeid, reason="the host is reached"))
+            is_certain = not any(word in item.name for word in ("race", "deep"))
+            item.add_marker(pytest.mark.xfail(strict=is_certain, reason="the host is reached"))
 
 
 def has_target(item: pytest.Function) -> bool:

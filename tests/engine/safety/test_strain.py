@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import tarfile
 from urllib.parse import quote, urlencode
@@ -14,17 +13,13 @@ from attack_target import Target
 from attacks import ISOLATED, attack
 from plain_http import connection
 
-#: A tar of this form has no extended headers, so thousands of members are made quickly.
-DEPTH = 1100
+#: More than a function can call itself, and less than a path can name.
+DEPTH = 1500
 
 
 def nested_tar(depth: int) -> bytes:
-    """Return a tar with directories inside each other. Links shorten the names, which can't be longer than a path."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for level in range(1, depth + 1):
-            tar.addfile(directory("/".join("d" * level)))
-    return buffer.getvalue()
+    """Return a tar of one file that is in so many directories inside each other."""
+    return tar_of((f"{'d/' * depth}file", b"x"))
 
 
 def use(target: Target, container: str) -> None:
@@ -39,15 +34,15 @@ def use(target: Target, container: str) -> None:
 
 @attack()
 def test_deep_directories_of_an_archive(target: Target) -> None:
-    """An archive has 1,100 directories inside each other."""
+    """An archive has 1,500 directories inside each other."""
     container = target.create("true")
-    assert target.send("PUT", f"/containers/{container}/archive?path=/", nested_tar(DEPTH), seconds=90).status == 200
+    assert target.send("PUT", f"/containers/{container}/archive?path=/", nested_tar(DEPTH)).status == 200
     use(target, container)
 
 
 @attack()
 def test_deep_directories_of_an_image(target: Target) -> None:
-    """An image has 1,100 directories inside each other."""
+    """An image has 1,500 directories inside each other."""
     image = target.import_image(archive=nested_tar(DEPTH))
     use(target, target.create("true", image=image))
 
