@@ -20,7 +20,7 @@ from dockerlab.engine.networks.endpoints import Endpoints
 from dockerlab.engine.networks.networks import Networks
 from dockerlab.engine.networks.switch_client import SwitchClient
 from dockerlab.engine.processes import cgroups
-from dockerlab.engine.storage.leftovers import remove_leftovers
+from dockerlab.engine.storage.leftovers import remove_leftovers, remove_tracer_directories
 from dockerlab.engine.storage.volumes import Volumes
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Engine:
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.set_inheritable(self._lock.fileno(), False)
         remove_leftovers(state)
+        remove_tracer_directories()
         self.started = now()
         self.identity = self._identity()
         self.events = Events()

@@ -140,7 +140,7 @@ class Work:
     def clean(self, kind: str) -> bool:
         """Remove what the request has made, so that the next one makes it again. Return whether it was there."""
         names = {"build": "built", "load": f"{self.registry}/big", "pull": f"{self.registry}/big"}
-        names |= {"import": "imported", "commit": "committed"}
+        names |= {"import": "imported", "commit": "committed", "tag": "built"}
         for container in self._must("GET", "/containers/json?all=1"):
             if container["Names"][0] not in ("/web", "/app"):
                 self._must("DELETE", f"/containers/{container['Id']}?force=1&v=1")
@@ -158,7 +158,7 @@ class Work:
             ask(self.host, "DELETE", f"/images/{quote(name, safe='')}?force=1")
         self._must("POST", "/images/prune?filters=" + quote('{"dangling":["true"]}'))
         self._must("POST", "/volumes/prune?filters=" + quote('{"all":["true"]}'))
-        return is_there
+        return is_there and kind != "tag"  # the image that gets the tag was there before
 
     def _check_image(self, name: str) -> None:
         """Run a program in a container of the image, which takes all of its layers."""

@@ -101,7 +101,7 @@ def prepare_directories(paths: EnginePaths) -> None:
         check_parents(paths.socket, "DOCKERLAB_SOCKET=PATH")
         info = directory.lstat()
     except PrivateDirectoryError as error:
-        raise ControlError(f"{error}.") from None
+        raise ControlError(str(error)) from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ControlError(

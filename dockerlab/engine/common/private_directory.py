@@ -37,7 +37,7 @@ def make_private(path: Path, variable: str) -> None:
         check_parents(path, variable)
         directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
-        if path.is_symlink():
+        if os.path.islink(path):  # noqa: PTH114  (Path would raise if the directory above can't be read)
             raise PrivateDirectoryError(f"{path} is a symbolic link; {advice}") from None
         reason = (error.strerror or str(error)).lower()
         raise PrivateDirectoryError(f"{path} can't be used ({reason}); {advice}") from None

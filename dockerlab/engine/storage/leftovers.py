@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 from dockerlab.engine.common.proc import start_ticks
 from dockerlab.engine.storage import rootfs
 
-__all__ = ["remove_leftovers"]
+__all__ = ["remove_leftovers", "remove_tracer_directories"]
 
 #: Where things are begun under a temporary name: directory, and the pattern of the name.
 TEMPORARY = (
@@ -27,6 +29,7 @@ TEMPORARY = (
 )
 #: The name of a JSON file that a process is just writing, see `json_files.write`.
 JSON_FILE = re.compile(r"\..+\.(\d+)\.new")
+TRACER_DIRECTORY = re.compile(r"proot-(\d+)-\w+")
 log = logging.getLogger("dockerlab.engine")
 
 
@@ -40,6 +43,15 @@ def remove_leftovers(state: Path) -> None:
                 path.unlink(missing_ok=True)
         except OSError as error:
             log.warning("could not remove %s: %s", path, (error.strerror or str(error)).lower())
+
+
+def remove_tracer_directories(temporary: Path = Path("/tmp")) -> None:  # noqa: S108  (proot's own choice)
+    """Remove the empty directories of tracers that were killed together with their shims, see shim/proot.py."""
+    for path in temporary.glob("proot-*-*"):
+        tracer = TRACER_DIRECTORY.fullmatch(path.name)
+        with contextlib.suppress(OSError):
+            if tracer and not start_ticks(tracer[1]) and path.lstat().st_uid == os.geteuid():
+                path.rmdir()
 
 
 def _leftovers(state: Path) -> Iterator[Path]:

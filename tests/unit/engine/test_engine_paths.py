@@ -86,7 +86,7 @@ def test_a_home_that_cannot_be_written_to_is_one_sentence(tmp_path: Path) -> Non
     with pytest.raises(ControlError) as caught:
         control.ensure(paths)
     assert str(caught.value) == (
-        f"{paths.state} can't be used (not a directory); choose another directory: export DOCKERLAB_STATE=DIR."
+        f"{paths.state} can't be used (not a directory); choose another directory: export DOCKERLAB_STATE=DIR"
     )
 
 

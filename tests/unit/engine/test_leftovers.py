@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dockerlab.engine.storage import leftovers
-from dockerlab.engine.storage.leftovers import remove_leftovers
+from dockerlab.engine.storage.leftovers import remove_leftovers, remove_tracer_directories
 
 #: A pid that no process has: the kernel gives out none above 4 millions.
 NOBODY = 1 << 30
@@ -72,3 +72,14 @@ def test_what_cannot_be_removed_is_logged_and_the_rest_is_removed(
         f"could not remove {tmp_path}/{name}: operation not permitted" for name in ("build-a", "build-b")
     }
     assert not (tmp_path / "tmp1").exists()
+
+
+def test_the_empty_directories_of_killed_tracers_are_removed(tmp_path: Path) -> None:
+    for name in (f"proot-{NOBODY}-aB3", f"proot-{os.getpid()}-aB3", f"proot-{NOBODY}-full/x", "proot-mine-1"):
+        (tmp_path / name).mkdir(parents=True)
+    remove_tracer_directories(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"proot-{os.getpid()}-aB3",
+        f"proot-{NOBODY}-full",
+        "proot-mine-1",
+    }

@@ -102,3 +102,16 @@ def test_a_directory_that_cannot_be_created_is_one_sentence(tmp_path: Path) -> N
     assert str(caught.value) == (
         f"{tmp_path}/home/state can't be used (not a directory); choose another directory: export DOCKERLAB_STATE=DIR"
     )
+
+
+def test_a_home_that_cannot_be_read_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    monkeypatch.setattr(Path, "lstat", refuse)
+    with pytest.raises(PrivateDirectoryError) as caught:
+        make_private(tmp_path / "state", VARIABLE)
+    assert str(caught.value) == (
+        f"{tmp_path}/state can't be used (permission denied); choose another directory: export DOCKERLAB_STATE=DIR"
+    )
