@@ -60,11 +60,11 @@ def _rows(root: Path, name: str, numbers: tuple[int, ...]) -> list[list[str]]:
 
     Rows without a valid number in the columns `numbers` are left out.
     """
-    with OpenTree(root) as tree:
-        try:
+    try:
+        with OpenTree(root) as tree:
             data = tree.read(name, MAX_BYTES)
-        except OSError:
-            return []  # there is no such file
+    except OSError:
+        return []  # there is no such file
     rows = [line.split(":") for line in data.decode("utf-8", "replace").split("\n")]
     return [row for row in rows if all(len(row) > column and _is_id(row[column]) for column in numbers)]
 
