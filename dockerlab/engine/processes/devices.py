@@ -7,6 +7,7 @@ see cgroups(7) and bpf(2).
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -14,7 +15,7 @@ import platform
 import re
 import stat
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,8 +96,7 @@ def _mapped_devices(mapping: Document) -> list[Document]:
         if not source or "\0" in source:
             raise FileNotFoundError(errno.ENOENT, "no such file or directory")
         place = os.path.realpath(source, strict=True)
-        names = [f"{folder}/{name}" for folder, _, files in os.walk(place) for name in files] or [place]
-        devices = [_device(name, target + name[len(place) :], access) for name in names]
+        devices = [_device(name, target + name[len(place) :], access) for name in _files(place)]
     except OSError as error:
         devices, reason = [], (error.strerror or str(error)).lower()
     if not any(devices):
@@ -104,9 +104,24 @@ def _mapped_devices(mapping: Document) -> list[Document]:
     return [device for device in devices if device]
 
 
+def _files(place: str) -> Iterator[str]:
+    """Yield all files below a directory, or the file itself; what can't be read or is too deep is left out."""
+    places = [place]
+    while places:
+        path = places.pop()
+        with contextlib.suppress(OSError):
+            if stat.S_ISDIR(os.lstat(path).st_mode):
+                places += sorted(map(str, Path(path).iterdir()), reverse=True)
+            else:
+                yield path
+
+
 def _device(source: str, target: str, access: str) -> Document:
     """Return what is needed to make a node of a device, and its rule; {} for another file."""
-    status = os.lstat(source)
+    try:
+        status = os.lstat(source)
+    except OSError:  # it has just been removed
+        return {}
     if not stat.S_ISCHR(status.st_mode) and not stat.S_ISBLK(status.st_mode):
         return {}
     return {

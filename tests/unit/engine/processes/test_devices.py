@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,19 @@ def test_a_directory_means_all_devices_below_it() -> None:
     assert os.makedev(by_target["/machine/dev/null"]["major"], by_target["/machine/dev/null"]["minor"]) == os.makedev(
         1, 3
     )
+
+
+def test_a_directory_may_be_deep(tmp_path: Path) -> None:
+    directory = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("d", dir_fd=directory)
+        deeper = os.open("d", os.O_RDONLY, dir_fd=directory)
+        os.close(directory)
+        directory = deeper
+    os.close(directory)
+    with pytest.raises(Fault, match=r"not a device node$"):
+        devices.requested_devices({"Devices": [{"PathOnHost": str(tmp_path)}]})
+    subprocess.run(["rm", "-r", str(tmp_path / "d")], check=True, timeout=60)
 
 
 def test_what_is_no_device_is_refused(tmp_path: Path) -> None:
