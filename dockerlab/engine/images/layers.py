@@ -97,7 +97,8 @@ class Layers:
         names = {self.path(diff_id).name for diff_id in diff_ids}
         for path in self.root.glob("*.tar"):
             if path.name not in names:
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
 
 def _write(file: int, blocks: Iterable[bytes], update: Callable[[bytes], None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import threading
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Trees"]
 
 EMPTY = "empty"
+log = logging.getLogger("dockerlab.engine")
 
 
 class Trees:
@@ -34,7 +36,7 @@ class Trees:
         self._lock = threading.Lock()
         root.mkdir(parents=True, exist_ok=True)
         for path in root.glob("new.*"):
-            rootfs.remove(path)
+            rootfs.discard(path)
 
     def path(self, chain_id: str) -> Path:
         """Return the path of a tree, whether it exists or not. Raises BadParameter for anything but a digest."""
@@ -77,7 +79,7 @@ class Trees:
         names = {self.path(chain_id).name for chain_id in ids}
         with self._lock:
             for path in self.root.iterdir():
-                if path.name not in names:
+                if path.name not in names and not path.name.startswith("new."):
                     _remove_tree(path)
 
     def remove(self, ids: Iterable[str]) -> None:
@@ -91,8 +93,12 @@ class Trees:
 def _remove_tree(path: Path) -> None:
     """Rename a tree and then remove it, so that nobody can find one that is incomplete."""
     renamed = path.with_name(f"new.{path.name}")
-    path.rename(renamed)
-    rootfs.remove(renamed)
+    try:
+        path.rename(renamed)
+    except OSError:
+        log.exception("could not rename the tree %s", path.name)
+        return
+    rootfs.discard(renamed)
 
 
 def _clone(source: Path, target: Path) -> None:

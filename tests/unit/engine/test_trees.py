@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dockerlab.engine.images import trees
+from dockerlab.engine.images.layers import Layers
 from dockerlab.engine.storage import tree_copy
 
 
@@ -45,3 +46,21 @@ def test_a_file_with_too_many_names_is_copied_once(source: Path, monkeypatch: py
     assert (target / "bin/one").read_text() == "program"
     assert (target / "bin/one").stat().st_mode & 0o7777 == 0o4755
     assert (target / "alone").samefile(source / "alone")
+
+
+def test_a_tree_that_cannot_be_removed_does_not_keep_the_engine_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = "a" * 64
+    for name in ("new.half", "unused", used):
+        (tmp_path / "trees" / name).mkdir(parents=True)
+
+    def refuse(*_: object) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(trees.rootfs, "remove", refuse)
+    store = trees.Trees(tmp_path / "trees", Layers(tmp_path / "layers"))
+    store.keep_only({f"sha256:{used}"})
+    assert {path.name for path in (tmp_path / "trees").iterdir()} == {"new.half", "new.unused", used}
+    store.keep_only({f"sha256:{used}"})
+    assert (tmp_path / "trees/new.unused").is_dir()
