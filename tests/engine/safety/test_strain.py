@@ -15,6 +15,7 @@ from plain_http import connection
 
 #: More than a function can call itself, and less than a path can name.
 DEPTH = 1500
+SLOW = "Docker may need more than half a minute for it"
 
 
 def nested_tar(depth: int) -> bytes:
@@ -32,7 +33,7 @@ def use(target: Target, container: str) -> None:
     assert target.ask("DELETE", f"/images/{image}?force=1").status == 200
 
 
-@attack()
+@attack(exception=SLOW)
 def test_deep_directories_of_an_archive(target: Target) -> None:
     """An archive has 1,500 directories inside each other."""
     container = target.create("true")
@@ -40,14 +41,14 @@ def test_deep_directories_of_an_archive(target: Target) -> None:
     use(target, container)
 
 
-@attack()
+@attack(exception=SLOW)
 def test_deep_directories_of_an_image(target: Target) -> None:
     """An image has 1,500 directories inside each other."""
     image = target.import_image(archive=nested_tar(DEPTH))
     use(target, target.create("true", image=image))
 
 
-@attack(ISOLATED)
+@attack(ISOLATED, exception=SLOW)
 def test_deep_directories_of_a_program(target: Target) -> None:
     """A program makes 2,000 directories inside each other, more than any path can name."""
     container = target.program_container("nest", "2000")
