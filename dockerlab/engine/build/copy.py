@@ -11,7 +11,7 @@ import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from dockerlab.engine.build.fetch import NAMELESS
 from dockerlab.engine.build.patterns import has_wildcards, segment_regex
@@ -20,6 +20,7 @@ from dockerlab.engine.common.tree import PATH_ONLY, OpenTree, reopen
 from dockerlab.engine.faults import Fault
 from dockerlab.engine.storage import tar_writer
 from dockerlab.engine.storage.compression import decompressed
+from dockerlab.engine.storage.file_content import stored_areas
 from dockerlab.engine.storage.tar_reader import (
     LayerFault,
     content_blocks,
@@ -160,9 +161,9 @@ class Copy:
                     total.update(os.fsencode(os.readlink("", dir_fd=file.place)))
                 elif stat.S_ISREG(info.st_mode):
                     with os.fdopen(reopen(file.place, os.O_RDONLY), "rb") as content:
-                        while block := content.read(BLOCK_BYTES):
-                            check_cancelled()
-                            total.update(block)
+                        for start, end in stored_areas(content.fileno(), info):
+                            total.update(f"{start}-{end} of {info.st_size}\0".encode())
+                            _update(total.update, content, start, end)
         kind = "multi" if len(self.sources) > 1 else "dir" if _source_is_directory(self.sources[0]) else "file"
         return f"{kind}:{total.hexdigest()}"
 
@@ -257,6 +258,15 @@ def _plain_target(image: OpenTree, path: str) -> str:
 
 def _is_directory(place: int) -> bool:
     return stat.S_ISDIR(os.fstat(place).st_mode)
+
+
+def _update(update: Callable[[bytes], None], file: IO[bytes], start: int, end: int) -> None:
+    """Add a part of a file to a digest."""
+    file.seek(start)
+    while start < end and (block := file.read(min(BLOCK_BYTES, end - start))):
+        check_cancelled()
+        update(block)
+        start += len(block)
 
 
 def _source_is_directory(source: Source) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from dockerlab.engine.common.tree import PATH_ONLY
 
-__all__ = ["copy_attributes", "copy_content", "set_mode", "write_sparse"]
+__all__ = ["copy_attributes", "copy_content", "set_mode", "stored_areas", "write_sparse"]
 
 SECTOR = 512
 #: The length of the blocks whose zeros become holes.
@@ -21,7 +21,7 @@ ZEROS = bytes(BLOCK)
 def copy_content(source: int, target: int, info: os.stat_result) -> None:
     """Copy the content of a file into a new one."""
     is_sparse = info.st_blocks * SECTOR < info.st_size
-    for start, end in _data_areas(source, info.st_size) if is_sparse else [(0, info.st_size)]:
+    for start, end in stored_areas(source, info):
         os.lseek(target, start, os.SEEK_SET)
         while start < end and (count := os.sendfile(target, source, start, end - start)):
             start += count  # noqa: PLW2901
@@ -29,9 +29,12 @@ def copy_content(source: int, target: int, info: os.stat_result) -> None:
         os.ftruncate(target, info.st_size)
 
 
-def _data_areas(file: int, size: int) -> Iterator[tuple[int, int]]:
-    """Yield where each area with data starts and ends."""
-    end = 0
+def stored_areas(file: int, info: os.stat_result) -> Iterator[tuple[int, int]]:
+    """Yield where each area of a file starts and ends that is not a hole."""
+    size, end = info.st_size, 0
+    if info.st_blocks * SECTOR >= size:
+        yield 0, size
+        return
     while end < size:
         try:
             start = os.lseek(file, end, os.SEEK_DATA)

@@ -81,6 +81,16 @@ def test_an_archive_in_a_layer_keeps_its_content(context: Path, image: Path) -> 
         layer(context, image, "archive.tar", "/d/", "ADD")
 
 
+def test_a_digest_depends_on_the_content(context: Path, image: Path) -> None:
+    digests = set()
+    for content in (b"own", b"other", b"own" + bytes(1 << 20), b"own" + bytes(2 << 20), bytes(1 << 20) + b"own"):
+        (context / "dir/deep/file").write_bytes(content)
+        copy = Copy("COPY", str(context), "/x", str(image))
+        copy.find_sources(["inner"], {})
+        digests.add(copy.digest())
+    assert len(digests) == 5
+
+
 def test_a_sparse_file_needs_space(context: Path, image: Path) -> None:
     with (context / "sparse").open("wb") as file:
         file.truncate(8 << 40)
