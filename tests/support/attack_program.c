@@ -147,6 +147,33 @@ static int watch_programs(long seconds) {
     return 0;
 }
 
+/* Look through the processes that appear for their root directories, open files and programs. */
+static int look_into_processes(long seconds, const char *file) {
+    static const char *const places[] = {"root", "cwd"};
+    char path[512], target[256];
+    time_t end = time(NULL) + seconds;
+    while (time(NULL) < end) {
+        int process, descriptor;
+        for (process = 2; process < 300; process++) {
+            for (descriptor = 0; descriptor < 2; descriptor++) {
+                snprintf(path, sizeof path, "/proc/%d/%s%s", process, places[descriptor], file);
+                if (!access(path, F_OK))
+                    return printf("reached: %s\n", path), print_file(path), 0;
+            }
+            for (descriptor = 3; descriptor < 32; descriptor++) {
+                snprintf(path, sizeof path, "/proc/%d/fd/%d", process, descriptor);
+                ssize_t length = readlink(path, target, sizeof target - 1);
+                if (length < 1 || target[0] != '/' || !strncmp(target, "/dev/", 5) || !strncmp(target, "/proc/", 6))
+                    continue;
+                target[length] = 0;
+                if (access(target, F_OK))
+                    return printf("reached: %s is %s\n", path, target), 0;
+            }
+        }
+    }
+    return puts("looked"), 0;
+}
+
 int main(int count, char **arguments) {
     const char *action = count > 1 ? arguments[1] : "", *first = count > 2 ? arguments[2] : "";
     alarm(60);
@@ -162,6 +189,8 @@ int main(int count, char **arguments) {
         return try_system_calls();
     if (!strcmp(action, "watch-programs"))
         return watch_programs(atol(first));
+    if (!strcmp(action, "look-into-processes") && count > 3)
+        return look_into_processes(atol(first), arguments[3]);
     fprintf(stderr, "unknown action: %s\n", action);
     return 2;
 }
