@@ -210,7 +210,9 @@ def test_program_that_changes_its_user(target: Target, security: list[str]) -> N
     target.start(container)
     target.ask("POST", f"/containers/{container}/wait")
     text = target.output(container).split()
-    if security and text != ["1000"]:
+    # an ordinary user without /etc/subuid has only one id inside, so there nobody but root can run a program
+    has_users = target.run("id", "-u", User="1000").split() == ["1000"]
+    if security and has_users and text != ["1000"]:
         target.reached(f"the program has changed its user: {text}")
 
 
@@ -288,9 +290,9 @@ def test_files_of_the_engine(target: Target) -> None:
 
 @attack(ISOLATED)
 def test_many_processes(target: Target) -> None:
-    """A container with a limit of processes starts as many as it can, while the engine must go on."""
+    """A container with a limit of 50 processes starts 200, while the engine must go on."""
     host = {"PidsLimit": 50}
-    container = target.create("sh", "-c", "f() { f | f & }; while :; do f; done", HostConfig=host)
+    container = target.create("sh", "-c", "for number in $(seq 200); do sleep 5 & done; wait", HostConfig=host)
     if not container or target.start(container).status != 204:
         return
     assert target.ask("GET", f"/containers/{container}/json").status == 200
