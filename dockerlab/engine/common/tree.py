@@ -17,17 +17,8 @@ import stat
 from collections.abc import Collection, Mapping
 from types import TracebackType
 
-__all__ = [
-    "DIRECTORY",
-    "PATH_ONLY",
-    "DirectoryStack",
-    "LastDirectory",
-    "OpenTree",
-    "entries",
-    "open_directory",
-    "open_file",
-    "reopen",
-]
+__all__ = ["DIRECTORY", "PATH_ONLY", "DirectoryStack", "LastDirectory", "OpenTree", "entries"]
+__all__ += ["open_directory", "open_file", "reopen"]
 
 #: More links and more steps than any honest path needs.
 MAX_LINKS, MAX_STEPS = 255, 20_000
@@ -158,7 +149,7 @@ class OpenTree:
 
     def read_only_mount(self, path: str) -> str:
         """Return the path of the mount that a directory belongs to, if that is only for reading. Raise OSError."""
-        return self._read_only_mount([part for part in self.resolve(path).split("/") if part])
+        return self._read_only_mount(_parts(self.resolve(path)))
 
     def exists(self, path: str) -> bool:
         """Tell whether there is something at a path, whose links are followed."""
@@ -364,10 +355,23 @@ class LastDirectory:
         Raise OSError if there is no such directory.
         """
         if self._place < 0 or path != self._path:
+            place = self._open_below(path)
             self.close()
-            self._place = self._tree.make_directories(path) if make else self._tree.open(path)
-            self._path = path
+            if place < 0:
+                place = self._tree.make_directories(path) if make else self._tree.open(path)
+            self._path, self._place = path, place
         return self._place
+
+    def _open_below(self, path: str) -> int:
+        """Open a directory that is in the last one; return -1 if it is anywhere else, below a link, or a mount."""
+        parent, _, name = path.rpartition("/")
+        has_mounts = self._tree.mounts or self._tree.read_only
+        if self._place < 0 or parent != self._path or name in ("", ".", "..") or has_mounts:
+            return -1
+        try:
+            return os.open(name, PATH_ONLY | os.O_DIRECTORY, dir_fd=self._place)
+        except OSError:
+            return -1
 
     def close(self) -> None:
         """Close the directory, so that the next call looks its path up again."""

@@ -225,14 +225,14 @@ class _Unpacking:
         os.utime(file, (member.mtime, member.mtime))
 
     def set_directory_times(self) -> None:
-        """Set the times of the directories, the innermost first: unpacking into a directory changes its time."""
-        for path, mtime in sorted(self.directory_times.items(), reverse=True):
+        """Set the times of the directories, now that nothing more is created in them."""
+        for path, mtime in sorted(self.directory_times.items()):
+            parent, _, name = path.rpartition("/")
             with contextlib.suppress(OSError):
-                directory, name = self.tree.open_parent(path)
-                try:
-                    os.utime(name, (mtime, mtime), dir_fd=directory, follow_symlinks=False)
-                finally:
-                    os.close(directory)
+                directory = self.directories.open(
+                    parent, make=True
+                )  # it exists, and make=True refuses read-only mounts
+                os.utime(name, (mtime, mtime), dir_fd=directory, follow_symlinks=False)
 
 
 def _plain_path(name: str) -> str:

@@ -9,6 +9,7 @@ import os
 import stat
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from archives import link, tar_of
@@ -59,6 +60,22 @@ def test_nothing_outside_is_reached(root: Path, target: str, kind: bytes) -> Non
 def test_dots_are_refused(root: Path, name: str) -> None:
     with pytest.raises(LayerFault, match="outside of the root"):
         extract(root, tar_of((name, b"x")))
+
+
+def test_deep_directories_take_no_longer_than_flat_ones(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = 0
+    walk = OpenTree._walk
+
+    def counting_walk(self: OpenTree, path: str, *arguments: Any, **options: Any) -> tuple[int, list[str]]:
+        nonlocal steps
+        steps += path.count("/") + 1
+        return walk(self, path, *arguments, **options)
+
+    monkeypatch.setattr(OpenTree, "_walk", counting_walk)
+    members = [special("/".join(["d"] * depth), tarfile.DIRTYPE, mode=0o755, mtime=depth) for depth in range(1, 2000)]
+    extract(root, tar_of(*members))
+    assert steps < 10_000
+    assert (root / "d/d/d").stat().st_mtime == 3
 
 
 def test_a_directory_that_becomes_a_link_is_looked_up_again(root: Path) -> None:
