@@ -7,10 +7,12 @@ import ctypes
 import errno
 import fcntl
 import os
+import signal
 import socket
 import struct
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x4000000, 0x8000000
+CLONE_PARENT = 0x8000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
 MS_BIND, MS_MOVE, MS_REC, MS_PRIVATE = 4096, 8192, 16384, 1 << 18
@@ -24,6 +26,7 @@ SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 M_ARENA_MAX = -8
 #: The number of mount_setattr, which Linux 5.12 brought, is the same on every machine in PIVOT_ROOT.
 MOUNT_SETATTR, AT_FDCWD, AT_RECURSIVE = 442, -100, 0x8000
+CLONE = {"x86_64": 56, "aarch64": 220, "armv7l": 120, "ppc64le": 120, "s390x": 120, "riscv64": 220}
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "armv7l": 218, "ppc64le": 203, "s390x": 217, "riscv64": 41}
 
 #: The types of file systems that fstatfs returns, see statfs(2).
@@ -148,6 +151,19 @@ def share_malloc_arena() -> None:
     """Let all threads share one malloc arena: otherwise each has its own, which grows and never shrinks."""
     with contextlib.suppress(AttributeError):  # only glibc has arenas
         _libc.mallopt(M_ARENA_MAX, 1)
+
+
+def fork_sibling() -> int:
+    """Fork a process that is a child of this one's parent. Return its pid; 0 in the new process.
+
+    Python itself is told nothing, so this is only for a process with one thread.
+    """
+    arguments = (CLONE_PARENT | signal.SIGCHLD, 0, 0, 0, 0)
+    if os.uname().machine == "s390x":
+        arguments = (0, CLONE_PARENT | signal.SIGCHLD, 0, 0, 0)
+    pid = int(_libc.syscall(CLONE[os.uname().machine], *map(ctypes.c_ulong, arguments)))
+    _check(pid, "clone")
+    return pid
 
 
 def set_domain_name(name: str) -> None:

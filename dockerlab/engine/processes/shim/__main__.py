@@ -22,7 +22,7 @@ from dockerlab.engine.common.proc import is_same_process, start_ticks
 from dockerlab.engine.common.timestamps import now
 from dockerlab.engine.processes import syscalls
 from dockerlab.engine.processes.shim import proot, terminal
-from dockerlab.engine.processes.shim.child import child
+from dockerlab.engine.processes.shim.child import child, joins_all
 from dockerlab.engine.processes.shim.log import Log
 from dockerlab.engine.processes.shim.refusal import NOT_RUNNABLE, NOT_STARTED, StartRefused
 from dockerlab.engine.processes.shim.reserved_file import ReservedFile
@@ -40,11 +40,12 @@ def start(spec: dict[str, Any]) -> tuple[int, Streams]:
     # a pid namespace is that of the next child; the child creates or joins the others itself
     if namespaces.get("pid") == "new":
         syscalls.unshare(syscalls.CLONE_NEWPID)
-    elif "pid" in joined:
+    elif "pid" in joined and not joins_all(joined):
         syscalls.setns(joined["pid"], syscalls.CLONE_NEWPID)
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
     streams, stdio = _stdio(spec)
     errors, child_errors = os.pipe()
+    successor, child_successor = os.pipe()
     streams.exit_code_fd, link = os.pipe() if spec["tracer"] else (-1, -1)
     terminal_socket = None
     if not stdio:  # the child opens its terminal inside the container, and sends the other end through this socket
@@ -52,11 +53,15 @@ def start(spec: dict[str, Any]) -> tuple[int, Streams]:
         link = childs_socket.detach()
     pid = os.fork()
     if pid == 0:
-        child(spec, stdio, joined, child_errors, link)
-    for descriptor in {*stdio, child_errors, link, *joined.values()} - {-1}:
+        child(spec, stdio, joined, (child_errors, child_successor, link))
+    for descriptor in {*stdio, child_errors, child_successor, link, *joined.values()} - {-1}:
         os.close(descriptor)
     refusal = b"".join(iter(lambda: os.read(errors, CHUNK), b""))  # ends when the program begins
+    if joins_all(joined) and (number := os.read(successor, CHUNK)):
+        os.waitpid(pid, 0)
+        pid = int(number)
     os.close(errors)
+    os.close(successor)
     if refusal:
         os.waitpid(pid, 0)
         raise StartRefused(*json.loads(refusal))

@@ -39,13 +39,23 @@ CHILD_NAMESPACES = {
 PROGRAM_DIRECTORIES = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 
-def child(spec: dict[str, Any], stdio: tuple[int, ...], joined: dict[str, int], errors: int, link: int) -> None:
-    """Become the program; if that fails, write the reason to the pipe `errors` and exit. `link` leads to the shim."""
+def joins_all(joined: dict[str, int]) -> bool:
+    """Tell whether a process joins a running container completely, as an exec does."""
+    return "pid" in joined and "mnt" in joined
+
+
+def child(spec: dict[str, Any], stdio: tuple[int, ...], joined: dict[str, int], pipes: tuple[int, int, int]) -> None:
+    """Become the program; if that fails, write the reason to the first pipe and exit.
+
+    The second pipe is for the pid of the process that becomes the program in place of this one; the third descriptor is
+    the link to the shim, -1 if there is none.
+    """
+    errors, successor, link = pipes
     if spec["namespaces"]:
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)  # the processes of a container that it joins can't trace it
     errors = fcntl.fcntl(errors, fcntl.F_DUPFD_CLOEXEC, proot.EXIT_CODE_FD + 1)  # lower numbers will be overwritten
     try:
-        become(spec, stdio, joined, errors, link)
+        become(spec, stdio, joined, (errors, successor, link))
     except StartRefused as refusal:
         _write_refusal(errors, refusal)
     except OSError as error:
@@ -59,8 +69,9 @@ def _write_refusal(errors: int, refusal: StartRefused) -> None:
     os.write(errors, json.dumps([str(refusal), refusal.code]).encode())
 
 
-def become(spec: dict[str, Any], stdio: tuple[int, ...], joined: dict[str, int], errors: int, link: int) -> None:
+def become(spec: dict[str, Any], stdio: tuple[int, ...], joined: dict[str, int], pipes: tuple[int, int, int]) -> None:
     """Turn this process into the program. Return only by raising StartRefused or OSError."""
+    _, successor, link = pipes
     os.setsid()
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
     for directory in spec["cgroups"]:
@@ -71,10 +82,12 @@ def become(spec: dict[str, Any], stdio: tuple[int, ...], joined: dict[str, int],
             file.write(str(spec["oom_score_adj"]))
     # From here on, paths may be the container's: nothing is imported from them, and no open descriptor leads back.
     sys.meta_path.clear()
-    _close_all_but({*stdio, *joined.values(), errors, link})
+    _close_all_but({*stdio, *joined.values(), *pipes})
     bindings = proot.bindings(spec) if spec["tracer"] else {}
     program_end = _enter_namespaces(spec, joined, link) if spec["namespaces"] else -1
-    _take_stdio(spec, stdio or (program_end,) * 3)
+    _take_stdio(stdio or (program_end,) * 3)
+    if spec["tty"] and not joins_all(joined):
+        terminal.make_controlling(0, spec["size"])
     if spec["caps"] is not None:
         syscalls.limit_capabilities(spec["caps"])
     _change_directory(spec, bindings)
@@ -88,6 +101,8 @@ def become(spec: dict[str, Any], stdio: tuple[int, ...], joined: dict[str, int],
         if not spec["namespaces"]:
             env["PATH"] = ":".join([*(spec["rootfs"] + part for part in PROGRAM_DIRECTORIES), env.get("PATH", "")])
         path, argv = lookup(spec["argv"], env, spec["error_prefix"]), spec["argv"]
+        if joins_all(joined):
+            _enter_processes(spec, successor)
         if spec["init"]:
             fork_init(argv, spec["tty"])
     _reset_signals()
@@ -104,10 +119,8 @@ def _close_all_but(descriptors: Collection[int]) -> None:
                 os.close(int(name))
 
 
-def _take_stdio(spec: dict[str, Any], stdio: tuple[int, ...]) -> None:
-    """Make these descriptors input, output and errors of the program, and its controlling terminal if it has one."""
-    if spec["tty"]:
-        terminal.make_controlling(stdio[0], spec["size"])
+def _take_stdio(stdio: tuple[int, ...]) -> None:
+    """Make these descriptors input, output and errors of the program."""
     for number, descriptor in enumerate(stdio):
         os.dup2(descriptor, number)
         os.set_inheritable(number, True)  # dup2 does not do so if the descriptor has this number already
@@ -131,6 +144,8 @@ def _enter_namespaces(spec: dict[str, Any], joined: dict[str, int], link: int) -
             syscalls.setns(joined[name], flag)
         elif spec["namespaces"].get(name) == "new":
             flags |= flag
+    if joins_all(joined):
+        syscalls.setns(joined["pid"], syscalls.CLONE_NEWPID)  # for `_enter_processes`
     if "mnt" in joined:
         syscalls.setns(joined["mnt"], syscalls.CLONE_NEWNS)
     for descriptor in joined.values():
@@ -141,6 +156,23 @@ def _enter_namespaces(spec: dict[str, Any], joined: dict[str, int], link: int) -
     if spec["namespaces"].get("mnt") == "new":
         return enter_root(spec, link)
     return terminal.open_in_running_container(spec["user"][0], link) if spec["tty"] else -1
+
+
+def _enter_processes(spec: dict[str, Any], successor: int) -> None:
+    """Go on in a new process, which the container's processes can see, and report its pid; the old one ends.
+
+    Only now, because a program with CAP_SYS_PTRACE could use what it sees: the new process has the container's root,
+    user and capabilities already, and no descriptor of the machine's files. It is a child of the shim, too.
+    """
+    pid = syscalls.fork_sibling()
+    if pid:
+        os.write(successor, str(pid).encode())
+        os._exit(0)
+    os.close(successor)
+    os.setsid()
+    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if spec["tty"]:
+        terminal.make_controlling(0, spec["size"])
 
 
 def _change_directory(spec: dict[str, Any], bindings: dict[str, str]) -> None:
