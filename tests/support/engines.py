@@ -135,7 +135,10 @@ class KillableEngine:
 
     def unfinished_files(self) -> list[str]:
         """Return the files that a killed engine has begun, and those of no image."""
-        names = [*self.leftovers(), *(path.name for path in self.state.rglob(".*.new") if "rootfs" not in path.parts)]
+        names = [*self.leftovers()]
+        for _, directories, files in os.walk(self.state):  # something may disappear meanwhile
+            directories[:] = [name for name in directories if name != "rootfs"]
+            names += [name for name in files if name.startswith(".") and name.endswith(".new")]
         images = self.state / "images"
         names += [path.name for path in images.iterdir() if path.suffix not in (".json", ".config", "")]
         names += [path.name for path in images.glob("*.config") if not path.with_suffix(".json").exists()]

@@ -14,6 +14,7 @@ from dockerlab.engine.engine import Engine
 from dockerlab.engine.http.routes import takes_upload
 from dockerlab.engine.http.server import Server
 from dockerlab.engine.processes.isolation import choose
+from dockerlab.engine.processes.spawner_client import SPAWNER
 
 __all__ = ["InProcessEngine"]
 
@@ -61,6 +62,7 @@ class InProcessEngine:
         self.loop.run_until_complete(self._end_tasks())
         self.loop.run_until_complete(self.loop.shutdown_default_executor())
         self.loop.close()
+        SPAWNER.close()
         self.engine._lock.close()
 
     @staticmethod

@@ -112,7 +112,9 @@ def device_filter(host: str, folder: Path) -> bool:
     """/dev/kmsg would show this machine's kernel messages."""
     line = "mknod made c 1 11 && head -c 1 made | wc -c; rm -f made"
     text = output_of(host, line, CapAdd=["SYSLOG"])  # which the kernel demands, too
-    return "not permitted" in text or "ermission denied" in text
+    # The kernel refuses to give away a part of a message. proot only pretends that it has made the node.
+    is_open = text.split()[-1:] == ["1"] or "nvalid argument" in text
+    return not is_open
 
 
 def devices(host: str, folder: Path) -> bool:

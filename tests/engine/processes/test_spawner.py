@@ -57,6 +57,7 @@ def test_a_killed_spawner_is_restarted_and_ends_with_its_engine(tmp_path: Path) 
 
 
 def test_a_start_goes_on_when_the_spawner_is_killed_before_it_has_begun(tmp_path: Path) -> None:
+    process.SPAWNER.close()
     before = living_children()
     spec = process.ProcessSpec(argv=["/bin/sh", "-c", "exit 3"], env={}, rootfs=str(tmp_path), cwd="/")
 

@@ -55,6 +55,15 @@ def test_a_followed_log_ends_at_the_time_limit() -> None:
     assert log.to_dict("records") == [{"stream": "stdout", "message": "first"}]
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Let SIGINT interrupt, as in a terminal: a background process may ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_shows_what_came_so_far() -> None:
     main = threading.get_ident()
 
@@ -68,6 +77,7 @@ def test_ctrl_c_shows_what_came_so_far() -> None:
     assert seconds < 20
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_without_a_limit_ctrl_c_interrupts() -> None:
     main = threading.get_ident()
 

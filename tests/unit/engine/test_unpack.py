@@ -8,6 +8,7 @@ import lzma
 import os
 import stat
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,19 @@ import pytest
 from archives import link, tar_of
 
 from dockerlab.engine.common.tree import OpenTree
-from dockerlab.engine.storage import unpack
+from dockerlab.engine.storage import rootfs, unpack
 from dockerlab.engine.storage.compression import decompressed
 from dockerlab.engine.storage.unpack import LayerFault
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
+def root(tmp_path: Path) -> Iterator[Path]:
     root = tmp_path / "root"
     root.mkdir()
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside/file").write_text("precious")
-    return root
+    yield root
+    rootfs.remove(root)  # it may be too deep for pytest, which removes directories by recursion
 
 
 def extract(root: Path, data: bytes) -> None:
