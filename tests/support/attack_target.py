@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 from archives import Member, link, tar_of
-from attack_programs import attack_program
+from c_programs import attack_program
 from canary import SECRET_BYTES, Canary
 from plain_http import ask, connection, json_lines
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from c_programs import compile_static
 from engines import KillableEngine, temporary_engine
 from plain_http import ask, send_raw
 
@@ -65,8 +66,8 @@ def host(rung: Rung) -> Iterator[str]:
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Compile calls.c; return the directory of the program."""
     folder = tmp_path_factory.mktemp("programs")
-    source = Path(__file__).with_name("calls.c")
-    subprocess.run(["gcc", "-static", "-o", str(folder / "calls"), str(source)], check=True, timeout=60)
+    (folder / "calls").write_bytes(compile_static(Path(__file__).with_name("calls.c")))
+    (folder / "calls").chmod(0o755)
     return folder
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from archives import link
-from attack_programs import attack_program
 from attack_target import Target, busybox_members
 from attacks import ISOLATED, attack
+from c_programs import attack_program
 
 
 @pytest.mark.parametrize(
