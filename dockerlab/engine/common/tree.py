@@ -17,8 +17,10 @@ import stat
 from collections.abc import Collection, Mapping
 from types import TracebackType
 
-__all__ = ["DIRECTORY", "PATH_ONLY", "DirectoryStack", "LastDirectory", "OpenTree", "entries"]
-__all__ += ["open_directory", "open_file", "reopen"]
+__all__ = [
+    "DIRECTORY", "PATH_ONLY", "DirectoryStack", "LastDirectory", "OpenTree", "entries", "open_directory", "open_file",
+    "reopen",
+]  # fmt: skip
 
 #: More links and more steps than any honest path needs.
 MAX_LINKS, MAX_STEPS = 255, 20_000
