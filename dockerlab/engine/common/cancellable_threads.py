@@ -1,4 +1,4 @@
-"""Work in threads that ends when nobody waits for it any more.
+"""Work in threads that ends when its caller is cancelled.
 
 A thread can't be stopped from outside. So whatever reads or writes many blocks in a thread calls `check_cancelled`
 before each block.
@@ -19,7 +19,7 @@ _thread = threading.local()
 
 
 class Cancelled(Exception):
-    """Nobody waits for the result of this thread any more."""
+    """The caller no longer waits for the result of this thread."""
 
 
 def check_cancelled() -> None:
@@ -30,9 +30,9 @@ def check_cancelled() -> None:
 
 
 async def run_cancellable(function: Callable[..., T], *arguments: Any) -> T:
-    """Call a function in a thread. If this is cancelled, so is the function, and its end is awaited.
+    """Call a function in a thread. If the caller is cancelled, cancel the function too, and wait until it has ended.
 
-    So whoever is cancelled can then remove what the function has worked on.
+    The caller can then safely remove the files that the function was working on.
     """
     cancelled = threading.Event()
 

@@ -130,7 +130,7 @@ class _Archive:
         self.seen: set[str | None] = set()  #: the digests of the manifests inside of indexes, each of which counts once
         try:
             self._read_members()
-        except (ValueError, OverflowError):  # a number in a header is none, or has no end
+        except (ValueError, OverflowError):  # a number in a header is invalid or infinite
             raise Fault("unexpected EOF") from None
 
     def _read_members(self) -> None:

@@ -43,7 +43,7 @@ def read_document(kind: str, data: bytes, *, first_value_only: bool = False) -> 
 
 
 def check_digest(digest: str) -> str:
-    """Return a digest that a manifest names. Raises BadParameter if it is none."""
+    """Return a digest that a manifest names. Raises BadParameter if it is invalid."""
     digits_of(digest)
     return digest
 

@@ -46,7 +46,7 @@ def choose_subnets(requested: list[Record], networks: Iterable[Record]) -> list[
 
 
 def check_stored(configs: list[Record]) -> None:
-    """Raise ValueError if the `IPAM.Config` of a stored network has a subnet or an address that is none."""
+    """Raise ValueError if the `IPAM.Config` of a stored network has an invalid subnet or address."""
     for config in configs:
         ipaddress.ip_network(config.get("Subnet", ""), strict=False)
         for text in (config.get("Gateway"), config.get("IPRange")):

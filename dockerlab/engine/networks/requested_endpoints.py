@@ -39,7 +39,7 @@ def requested_endpoints(host: Record, body: Record) -> dict[str, Record]:
 
 
 def requested_settings(config: Record) -> Record:
-    """Return what the engine uses of an EndpointConfig. Raises BadParameter for an address that is none."""
+    """Return what the engine uses of an EndpointConfig. Raises BadParameter for an invalid address."""
     check_addresses(config)
     return {name: config[name] for name in REQUESTABLE if config.get(name)}
 

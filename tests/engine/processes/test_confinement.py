@@ -56,13 +56,6 @@ def rung(request: pytest.FixtureRequest) -> Rung:
 
 
 @pytest.fixture(scope="module")
-def host(rung: Rung) -> Iterator[str]:
-    """Start an engine with the rung."""
-    with temporary_engine(rung.name) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Compile calls.c; return the directory of the program."""
     folder = tmp_path_factory.mktemp("programs")

@@ -7,12 +7,11 @@ import os
 import pwd
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from engines import temporary_engine
 from plain_http import ask, send_raw
 
 from dockerlab.engine.processes.isolation import ABILITIES, RUNGS, Rung, choose, probe
@@ -24,13 +23,6 @@ WORKING = probe()
 def rung(request: pytest.FixtureRequest) -> Rung:
     """Give each rung that works on this machine."""
     return request.param  # type: ignore[no-any-return]
-
-
-@pytest.fixture(scope="module")
-def host(rung: Rung) -> Iterator[str]:
-    """Start an engine with the rung."""
-    with temporary_engine(rung.name) as address:
-        yield address
 
 
 def output_of(host: str, command: str, config: dict[str, Any] | None = None, **settings: Any) -> str:
