@@ -178,6 +178,9 @@ Parts of a rung may be missing on a machine. `docker info` then has a warning:
   version 2 with eBPF. Elsewhere, device nodes don't work in containers, and containers lack the capability MKNOD.
 - **Users** of the rung `userns` need subordinate ids. Elsewhere, all programs of a container run as the same user.
 
+A container with `PidMode: container:NAME` needs Linux 5.2. It shows the `/proc` of the container NAME, and can't be
+started if a program there has covered or unmounted that.
+
 On any rung, limits of memory, processors and processes need control groups that the engine may write to. Usually only
 root has them. Without them, a memory limit applies to each process separately, and create warns about all other limits.
 

@@ -24,8 +24,9 @@ SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, BPF_INSTRUCTION_SIZE = 
 SECCOMP = {"x86_64": 317, "aarch64": 277}
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 M_ARENA_MAX = -8
-#: The number of mount_setattr, which Linux 5.12 brought, is the same on every machine in PIVOT_ROOT.
-MOUNT_SETATTR, AT_FDCWD, AT_RECURSIVE = 442, -100, 0x8000
+#: Calls of Linux 5.2 (the first two) and 5.12, which have the same numbers on every machine in PIVOT_ROOT.
+OPEN_TREE, MOVE_MOUNT, MOUNT_SETATTR = 428, 429, 442
+AT_FDCWD, AT_EMPTY_PATH, AT_RECURSIVE, OPEN_TREE_CLONE, MOVE_MOUNT_F_EMPTY_PATH = -100, 0x1000, 0x8000, 1, 4
 CLONE = {"x86_64": 56, "aarch64": 220, "armv7l": 120, "ppc64le": 120, "s390x": 120, "riscv64": 220}
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "armv7l": 218, "ppc64le": 203, "s390x": 217, "riscv64": 41}
 
@@ -63,6 +64,20 @@ def bind(source: str, target: str) -> None:
 def move(source: str, target: str) -> None:
     """Move a mount, with everything that is mounted below it, to another path."""
     mount(source, target, flags=MS_MOVE)
+
+
+def clone_mount(place: int) -> int:
+    """Copy the mount that an open place is in, beginning at the place, without mounts below. Return its descriptor."""
+    flags = OPEN_TREE_CLONE | AT_EMPTY_PATH | os.O_CLOEXEC
+    descriptor = int(_libc.syscall(OPEN_TREE, place, b"", ctypes.c_uint(flags)))
+    _check(descriptor, "open_tree")
+    return descriptor
+
+
+def attach(mount_descriptor: int, target: str) -> None:
+    """Mount what `clone_mount` returned at a path."""
+    flags = ctypes.c_uint(MOVE_MOUNT_F_EMPTY_PATH)
+    _check(_libc.syscall(MOVE_MOUNT, mount_descriptor, b"", AT_FDCWD, target.encode(), flags), f"move_mount {target}")
 
 
 def restrict(target: str, flags: int) -> None:

@@ -44,7 +44,7 @@ def test_processes_that_share_the_processes_of_a_container(target: Target) -> No
     end = time.monotonic() + WATCH_SECONDS
     while time.monotonic() < end:
         other = target.create("true", HostConfig={"PidMode": f"container:{container}"})
-        target.start(other)
+        assert target.start(other).status == 204
         target.ask("DELETE", f"/containers/{other}?force=1")
     target.ask("POST", f"/containers/{container}/wait")
     if "reached" in (output := target.output(container)):

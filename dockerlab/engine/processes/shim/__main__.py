@@ -22,7 +22,7 @@ from dockerlab.engine.common.proc import is_same_process, start_ticks
 from dockerlab.engine.common.timestamps import now
 from dockerlab.engine.processes import syscalls
 from dockerlab.engine.processes.shim import proot, terminal
-from dockerlab.engine.processes.shim.child import child, joins_all
+from dockerlab.engine.processes.shim.child import PROC_OWNER, child
 from dockerlab.engine.processes.shim.log import Log
 from dockerlab.engine.processes.shim.refusal import NOT_RUNNABLE, NOT_STARTED, StartRefused
 from dockerlab.engine.processes.shim.reserved_file import ReservedFile
@@ -34,14 +34,15 @@ ATTACH_SECONDS, LAST_ATTACH_SECONDS = 60, 5
 def start(spec: dict[str, Any]) -> tuple[int, Streams]:
     """Fork the program, or its tracer; return its pid and the shim's ends of its streams. Raise StartRefused."""
     namespaces = spec["namespaces"]
-    joined = {name: os.open(path, os.O_RDONLY) for name, path in namespaces.items() if path.startswith("/")}
+    paths = {name: path for name, path in namespaces.items() if path.startswith("/")}
+    if "pid" in paths and "mnt" not in paths:
+        paths[PROC_OWNER] = f"{os.path.dirname(paths['pid'])}/mnt"  # noqa: PTH120
+    joined = {name: os.open(path, os.O_RDONLY) for name, path in paths.items()}
     if not all(is_same_process(pid, ticks) for pid, ticks in spec["joined"].items()):
         raise StartRefused(f"{spec['error_prefix']}cannot join a container that has ended", NOT_STARTED)
-    # a pid namespace is that of the next child; the child creates or joins the others itself
+    # a new pid namespace is that of the next child; the child creates the others, and joins all, itself
     if namespaces.get("pid") == "new":
         syscalls.unshare(syscalls.CLONE_NEWPID)
-    elif "pid" in joined and not joins_all(joined):
-        syscalls.setns(joined["pid"], syscalls.CLONE_NEWPID)
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
     streams, stdio = _stdio(spec)
     errors, child_errors = os.pipe()
@@ -57,7 +58,7 @@ def start(spec: dict[str, Any]) -> tuple[int, Streams]:
     for descriptor in {*stdio, child_errors, child_successor, link, *joined.values()} - {-1}:
         os.close(descriptor)
     refusal = b"".join(iter(lambda: os.read(errors, CHUNK), b""))  # ends when the program begins
-    if joins_all(joined) and (number := os.read(successor, CHUNK)):
+    if "pid" in joined and (number := os.read(successor, CHUNK)):
         os.waitpid(pid, 0)
         pid = int(number)
     os.close(errors)

@@ -18,7 +18,7 @@ from dockerlab.engine.common.tree import OpenTree
 from dockerlab.engine.processes import syscalls
 from dockerlab.engine.processes.shim import proot, terminal
 from dockerlab.engine.processes.shim.init import fork_init
-from dockerlab.engine.processes.shim.mounts import enter_root
+from dockerlab.engine.processes.shim.mounts import enter_root, proc_of
 from dockerlab.engine.processes.shim.refusal import (
     NOT_FOUND,
     NOT_RUNNABLE,
@@ -28,20 +28,17 @@ from dockerlab.engine.processes.shim.refusal import (
 )
 
 UNBLOCKABLE = (signal.SIGKILL, signal.SIGSTOP, 32, 33)
-#: Namespaces that the child joins or creates. The shim does so for `pid`; the whole engine is in the one for `user`.
+#: Namespaces that the child joins or creates. The shim creates the one for `pid`; the engine is in the one for `user`.
 CHILD_NAMESPACES = {
     "mnt": syscalls.CLONE_NEWNS,
     "uts": syscalls.CLONE_NEWUTS,
     "ipc": syscalls.CLONE_NEWIPC,
     "net": syscalls.CLONE_NEWNET,
 }
+#: The mount namespace of the container whose pid namespace is joined, and whose /proc is shown.
+PROC_OWNER = "proc owner"
 #: Where programs are in a container's own tree, on the rung that can't change the root.
 PROGRAM_DIRECTORIES = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-
-
-def joins_all(joined: dict[str, int]) -> bool:
-    """Tell whether a process joins a running container completely, as an exec does."""
-    return "pid" in joined and "mnt" in joined
 
 
 def child(spec: dict[str, Any], stdio: tuple[int, ...], joined: dict[str, int], pipes: tuple[int, int, int]) -> None:
@@ -86,7 +83,7 @@ def become(spec: dict[str, Any], stdio: tuple[int, ...], joined: dict[str, int],
     bindings = proot.bindings(spec) if spec["tracer"] else {}
     program_end = _enter_namespaces(spec, joined, link) if spec["namespaces"] else -1
     _take_stdio(stdio or (program_end,) * 3)
-    if spec["tty"] and not joins_all(joined):
+    if spec["tty"] and "pid" not in joined:
         terminal.make_controlling(0, spec["size"])
     if spec["caps"] is not None:
         syscalls.limit_capabilities(spec["caps"])
@@ -101,7 +98,7 @@ def become(spec: dict[str, Any], stdio: tuple[int, ...], joined: dict[str, int],
         if not spec["namespaces"]:
             env["PATH"] = ":".join([*(spec["rootfs"] + part for part in PROGRAM_DIRECTORIES), env.get("PATH", "")])
         path, argv = lookup(spec["argv"], env, spec["error_prefix"]), spec["argv"]
-        if joins_all(joined):
+        if "pid" in joined:
             _enter_processes(spec, successor)
         if spec["init"]:
             fork_init(argv, spec["tty"])
@@ -144,18 +141,33 @@ def _enter_namespaces(spec: dict[str, Any], joined: dict[str, int], link: int) -
             syscalls.setns(joined[name], flag)
         elif spec["namespaces"].get(name) == "new":
             flags |= flag
-    if joins_all(joined):
+    if "pid" in joined:
         syscalls.setns(joined["pid"], syscalls.CLONE_NEWPID)  # for `_enter_processes`
     if "mnt" in joined:
         syscalls.setns(joined["mnt"], syscalls.CLONE_NEWNS)
+    syscalls.unshare(flags)
+    proc = _shared_proc(joined) if PROC_OWNER in joined else -1
     for descriptor in joined.values():
         os.close(descriptor)
-    syscalls.unshare(flags)
     if spec["namespaces"].get("net") == "new":
         syscalls.loopback_up()
     if spec["namespaces"].get("mnt") == "new":
-        return enter_root(spec, link)
+        return enter_root(spec, link, proc)
     return terminal.open_in_running_container(spec["user"][0], link) if spec["tty"] else -1
+
+
+def _shared_proc(joined: dict[str, int]) -> int:
+    """Copy the /proc of the container whose processes are shared; return -1 if it doesn't show them.
+
+    Only a process in that container's pid namespace could mount a new one. It would have all capabilities, and a
+    program there with CAP_SYS_PTRACE could take them over.
+    """
+    with open("/proc/self/ns/mnt") as own_namespace:  # noqa: PTH123
+        syscalls.setns(joined[PROC_OWNER], syscalls.CLONE_NEWNS)
+        try:
+            return proc_of(joined["pid"])
+        finally:
+            syscalls.setns(own_namespace.fileno(), syscalls.CLONE_NEWNS)
 
 
 def _enter_processes(spec: dict[str, Any], successor: int) -> None:

@@ -21,6 +21,7 @@ from dockerlab.engine.processes.shim.refusal import NOT_STARTED, StartRefused, r
 
 LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2", "ptmx": "pts/ptmx"}
 RESTRICTED = syscalls.MS_NOSUID | syscalls.MS_NOEXEC | syscalls.MS_NODEV
+PROC_ROOT = 1  #: the inode number of the root of each /proc
 NULL_DEVICE = os.makedev(1, 3)
 DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 KERNEL_FILES = {"proc": syscalls.PROC_FILES, "sys": syscalls.SYS_FILES}
@@ -69,6 +70,13 @@ class Root:
         finally:
             os.close(place)
 
+    def attach(self, mount: int, place: int, flags: int) -> None:
+        """Mount a copied mount at an open place, and close both."""
+        syscalls.attach(mount, self.directory_stage)
+        os.close(mount)
+        syscalls.restrict(self.directory_stage, flags)
+        self.move(self.directory_stage, place)
+
     def open_plain_directory(self, name: str, kind: str) -> int:
         """Open the place of /proc or /sys. Raise StartRefused if the image has something else there."""
         try:
@@ -103,10 +111,28 @@ def _is_proc(source: str) -> bool:
         os.close(place)
 
 
-def enter_root(spec: dict[str, Any], link: int) -> int:
+def proc_of(pid_namespace: int) -> int:
+    """Copy the mount of this mount namespace's /proc; return -1 if it doesn't show the processes of a pid namespace."""
+    try:
+        place = os.open("/proc", DIRECTORY)
+    except OSError:
+        return -1
+    try:
+        is_proc = syscalls.file_system_type(place) == syscalls.PROC_FILES and os.fstat(place).st_ino == PROC_ROOT
+        namespace = os.stat("1/ns/pid", dir_fd=place)
+        is_shared = is_proc and os.path.samestat(namespace, os.fstat(pid_namespace))
+        return syscalls.clone_mount(place) if is_shared else -1
+    except OSError:
+        return -1
+    finally:
+        os.close(place)
+
+
+def enter_root(spec: dict[str, Any], link: int, proc: int) -> int:
     """Mount everything, and make the result the root. Return the container's terminal; -1 if it needs none.
 
-    The other end of the terminal is sent through the socket `link`.
+    The other end of the terminal is sent through the socket `link`. `proc` is the mount of the /proc of the container
+    whose processes are shared, -1 if there is none.
     """
     nodev = 0 if spec["privileged"] or spec["device_filter"] else syscalls.MS_NODEV
     null = _open_null()
@@ -114,7 +140,7 @@ def enter_root(spec: dict[str, Any], link: int) -> int:
     root = Root(spec["rootfs"], spec["error_prefix"])
     if nodev:
         syscalls.restrict(spec["rootfs"], nodev)
-    _mount_proc(root)
+    _mount_proc(root, spec["namespaces"].get("pid", "").startswith("/"), proc)
     program_end = _mount_dev(root, spec, nodev, link)
     _mount_sys(root)
     _mount_cgroups(root, spec["cgroups"])
@@ -144,9 +170,16 @@ def _open_null() -> int:
     return null
 
 
-def _mount_proc(root: Root) -> None:
-    """Mount a new /proc. Inside another container the kernel refuses that, and the outer one is shown."""
+def _mount_proc(root: Root, is_joined: bool, shared: int) -> None:
+    """Mount a new /proc, or the shared one. Inside another container the kernel may refuse that: the outer is shown."""
     place = root.open_plain_directory("proc", "proc")
+    if shared >= 0:
+        root.attach(shared, place, RESTRICTED)
+        return
+    if is_joined:  # a new one would show the engine's own processes
+        reason = "its /proc is covered or unmounted, or it is the machine's, or Linux is older than 5.2"
+        text = f"cannot join the processes of a container: {reason}"
+        raise StartRefused(f"{root.prefix}{text}", NOT_STARTED)
     try:
         root.mount("proc", place, RESTRICTED)
     except PermissionError:
