@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 
 from dockerlab.engine.common import timestamps
+from dockerlab.engine.common.go_regexp import InvalidPattern, Pattern
 from dockerlab.engine.faults import BadParameter
 
-__all__ = ["fits_labels", "parse", "prune_filter"]
+__all__ = ["fits_labels", "parse", "pattern_test", "prune_filter"]
 
 PRUNE_FILTERS = ("label", "label!", "until")
 
@@ -48,6 +50,18 @@ def fits_labels(labels: dict[str, str], filters: dict[str, list[str]]) -> bool:
         return name in labels and (not equals or labels[name] == text)
 
     return all(map(has, filters.get("label", []))) and not any(map(has, filters.get("label!", [])))
+
+
+def pattern_test(values: list[str]) -> Callable[[str], bool]:
+    """Return a function that says whether a text is one of the values, or matches one of them as a pattern.
+
+    A pattern that is not valid matches only the same text, as in Docker.
+    """
+    patterns = []
+    for value in dict.fromkeys(values):
+        with contextlib.suppress(InvalidPattern):
+            patterns.append(Pattern(value))
+    return lambda text: text in values or any(pattern.search(text) for pattern in patterns)
 
 
 def prune_filter(filters: dict[str, list[str]]) -> Callable[[dict[str, str], int], bool]:

@@ -16,7 +16,7 @@ UNKNOWN_AUTHORITY = (
     "unable to verify the first",
 )
 #: What urllib3's messages contain about its own objects.
-OBJECTS = re.compile(r"<[^>]*>[: ]*|HTTPS?Connection\w*\([^)]*\)[: ]*")
+OBJECTS = re.compile(r"<[^<>]*+>[: ]*|HTTPS?Connection\w*+\([^()]*+\)[: ]*")
 
 
 def failure_message(error: BaseException, url: str) -> str:

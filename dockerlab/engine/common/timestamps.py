@@ -12,7 +12,18 @@ import time
 
 from dockerlab.engine.faults import Fault
 
-__all__ = ["NEVER", "SECOND", "filter_time", "nanoseconds", "now", "parse_since", "query_time", "rfc3339", "time_ago"]
+__all__ = [
+    "NEVER",
+    "SECOND",
+    "duration",
+    "filter_time",
+    "nanoseconds",
+    "now",
+    "parse_since",
+    "query_time",
+    "rfc3339",
+    "time_ago",
+]
 
 NEVER = "0001-01-01T00:00:00Z"
 SECOND = 10**9
@@ -20,9 +31,12 @@ MINUTE, HOUR, DAY = 60, 3600, 24
 MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 DAYS_TO_1970 = 719_162
 RFC_3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
-DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|us|ns|s)")
+#: Possessive, because the text may be a long one that doesn't match.
+DURATION = re.compile(r"(?:\d++(?:\.\d++)?(?:h|ms|m|us|µs|ns|s))++", re.ASCII)
+DURATION_PART = re.compile(r"([\d.]++)(\D++)", re.ASCII)
 #: Go's units of a duration, in nanoseconds.
-UNITS = {"h": 3600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+UNITS = {"h": 3600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "µs": 10**3, "ns": 1}
+LONGEST_DURATION = (1 << 63) - 1
 #: Below so many seconds or hours, how many of them are one unit, and the words.
 SECONDS_AGO = (
     (1, 1, "Less than a second"),
@@ -92,6 +106,14 @@ def parse_since(text: str) -> int:
     return int(whole) * SECOND + int(rest.ljust(9, "0")[:9] or 0)
 
 
+def duration(text: str) -> int | None:
+    """Return the nanoseconds in a duration such as `1m30s`, or None if Go can't read it."""
+    if not DURATION.fullmatch(text):
+        return None
+    total = sum(float(number) * UNITS[unit] for number, unit in DURATION_PART.findall(text))
+    return int(total) if total <= LONGEST_DURATION else None
+
+
 def query_time(text: str) -> int:
     """Return the time of the query parameter `since` or `until`.
 
@@ -105,9 +127,9 @@ def query_time(text: str) -> int:
 
 def filter_time(text: str) -> int:
     """Return the time of the filter `until`: a time, or a duration before now (`10m`, `1h30m`). Raises Fault."""
-    parts = DURATION.findall(text)
-    if parts and "".join(number + unit for number, unit in parts) == text:
-        return time.time_ns() - sum(int(float(number) * UNITS[unit]) for number, unit in parts)
+    before_now = duration(text)
+    if before_now is not None:
+        return time.time_ns() - before_now
     return query_time(text if "T" in text or text.replace(".", "").isdigit() else f"{text}T00:00:00Z")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from dockerlab.engine.common.filters import pattern_test
 from dockerlab.engine.faults import BadParameter
 from dockerlab.engine.images.references import familiar_unchecked
 
@@ -42,6 +43,8 @@ def container_filter(filters: dict[str, list[str]], find: Callable[[str], Contai
         _check_values(name, values)
         if name in ("before", "since") and values:
             tests.append(partial(_is_older if name == "before" else _is_newer, age=age, than=age(find(values[-1]))))
+        elif name == "name" and values:
+            tests.append(partial(_has_name, matches=pattern_test(values)))
         elif name == "label":
             tests.append(partial(_matches_values, test=_has_label, values=values, combine=all))
         elif values:
@@ -80,16 +83,8 @@ def _has_label(record: ContainerRecord, value: str) -> bool:
     return name in record.labels and (not equals or record.labels[name] == text)
 
 
-def _has_name(record: ContainerRecord, value: str) -> bool:
-    return _search(value, record.name) or _search(value, f"/{record.name}")
-
-
-def _search(pattern: str, text: str) -> bool:
-    """Search for a pattern. A pattern that is not valid matches only the same text, as in Docker."""
-    try:
-        return re.search(pattern, text) is not None
-    except re.error:
-        return pattern == text
+def _has_name(record: ContainerRecord, *, matches: Callable[[str], bool]) -> bool:
+    return matches(record.name) or matches(f"/{record.name}")
 
 
 def _has_ancestor(record: ContainerRecord, value: str) -> bool:
@@ -148,7 +143,7 @@ TESTS: dict[str, ValueTest] = {
     "isolation": lambda record, value: True,  # only Windows has more than one isolation
     "is-task": lambda record, value: value in ("false", "0"),
     "label": _has_label,
-    "name": _has_name,
+    "name": lambda record, value: True,  # like `before`; with a value it is a pattern
     "network": _is_on_network,
     "publish": lambda record, value: _has_port(record.host_config.get("PortBindings"), value),
     "since": lambda record, value: True,  # like `before`

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
+from dockerlab.engine.common.go_regexp import InvalidPattern, Pattern
 from dockerlab.engine.faults import BadParameter, Fault, NotServed
 
 if TYPE_CHECKING:
@@ -110,9 +111,9 @@ def _attributes(record: ContainerRecord, options: Document) -> dict[str, str]:
     for kind, values in (("labels", record.labels), ("env", variables)):
         names, pattern = (options.get(kind) or "").split(","), options.get(f"{kind}-regex")
         try:
-            chosen = re.compile(pattern) if pattern else None
-        except re.error as error:
-            raise Fault(f"{START_ERROR_PREFIX}error parsing regexp: {error}: `{pattern}`") from None
+            chosen = Pattern(pattern) if pattern else None
+        except InvalidPattern as error:
+            raise Fault(f"{START_ERROR_PREFIX}{error}") from None
         attributes.update({n: v for n, v in values.items() if n in names or (chosen and chosen.search(n))})
     if options.get("tag"):
         attributes["tag"] = _tag(record, options["tag"])

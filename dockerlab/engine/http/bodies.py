@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["read"]
 
 JSON = "application/json"
-MEDIA_TYPE = re.compile(r"\s*[\w!#$&^.+-]+(?:/[\w!#$&^.+-]+)?\s*(?:;\s*[\w-]+=(?:\"[^\"]*\"|[^\s;\"]+)\s*)*;?\s*")
+#: Possessive, because the text may be a long one that doesn't match.
+MEDIA_TYPE = re.compile(
+    r"\s*+[\w!#$&^.+-]++(?:/[\w!#$&^.+-]++)?\s*+(?:;\s*+[\w-]++=(?:\"[^\"]*+\"|[^\s;\"]++)\s*+)*+;?\s*+"
+)
 #: operationId -> Go's type of the body.
 TYPES = {
     "ContainerCreate": "container.CreateRequest",

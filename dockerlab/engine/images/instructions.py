@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from dockerlab.engine.common import signals
+from dockerlab.engine.common import signals, timestamps
 from dockerlab.engine.faults import BadParameter
 
 __all__ = [
@@ -37,7 +37,6 @@ SHELL_PART = re.compile(r"'([^']*)'|\"((?:[^\"\\]++|\\.)*+)\"|\\(.)|([^'\"\\\s]+
 ESCAPED_IN_QUOTES = re.compile(r"\\([\"\\])")
 PORT = re.compile(r"(\d+)(?:-(\d+))?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
 HIGHEST_PORT = 65535
-NANOSECONDS = {"h": 3600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "µs": 10**3, "ns": 1}
 HEALTH_CHECK_TIMES = {
     "interval": "Interval",
     "timeout": "Timeout",
@@ -304,10 +303,10 @@ def _retries(text: str) -> int:
 
 def _parse_duration(text: str) -> int:
     """Return the nanoseconds in a duration such as `1m30s`. Raises BadParameter."""
-    parts = re.findall(r"(\d+(?:\.\d+)?)(h|ms|m|us|µs|ns|s)", text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
+    nanoseconds = timestamps.duration(text)
+    if nanoseconds is None:
         raise BadParameter(f'time: invalid duration "{text}"')
-    return sum(int(float(number) * NANOSECONDS[unit]) for number, unit in parts)
+    return nanoseconds
 
 
 APPLY: dict[str, Callable[[Record, Instruction], None]] = {

@@ -40,6 +40,8 @@ REDIRECTION, UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 300, 401, 403, 404  #: HTTP st
 REDIRECTS = (301, 302, 303, 307, 308)
 #: A token in a header; anything else could add headers of its own.
 TOKEN = re.compile(r"[\x21-\x7e]+")
+#: It begins at the first letter of a word, so that a long word is not read again from each of its letters.
+CHALLENGE_PARAMETER = re.compile(r'\b(\w++)="([^"]*)"')
 Record = dict[str, Any]
 
 
@@ -183,7 +185,7 @@ class Registry:
         if scheme.lower() == "basic" and self.credentials.username:
             self._authorization = self.credentials.basic_auth()
             return True
-        parameters = dict(re.findall(r'(\w+)="([^"]*)"', rest))
+        parameters = dict(CHALLENGE_PARAMETER.findall(rest))
         if scheme.lower() != "bearer" or "realm" not in parameters:
             return False
         query = {"scope": parameters.get("scope") or self.scope}

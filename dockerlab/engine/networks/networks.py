@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.common import json_files
 from dockerlab.engine.common.digests import is_identity
-from dockerlab.engine.common.filters import fits_labels
+from dockerlab.engine.common.filters import fits_labels, pattern_test
 from dockerlab.engine.common.go_types import WrongType, decode
 from dockerlab.engine.common.timestamps import nanoseconds, now
 from dockerlab.engine.faults import BadParameter, Conflict, Forbidden, NotFound
@@ -40,6 +40,8 @@ BRIDGE_OPTIONS = {
 SETTINGS = ("EnableIPv4", "EnableIPv6", "IPAM", "Internal", "Attachable", "Options", "Labels")
 log = logging.getLogger("dockerlab.engine")
 FILTERS = ("dangling", "driver", "id", "label", "label!", "name", "scope", "type")
+#: The filters whose values are patterns, and what these have to match.
+PATTERN_FILTERS = {"id": "Id", "name": "Name"}
 Record = dict[str, Any]
 Filters = dict[str, list[str]]
 
@@ -157,15 +159,15 @@ class Networks:
                 (value in ("1", "true")) is (network["Id"] not in used_ids and network["Name"] not in PREDEFINED)
             ),
             "driver": lambda network, value: bool(network["Driver"] == value),
-            "id": lambda network, value: bool(network["Id"].startswith(value)),
-            "name": lambda network, value: value in network["Name"],
             "scope": lambda network, value: bool(network["Scope"] == value),
             "type": lambda network, value: (value == "builtin") is (network["Name"] in PREDEFINED),
         }
+        patterns = {field: pattern_test(filters[name]) for name, field in PATTERN_FILTERS.items() if filters.get(name)}
         return [
             network
             for network in self
             if fits_labels(network["Labels"], filters)
+            and all(matches(network[field]) for field, matches in patterns.items())
             and all(
                 any(tests[name](network, value) for value in values)
                 for name, values in filters.items()

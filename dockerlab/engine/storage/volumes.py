@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.common import json_files
 from dockerlab.engine.common.container_record import NAME
-from dockerlab.engine.common.filters import fits_labels
+from dockerlab.engine.common.filters import fits_labels, pattern_test
 from dockerlab.engine.common.go_types import WrongType, decode
 from dockerlab.engine.common.timestamps import nanoseconds, now
 from dockerlab.engine.common.tree import DIRECTORY
@@ -134,7 +134,8 @@ class Volumes:
         _check_names(filters, FILTERS)
         volumes = list(self.all.values())
         if names := filters.get("name"):
-            volumes = [volume for volume in volumes if any(name in volume["Name"] for name in names)]
+            matches = pattern_test(names)
+            volumes = [volume for volume in volumes if matches(volume["Name"])]
         if drivers := filters.get("driver"):
             volumes = [volume for volume in volumes if volume["Driver"] in drivers]
         for value in filters.get("dangling", []):

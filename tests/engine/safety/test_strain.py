@@ -175,6 +175,10 @@ def test_patterns_that_take_long(target: Target) -> None:
         ignore: Member = (".dockerignore", f"{pattern}\n!{pattern}\n".encode())
         target.build(f"FROM busybox\nCOPY {pattern} /", ignore, (f"{name}/{name}", b"x"), (name + "b", b"x"))
         target.send("GET", f"/images/json?filters={quote(json.dumps({'reference': [pattern]}))}")
+    target.create("true", name=f"{target.label}-{name}b", HostConfig={"LogConfig": {"Config": {"env-regex": "(a+)+$"}}})
+    for kind in ("containers/json?all=1", "networks?a=b", "volumes?a=b"):
+        for pattern in ("(a+)+$", "(a|a)*$", "(.*)*$x", "(a?){60}a{60}c"):
+            target.send("GET", f"/{kind}&filters={quote(json.dumps({'name': [pattern]}))}")
 
 
 @attack()

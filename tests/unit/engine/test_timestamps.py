@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dockerlab.engine.common.timestamps import NEVER, nanoseconds
+from dockerlab.engine.common.timestamps import NEVER, duration, nanoseconds
 
 
 @given(st.datetimes(min_value=datetime(2, 1, 1), timezones=st.just(UTC)))
@@ -38,3 +38,16 @@ def test_times_with_a_zone(text: str, seconds: int) -> None:
 def test_what_is_not_a_time(text: str) -> None:
     with pytest.raises(ValueError, match="not a"):
         nanoseconds(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("1m30s", 90 * 10**9), ("1.5h", 5400 * 10**9), ("2ms3us4µs5ns", 2_007_005), ("0s", 0), ("2h2h", 4 * 3600 * 10**9)],
+)
+def test_durations(text: str, expected: int) -> None:
+    assert duration(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "5", "s", "1x", "1.5.5s", "1s ", "-", "9999999h", "1" * 400 + "s", "1" * 200_000])
+def test_what_is_not_a_duration(text: str) -> None:
+    assert duration(text) is None
