@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import os
 import socket
 import tarfile
@@ -11,14 +12,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from archives import tar_of
+from archives import Member, tar_of
 from engines import KillableEngine
-from plain_http import ask, engine_pid
+from plain_http import ask, container_output, engine_pid
 from processes import wait_until
 
 #: What a sparse file says its size is; in the archive it has none of these bytes.
 SPARSE_BYTES = 31 << 30
-HEAD = "POST {} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-tar\r\nContent-Length: {}\r\n\r\n"
+HEAD = "{} {} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-tar\r\nContent-Length: {}\r\n\r\n"
 
 
 def sparse_member(name: str) -> bytes:
@@ -50,12 +51,27 @@ def engine() -> Iterator[KillableEngine]:
         own_engine.reset()
 
 
-def begin(engine: KillableEngine, path: str, body: bytes, until: bytes) -> socket.socket:
-    """Send a request, and read the response until it contains some bytes."""
+def compressed_archive(*members: Member) -> bytes:
+    """Return a compressed archive of a few megabytes that ends with a file of 31 GB of zeros."""
+    header = tarfile.TarInfo("zeros")
+    header.size = SPARSE_BYTES
+    zeros = bz2.compress(bytes(1 << 26))
+    start = tar_of(*members).rstrip(b"\0")
+    start = start.ljust(-len(start) % 512 + len(start), b"\0")
+    return bz2.compress(start + header.tobuf()) + zeros * (SPARSE_BYTES >> 26)
+
+
+def send(engine: KillableEngine, method: str, path: str, body: bytes) -> socket.socket:
     client = socket.socket(socket.AF_UNIX)
     client.settimeout(60)
     client.connect(urlsplit(engine.host).path)
-    client.sendall(HEAD.format(path, len(body)).encode() + body)
+    client.sendall(HEAD.format(method, path, len(body)).encode() + body)
+    return client
+
+
+def begin(engine: KillableEngine, path: str, body: bytes, until: bytes) -> socket.socket:
+    """Send a request, and read the response until it contains some bytes."""
+    client = send(engine, "POST", path, body)
     text = b""
     while until not in text:
         piece = client.recv(65536)
@@ -92,6 +108,38 @@ def test_an_export_stops(engine: KillableEngine) -> None:
             size += len(client.recv(1 << 20))
         assert open_files(engine) > files
     wait_until(lambda: open_files(engine) <= files, what="its files are closed")
+
+
+def test_the_unpacking_of_a_context_stops(engine: KillableEngine) -> None:
+    body = compressed_archive(("Dockerfile", b"FROM busybox\n"))
+    with send(engine, "POST", "/build", body):
+        wait_until(lambda: [*engine.state.glob("build-*/zeros")], what="the context is being unpacked")
+    wait_until(lambda: engine.unfinished_files() == [], what="nothing is left")
+    assert [*engine.state.glob("build-*")] == []
+
+
+@pytest.mark.parametrize("options", ["", "&noOverwriteDirNonDir=1"])
+def test_the_unpacking_of_an_archive_stops(engine: KillableEngine, options: str) -> None:
+    container = ask(engine.host, "POST", "/containers/create", {"Image": "busybox", "Cmd": ["true"]})[1]["Id"]
+    files = open_files(engine)
+    with send(engine, "PUT", f"/containers/{container}/archive?path=/{options}", compressed_archive(("first", b"x"))):
+        wait_until(lambda: open_files(engine) > files + 2, what="the archive is being read")
+    wait_until(lambda: open_files(engine) <= files, what="its files are closed")
+    assert ask(engine.host, "DELETE", f"/containers/{container}")[0] == 204
+
+
+def test_a_commit_stops(engine: KillableEngine) -> None:
+    images = len(ask(engine.host, "GET", "/images/json?all=1")[1])
+    body = {"Image": "busybox", "Cmd": ["sh", "-c", "truncate -s 31G /hole && echo made && exec sleep 600"]}
+    container = ask(engine.host, "POST", "/containers/create", body)[1]["Id"]
+    assert ask(engine.host, "POST", f"/containers/{container}/start")[0] == 204
+    wait_until(lambda: container_output(engine.host, container) == "made\n", what="the file is made")
+    with send(engine, "POST", f"/commit?container={container}", b""):
+        wait_until(engine.unfinished_files, what="the commit has begun")
+    wait_until(lambda: engine.unfinished_files() == [], what="nothing is left")
+    assert len(ask(engine.host, "GET", "/images/json?all=1")[1]) == images
+    assert ask(engine.host, "GET", f"/containers/{container}/json")[1]["State"]["Status"] == "running"
+    assert ask(engine.host, "DELETE", f"/containers/{container}?force=1")[0] == 204
 
 
 def open_files(engine: KillableEngine) -> int:

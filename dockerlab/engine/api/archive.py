@@ -7,6 +7,7 @@ import io
 from typing import TYPE_CHECKING
 
 from dockerlab.engine.api.run_in_thread import blocks_in_thread
+from dockerlab.engine.common.cancellable_threads import run_cancellable
 from dockerlab.engine.containers import copy_files
 from dockerlab.engine.http.messages import Request, Response, json_response
 from dockerlab.engine.storage.changes import changes
@@ -40,7 +41,7 @@ async def archive_get(engine: Engine, request: Request) -> Response:
 async def archive_put(engine: Engine, request: Request) -> Response:
     """PUT /containers/{id}/archive: unpack a tar into a directory."""
     container = engine.containers.find(request.id)
-    await asyncio.to_thread(
+    await run_cancellable(
         copy_files.extract,
         container.record,
         request.text("path"),

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 from dockerlab.engine.api.progress import error_line, failure_line, progress_response
 from dockerlab.engine.build import dockerfile, remote_context
 from dockerlab.engine.build.builder import Builder, Options, StepFailed
-from dockerlab.engine.build.context import Context
-from dockerlab.engine.common.cancellable_threads import run_cancellable
 from dockerlab.engine.common.go_types import read
 from dockerlab.engine.containers import validation
 from dockerlab.engine.faults import BadParameter, Fault, NotServed
@@ -46,7 +44,7 @@ async def build(engine: Engine, request: Request) -> Response:
     if request.text("remote"):
         context, download_lines = await remote_context.fetch_context(engine.state, request.text("remote"))
     else:
-        context = await run_cancellable(Context, engine.state, request.upload or io.BytesIO())
+        context = await remote_context.unpacked(engine.state, request.upload or io.BytesIO())
         download_lines = []
     try:
         file = dockerfile.parse(context.read_dockerfile(name), name)

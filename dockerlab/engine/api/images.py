@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import io
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.api.progress import progress_response
 from dockerlab.engine.api.run_in_thread import blocks_in_thread
 from dockerlab.engine.api.views import image as image_view
 from dockerlab.engine.api.views.items import items
+from dockerlab.engine.common.cancellable_threads import run_cancellable
 from dockerlab.engine.containers.commit import commit_container, image_config
 from dockerlab.engine.faults import BadParameter, Fault, NotFound, NotServed
 from dockerlab.engine.http.messages import Request, Response, json_response, stream_response
@@ -169,15 +171,9 @@ async def image_commit(engine: Engine, request: Request) -> Response:
     if pause:
         await container.pause(briefly=True)
     try:
-        image = await asyncio.to_thread(
-            commit_container,
-            engine.images,
-            container.record,
-            config,
-            reference,
-            author=request.text("author"),
-            comment=request.text("comment"),
-        )
+        texts = {name: request.text(name) for name in ("author", "comment")}
+        commit = partial(commit_container, engine.images, container.record, config, reference, **texts)
+        image = await run_cancellable(commit)
     finally:
         if pause:
             with contextlib.suppress(Fault):  # the container may have ended meanwhile

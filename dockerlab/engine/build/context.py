@@ -18,19 +18,20 @@ MAX_DOCKERFILE_BYTES = 1 << 20
 
 
 class Context:
-    def __init__(self, parent: Path, archive: IO[bytes] | None, only_dockerfile: str = "") -> None:
-        """Unpack an archive into a new directory below `parent`, or hold only the text of a Dockerfile.
+    """Whoever makes a context closes it, however its archive turns out."""
 
-        Raises Fault.
-        """
+    def __init__(self, parent: Path, only_dockerfile: str = "") -> None:
+        """Create an empty context in a new directory below `parent`, or hold only the text of a Dockerfile."""
         self.only_dockerfile = only_dockerfile
         self.root = Path(tempfile.mkdtemp(prefix="build-", dir=parent))
+        self.ignore_rules = IgnoreRules("")
+
+    def unpack(self, archive: IO[bytes]) -> None:
+        """Unpack an archive into the context. Raises Fault."""
         try:
-            if archive is not None:
-                with OpenTree(self.root) as tree:
-                    unpack.extract(decompressed(archive), tree)
+            with OpenTree(self.root) as tree:
+                unpack.extract(decompressed(archive), tree)
         except (Fault, OSError, EOFError) as error:
-            self.close()
             raise Fault(f"Error processing tar file: {error}") from None
         self.ignore_rules = IgnoreRules(self._read(".dockerignore") or "")
 

@@ -1,4 +1,4 @@
-"""A build context that a client names by URL: an archive, or only a Dockerfile."""
+"""Makes the context of a build from an archive, or from what a URL leads to: an archive, or only a Dockerfile."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dockerlab.engine.common.cancellable_threads import run_cancellable
 from dockerlab.engine.faults import Fault, NotServed
 from dockerlab.engine.images.progress import progress_line
 
-__all__ = ["fetch_context"]
+__all__ = ["fetch_context", "unpacked"]
 
 REPOSITORY = re.compile(r"(git://|git@|ssh://|github\.com/).*|https?://.*\.git(#.*)?", re.DOTALL)
 SAMPLE_BYTES = 512
@@ -39,10 +39,20 @@ async def fetch_context(parent: Path, url: str) -> tuple[Context, list[Record]]:
         lines = [progress_line(url, "Downloading context", count) async for count in save(download, file)]
         is_text = download.is_text or _looks_like_text(file)
         file.seek(0)
-        if not is_text:
-            return await run_cancellable(Context, parent, file), lines
-        dockerfile = file.read(MAX_DOCKERFILE_BYTES).decode("utf-8", "replace")
-        return await run_cancellable(Context, parent, None, dockerfile), [*lines, {}]
+        if is_text:
+            return Context(parent, file.read(MAX_DOCKERFILE_BYTES).decode("utf-8", "replace")), [*lines, {}]
+        return await unpacked(parent, file), lines
+
+
+async def unpacked(parent: Path, archive: IO[bytes]) -> Context:
+    """Return a context with the files of an archive. Raises Fault."""
+    context = Context(parent)
+    try:
+        await run_cancellable(context.unpack, archive)
+    except BaseException:
+        context.close()
+        raise
+    return context
 
 
 def _looks_like_text(file: IO[bytes]) -> bool:

@@ -2,6 +2,10 @@
 
 A thread can't be stopped from outside. So whatever reads or writes many blocks in a thread calls `check_cancelled`
 before each block.
+
+The rule for clients: a request that has an upload, that streams its response, or that is listed in `http.routes` ends
+with its client. `http.connection` cancels the handler, and the handler passes that on to its thread by
+`run_cancellable`. Every other request is carried out to its end.
 """
 
 from __future__ import annotations

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from email.utils import formatdate
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, TypeVar
 
 import h11
 
@@ -16,7 +16,7 @@ from dockerlab import __version__
 from dockerlab.engine.faults import Fault, message_of, status_of
 from dockerlab.engine.http.hijacked import HijackedConnection
 from dockerlab.engine.http.messages import Response, json_response
-from dockerlab.engine.http.routes import Body, takes_upload
+from dockerlab.engine.http.routes import Body, ends_with_client, takes_upload
 from dockerlab.protocol.operations import NEWEST
 
 __all__ = ["Connection"]
@@ -32,7 +32,8 @@ SERVER = f"dockerlab/{__version__} (linux)"
 SWITCHING_PROTOCOLS = 101
 NO_BODY = (204, 304)
 #: Answers a request: method, target, headers, body.
-Answer = Callable[[str, str, dict[str, str], Body], Awaitable[Response]]
+Answer = Callable[[str, str, dict[str, str], Body], Coroutine[Any, Any, Response]]
+T = TypeVar("T")
 
 
 class Connection:
@@ -64,7 +65,8 @@ class Connection:
                 return
             headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
             try:
-                response = await self.answer(method, target, headers, body)
+                answering = self.answer(method, target, headers, body)
+                response = await (self._while_connected(answering) if ends_with_client(method, target) else answering)
                 if response.hijack is not None:
                     await self._hijack(response, response.hijack, headers)
                     return
@@ -166,24 +168,30 @@ class Connection:
         await self.writer.drain()
 
     async def _send_chunks(self, chunks: AsyncIterator[bytes]) -> None:
-        """Send chunks as they come, and notice when the client goes away meanwhile."""
-        sending = asyncio.ensure_future(self._send_each(chunks))
-        reading = asyncio.ensure_future(self.reader.read(BLOCK))
+        """Send chunks as they come."""
         try:
-            await asyncio.wait({sending, reading}, return_when=asyncio.FIRST_COMPLETED)
-            if reading.done():
-                if early := reading.result():  # the next request, sent before this response was complete
-                    self.h11.receive_data(early)
-                elif not sending.done():
-                    raise ConnectionResetError("the client went away")
-            await sending
+            await self._while_connected(self._send_each(chunks))
         finally:
-            for task in (sending, reading):
-                task.cancel()
-            await asyncio.gather(sending, reading, return_exceptions=True)
             close = getattr(chunks, "aclose", None)  # an async generator has one, an async iterator need not
             if close is not None:
                 await close()
+
+    async def _while_connected(self, work: Coroutine[Any, Any, T]) -> T:
+        """Return the result of some work, and cancel it if the client goes away before. Raises ConnectionResetError."""
+        working = asyncio.ensure_future(work)
+        reading = asyncio.ensure_future(self.reader.read(BLOCK))
+        try:
+            await asyncio.wait({working, reading}, return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                if early := reading.result():  # the next request, sent before this response was complete
+                    self.h11.receive_data(early)
+                elif not working.done():
+                    raise ConnectionResetError("the client went away")
+            return await working
+        finally:
+            for task in (working, reading):
+                task.cancel()
+            await asyncio.gather(working, reading, return_exceptions=True)
 
     async def _send_each(self, chunks: AsyncIterator[bytes]) -> None:
         async for chunk in chunks:

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator
 from typing import IO, Any
 
+from dockerlab.engine.common.cancellable_threads import check_cancelled
 from dockerlab.engine.faults import Fault
 
 __all__ = ["decompressed", "decompressed_blocks"]
@@ -91,7 +92,12 @@ class _Decompressed:
             return self._file.read(size)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place. On the way, everything before it is decompressed, which may take long."""
         with _as_os_error():
+            while whence == os.SEEK_SET and self._file.tell() + BLOCK_BYTES < offset:
+                check_cancelled()
+                if not self._file.read(BLOCK_BYTES):
+                    break
             return self._file.seek(offset, whence)
 
 

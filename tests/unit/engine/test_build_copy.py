@@ -107,7 +107,8 @@ def test_a_dockerfile_is_a_regular_file_of_the_context(tmp_path: Path, kind: str
         "directory": [link("Dockerfile", "", tarfile.DIRTYPE), link(".dockerignore", "", tarfile.DIRTYPE)],
         "missing": [],
     }
-    context = Context(tmp_path, io.BytesIO(tar_of(*members[kind])))
+    context = Context(tmp_path)
+    context.unpack(io.BytesIO(tar_of(*members[kind])))
     try:
         assert context.ignore_rules.rules == []
         with pytest.raises(Fault, match="Cannot locate specified Dockerfile: Dockerfile"):
@@ -124,7 +125,8 @@ def test_a_dockerfile_may_be_linked_within_the_context(tmp_path: Path) -> None:
         link(".dockerignore", "a/rules"),
         ("a/rules", b"x"),
     ]
-    context = Context(tmp_path, io.BytesIO(tar_of(*files)))
+    context = Context(tmp_path)
+    context.unpack(io.BytesIO(tar_of(*files)))
     try:
         assert context.read_dockerfile("Dockerfile") == "FROM own"
         assert context.ignore_rules.excludes("x")
