@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import os
+import signal
 import socket
 import tarfile
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -140,6 +143,71 @@ def test_a_commit_stops(engine: KillableEngine) -> None:
     assert len(ask(engine.host, "GET", "/images/json?all=1")[1]) == images
     assert ask(engine.host, "GET", f"/containers/{container}/json")[1]["State"]["Status"] == "running"
     assert ask(engine.host, "DELETE", f"/containers/{container}?force=1")[0] == 204
+
+
+class SilentHost:
+    """A server that sends the beginning of a response, and then nothing until its client goes away."""
+
+    def __init__(self, beginning: bytes) -> None:
+        self.beginning = beginning
+        self.requests = self.ended = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):  # the listener is closed
+            while True:
+                client, _ = self._listener.accept()
+                with client, contextlib.suppress(ConnectionError):
+                    client.recv(65536)
+                    client.sendall(self.beginning)
+                    self.requests += 1
+                    while client.recv(65536):
+                        pass
+                self.ended += 1
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+@pytest.fixture(params=["nothing", "a head", "some content"])
+def silent_host(request: pytest.FixtureRequest) -> Iterator[SilentHost]:
+    """Give a host that becomes silent before, in, or after the head of its response."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1000\r\n"
+    host = SilentHost({"nothing": b"", "a head": head, "some content": head + b"\r\nFROM"}[request.param])
+    yield host
+    host.close()
+
+
+def waiting_request(kind: str, address: str) -> tuple[str, str, bytes]:
+    """Return a request for which an engine has to wait for another host."""
+    if kind == "pull":
+        return "POST", f"/images/create?fromImage={address}/image&tag=1", b""
+    if kind == "inspect":
+        return "GET", f"/distribution/{address}/image:1/json", b""
+    if kind == "log in":
+        return "POST", "/auth", f'{{"serveraddress": "{address}"}}'.encode()
+    if kind == "context":
+        return "POST", f"/build?remote=http://{address}/file", b""
+    return "POST", "/build", tar_of(("Dockerfile", f"FROM busybox\nADD http://{address}/file /\n".encode()))
+
+
+@pytest.mark.parametrize("kind", ["pull", "inspect", "log in", "context", "file"])
+def test_waiting_for_a_silent_host_ends(engine: KillableEngine, silent_host: SilentHost, kind: str) -> None:
+    with send(engine, *waiting_request(kind, silent_host.address)):
+        wait_until(lambda: silent_host.requests == 1, what="the engine waits for the host")
+    wait_until(lambda: silent_host.ended == 1, what="the engine doesn't wait any more")
+    wait_until(lambda: engine.unfinished_files() == [], what="nothing is left")
+
+
+def test_an_engine_that_waits_for_a_silent_host_stops(engine: KillableEngine, silent_host: SilentHost) -> None:
+    with send(engine, *waiting_request("pull", silent_host.address)):
+        wait_until(lambda: silent_host.requests == 1, what="the engine waits for the host")
+        pid = engine_pid(engine.host)
+        os.kill(pid, signal.SIGTERM)
+        wait_until(lambda: not Path(f"/proc/{pid}").exists(), what="the engine has ended")
+    assert silent_host.requests == 1
 
 
 def open_files(engine: KillableEngine) -> int:

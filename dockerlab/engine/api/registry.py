@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from dockerlab.engine.api.images import image_import
 from dockerlab.engine.api.progress import progress_response
+from dockerlab.engine.common.cancellable_threads import run_cancellable
 from dockerlab.engine.common.go_types import read
 from dockerlab.engine.containers import validation
 from dockerlab.engine.faults import Fault
@@ -35,9 +35,9 @@ async def image_create(engine: Engine, request: Request) -> Response:
     reference = _reference_to_pull(request.text("fromImage"), request.text("tag"))
     registry = Registry(reference, credentials)
     if not reference.tag and not reference.digest:
-        tags = await asyncio.to_thread(registry.tags)
+        tags = await run_cancellable(registry.tags)
         return progress_response(_pull_all_tags(engine, reference, credentials, platform, tags))
-    manifest = await asyncio.to_thread(registry.manifest, reference.digest or reference.tag)
+    manifest = await run_cancellable(registry.manifest, reference.digest or reference.tag)
     return progress_response(pull_push.pull(engine.images, registry, manifest, platform))
 
 
@@ -97,7 +97,7 @@ async def system_auth(engine: Engine, request: Request) -> Response:
     server = body.get("serveraddress", "").removeprefix("https://").removeprefix("http://").partition("/")[0]
     credentials = Credentials(body.get("username", ""), body.get("password", ""))
     registry = Registry(Reference(references.check_domain(server or references.HUB), "login"), credentials)
-    await asyncio.to_thread(registry.check_credentials)
+    await run_cancellable(registry.check_credentials)
     return json_response({"Status": "Login Succeeded", "IdentityToken": ""})
 
 
@@ -105,7 +105,7 @@ async def distribution_inspect(engine: Engine, request: Request) -> Response:
     """GET /distribution/{name}/json."""
     credentials = _credentials(request)
     registry = Registry(references.parse(request.id).with_default_tag(), credentials)
-    return json_response(await asyncio.to_thread(_distribution_document, registry))
+    return json_response(await run_cancellable(_distribution_document, registry))
 
 
 def _distribution_document(registry: Registry) -> Record:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from dockerlab.engine.common.cancellable_threads import run_cancellable
 from dockerlab.engine.common.network_errors import failure_message
+from dockerlab.engine.common.web_client import WebClient
 from dockerlab.engine.faults import BadParameter, Fault, Forbidden, NotFound, Unauthorized
 from dockerlab.engine.images.progress import progress_line
 from dockerlab.engine.storage import rootfs
@@ -27,7 +28,6 @@ __all__ = ["NAMELESS", "Download", "Downloads", "is_url", "save"]
 
 #: The name of a file if neither its URL nor the response has one; the space can't be a name from the web.
 NAMELESS = " "
-CONNECT_SECONDS, READ_SECONDS = 15, 60
 PROGRESS_SECONDS = 0.1
 MAX_REDIRECTS = 10
 BLOCK_BYTES = 1 << 18
@@ -50,10 +50,8 @@ class Download:
         import urllib3  # noqa: PLC0415  (it would slow down the start of every engine, and few builds download)
 
         self.url = url
-        self._errors = (urllib3.exceptions.HTTPError, OSError)
         retries = urllib3.Retry(total=MAX_REDIRECTS, connect=0, read=0, status=0, other=0, redirect=MAX_REDIRECTS)
-        timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
-        self._pool = urllib3.PoolManager(timeout=timeout, retries=retries)
+        self._client = WebClient(retries=retries)
         self._response = self._request()
         if self._response.status >= CLIENT_ERROR:
             self._raise_fault()
@@ -63,14 +61,14 @@ class Download:
 
     def _request(self) -> BaseHTTPResponse:
         try:
-            return self._pool.request("GET", self.url, preload_content=False)
-        except self._errors as error:
+            return self._client.request("GET", self.url)
+        except self._client.errors as error:
             raise Fault(f'Get "{self.url}": {failure_message(error, self.url)}') from None
 
     def _raise_fault(self) -> None:
         response, body = self._response, ""
-        with contextlib.closing(self), contextlib.suppress(*self._errors):
-            body = response.read(MAX_ERROR_BYTES).decode("utf-8", "replace").strip()
+        with contextlib.closing(self), contextlib.suppress(*self._client.errors):
+            body = self._client.read(response, MAX_ERROR_BYTES).decode("utf-8", "replace").strip()
         fault = FAULTS.get(response.status, BadParameter if response.status < SERVER_ERROR else Fault)
         raise fault(f"failed to GET {self.url} with status {response.status} {response.reason}: {body}")
 
@@ -93,19 +91,19 @@ class Download:
         """Write the content to a file; yield the number of bytes now and then, and at the end. Raises Fault."""
         written, reported_at = 0, time.monotonic()
         try:
-            while block := self._response.read(BLOCK_BYTES):
+            while block := self._client.read(self._response, BLOCK_BYTES):
                 file.write(block)
                 written += len(block)
                 if time.monotonic() - reported_at > PROGRESS_SECONDS:
                     reported_at = time.monotonic()
                     yield written
-        except self._errors as error:
+        except self._client.errors as error:
             raise Fault(f"{self.url}: {failure_message(error, self.url)}") from None
         yield written
 
     def close(self) -> None:
         self._response.close()
-        self._pool.clear()
+        self._client.close()
 
 
 async def save(download: Download, file: IO[bytes]) -> AsyncIterator[int]:

@@ -15,8 +15,8 @@ __all__ = ["Body", "request_for", "takes_upload"]
 NEWEST_VERSION, OLDEST_VERSION = version_number(NEWEST), (1, 24)
 #: Operations that take a tar, although their row in the endpoint table says otherwise.
 UPLOADS = {"ImageCreate"}
-#: Operations without an upload that read many files before they respond.
-CANCELLABLE = {"ImageCommit"}
+#: Operations without an upload that read many files, or ask another host, before they respond.
+CANCELLABLE = {"ImageCommit", "SystemAuth", "DistributionInspect"}
 #: A document in memory, or an upload in a file that is deleted after the response.
 Body = bytes | IO[bytes]
 
@@ -46,7 +46,7 @@ def takes_upload(method: str, target: str) -> bool:
 def ends_with_client(method: str, target: str) -> bool:
     """Tell whether an operation's work ends when its client goes away before the response.
 
-    These operations work on many blocks, in a thread that can be cancelled. Every other one is carried out in any case.
+    These operations work in a thread that can be cancelled. Every other one is carried out in any case.
     """
     operation = find(method, _path(target.partition("?")[0]))
     return takes_upload(method, target) or (operation is not None and operation.id in CANCELLABLE)

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 from dockerlab.engine.common.go_json import InvalidJson, loads
 from dockerlab.engine.common.go_types import read
 from dockerlab.engine.common.network_errors import failure_message
+from dockerlab.engine.common.web_client import WebClient
 from dockerlab.engine.faults import BadParameter, Fault, NotFound, Unauthorized
 from dockerlab.engine.images import documents, references
 from dockerlab.engine.images.references import HUB
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Credentials", "Manifest", "Registry", "access_denied", "parse_auth_header"]
 
 HUB_HOST = "registry-1.docker.io"
-CONNECT_SECONDS, READ_SECONDS = 15, 60
 BLOCK_BYTES = 1 << 18
 MAX_MANIFEST_BYTES = 8 << 20
 MAX_ERROR_BYTES = 1 << 16
@@ -100,18 +100,13 @@ class Registry:
 
     def __init__(self, reference: Reference, credentials: Credentials, actions: str = "pull") -> None:
         """Prepare the connection; nothing is sent yet."""
-        import urllib3  # noqa: PLC0415  (it would slow down the start of every engine, and few use a registry)
-
         self.reference = reference
         self.credentials = credentials
         self.scope = f"repository:{reference.path}:{actions}"
         host = HUB_HOST if reference.domain == HUB else reference.domain
         self.base = f"{'http' if _is_loopback(host) else 'https'}://{host}/v2/"
         self._authorization = f"Bearer {credentials.token}" if credentials.token else ""
-        self._http_error = urllib3.exceptions.HTTPError
-        self._pool = urllib3.PoolManager(
-            num_pools=4, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS), retries=False
-        )
+        self._client = WebClient(num_pools=4, retries=False)
 
     # -- requests ----------------------------------------------------------------------------------------------
 
@@ -120,13 +115,13 @@ class Registry:
         url = self._checked_url(self.base, path)
         response = self._send_authorized(method, url, headers, **more)
         if response.status == UNAUTHORIZED:
-            response.drain_conn()
+            self._client.drain(response)
             if self._authorize(response.headers.get("WWW-Authenticate", "")):
                 response = self._send_authorized(method, url, headers, **more)
         if response.status == UNAUTHORIZED:
             challenge = response.headers.get("WWW-Authenticate", "")
             if challenge.lower().startswith("basic"):
-                response.drain_conn()
+                self._client.drain(response)
                 raise self._refusal(method, url)
         return self._follow_redirects(response, method, url)
 
@@ -154,8 +149,8 @@ class Registry:
 
     def _send(self, method: str, url: str, **more: Any) -> BaseHTTPResponse:
         try:
-            return self._pool.request(method, url, preload_content=False, **more)
-        except self._http_error as error:
+            return self._client.request(method, url, **more)
+        except self._client.errors as error:
             raise Fault(f'{method.capitalize()} "{self.base}": {failure_message(error, url)}') from None
 
     def _refusal(self, method: str, url: str) -> Fault:
@@ -174,7 +169,7 @@ class Registry:
             location = response.headers.get("Location")
             if method not in ("GET", "HEAD") or response.status not in REDIRECTS or not location:
                 break
-            response.drain_conn()
+            self._client.drain(response)
             url = self._checked_url(url, location)
             response = self._send(method, url, redirect=False)
         return response
@@ -205,8 +200,8 @@ class Registry:
     def _read(self, response: BaseHTTPResponse, most: int) -> bytes:
         """Return the beginning of a response's body. Raises Fault."""
         try:
-            return response.read(most)
-        except self._http_error as error:
+            return self._client.read(response, most)
+        except self._client.errors as error:
             raise Fault(f'Get "{self.base}": {failure_message(error, self.base)}') from None
 
     def _read_json(self, response: BaseHTTPResponse) -> Any:
@@ -230,7 +225,7 @@ class Registry:
             if self._authorization.startswith("Basic"):
                 raise Fault(f"login attempt to {self.base} failed with status: 401 Unauthorized") from None
             raise
-        response.drain_conn()
+        self._client.drain(response)
         if response.status in (UNAUTHORIZED, FORBIDDEN):
             raise Unauthorized(f'Get "{self.base}": unauthorized: authentication required')
         if response.status >= REDIRECTION:
@@ -273,10 +268,10 @@ class Registry:
             raise Fault(self._error_message(response))
         checksum = hashlib.sha256()
         try:
-            for block in response.stream(BLOCK_BYTES, decode_content=False):
+            for block in self._client.raw_blocks(response, BLOCK_BYTES):
                 checksum.update(block)
                 yield block
-        except self._http_error as error:
+        except self._client.errors as error:
             raise Fault(f'Get "{self.base}": {failure_message(error, self.base)}') from None
         if f"sha256:{checksum.hexdigest()}" != digest:
             raise Fault(f"filesystem layer verification failed for digest {digest}")
@@ -295,13 +290,13 @@ class Registry:
     def has_blob(self, digest: str) -> bool:
         """Return whether the registry already stores a blob."""
         response = self.request("HEAD", f"{self.reference.path}/blobs/{digest}")
-        response.drain_conn()
+        self._client.drain(response)
         return response.status < REDIRECTION
 
     def put_blob(self, digest: str, content: Any, length: int) -> None:
         """Upload a blob from bytes or a file. Raises Fault."""
         start = self.request("POST", f"{self.reference.path}/blobs/uploads/")
-        start.drain_conn()
+        self._client.drain(start)
         if start.status in (UNAUTHORIZED, FORBIDDEN):
             raise Fault("denied: requested access to the resource is denied")
         if start.status >= REDIRECTION or "Location" not in start.headers:
@@ -312,7 +307,7 @@ class Registry:
         response = self.request("PUT", location, headers, body=content)
         if response.status >= REDIRECTION:
             raise Fault(self._error_message(response))
-        response.drain_conn()
+        self._client.drain(response)
 
     def put_manifest(self, tag: str, content: bytes) -> None:
         """Upload a manifest under a tag. Raises Fault."""
@@ -322,7 +317,7 @@ class Registry:
             raise Fault("denied: requested access to the resource is denied")
         if response.status >= REDIRECTION:
             raise Fault(self._error_message(response))
-        response.drain_conn()
+        self._client.drain(response)
 
 
 def access_denied(reference: Reference) -> str:

@@ -9,7 +9,12 @@ from collections.abc import Iterator
 import pytest
 
 from dockerlab.engine.api.run_in_thread import blocks_in_thread
-from dockerlab.engine.common.cancellable_threads import Cancelled, check_cancelled, run_cancellable
+from dockerlab.engine.common.cancellable_threads import (
+    Cancelled,
+    check_cancelled,
+    interrupted_by,
+    run_cancellable,
+)
 
 
 def test_the_result_or_the_exception_of_the_function_is_returned() -> None:
@@ -45,6 +50,45 @@ def test_cancelling_ends_the_function_and_waits_for_its_end(times: int) -> None:
         assert ended.is_set()
 
     asyncio.run(cancel())
+
+
+def test_cancelling_interrupts_a_thread_that_waits() -> None:
+    waiting, interrupted, errors = threading.Event(), threading.Event(), []
+
+    def work() -> None:
+        try:
+            with interrupted_by(interrupted.set):
+                waiting.set()
+                interrupted.wait()
+                raise OSError("the connection was closed")
+        except BaseException as error:
+            errors.append(type(error))
+            raise
+
+    async def cancel() -> None:
+        task = asyncio.ensure_future(run_cancellable(work))
+        await asyncio.to_thread(waiting.wait, 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancel())
+    assert errors == [Cancelled]
+
+
+def test_a_thread_that_is_not_cancelled_is_not_interrupted() -> None:
+    interrupts: list[str] = []
+
+    def work(fails: bool) -> str:
+        with interrupted_by(lambda: interrupts.append("interrupted")):
+            if fails:
+                raise OSError("a real error")
+        return "done"
+
+    assert asyncio.run(run_cancellable(work, False)) == work(False) == "done"
+    with pytest.raises(OSError, match="a real error"):
+        asyncio.run(run_cancellable(work, True))
+    assert interrupts == []
 
 
 def test_a_generator_that_is_not_read_to_its_end_is_closed() -> None:
