@@ -93,12 +93,15 @@ class _Unpacking:
         if not path:
             return
         directory, name = self._parent(path), path.rpartition("/")[2]
+        if self.tree.is_mount(path):
+            self._update_mount(member, path)
+            return
         if self.has_whiteouts:
             if self._apply_whiteout(directory, name):
                 return
             self.new_entries.add(self._key(directory, name))
         self._make_room(member, directory, name)
-        self._create(tar, member, directory, name)
+        self._create(tar, member, directory, path)
         if self.is_stale:
             self.directories.close()
             self.is_stale = False
@@ -156,8 +159,21 @@ class _Unpacking:
             tree_removal.remove(directory, name)
             self.is_stale = not stat.S_ISREG(mode)
 
-    def _create(self, tar: tarfile.TarFile, member: tarfile.TarInfo, directory: int, name: str) -> None:
+    def _update_mount(self, member: tarfile.TarInfo, path: str) -> None:
+        """Set the attributes of a directory that is a mount. Nothing else can take the place of a mount."""
+        place = self.tree.open(path, follow=False)
+        try:
+            if not (member.isdir() and stat.S_ISDIR(os.fstat(place).st_mode)):
+                raise LayerFault(f"RemoveAll {path}: {os.strerror(errno.EBUSY).lower()}")
+            if self.tree.read_only_mount(path):
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+            self._set_attributes(member, f"/proc/self/fd/{place}")
+        finally:
+            os.close(place)
+
+    def _create(self, tar: tarfile.TarFile, member: tarfile.TarInfo, directory: int, path: str) -> None:
         """Create the file of one member. Devices are left out: the layer keeps them, and a container gets its own."""
+        name = path.rpartition("/")[2]
         if member.isreg():
             self._write(tar, member, directory, name)
         elif member.isdir():
@@ -171,15 +187,23 @@ class _Unpacking:
             os.utime(name, (member.mtime, member.mtime), dir_fd=directory, follow_symlinks=False)
         elif member.islnk():
             # It shares mode and owner with the file that it links to, which may belong to the parent's tree.
-            self._link(member, directory, name)
+            self._link(member, directory, path)
         elif member.isfifo():
             os.mkfifo(name, 0o600, dir_fd=directory)
             self._set_attributes_of_entry(member, directory, name)
 
-    def _link(self, member: tarfile.TarInfo, directory: int, name: str) -> None:
-        place, target = self.tree.open_parent(_plain_path(member.linkname))
+    def _link(self, member: tarfile.TarInfo, directory: int, path: str) -> None:
+        """Create a hard link. As for a program in the container, a mount is another file system than what is above."""
+        target_path = _plain_path(member.linkname)
+        place, target = self.tree.open_parent(target_path)
         try:
-            os.link(target, name, src_dir_fd=place, dst_dir_fd=directory, follow_symlinks=False)
+            if self.tree.mount(path) != self.tree.mount(target_path):
+                raise OSError(errno.EXDEV, "invalid cross-device link")
+            os.link(target, path.rpartition("/")[2], src_dir_fd=place, dst_dir_fd=directory, follow_symlinks=False)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise LayerFault(f"linkat {target_path} {path}: {(error.strerror or str(error)).lower()}") from None
         finally:
             os.close(place)
 
