@@ -91,7 +91,7 @@ async def container_top(engine: Engine, request: Request) -> Response:
         raise Conflict(f"container {container.id} is not running")
     titles, processes = await asyncio.to_thread(top.top, container.main_process.pids(), request.text("ps_args"))
     engine.events.publish_container("top", container.record)
-    return json_response({"Processes": processes, "Titles": titles})
+    return json_response({"Processes": processes or None, "Titles": titles})
 
 
 async def container_logs(engine: Engine, request: Request) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
-import shlex
+import re
 import shutil
 import subprocess
 import time
@@ -12,13 +12,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dockerlab.engine.common import proc
-from dockerlab.engine.faults import BadParameter, Fault
+from dockerlab.engine.faults import Fault
 
 __all__ = ["PsFailed", "top"]
 
 PS_SECONDS = 10
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
+#: What Go calls white space in a regular expression. Other spaces are parts of a word.
+SPACES = " \t\n\f\r"
+#: A column with a header that can be taken for the one of the process ids.
+RENAMED = re.compile(rf"(?<![{SPACES}])[{SPACES}]++([^{SPACES}]*)=[{SPACES}]*+(PID[^{SPACES}]*+)")
+NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 Table = tuple[list[str], list[list[str]]]
 
 
@@ -27,13 +32,17 @@ class PsFailed(Fault):
 
 
 def top(pids: list[int], ps_args: str) -> Table:
-    """Return the titles and the processes. Raises BadParameter for quotes that don't match, PsFailed if ps fails."""
-    try:
-        arguments = shlex.split(ps_args or "-ef")
-    except ValueError as error:
-        raise BadParameter(f"ps_args can't be parsed: {error}") from None
+    """Return the titles and the processes. Raises PsFailed if Docker or ps refuses the arguments."""
+    for column, header in RENAMED.findall(ps_args):
+        if column != "pid":
+            raise PsFailed(f'specifying "{column}={header}" is not allowed')
+    arguments = _words(ps_args) or ["-ef"]  # Docker knows no quotes
     lines = _ps_for(pids, arguments) if shutil.which("ps") else _builtin_ps(arguments, pids)
     return _select(lines, set(pids))
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.split(f"[{SPACES}]", text) if word]
 
 
 def _ps_for(pids: list[int], arguments: list[str]) -> list[str]:
@@ -56,23 +65,32 @@ def _ps(arguments: list[str]) -> list[str]:
         env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
     )
     if result.returncode:
-        first = result.stderr.strip().partition("\n")[0].removeprefix("error: ")
-        raise PsFailed(f"ps: {first}" if not first.startswith("ps") else first)
-    return result.stdout.splitlines()
+        first = result.stderr.partition("\n")[0] or f"exit status {result.returncode}"
+        raise PsFailed(f"ps: {first}")
+    return result.stdout.split("\n")
 
 
 def _select(lines: list[str], pids: set[int]) -> Table:
-    """Split the lines of ps into fields, and keep the processes of the container."""
-    titles = lines[0].split() if lines else []
+    """Split the lines of ps into fields, and keep the processes of the container.
+
+    With some arguments, ps has a line without a pid for each thread, after the line of the process.
+    """
+    titles = _words(lines[0]) if lines else []
     if "PID" not in titles:
         raise PsFailed("Couldn't find PID field in ps output")
-    column, width = titles.index("PID"), len(titles)
-    processes = []
-    for line in lines[1:]:
-        fields = line.split(None, width - 1)
-        if len(fields) > column and fields[column].isdigit() and int(fields[column]) in pids:
-            fields[-1] = fields[-1].rstrip() if len(fields) == width else fields[-1]
-            processes.append(fields + [""] * (width - len(fields)))
+    column, last = titles.index("PID"), len(titles) - 1
+    processes, is_ours = [], False
+    for fields in map(_words, lines[1:]):
+        if len(fields) <= column:
+            continue
+        pid = fields[column]
+        if pid != "-":
+            if not NUMBER.fullmatch(pid):
+                raise PsFailed(f"Unexpected pid '{pid}': strconv.Atoi: parsing \"{pid}\": invalid syntax")
+            is_ours = int(pid) in pids
+        if is_ours:
+            row = [*fields[:last], " ".join(fields[last:])]
+            processes.append(row + [""] * (len(titles) - len(row)))
     return titles, processes
 
 
@@ -86,24 +104,39 @@ TITLES = {"args": "COMMAND", "comm": "COMMAND", "tty": "TTY", "cmd": "CMD"}
 def _builtin_ps(arguments: list[str], pids: list[int]) -> list[str]:
     """Return what ps prints for its most frequent arguments: -ef, aux, and -o with a list of columns."""
     joined = " ".join(arguments)
-    columns: tuple[str, ...]
+    columns: list[tuple[str, str]]
     if joined in ("-ef", "-e -f", "ef", "-f"):
-        columns = FULL_COLUMNS
+        columns = [_column(name) for name in FULL_COLUMNS]
     elif joined in ("aux", "-aux", "au", "axu"):
-        columns = USER_COLUMNS
+        columns = [_column(name) for name in USER_COLUMNS]
     elif "-o" in joined:
-        names = joined.partition("-o")[2].replace(",", " ").split()
-        columns = tuple(name.partition("=")[0] for name in names)
+        columns = _requested_columns(_words(joined.partition("-o")[2]))
     else:
         raise PsFailed("this machine has no ps: the practice engine itself supports -ef, aux and -o LIST only")
-    unknown = [name for name in columns if name not in FORMATS]
+    unknown = [name for name, _ in columns if name not in FORMATS]
     if unknown:
-        raise PsFailed(f'ps: unknown user-defined format specifier "{unknown[0]}"')
-    lines = [" ".join(TITLES.get(name, name.upper()) for name in columns)]
+        raise PsFailed(f'ps: error: unknown user-defined format specifier "{unknown[0]}"')
+    lines = [" ".join(title for _, title in columns)]
     for pid in pids:
         if (facts := _facts(pid)) is not None:
-            lines.append(" ".join(FORMATS[name](facts) for name in columns))
+            lines.append(" ".join(FORMATS[name](facts) for name, _ in columns))
     return lines
+
+
+def _requested_columns(words: list[str]) -> list[tuple[str, str]]:
+    """Return the columns of `-o pid,comm=TITLE`, with their titles. A title extends to the end of its word."""
+    columns = []
+    for word in words:
+        names, equals, title = word.removeprefix("-o").partition("=")
+        requested = [_column(name) for name in names.split(",") if name]
+        if equals and requested:
+            requested[-1] = (requested[-1][0], title)
+        columns += requested
+    return columns
+
+
+def _column(name: str) -> tuple[str, str]:
+    return name, TITLES.get(name, name.upper())
 
 
 def _facts(pid: int) -> dict[str, str] | None:

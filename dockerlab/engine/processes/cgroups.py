@@ -190,8 +190,10 @@ class Cgroup:
         self.freeze(False)
         for place in set(self.places.values()):
             with contextlib.suppress(OSError):
-                for pid in (place / "cgroup.procs").read_text("ascii").split():
-                    os.kill(int(pid), signal.SIGKILL)
+                for pid in map(int, (place / "cgroup.procs").read_text("ascii").split()):
+                    if pid:  # 0 is a process outside of this pid namespace, and for kill(2) the engine's own group
+                        with contextlib.suppress(ProcessLookupError):  # the others have to end all the same
+                            os.kill(pid, signal.SIGKILL)
         self.remove()
 
     def freeze(self, frozen: bool) -> bool:
