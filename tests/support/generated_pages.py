@@ -176,6 +176,9 @@ Parts of a rung may be missing on a machine. `docker info` then has a warning:
   default list is that of Docker 28.5; `--security-opt seccomp=FILE` and `seccomp=unconfined` work as in Docker.
 - **The device filter** of the rung `namespaces` needs a control group that may restrict devices: version 1, or
   version 2 with eBPF. Elsewhere, device nodes don't work in containers, and containers lack the capability MKNOD.
+- **The engine's programs** in a container, such as the init of `docker run --init`, are run from a sealed copy of the
+  Python interpreter in memory. The setting `vm.memfd_noexec=2` forbids that. Then root of a container can reach the
+  interpreter's own file, and change it on the rung `namespaces`: run only images that you trust, or set it to 1.
 - **Users** of the rung `userns` need subordinate ids. Elsewhere, all programs of a container run as the same user.
 
 A container with `PidMode: container:NAME` needs Linux 5.2. It shows the `/proc` of the container NAME, and can't be

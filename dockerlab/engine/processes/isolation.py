@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dockerlab.engine.common import host_programs
-from dockerlab.engine.processes import capabilities, cgroups, seccomp
+from dockerlab.engine.processes import capabilities, cgroups, sealed_program, seccomp
 
 __all__ = [
     "ABILITIES",
@@ -51,6 +51,7 @@ ABILITIES = {
 
 #: What `docker info` says where a machine lacks an ability that its rung has elsewhere.
 WARNINGS = {
+    "interpreter": "Containers can reach the interpreter's file: no sealed copy of it can run here (vm.memfd_noexec).",
     "seccomp": "System calls are not filtered: seccomp does not work here.",
     "device filter": "Device nodes do not work in containers: the engine may not make or filter them here.",
     "users": "All programs run as the same user: the engine may not use other ids here.",
@@ -144,8 +145,11 @@ def _missing_abilities(name: str) -> frozenset[str] | None:
     output = _output_of_probe(name, *map(str, tracer))
     if output is None:
         return None
-    missing = frozenset(json.loads(output) if name != PROOT else ())
-    return missing | {"device filter"} if name == NAMESPACES and not cgroups.filters_devices() else missing
+    if name == PROOT:
+        return frozenset()
+    missing = {*json.loads(output)}
+    missing |= {"device filter"} if name == NAMESPACES and not cgroups.filters_devices() else set()
+    return frozenset(missing if sealed_program.is_possible() else missing | {"interpreter"})
 
 
 def _output_of_probe(*arguments: str) -> bytes | None:
