@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import tarfile
 import time
 from collections.abc import Collection, Iterator
@@ -18,10 +20,16 @@ WHITEOUT = ".wh."
 
 
 def layer_of_changes(before: Path, after: Path, hidden: Collection[str] = ()) -> Iterator[bytes]:
-    """Yield the layer in pieces. Without any change it is an empty tar."""
+    """Yield the layer in pieces. Without any change it is an empty tar.
+
+    Raises OSError at once for a file that is larger than the free space, even if it is sparse: a layer can't be that
+    large, and reading all zeros of such a file would take minutes or years.
+    """
     links: tar_writer.Links = {}
     engine_uid = os.getuid()
     with OpenTree(after) as tree, contextlib.closing(LastDirectory(tree)) as directories:
+        space = os.fstatvfs(tree.root)
+        free_bytes = space.f_bavail * space.f_frsize
         for change in sorted(changes.changes(before, after, hidden), key=lambda change: change.path):
             path = change.path.removeprefix("/")
             if change.kind == changes.DELETED:
@@ -32,8 +40,18 @@ def layer_of_changes(before: Path, after: Path, hidden: Collection[str] = ()) ->
                 directory = directories.open(parent)
             except OSError:
                 continue  # it has disappeared meanwhile
+            if _file_size(directory, name) > free_bytes:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             yield from tar_writer.member(path, directory, name, links, engine_uid)
     yield tar_writer.END
+
+
+def _file_size(directory: int, name: str) -> int:
+    try:
+        info = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except OSError:
+        return 0  # it has disappeared meanwhile
+    return info.st_size if stat.S_ISREG(info.st_mode) else 0
 
 
 def _whiteout(name: str) -> bytes:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -103,3 +105,24 @@ def test_an_image_in_use_is_not_removed(practice_host: str, image_name: str, lab
     )
     assert ask(practice_host, "DELETE", f"/images/{image_name}?force=1")[0] == 200
     assert ask(practice_host, "GET", f"/containers/{container}/changes")[0] == 200  # its layers still exist
+
+
+def test_a_sparse_file_is_committed_if_a_layer_could_be_that_large(
+    practice_host: str, run: Any, image_name: str
+) -> None:
+    """Docker writes all zeros to the disk, and fails at the end if they don't fit."""
+    space = os.statvfs(ask(practice_host, "GET", "/info")[1]["DockerRootDir"])
+    container = run("busybox", ["truncate", "-s", str(1 << 28), "/fits"])
+    before = used_bytes(practice_host)
+    assert ask(practice_host, "POST", f"/commit?container={container}&repo={image_name}", {})[0] == 201
+    assert used_bytes(practice_host) - before < 1 << 20
+    assert ask(practice_host, "GET", f"/images/{image_name}/json")[1]["Size"] > 1 << 28
+    container = run("busybox", ["truncate", "-s", str(space.f_blocks * space.f_frsize * 2), "/does-not-fit"])
+    status, response = ask(practice_host, "POST", f"/commit?container={container}&repo={image_name}:2", {})
+    assert (status, response) == (500, {"message": "no space left on device"})
+
+
+def used_bytes(host: str) -> int:
+    """Return the bytes that the layers of an engine take up on the disk."""
+    layers = Path(ask(host, "GET", "/info")[1]["DockerRootDir"]) / "images" / "layers"
+    return sum(path.stat().st_blocks * 512 for path in layers.iterdir())
