@@ -43,11 +43,7 @@ class Canary:
         self.secret, self.hidden_name = f"secret-{uuid.uuid4().hex}", f"hidden-{uuid.uuid4().hex}"
         self.data_root = data_root
         self._fill()
-        self._host_files = {
-            name: (Path(name).read_bytes(), Path(name).stat().st_mode & 0o7777)
-            for name in HOST_FILES
-            if os.access(name, os.R_OK)
-        }
+        self._host_files = {name: Path(name).read_bytes() for name in HOST_FILES if os.access(name, os.R_OK)}
         self._before = self._look()
 
     def _fill(self) -> None:
@@ -90,14 +86,18 @@ class Canary:
         return [text.encode() for text in (self.secret, self.hidden_name, ENGINE_SECRET)]
 
     def remove(self) -> None:
-        """Remove the files, and undo what an attack has changed of the machine."""
+        """Remove the files, and undo what an attack has changed of the machine.
+
+        Files like /etc/passwd stay as they are, because it may have been the machine's user who changed them.
+        """
         before, now = self._before, self._look()
         if now[str(INTERPRETER)] != before[str(INTERPRETER)]:
             INTERPRETER.chmod(int(str(before[str(INTERPRETER)]["mode"]), 8))
-        for name, (content, mode) in self._host_files.items():
+        for name, content in self._host_files.items():
             if now.get(f"{name} of the host") != before[f"{name} of the host"]:
-                Path(name).write_bytes(content)
-                Path(name).chmod(mode)
+                copy = Path(tempfile.mkdtemp(prefix="before-attack-"), Path(name).name)
+                copy.write_bytes(content)
+                print(f"{name} was changed during an attack. If you did not change it, restore it: cp {copy} {name}")
         for name in HOST_SETTINGS:
             if (value := before.get(f"/proc/sys/{name}")) and value != now[f"/proc/sys/{name}"]:
                 Path("/proc/sys", name).write_text(str(value["value"]))
