@@ -33,6 +33,9 @@ from rounds import markdown_table, median_ratio, time_rounds  # noqa: E402
 PRACTICE, DOCKER = "practice", "docker"
 CONTAINERS, LOG_BYTES, FILE_BYTES = 300, 100_000_000, 300_000_000
 LINE = "a line of a log that is as long as lines of logs often are, with a number at its end: 1234567890"
+LOGS_TASK = f"logs of {LOG_BYTES / 1e6:.0f} MB"
+#: Targets of the tasks, as parts of Docker's time.
+TARGETS = (0.3, 1, 0.5, 1, 1, 1, 1)
 #: Targets of the practice engine alone, which don't depend on Docker's figures.
 START_SECONDS, LOG_MEGABYTES_PER_SECOND = 0.5, 100.0
 IDLE_MEGABYTES, CONTAINER_MEGABYTES, GROWTH_MEGABYTES = 40.0, 0.5, 10.0
@@ -147,30 +150,15 @@ def is_responding(path: str) -> bool:
 
 def speed_figures(engines: list[EngineClient], options: argparse.Namespace) -> list[Figure]:
     """Time the tasks of both engines. Needs the containers that `memory_figures` created."""
-    logs_task = f"logs of {LOG_BYTES / 1e6:.0f} MB"
-    export_task = f"export of {FILE_BYTES / 1e6:.0f} MB"
     runs: dict[str, dict[str, Callable[[], float]]] = {}
     for engine in engines:
-        sleeper = engine.create("sleep", "1000")
-        engine.request("POST", f"/containers/{sleeper}/start")
-        log_container = engine.run("sh", "-c", f"yes '{LINE}' | head -c {LOG_BYTES}")
-        logs = f"/containers/{log_container}/logs?stdout=1"
-        blocks = FILE_BYTES // 1_000_000
-        export_container = engine.run("dd", "if=/dev/zero", "of=/big", "bs=1000000", f"count={blocks}")
-        export = f"/containers/{export_container}/export"
-        for task, run in {
-            "create, start, wait, remove": engine.lifecycle,
-            "exec with its exit code": partial(engine.exec, sleeper),
-            f"list of {CONTAINERS}": partial(engine.list, CONTAINERS),
-            logs_task: partial(engine.read, logs, LOG_BYTES),
-            export_task: partial(engine.read, export, FILE_BYTES),
-        }.items():
+        for task, run in tasks(engine).items():
             runs.setdefault(task, {})[engine.name] = run
     before = resident_megabytes(engines[0])
     times = time_rounds(runs, options.rounds, options.seed)
     growth = resident_megabytes(engines[0]) - before
-    targets = dict(zip(runs, (0.3, 1, 0.5, 1, 1), strict=True))
-    speed = LOG_BYTES / 1e6 / statistics.median(times[logs_task][PRACTICE])
+    targets = dict(zip(runs, TARGETS, strict=True))
+    speed = LOG_BYTES / 1e6 / statistics.median(times[LOGS_TASK][PRACTICE])
     return [
         *(_task_figure(task, times[task], target) for task, target in targets.items()),
         Figure(
@@ -182,6 +170,26 @@ def speed_figures(engines: list[EngineClient], options: argparse.Namespace) -> l
             f"≤ {GROWTH_MEGABYTES:g}", growth <= GROWTH_MEGABYTES,
         ),
     ]  # fmt: skip
+
+
+def tasks(engine: EngineClient) -> dict[str, Callable[[], float]]:
+    """Create what an engine's tasks need, and return them by name, in the order of their targets."""
+    sleeper = engine.create("sleep", "1000")
+    engine.request("POST", f"/containers/{sleeper}/start")
+    log_container = engine.run("sh", "-c", f"yes '{LINE}' | head -c {LOG_BYTES}")
+    blocks = FILE_BYTES // 1_000_000
+    files = f"/containers/{engine.run('dd', 'if=/dev/zero', 'of=/big', 'bs=1000000', f'count={blocks}')}"
+    uploads = f"/containers/{engine.create('true')}/archive?path=/"
+    size = f"{FILE_BYTES / 1e6:.0f} MB"
+    return {
+        "create, start, wait, remove": engine.lifecycle,
+        "exec with its exit code": partial(engine.exec, sleeper),
+        f"list of {CONTAINERS}": partial(engine.list, CONTAINERS),
+        LOGS_TASK: partial(engine.read, f"/containers/{log_container}/logs?stdout=1", LOG_BYTES),
+        f"export of {size}": partial(engine.read, f"{files}/export", FILE_BYTES),
+        f"archive of {size}, from the container": partial(engine.read, f"{files}/archive?path=/big", FILE_BYTES),
+        f"archive of {size}, to the container": partial(engine.upload, uploads, FILE_BYTES),
+    }
 
 
 def _task_figure(task: str, times: dict[str, list[float]], target: float) -> Figure:
