@@ -111,8 +111,8 @@ test-states: $(VENV)/.test  ## compare an engine with a model of Docker by rando
 	@DOCKERLAB_STATES_HOST=$(HOST) DOCKERLAB_STATES_EXAMPLES=$(EXAMPLES) DOCKERLAB_ISOLATION=$(ISOLATION) \
 	  $(BIN)/python -m pytest tests/engine/containers/test_state_model.py
 
-test-fuzzing: $(VENV)/.test  ## send about 10,000 invented documents to the practice engine (CASES=550 of each kind)
-	@DOCKERLAB_FUZZING_EXAMPLES=$(CASES) $(BIN)/python -m pytest -n $(WORKERS) --timeout 3600 tests/engine/fuzzing
+test-fuzzing: $(VENV)/.test  ## send about 10,000 invented documents to the practice engine (CASES=550 of each kind, ISOLATION=…)
+	@DOCKERLAB_FUZZING_EXAMPLES=$(CASES) DOCKERLAB_ISOLATION=$(ISOLATION) $(BIN)/python -m pytest -n $(WORKERS) --timeout 3600 tests/engine/fuzzing
 
 soak: $(VENV)/.test  ## send mixed traffic to the practice engine for MINUTES (10), and check that it leaks nothing
 	@$(BIN)/python tests/endurance/soak.py --minutes $(MINUTES) $(if $(ISOLATION),--isolation $(ISOLATION))

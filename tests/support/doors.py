@@ -1,4 +1,8 @@
-"""Every door of an engine that takes a document, and what must hold after each request, for tests with Hypothesis."""
+"""Every door of an engine that takes a document, and what must hold after each request, for tests with Hypothesis.
+
+The engine is in the process of the test, on the rung `plain`; with DOCKERLAB_ISOLATION it is a process of its own on
+that rung, and each request goes through its socket.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+from engines import KillableEngine
 from hypothesis import HealthCheck, settings
 from in_process_engine import InProcessEngine
+from plain_http import send_raw
 
 __all__ = ["EXAMPLES", "FUZZING", "Doors"]
 
+ISOLATION = os.environ.get("DOCKERLAB_ISOLATION", "")
 EXAMPLES = int(os.environ.get("DOCKERLAB_FUZZING_EXAMPLES", "25"))
 FUZZING = settings(
     max_examples=EXAMPLES,
@@ -26,15 +33,47 @@ EXCEPTION = re.compile(
 )
 
 
+class EngineProcess:
+    """An engine in a process of its own, with the methods of an engine in this process."""
+
+    def __init__(self, state: Path) -> None:
+        self._process = KillableEngine(state.parent, ISOLATION)
+        self._process.start()
+
+    def request(
+        self, method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> tuple[int, bytes]:
+        """Return the status and the whole body of the response. The output of an exec is read to its end."""
+        all_headers = {"Content-Type": "application/json", **(headers or {})}
+        status, data, _ = send_raw(self._process.host, method, target, body, all_headers)
+        return status, data
+
+    def json(self, method: str, target: str, body: object = None) -> tuple[int, Any]:
+        """Send a JSON body, and return the status and the JSON of the response."""
+        status, data = self.request(method, target, b"" if body is None else json.dumps(body).encode())
+        return status, json.loads(data) if data.strip() else None
+
+    def close(self) -> None:
+        """Stop the engine, and leave its state."""
+        self._process.stop()
+
+
 class Doors:
     """An engine with a running container, and the checks after each request."""
+
+    engine: InProcessEngine | EngineProcess
 
     def __init__(self, state: Path) -> None:
         self.state = state
         self.open()
 
+    def start(self) -> None:
+        """Start the engine on the state that is there."""
+        self.engine = EngineProcess(self.state) if ISOLATION else InProcessEngine(self.state)
+
     def open(self) -> None:
-        self.engine = InProcessEngine(self.state)
+        """Start the engine, and create what the requests are about if it is not there."""
+        self.start()
         if self.engine.json("GET", "/containers/base/json")[0] == 404:
             body = {"Image": "busybox", "Cmd": ["sleep", "1000"], "Labels": {"a": "b"}}
             status, answer = self.engine.json("POST", "/containers/create?name=base", body)
@@ -44,8 +83,11 @@ class Doors:
             self.engine.json("POST", "/networks/create", {"Name": "kept"})
 
     def close(self) -> None:
+        """Stop the engine. One in a process of its own would leave helper processes, so it is reset."""
         self.engine.json("DELETE", "/containers/base?force=1")
         self.engine.close()
+        if ISOLATION:
+            KillableEngine(self.state.parent, ISOLATION).reset()
 
     def send(
         self, method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None

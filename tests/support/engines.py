@@ -93,6 +93,10 @@ class KillableEngine:
         """Kill the engine, but none of its containers."""
         os.kill(engine_pid(self.host), signal.SIGKILL)
 
+    def stop(self) -> None:
+        """Stop the engine, and leave its containers and its state."""
+        self._run("stop")
+
     def reset(self) -> None:
         """Stop the engine and remove its containers and its state."""
         self._run("reset")

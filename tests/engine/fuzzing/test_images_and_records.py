@@ -15,7 +15,6 @@ from doors import EXAMPLES, FUZZING, Doors
 from go_values import ANYTHING, document
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from in_process_engine import InProcessEngine
 from processes import serving_in_thread
 from registries import SameResponse
 
@@ -210,7 +209,7 @@ def test_records_on_disk(doors: Doors, number: int, path: list[int], new: Any, c
     doors.engine.close()
     try:
         record.write_bytes(json.dumps(_replace(json.loads(originals[record]), path, new)).encode()[:cut])
-        doors.engine = InProcessEngine(doors.state)
+        doors.start()
         doors.check_lists()
         for kind in ("containers", "networks", "volumes", "images"):
             filters = quote(json.dumps({"label": ["no-such-label"]}))
