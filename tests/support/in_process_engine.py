@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 from functools import partial
@@ -58,12 +59,15 @@ class InProcessEngine:
         return status, json.loads(data) if data.strip() else None
 
     def close(self) -> None:
-        """Stop the engine, and leave its state."""
+        """Stop the engine, and leave its state. Its control groups stay only if a container runs."""
         self.loop.run_until_complete(self._end_tasks())
         self.loop.run_until_complete(self.loop.shutdown_default_executor())
         self.loop.close()
         SPAWNER.close()
         self.engine._lock.close()
+        for place in set(self.engine.groups.places.values()):
+            with contextlib.suppress(OSError):
+                place.rmdir()
 
     @staticmethod
     async def _end_tasks() -> None:
