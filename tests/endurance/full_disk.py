@@ -81,6 +81,8 @@ class SmallDisk:
         self.must("DELETE", f"/images/{name}")
         self.must("POST", "/images/prune?filters=" + quote('{"dangling":["true"]}'))
         self.must("POST", "/images/busybox/tag?repo=other")
+        self.must("POST", *SMALL_IMAGE)
+        self.must("POST", "/volumes/create", {"Name": "unused"})
 
     def fill(self, free: int) -> None:
         """Write until so many bytes are free."""
@@ -120,6 +122,11 @@ class SmallDisk:
 Request = tuple[Callable[[], Answer], list[tuple[str, str, Any]]]
 NEW: Any = {"Image": "busybox", "Cmd": ["sleep", "1000"]}
 RUNNING, NEW_NAME = {"Container": "running"}, {"Name": "new"}
+SMALL_IMAGE: tuple[str, Any] = ("/commit?container=stopped&repo=small", {})
+STOPPED: tuple[str, str, Any] = ("POST", "/containers/create?name=stopped", NEW)
+NETWORK: tuple[str, str, Any] = ("POST", "/networks/create", {"Name": "net"})
+VOLUME: tuple[str, str, Any] = ("POST", "/volumes/create", {"Name": "unused"})
+ALL_VOLUMES = quote('{"all":["true"]}')
 PRUNE = ("POST", "/images/prune?filters=" + quote('{"dangling":["true"]}'), None)
 #: Name, method, path, body, and the request that undoes it.
 SIMPLE_REQUESTS: list[tuple[str, str, str, Any, tuple[str, str, Any]]] = [
@@ -136,6 +143,10 @@ SIMPLE_REQUESTS: list[tuple[str, str, str, Any, tuple[str, str, Any]]] = [
         *("rename", "POST", "/containers/stopped/rename?name=renamed", None),
         ("POST", "/containers/renamed/rename?name=stopped", None),
     ),
+    ("kill", "POST", "/containers/running/kill", None, ("POST", "/containers/running/start", None)),
+    ("restart", "POST", "/containers/running/restart?t=0", None, ("POST", "/containers/running/start", None)),
+    ("remove", "DELETE", "/containers/stopped?v=1", None, STOPPED),
+    ("prune of containers", "POST", "/containers/prune", None, STOPPED),
     (
         *("update", "POST", "/containers/running/update", {"CpuShares": 512}),
         ("POST", "/containers/running/update", {"CpuShares": 1024}),
@@ -143,9 +154,14 @@ SIMPLE_REQUESTS: list[tuple[str, str, str, Any, tuple[str, str, Any]]] = [
     ("network create", "POST", "/networks/create", NEW_NAME, ("DELETE", "/networks/new", None)),
     ("connect", "POST", "/networks/net/connect", RUNNING, ("POST", "/networks/net/disconnect", RUNNING)),
     ("disconnect", "POST", "/networks/joined/disconnect", RUNNING, ("POST", "/networks/joined/connect", RUNNING)),
+    ("network remove", "DELETE", "/networks/net", None, NETWORK),
+    ("prune of networks", "POST", "/networks/prune", None, NETWORK),
     ("volume create", "POST", "/volumes/create", NEW_NAME, ("DELETE", "/volumes/new", None)),
+    ("volume remove", "DELETE", "/volumes/unused", None, VOLUME),
+    ("prune of volumes", "POST", f"/volumes/prune?filters={ALL_VOLUMES}", None, VOLUME),
     ("tag", "POST", "/images/busybox/tag?repo=new", None, ("DELETE", "/images/new", None)),
     ("untag", "DELETE", "/images/other", None, ("POST", "/images/busybox/tag?repo=other", None)),
+    ("image remove", "DELETE", "/images/small", None, ("POST", *SMALL_IMAGE)),
     ("commit", "POST", "/commit?container=running&repo=new", {}, ("DELETE", "/images/new", None)),
 ]
 
@@ -173,7 +189,7 @@ def requests(disk: SmallDisk) -> dict[str, Request]:
         "build": (partial(disk.upload, "POST", "/build?t=new", disk.context), remove_new),
         "put archive": (
             partial(disk.upload, "PUT", "/containers/stopped/archive?path=/", disk.context),
-            [("DELETE", "/containers/stopped", None), ("POST", "/containers/create?name=stopped", NEW)],
+            [("DELETE", "/containers/stopped", None), STOPPED],
         ),
     }
 
