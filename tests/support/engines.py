@@ -77,10 +77,10 @@ def temporary_engine(isolation: str = "") -> Iterator[str]:
 
 
 class KillableEngine:
-    """A practice engine below a directory that can be killed and started again."""
+    """A practice engine below a directory that can be killed and started again. Each command has so many seconds."""
 
-    def __init__(self, base: Path, isolation: str) -> None:
-        self.base, self.isolation = base, isolation
+    def __init__(self, base: Path, isolation: str, seconds: float = SECONDS) -> None:
+        self.base, self.isolation, self.seconds = base, isolation, seconds
         self.host, self.state = f"unix://{base}/e.sock", base / "state"
 
     def start(self) -> float:
@@ -102,7 +102,7 @@ class KillableEngine:
         self._run("reset")
 
     def _run(self, verb: str, *options: str) -> None:
-        _run_without_settings(verb, "--host", self.host, "--state", str(self.state), *options)
+        _run_without_settings(verb, "--host", self.host, "--state", str(self.state), *options, seconds=self.seconds)
 
     # -- traces that it leaves on this machine --------------------------------------------------------------
 
@@ -205,12 +205,12 @@ def _isolation_option(isolation: str) -> list[str]:
     return ["--isolation", isolation] if isolation else []
 
 
-def _run_without_settings(*arguments: str) -> None:
+def _run_without_settings(*arguments: str, seconds: float = SECONDS) -> None:
     """Run the engine's command line without the settings of this test process. Exit if it fails."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DOCKER")}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     command = [sys.executable, "-m", "dockerlab.engine", *arguments]
-    process = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+    process = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=seconds, check=False)
     if process.returncode:
         output = process.stdout + process.stderr
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{output}")
