@@ -15,12 +15,14 @@ from pathlib import Path
 
 from archives import tar_of
 
-__all__ = ["ENGINE_SECRET", "LARGE_BYTES", "SECRET_BYTES", "Canary"]
+__all__ = ["ENGINE_SECRET", "SECRET_BYTES", "Canary"]
 
 #: The secret files have this length, so that a response that has only their size is recognized, too.
 SECRET_BYTES = 31_337
-#: One file is so long that the size of a container that includes it is recognized.
+#: One file is so long that the size of a container that includes it is recognized. All but its beginning is a hole.
 LARGE_BYTES = 16 << 20
+#: So much of a file's content is compared; what is written further back changes its time, too.
+COMPARED_BYTES = 1 << 16
 #: Part of the environment of each practice engine that these tests start.
 ENGINE_SECRET = f"environment-{uuid.uuid4().hex}"
 HOST_DIRECTORIES = ("/", "/etc", "/dev")
@@ -57,7 +59,7 @@ class Canary:
             "victim": b"unchanged\n",
             "directory/secret": secret,
             "directory/inner": line.encode(),
-            "directory/large": (line * (LARGE_BYTES // len(line))).encode(),
+            "directory/large": line.encode(),
             f"directory/{self.hidden_name}": b"",
             "directory/inside/file": line.encode(),
             "etc/passwd": f"root:x:0:0:{self.secret}:/:/bin/sh\nspy:x:4242:4242:{self.secret}:/:/bin/sh\n".encode(),
@@ -74,6 +76,7 @@ class Canary:
             file.parent.mkdir(exist_ok=True)
             file.write_bytes(content)
             file.chmod(0o755 if name == "program" else 0o640)
+        os.truncate(self.path / "directory/large", LARGE_BYTES)
         (self.path / "empty").mkdir()
 
     def __str__(self) -> str:
@@ -129,8 +132,7 @@ class Canary:
                 state |= {os.path.join(folder, name): {} for name in os.listdir(folder)}  # noqa: PTH118, PTH208
         for name in HOST_FILES:
             with contextlib.suppress(OSError):
-                info = os.stat(name)  # noqa: PTH116
-                state[f"{name} of the host"] = {"size": info.st_size, "time": info.st_mtime_ns, "mode": info.st_mode}
+                state[f"{name} of the host"] = _host_file(Path(name))
         for name in HOST_SETTINGS:
             with contextlib.suppress(OSError):
                 state[f"/proc/sys/{name}"] = {"value": Path("/proc/sys", name).read_text()}
@@ -149,10 +151,24 @@ def _status(path: Path) -> dict[str, object]:
     }  # fmt: skip
 
 
+def _host_file(path: Path) -> dict[str, object]:
+    """Return what an attack could change of a file that this machine needs.
+
+    Its times are left out: another run of these tests that restores the file changes them, too. If that counted as an
+    attack, each run would then restore the file after the other one, for ever.
+    """
+    info = path.stat()
+    content = hashlib.sha256(path.read_bytes()).hexdigest() if os.access(path, os.R_OK) else ""
+    return {"mode": info.st_mode, "owner": (info.st_uid, info.st_gid), "size": info.st_size, "content": content}
+
+
 def _content(path: Path) -> dict[str, object]:
     attributes = {name: os.getxattr(path, name, follow_symlinks=False) for name in _attributes(path)}
-    content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() and not path.is_symlink() else ""
-    return {"attributes": attributes, "content": content}
+    content = b""
+    if path.is_file() and not path.is_symlink():
+        with path.open("rb") as file:
+            content = file.read(COMPARED_BYTES)
+    return {"attributes": attributes, "content": hashlib.sha256(content).hexdigest()}
 
 
 def _attributes(path: Path) -> list[str]:
