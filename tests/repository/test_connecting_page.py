@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 
 import pytest
@@ -25,6 +26,7 @@ def _end(lines: list[str]) -> int:
     return next((number for number, line in enumerate(lines) if line.startswith("## ")), len(lines))
 
 
+@functools.cache  # for all messages, because it reads every module
 def sentences() -> str:
     """Return every text in the client's modules, with each f-string in parts."""
     client = [path for path in modules() if not path.is_relative_to(PACKAGE / "engine")]
