@@ -15,26 +15,24 @@ from dockerlab.engine.faults import Fault
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> Path:
-    """Return a context with links, beside files that it may not reach."""
-    (tmp_path / "outside").mkdir()
-    (tmp_path / "outside/file").write_text("secret")
+def context(tmp_path: Path, outside: Path) -> Path:
+    """Return a context with links, some of which lead outside."""
     context = tmp_path / "context"
     (context / "dir/deep").mkdir(parents=True)
     (context / "dir/deep/file").write_text("own")
     (context / "dir/link").symlink_to("../../outside/file")
     (context / "inner").symlink_to("dir/deep")
     (context / "out").symlink_to("../outside")
-    (context / "absolute").symlink_to(tmp_path / "outside")
+    (context / "absolute").symlink_to(outside)
     return context
 
 
 @pytest.fixture
-def image(tmp_path: Path) -> Path:
+def image(tmp_path: Path, outside: Path) -> Path:
     image = tmp_path / "image"
     (image / "real").mkdir(parents=True)
     (image / "way").symlink_to("/real")
-    (image / "out").symlink_to(tmp_path / "outside")
+    (image / "out").symlink_to(outside)
     return image
 
 

@@ -21,14 +21,6 @@ ROUNDS = 100
 
 
 @pytest.fixture
-def outside(tmp_path: Path) -> Path:
-    outside = tmp_path / "outside"
-    (outside / "inner").mkdir(parents=True)
-    (outside / "inner/file").write_text("secret")
-    return outside
-
-
-@pytest.fixture
 def record(tmp_path: Path, outside: Path) -> ContainerRecord:
     """Return a container with the directory `way` and the link `other`, which leads outside."""
     document = {"Id": "0" * 64, "HostConfig": {"ReadonlyRootfs": False}, "MountPoints": []}

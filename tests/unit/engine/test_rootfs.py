@@ -24,15 +24,6 @@ def image(tmp_path: Path) -> Path:
     return image
 
 
-@pytest.fixture
-def outside(tmp_path: Path) -> Path:
-    """Return a directory that no image may reach."""
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    (outside / "hosts").write_text("precious")
-    return outside
-
-
 def create(image: Path) -> Path:
     root = image.with_name("root")
     rootfs.create(image, root, "name")
@@ -63,8 +54,8 @@ def test_directories_of_the_engine_replace_what_the_image_has(image: Path, outsi
         (image / name).symlink_to(target)
     root = create(image)
     assert stat.S_ISDIR((root / name).lstat().st_mode)
-    assert [path.name for path in outside.iterdir()] == ["hosts"]
-    assert (outside / "hosts").read_text() == "precious"
+    assert sorted(path.name for path in outside.iterdir()) == ["file", "inner"]
+    assert (outside / "file").read_text() == "secret"
     assert changes.changes(image, root) == []
     assert b"".join(layer_diff.layer_of_changes(image, root)) == tar_writer.END
 
@@ -78,13 +69,13 @@ def test_files_of_the_engine_replace_what_the_image_has(image: Path, outside: Pa
         os.mkfifo(image / name)
     else:
         depth = "../" * (name.count("/") + 1)
-        relative = Path(f"{depth}outside/hosts")
-        targets = {"link": outside / "hosts", "relative link": relative, "dangling link": outside / "x"}
+        relative = Path(f"{depth}outside/file")
+        targets = {"link": outside / "file", "relative link": relative, "dangling link": outside / "x"}
         (image / name).symlink_to(targets[kind])
     root = create(image)
     assert stat.S_ISREG((root / name).lstat().st_mode)
-    assert [path.name for path in outside.iterdir()] == ["hosts"]
-    assert (outside / "hosts").read_text() == "precious"
+    assert sorted(path.name for path in outside.iterdir()) == ["file", "inner"]
+    assert (outside / "file").read_text() == "secret"
     assert changes.changes(image, root) == []
 
 
