@@ -67,10 +67,11 @@ lab: $(VENV)/.lab  ## open the course in JupyterLab (ENGINE=docker, PORT=8888, N
 # --- checks ---------------------------------------------------------------------------------------
 
 .PHONY: test lint test-install test-oldest test-browser test-scenario test-peers test-crashes test-states test-fuzzing soak bench bench-clients
+# The modules run in the order of the folders, so that the quick ones, the unit tests, are last and no worker waits long.
 test: lint  ## run lint, all tests and all notebooks, on the practice engine
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m "not index and not browser" \
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m "not index and not browser" \
 	  --nbval --nbval-current-env --nbval-cell-timeout 60 --nbval-sanitize-with tests/notebooks/sanitize.cfg \
-	  tests notebooks
+	  notebooks tests
 
 lint: $(VENV)/.test  ## run ruff, mypy and the import contracts
 	@$(BIN)/ruff check --quiet .
