@@ -67,7 +67,8 @@ lab: $(VENV)/.lab  ## open the course in JupyterLab (ENGINE=docker, PORT=8888, N
 # --- checks ---------------------------------------------------------------------------------------
 
 .PHONY: test lint test-install test-oldest test-browser test-scenario test-peers test-crashes test-states test-fuzzing soak bench bench-clients
-# The modules run in the order of the folders, so that the quick ones, the unit tests, are last and no worker waits long.
+# The order of xdist would begin with the modules that have many tests, and end with one that runs for half a minute
+# alone. The order of the folders ends with the unit tests, which are quick, so that no worker waits long for the other.
 test: lint  ## run lint, all tests and all notebooks, on the practice engine
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m "not index and not browser" \
 	  --nbval --nbval-current-env --nbval-cell-timeout 60 --nbval-sanitize-with tests/notebooks/sanitize.cfg \

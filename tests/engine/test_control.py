@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from plain_http import ask
+from processes import wait_until
 
 from dockerlab.engine.processes.isolation import works
 
@@ -197,11 +198,10 @@ def test_containers_keep_running_when_the_engine_is_stopped_or_killed(running_en
 def test_containers_that_ended_without_an_engine_have_their_exit_codes(running_engine: ControlledEngine) -> None:
     running_engine.make("web")
     running_engine.make("brief", Cmd=["sh", "-c", "sleep 0.5; exit 9"])
-    pid = running_engine.inspect("web")["State"]["Pid"]
+    pids = [running_engine.inspect(name)["State"]["Pid"] for name in ("web", "brief")]
     running_engine.kill()
-    os.kill(pid, signal.SIGTERM)
-    time.sleep(1)
-    assert not alive(pid)
+    os.kill(pids[0], signal.SIGTERM)
+    wait_until(lambda: not any(alive(pid) for pid in pids), what="both containers have ended")
     assert running_engine.run("ensure").returncode == 0
     assert running_engine.wait_for("web", "exited")["State"]["ExitCode"] == 7
     assert running_engine.wait_for("brief", "exited")["State"]["ExitCode"] == 9
@@ -224,14 +224,11 @@ def test_a_container_whose_shim_was_killed_has_ended(running_engine: ControlledE
 def test_restart_policies_continue_after_a_kill(running_engine: ControlledEngine) -> None:
     policy = {"HostConfig": {"RestartPolicy": {"Name": "always"}}}
     running_engine.make("again", Cmd=["sh", "-c", "sleep 0.3; exit 1"], **policy)
-    time.sleep(1)
+    wait_until(lambda: running_engine.inspect("again")["RestartCount"], what="it was started again")
     running_engine.kill()
     assert running_engine.run("ensure").returncode == 0
     before = running_engine.inspect("again")["RestartCount"]
-    deadline = time.monotonic() + 10
-    while running_engine.inspect("again")["RestartCount"] <= before and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert running_engine.inspect("again")["RestartCount"] > before
+    wait_until(lambda: running_engine.inspect("again")["RestartCount"] > before, what="it is started again")
 
 
 def test_no_container_is_lost_when_the_engine_is_killed_repeatedly(engine: ControlledEngine) -> None:
@@ -304,19 +301,13 @@ def test_the_namespace_ends_when_its_state_directory_is_deleted(engine: Controll
     keeper = json.loads((engine.state / "keeper.json").read_text())["pid"]
     assert alive(keeper)
     shutil.rmtree(engine.state)  # as a user might do, without a reset
-    deadline = time.monotonic() + 30
-    while alive(keeper) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert not alive(keeper)
+    wait_until(lambda: not alive(keeper), 30, "its keeper has ended")
 
 
 def test_an_idle_engine_ends_by_itself(engine: ControlledEngine) -> None:
     assert engine.run("start", "--idle", "0.5").returncode == 0
     pid = engine.pid
-    deadline = time.monotonic() + 10
-    while alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not alive(pid)
+    wait_until(lambda: not alive(pid), what="it has ended")
     assert not engine.socket.exists()
 
 

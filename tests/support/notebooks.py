@@ -40,11 +40,11 @@ class Guard(pytest.Item):
 
 
 def add_guards(items: Iterable[pytest.Item]) -> list[pytest.Item]:
-    """Return the items with one guard before and one after the cells of each notebook."""
+    """Return the items with one guard before and one after the cells of each notebook; the notebooks are first."""
     groups: dict[pytest.Collector | None, list[pytest.Item]] = {}
     for item in items:
         groups.setdefault(item.parent if item.path.suffix == ".ipynb" else None, []).append(item)
-    guarded = groups.pop(None, [])
+    others, guarded = groups.pop(None, []), []
     for notebook, cells in groups.items():
         foreign: dict[str, Any] = {}
         scope = cells[0].nodeid.rpartition("::")[0]  # with another scope, xdist would run the guard in another worker
@@ -53,7 +53,7 @@ def add_guards(items: Iterable[pytest.Item]) -> list[pytest.Item]:
             guard.is_last, guard.foreign = is_last, foreign
             cells.insert(len(cells) if is_last else 0, guard)
         guarded += cells
-    return guarded
+    return guarded + others
 
 
 def make_foreign(host: str, name: str) -> dict[str, Any]:
