@@ -39,7 +39,7 @@ class CharacterSet:
     members: list[CharacterSet] = field(default_factory=list)
     is_negated: bool = False
     ignores_case: bool = False
-    _known: dict[str, bool] = field(default_factory=dict)
+    _cache: dict[str, bool] = field(default_factory=dict)
 
     def negated(self) -> CharacterSet:
         """Return the set of all other characters."""
@@ -48,14 +48,14 @@ class CharacterSet:
     def without_case(self) -> CharacterSet:
         """Return the set with the other case of each character. Case is ignored before a set is negated, not after."""
         members = [each.without_case() for each in self.members]
-        return replace(self, members=members, ignores_case=True, _known={})
+        return replace(self, members=members, ignores_case=True, _cache={})
 
     def __contains__(self, character: str) -> bool:
-        answer = self._known.get(character)
+        answer = self._cache.get(character)
         if answer is None:
             forms = _cases(character) if self.ignores_case else {character}
             answer = any(map(self._has, forms)) is not self.is_negated
-            self._known[character] = answer
+            self._cache[character] = answer
         return answer
 
     def _has(self, character: str) -> bool:

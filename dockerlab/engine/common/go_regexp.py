@@ -57,11 +57,11 @@ class _Group:
     def close(self) -> _Piece:
         """Return the program of the alternatives. Each but the last starts with a choice and ends with a jump."""
         programs = [[step for piece in pieces for step in piece.program] for pieces in self.alternatives]
-        left = sum(len(program) + 2 for program in programs[:-1]) + len(programs[-1])
+        remaining = sum(len(program) + 2 for program in programs[:-1]) + len(programs[-1])
         joined: Program = []
         for program in programs[:-1]:
-            left -= len(program) + 2
-            joined += [Instruction((1, len(program) + 2)), *program, Instruction((left + 1,))]
+            remaining -= len(program) + 2
+            joined += [Instruction((1, len(program) + 2)), *program, Instruction((remaining + 1,))]
         repetitions = max((piece.repetitions for pieces in self.alternatives for piece in pieces), default=1)
         return _Piece(joined + programs[-1], repetitions)
 
@@ -219,7 +219,7 @@ class _Parser:
                 return [*program * least, Instruction((-size, 1))]
             return [Instruction((1, size + 2)), *program, Instruction((-size - 1,))]
         self._grow(size * max(most - 1, 0) + most - least)
-        optional = [step for left in range(most - least, 0, -1) for step in _option(program, left)]
+        optional = [step for remaining in range(most - least, 0, -1) for step in _option(program, remaining)]
         return program * least + optional
 
     # -- backslashes -------------------------------------------------------------------------------------------
@@ -245,6 +245,6 @@ class _Parser:
             self._add_character(character)
 
 
-def _option(program: Program, left: int) -> Program:
-    """Return a program that may be left out, together with the same programs behind it; `left` counts them all."""
-    return [Instruction((1, left * (len(program) + 1))), *program]
+def _option(program: Program, remaining: int) -> Program:
+    """Return a program that may be left out, with the same programs behind it; `remaining` counts them all."""
+    return [Instruction((1, remaining * (len(program) + 1))), *program]

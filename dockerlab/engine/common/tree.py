@@ -153,19 +153,6 @@ class OpenTree:
         """Return the path of the mount that a directory belongs to, if that is only for reading. Raise OSError."""
         return self._read_only_mount(_parts(self.resolve(path)))
 
-    def mount(self, path: str) -> str:
-        """Return the path of the mount that is at a path or above it; `/` stands for the rest of the tree.
-
-        A link at the end of the path is not followed. Raise OSError for a circle of links.
-        """
-        parts = _parts(self.resolve(path, follow=False)) if self.mounts else []
-        above = ("/" + "/".join(parts[:count]) for count in range(len(parts), 0, -1))
-        return next((path for path in above if path in self.mounts), "/")
-
-    def is_mount(self, path: str) -> bool:
-        """Tell whether exactly this path is mounted. Raise OSError for a circle of links."""
-        return bool(self.mounts) and self.resolve(path, follow=False) in self.mounts
-
     def exists(self, path: str) -> bool:
         """Tell whether there is something at a path, whose links are followed."""
         return self.mode(path) != 0

@@ -93,7 +93,7 @@ class _Unpacking:
         if not path:
             return
         directory, name = self._parent(path), path.rpartition("/")[2]
-        if self.tree.is_mount(path):
+        if self.tree.mounts and self.tree.resolve(path, follow=False) in self.tree.mounts:
             self._update_mount(member, path)
             return
         if self.has_whiteouts:
@@ -197,7 +197,7 @@ class _Unpacking:
         target_path = _plain_path(member.linkname)
         place, target = self.tree.open_parent(target_path)
         try:
-            if self.tree.mount(path) != self.tree.mount(target_path):
+            if _mount(self.tree, path) != _mount(self.tree, target_path):
                 raise OSError(errno.EXDEV, "invalid cross-device link")
             os.link(target, path.rpartition("/")[2], src_dir_fd=place, dst_dir_fd=directory, follow_symlinks=False)
         except FileNotFoundError:
@@ -257,6 +257,17 @@ class _Unpacking:
                     parent, make=True
                 )  # it exists, and make=True refuses read-only mounts
                 os.utime(name, (mtime, mtime), dir_fd=directory, follow_symlinks=False)
+
+
+def _mount(tree: OpenTree, path: str) -> str:
+    """Return the path of the mount that is at a path, or above it; an empty text for the rest of the tree.
+
+    A link at the end of the path is not followed. Raises OSError for a circle of links.
+    """
+    place = tree.resolve(path, follow=False) if tree.mounts else ""
+    while place and place not in tree.mounts:
+        place = place.rpartition("/")[0]
+    return place
 
 
 def _plain_path(name: str) -> str:

@@ -30,8 +30,8 @@ def names(request: pytest.FixtureRequest, practice_host: str, labels: dict[str, 
         status, document = ask(practice_host, "GET", f"{path}filters={quote(filters)}")
         assert status == 200, document
         records: list[dict[str, Any]] = document["Volumes"] if kind == "volumes" else document
-        found = [record["Names"][0].strip("/") if kind == "containers" else record["Name"] for record in records]
-        return sorted(created[name] for name in found if name in created)
+        matching = [record["Names"][0].strip("/") if kind == "containers" else record["Name"] for record in records]
+        return sorted(created[name] for name in matching if name in created)
 
     yield matches
     for name in created if kind != "containers" else ():
