@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from archives import tar_of
 from in_process_engine import InProcessEngine
+from judge import Judge
 
 from dockerlab.engine.images import bad_records
 
@@ -64,6 +65,7 @@ CASES = [
     ("containers/*/container.json", lambda it: {**it, "Config": {"Labels": {"a": 1}}}, "cannot unmarshal"),
     ("containers/*/container.json", lambda it: {**it, "Created": "yesterday"}, "not a time"),
     ("containers/*/container.json", lambda it: {**it, "State": {}}, "the state has no"),
+    ("containers/*/container.json", lambda it: {**it, "State": {**it["State"], "Pid": 10**40}}, "has no 'Pid'"),
     ("images/*.json", b"", "it is not JSON"),
     ("images/*.json", lambda it: {**it, "id": DIGEST}, "id is not the name"),
     ("images/*.json", lambda it: {**it, "tags": ["A B"]}, "not the name of an image"),
@@ -71,6 +73,8 @@ CASES = [
     ("images/*.config", lambda it: {**it, "config": 1}, "cannot unmarshal"),
     ("images/*.config", lambda it: {**it, "rootfs": {"diff_ids": ["sha256:../x"]}}, "not a digest"),
     ("networks/*.json", lambda it: {**it, "Id": "../x"}, "id is not the name"),
+    ("images/*.json", lambda it: {**it, "sizes": [10**40]}, "sizes of its layers"),
+    ("networks/*.json", lambda it: {**it, "Created": 5}, "'Created' is missing"),
     ("networks/*.json", lambda it: {**it, "IPAM": {"Config": [{"Subnet": "x"}]}}, "does not appear"),
     ("volumes/*/volume.json", lambda it: {**it, "Name": "other"}, "name is not the name"),
     ("volumes/*/volume.json", lambda it: {**it, "Labels": []}, "cannot unmarshal"),
@@ -95,6 +99,68 @@ def test_a_bad_record_is_skipped_and_kept(
     [bad_record] = bad_records.find(state)
     assert str(path.with_suffix("")).startswith(bad_record["path"].removesuffix(".json"))
     assert reason in bad_record["reason"]
+
+
+@pytest.mark.parametrize(
+    "pattern", ["containers/*/container.json", "images/*.json", "networks/*.json", "volumes/*/volume.json"]
+)
+@pytest.mark.parametrize("value", [None, 5, "x", True, [None], {"a": None}], ids=repr)
+def test_lists_have_values_of_the_right_types(
+    state: Path, change: Callable[[str, Any], Path], pattern: str, value: Any
+) -> None:
+    judge, path = Judge(), change(pattern, lambda it: it)
+    original = json.loads(path.read_bytes())
+    for name in original:
+        path.write_text(json.dumps({**original, name: value}))
+        engine = InProcessEngine(state)
+        try:
+            targets = [*LISTS]
+            for target in targets:
+                status, data = engine.request("GET", target)
+                judge.check("GET", target, "1.51", status, data)
+                assert status == 200, data
+                if target == "/networks":
+                    targets += [f"/networks/{network['Id']}" for network in json.loads(data)]
+                elif target.startswith("/images/json"):
+                    targets += [f"/images/{image['Id']}/history" for image in json.loads(data)]
+                elif target.startswith("/containers/json"):
+                    targets += [f"/containers/{container['Id']}/json" for container in json.loads(data)]
+        finally:
+            engine.close()
+        assert not judge.problems, (name, judge.problems)
+
+
+def test_a_field_that_no_client_chooses_is_never_read(state: Path, change: Callable[[str, Any], Path]) -> None:
+    change("networks/*.json", lambda it: {**it, "Ingress": 5, "Scope": "swarm", "Internal": None, "X": 1})
+    change("volumes/*/volume.json", lambda it: {**it, "Scope": 5, "X": 1})
+    engine = InProcessEngine(state)
+    try:
+        network = engine.json("GET", "/networks/net")[1]
+        assert (network["Ingress"], network["Scope"], network["Internal"]) == (False, "local", False)
+        volume = engine.json("GET", "/volumes/data")[1]
+        assert list(volume) == ["CreatedAt", "Driver", "Labels", "Mountpoint", "Name", "Options", "Scope"]
+        assert volume["Scope"] == "local"
+        assert list(network) == list(engine.json("GET", "/networks/bridge")[1])
+    finally:
+        engine.close()
+
+
+def test_settings_of_a_container_have_the_form_that_inspect_shows(
+    state: Path, change: Callable[[str, Any], Path]
+) -> None:
+    def written_otherwise(document: dict[str, Any]) -> dict[str, Any]:
+        del document["Layers"]
+        host = {**document["HostConfig"], "CapAdd": "KILL", "ConsoleSize": [7]}
+        return {**document, "Config": {**document["Config"], "Cmd": "true"}, "HostConfig": host}
+
+    change("containers/*/container.json", written_otherwise)
+    engine = InProcessEngine(state)
+    try:
+        details = engine.json("GET", "/containers/one/json")[1]
+    finally:
+        engine.close()
+    assert details["Config"]["Cmd"] == ["true"]
+    assert (details["HostConfig"]["CapAdd"], details["HostConfig"]["ConsoleSize"]) == (["KILL"], [7, 0])
 
 
 def test_nothing_of_a_skipped_image_is_lost(state: Path, change: Callable[[str, Any], Path]) -> None:

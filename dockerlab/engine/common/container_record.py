@@ -21,6 +21,8 @@ FILE = "container.json"
 #: The names that a container or a volume can have.
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 Document = dict[str, Any]
+#: The largest number that a client can read.
+MAX_NUMBER = (1 << 63) - 1
 #: The parts of a record -> what each must be. The records of old engines lack those that may be None.
 PARTS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("Id", "Name", "Created", "Path", "Image"), (str,)),
@@ -58,8 +60,9 @@ def read(directory: Path) -> Document | None:
         return None
     if not isinstance(document, dict):
         raise ValueError("it is not a JSON object")
+    document = {**dict.fromkeys(PARTS), **document}
     for name, types in PARTS.items():
-        if not isinstance(document.get(name), types) or (bool not in types and isinstance(document.get(name), bool)):
+        if not isinstance(document[name], types) or (bool not in types and isinstance(document[name], bool)):
             raise ValueError(f"its field {name!r} is missing or has a wrong type")
     if not is_identity(document["Id"]) or document["Id"] != directory.name:
         raise ValueError("its id is not the name of its directory")
@@ -78,8 +81,8 @@ def read(directory: Path) -> Document | None:
 
 def _check_settings(document: Document) -> None:
     try:
-        decode("container.Config", document["Config"])
-        decode("container.HostConfig", document["HostConfig"])
+        for name in ("Config", "HostConfig"):  # a list of words may also be one text, as in a request
+            document[name] = {**document[name], **decode(f"container.{name}", document[name])}
         decode("map[string]network.EndpointSettings", document.get("Endpoints"))
     except WrongType as error:
         raise ValueError(str(error)) from None
@@ -112,7 +115,8 @@ def _check_state(state: Document) -> None:
 def _check_fields(where: str, value: Any, types: dict[str, type]) -> None:
     for name, kind in types.items():
         field = value.get(name) if isinstance(value, dict) else None
-        if not isinstance(field, kind) or (kind is int and isinstance(field, bool)):
+        is_no_number = isinstance(field, bool) or (isinstance(field, int) and abs(field) > MAX_NUMBER)
+        if not isinstance(field, kind) or (kind is int and is_no_number):
             raise ValueError(f"{where} has no {name!r}, or one of a wrong type")
 
 

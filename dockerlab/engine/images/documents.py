@@ -19,6 +19,8 @@ from dockerlab.engine.images import references
 __all__ = ["MAX_CONFIG_BYTES", "check_digest", "read_config", "read_document", "read_record", "set_aside"]
 
 MAX_CONFIG_BYTES = 8 << 20
+#: The largest size that a client can read.
+MAX_SIZE = (1 << 63) - 1
 #: The attributes of an image in its record -> what each must be.
 RECORD = {"id": str, "sizes": list, "tags": list, "digests": list, "parent": str, "tagged": str}
 Record = dict[str, Any]
@@ -69,11 +71,15 @@ def read_record(path: Path) -> tuple[Record, Record]:
     layers = config["rootfs"]["diff_ids"]
     if not all(map(is_digest, layers)):
         raise ValueError("one of its layers is not a digest")
-    if len(record["sizes"]) != len(layers) or not all(isinstance(size, int) for size in record["sizes"]):
+    if len(record["sizes"]) != len(layers) or not all(map(_is_size, record["sizes"])):
         raise ValueError("the sizes of its layers are wrong")
     _check_names(record)
     nanoseconds(record["tagged"])
     return record | {"built_here": built_here}, config
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_SIZE
 
 
 def set_aside(*paths: Path) -> None:

@@ -181,17 +181,17 @@ def read(path: Path) -> Record:
     stored = json_files.load(path)
     if not isinstance(stored, dict):
         raise ValueError("it is not a JSON object")
-    network = {**_document("", "", "", ""), **stored}
-    if not is_identity(network["Id"]) or network["Id"] != path.stem:
-        raise ValueError("its id is not the name of the file")
-    for name in ("Name", "Driver", "Created", "Scope"):
-        if not isinstance(network[name], str) or not network[name]:
+    for name in ("Name", "Driver", "Id", "Created"):
+        if not isinstance(stored.get(name), str) or not stored[name]:
             raise ValueError(f"its field {name!r} is missing or has a wrong type")
-    if network["Driver"] != "bridge":
-        raise ValueError(f"the practice engine has no network driver {network['Driver']!r}")
-    nanoseconds(network["Created"])
+    if not is_identity(stored["Id"]) or stored["Id"] != path.stem:
+        raise ValueError("its id is not the name of the file")
+    if stored["Driver"] != "bridge":
+        raise ValueError(f"the practice engine has no network driver {stored['Driver']!r}")
+    nanoseconds(stored["Created"])
+    network = _document(stored["Name"], stored["Driver"], stored["Id"], stored["Created"])
     try:
-        network |= decode("network.CreateOptions", {name: network[name] for name in SETTINGS})
+        network |= decode("network.CreateOptions", {name: stored[name] for name in SETTINGS if name in stored})
     except WrongType as error:
         raise ValueError(str(error)) from None
     check_stored(network["IPAM"].get("Config") or [])

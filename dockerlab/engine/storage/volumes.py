@@ -98,15 +98,8 @@ class Volumes:
             labels = {**(labels or {}), ANONYMOUS: ""}
         if (self._directory(name) / FILE).exists():
             raise Conflict(f"create {name}: its record can't be read. To find out what to do, run: dockerlab doctor")
-        volume = {
-            "CreatedAt": f"{now()[:19]}Z",
-            "Driver": "local",
-            "Labels": labels,
-            "Mountpoint": str(self.data_directory(name)),
-            "Name": name,
-            "Options": options or None,
-            "Scope": "local",
-        }
+        volume = _document(name, f"{now()[:19]}Z", labels, options or None)
+        volume["Mountpoint"] = str(self.data_directory(name))
         self._write(volume)
         self.all[name] = volume
         self.events.publish("volume", "create", name, {"driver": "local"})
@@ -212,11 +205,23 @@ def read(directory: Path) -> Record | None:
         raise ValueError("its driver or the time of its creation is wrong")
     nanoseconds(volume["CreatedAt"])
     try:
-        for name in ("Labels", "Options"):
-            volume[name] = decode("map[string]string", volume.get(name))
+        labels, options = (decode("map[string]string", volume.get(name)) for name in ("Labels", "Options"))
     except WrongType as error:
         raise ValueError(str(error)) from None
-    return {"Scope": "local", **volume}
+    return _document(volume["Name"], volume["CreatedAt"], labels, options)
+
+
+def _document(name: str, created: str, labels: Record | None, options: Record | None) -> Record:
+    """Return a volume as inspect shows it, in Docker's order of fields."""
+    return {
+        "CreatedAt": created,
+        "Driver": "local",
+        "Labels": labels,
+        "Mountpoint": "",
+        "Name": name,
+        "Options": options,
+        "Scope": "local",
+    }
 
 
 def _check_names(filters: dict[str, list[str]], names: tuple[str, ...]) -> None:
