@@ -66,6 +66,12 @@ CASES = [
     ("containers/*/container.json", lambda it: {**it, "Created": "yesterday"}, "not a time"),
     ("containers/*/container.json", lambda it: {**it, "State": {}}, "the state has no"),
     ("containers/*/container.json", lambda it: {**it, "State": {**it["State"], "Pid": 10**40}}, "has no 'Pid'"),
+    ("containers/*/container.json", lambda it: {**it, "MountPoints": [5]}, "a mount point has no"),
+    (
+        "containers/*/container.json",
+        lambda it: {**it, "MountPoints": [{**it["MountPoints"][0], "Driver": 5}]},
+        "a mount point has no 'Driver'",
+    ),
     ("images/*.json", b"", "it is not JSON"),
     ("images/*.json", lambda it: {**it, "id": DIGEST}, "id is not the name"),
     ("images/*.json", lambda it: {**it, "tags": ["A B"]}, "not the name of an image"),

@@ -90,6 +90,7 @@ def _check_settings(document: Document) -> None:
         raise ValueError("its network mode is missing")
     for point in document.get("MountPoints") or []:
         _check_fields("a mount point", point, MOUNT_POINT)
+        _check_fields("a mount point", {"Driver": "", **point}, {"Driver": str})  # only volumes have a driver
         if not point["Destination"].startswith("/"):
             raise ValueError("a mount point is not an absolute path")
         if point["Type"] == "volume" and not (isinstance(point.get("Name"), str) and NAME.fullmatch(point["Name"])):
