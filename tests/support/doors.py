@@ -15,6 +15,7 @@ from typing import Any
 from engines import KillableEngine
 from hypothesis import HealthCheck, settings
 from in_process_engine import InProcessEngine
+from judge import Judge
 from plain_http import send_raw
 
 __all__ = ["EXAMPLES", "FUZZING", "Doors"]
@@ -25,6 +26,7 @@ FUZZING = settings(
     max_examples=EXAMPLES,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
 )
+VERSION = "1.51"
 LISTS = ("/containers/json?all=1&size=1", "/images/json?all=1", "/volumes", "/networks", "/system/df", "/info")
 #: What the text of a Python exception looks like.
 EXCEPTION = re.compile(
@@ -65,6 +67,7 @@ class Doors:
 
     def __init__(self, state: Path) -> None:
         self.state = state
+        self.judge = Judge()
         self.open()
 
     def start(self) -> None:
@@ -97,6 +100,8 @@ class Doors:
         text = data.decode("utf-8", "replace")
         assert not EXCEPTION.search(text), f"{method} {target} {body[:2000]!r}: {status} {text[-1000:]}"
         assert status != 500 or "message" in text, f"{method} {target} {body[:2000]!r}: {status}"
+        if method == "GET" and target.partition("?")[0].endswith("/json"):
+            self._check_fields(target, status, data)
         self.check_lists()
         return status, text
 
@@ -108,6 +113,12 @@ class Doors:
         for target in LISTS:
             status, data = self.engine.request("GET", target)
             assert status == 200, f"{target}: {data!r}"
+            self._check_fields(target, status, data)
+
+    def _check_fields(self, target: str, status: int, data: bytes) -> None:
+        """Check that each field of a response has the type that the Engine API describes."""
+        self.judge.check("GET", target, VERSION, status, data)
+        assert not self.judge.problems, self.judge.problems
 
     def remove_images(self) -> None:
         """Remove every image but the base image."""
