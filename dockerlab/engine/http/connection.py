@@ -21,7 +21,7 @@ from dockerlab.protocol.operations import NEWEST
 
 __all__ = ["Connection"]
 
-BLOCK = 1 << 16
+BLOCK = 1 << 18
 HEADER_BYTES, BODY_BYTES = 1 << 16, 64 << 20
 #: How much of an upload is read and thrown away when there is no room for it.
 DISCARDED_BYTES = 1 << 30
@@ -88,7 +88,9 @@ class Connection:
                 return event
             if self.h11.they_are_waiting_for_100_continue:
                 self.writer.write(self.h11.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
-            self.h11.receive_data(await asyncio.wait_for(self.reader.read(BLOCK), seconds))
+            async with asyncio.timeout(seconds):  # unlike wait_for, it makes no task for each block
+                data = await self.reader.read(BLOCK)
+            self.h11.receive_data(data)
 
     async def _next_block(self) -> bytes | None:
         """Return the next part of the body; None at its end."""
@@ -197,7 +199,9 @@ class Connection:
         async for chunk in chunks:
             if chunk:
                 self.writer.write(self.h11.send(h11.Data(data=chunk)) or b"")
-                await asyncio.wait_for(self.writer.drain(), IDLE_SECONDS)
+                await asyncio.sleep(0)  # let other clients have their turn, even if this one reads fast
+                async with asyncio.timeout(IDLE_SECONDS):
+                    await self.writer.drain()
 
 
 def _write(file: IO[bytes], data: bytes, rewind: bool = False) -> str:
