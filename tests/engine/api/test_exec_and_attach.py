@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import threading
 import time
@@ -79,7 +80,8 @@ def test_the_output_of_an_exec_that_ends_before_its_input_is_complete(
     for number in range(30):  # The failure was a race, which one run in three lost.
         job = create_exec(practice_host, box, ["sh", "-c", "echo out; echo err >&2"], AttachStdin=True)
         with HijackedConnection(practice_host, f"/exec/{job}/start", {}) as stream:
-            stream.send(data)
+            with contextlib.suppress(BrokenPipeError):  # on a busy machine, the program may have ended before
+                stream.send(data)
             time.sleep(number / 5000)  # about the time that the program needs
             stream.half_close()
             assert split_frames(stream.read_all()) == (b"out\n", b"err\n")
