@@ -170,8 +170,9 @@ def test_a_lesson_runs_in_the_terminal(host: str) -> None:
     assert process.stderr == ""
     assert "should not have failed" not in process.stdout
     assert "add --yes" in command("run", "01").stderr
-    assert "01  List containers" in command("run").stdout
-    assert "A1  Investigate a log" in command("run").stdout
+    listing = command("run").stdout
+    assert "01  List containers" in listing
+    assert "A1  Investigate a log" in listing
 
 
 @pytest.mark.parametrize("number", ["A1", "a4"])
