@@ -75,6 +75,7 @@ MACHINE_ERRORS = {
     errno.ENOMEM: "cannot allocate memory",
     errno.EROFS: "read-only file system",
     errno.EIO: "input/output error",
+    errno.ENAMETOOLONG: "file name too long",
 }
 INTERNAL_ERROR = "The practice engine failed. The reason is in its log, which this command shows: dockerlab engine logs"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -16,7 +17,7 @@ from typing import IO, NamedTuple
 from dockerlab.engine.build.fetch import NAMELESS
 from dockerlab.engine.build.patterns import has_wildcards, segment_regex
 from dockerlab.engine.common.cancellable_threads import check_cancelled
-from dockerlab.engine.common.tree import PATH_ONLY, OpenTree, reopen
+from dockerlab.engine.common.tree import MAX_PATH, PATH_ONLY, OpenTree, reopen
 from dockerlab.engine.faults import Fault
 from dockerlab.engine.storage import tar_writer
 from dockerlab.engine.storage.compression import decompressed
@@ -231,6 +232,8 @@ class Copy:
                     if not name or not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
                         continue
                     member.name = f"{target}/{name}".lstrip("/")
+                    if len(os.fsencode(member.name)) > MAX_PATH:
+                        raise CopyFault(f"{self.keyword} failed: {os.strerror(errno.ENAMETOOLONG).lower()}")
                     if member.islnk():
                         member.linkname = f"{target}/{os.path.normpath(f'/{member.linkname}').strip('/')}".lstrip("/")
                     yield from self._missing_parents(image, member.name, written)

@@ -38,23 +38,21 @@ class _Reader:
 
     def read_until(self, end: str) -> str:
         """Read up to a character, or to the end of the text if `end` is empty."""
-        result = ""
+        parts: list[str] = []
         while character := self._next():
             if character == end:
-                return result
+                return "".join(parts)
             if character == "'":
-                result += self._single_quoted()
+                parts.append(self._single_quoted())
             elif character == '"':
-                result += self._double_quoted()
+                parts.append(self._double_quoted())
             elif character == "$":
-                result += self._variable()
-            elif character == self.escape:
-                result += self._next()
+                parts.append(self._variable())
             else:
-                result += character
+                parts.append(self._next() if character == self.escape else character)
         if end:
             raise BadParameter(f"syntax error: missing '{end}'")
-        return result
+        return "".join(parts)
 
     def _single_quoted(self) -> str:
         end = self.text.find("'", self.place)
@@ -64,17 +62,17 @@ class _Reader:
         return result
 
     def _double_quoted(self) -> str:
-        result = ""
+        parts: list[str] = []
         while character := self._next():
             if character == '"':
-                return result
+                return "".join(parts)
             if character == "$":
-                result += self._variable()
+                parts.append(self._variable())
             elif character == self.escape:
                 escaped = self._next()
-                result += escaped if escaped in ('"', "$", self.escape) else character + escaped
+                parts.append(escaped if escaped in ('"', "$", self.escape) else character + escaped)
             else:
-                result += character
+                parts.append(character)
         raise BadParameter("unexpected end of statement while looking for matching double-quote")
 
     def _name(self) -> str:

@@ -18,12 +18,14 @@ from collections.abc import Collection, Mapping
 from types import TracebackType
 
 __all__ = [
-    "DIRECTORY", "PATH_ONLY", "DirectoryStack", "LastDirectory", "OpenTree", "entries", "open_directory", "open_file",
-    "reopen",
+    "DIRECTORY", "MAX_PATH", "PATH_ONLY", "DirectoryStack", "LastDirectory", "OpenTree", "entries", "open_directory",
+    "open_file", "reopen",
 ]  # fmt: skip
 
-#: More links and more steps than any honest path needs.
-MAX_LINKS, MAX_STEPS = 255, 20_000
+#: More links and more steps than any honest path needs; `..` takes a step for each directory above it.
+MAX_LINKS, MAX_STEPS = 255, 5000
+#: The length of the longest path that a system call accepts, in bytes. Deeper files have no path.
+MAX_PATH = 4095
 #: So many directories on the way down are open at a time; the others are opened again on the way up.
 MAX_OPEN = 8
 PATH_ONLY = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -191,12 +193,13 @@ class OpenTree:
         """
         pending = _parts(path)[::-1]
         parts: list[str] = []
-        place, links = os.dup(self.root), 0
+        place, links, steps = os.dup(self.root), 0, 0
         try:
-            for _ in range(MAX_STEPS):
+            while steps < MAX_STEPS:
                 if not pending:
                     return place, parts
                 name = pending.pop()
+                steps += len(parts) if name == ".." else 1
                 if name == "..":
                     parts = parts[:-1]
                     place = _exchange(place, self._plain(parts))
@@ -272,11 +275,13 @@ class OpenTree:
 def _parts(path: str) -> list[str]:
     """Split a path. Raise OSError for a text that can't be a path."""
     try:
-        valid = b"\0" not in os.fsencode(path)
+        encoded = os.fsencode(path)
     except UnicodeEncodeError:
-        valid = False
-    if not valid:
+        encoded = b"\0"
+    if b"\0" in encoded:
         raise FileNotFoundError(errno.ENOENT, "not a valid path")
+    if len(encoded) > MAX_PATH:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
     return [part for part in path.split("/") if part not in ("", ".")]
 
 

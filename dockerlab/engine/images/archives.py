@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from dockerlab.engine.common.digests import digits_of, is_digest
 from dockerlab.engine.common.timestamps import nanoseconds
+from dockerlab.engine.common.tree import MAX_PATH
 from dockerlab.engine.faults import BadParameter, Fault
 from dockerlab.engine.images import documents, references
 from dockerlab.engine.images.images import canonical_json
@@ -31,6 +32,8 @@ __all__ = ["load", "save"]
 
 BLOCK_BYTES = 1 << 20
 MAX_MEMBERS, MAX_JSON_BYTES, MAX_LINKS = 100_000, 8 << 20, 10
+#: The images of an archive and their names: the record of an image is written again for each name.
+MOST_NAMES = 1000
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -136,7 +139,9 @@ class _Archive:
     def _read_members(self) -> None:
         with open_untrusted(self.file) as tar:
             for member in iterate_members(tar):
-                self.members[member.name.removeprefix("./")] = member
+                if max(len(member.name), len(member.linkname)) > MAX_PATH:
+                    raise BadParameter("invalid archive: a name in it is too long")
+                self.members[member.name.removeprefix("./")] = _without_extensions(member)
                 if len(self.members) > MAX_MEMBERS:
                     raise BadParameter("the archive has too many members")
 
@@ -214,6 +219,14 @@ class _Archive:
         return self.file.read(member.size)
 
 
+def _without_extensions(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Return what is needed to read a member later, without its extended headers, which may be long."""
+    plain = tarfile.TarInfo()
+    plain.type, plain.linkname = member.type, member.linkname
+    plain.offset_data, plain.size = member.offset_data, member.size
+    return plain
+
+
 class _FileSection(io.RawIOBase):
     """A section of a file, which can be read like a file of its own."""
 
@@ -251,7 +264,11 @@ def load(images: Images, file: IO[bytes]) -> Iterator[str]:
             archive = _Archive(archive_file)
             if not archive.members:
                 raise Fault("unexpected EOF")
+            count = 0
             for archived_image in archive.images():
+                count += 1 + len(archived_image.tags)
+                if count > MOST_NAMES:
+                    raise BadParameter("the archive has too many images and names")
                 yield from _load_image(images, archive, archived_image)
     except LayerFault as fault:
         raise Fault("unexpected EOF" if "invalid tar header" in str(fault) else str(fault)) from None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from dockerlab.engine.common.digests import digits_of
 from dockerlab.engine.common.tree import DIRECTORY
+from dockerlab.engine.faults import BadParameter
 from dockerlab.engine.images.layers import chain_ids
 from dockerlab.engine.storage import rootfs
 from dockerlab.engine.storage.tree_copy import copy_tree
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Trees"]
 
 EMPTY = "empty"
+#: Docker's limit. An archive may name one layer thousands of times, and each time it would be unpacked.
+MOST_LAYERS = 125
 log = logging.getLogger("dockerlab.engine")
 
 
@@ -43,11 +46,13 @@ class Trees:
         return self.root / (digits_of(chain_id) if chain_id else EMPTY)
 
     def get(self, diff_ids: list[str]) -> Path:
-        """Return the tree of a stack of layers; create it first if necessary. Raises LayerFault."""
+        """Return the tree of a stack of layers; create it first if necessary. Raises BadParameter, LayerFault."""
         chain = chain_ids(diff_ids)
         target = self.path(chain[-1] if chain else "")
         if target.is_dir():
             return target
+        if len(chain) > MOST_LAYERS:
+            raise BadParameter("max depth exceeded")
         with self._lock:
             if target.is_dir():
                 return target
@@ -98,7 +103,7 @@ def _remove_tree(path: Path) -> None:
     except OSError:
         log.exception("could not rename the tree %s", path.name)
         return
-    rootfs.discard(renamed)
+    rootfs.discard_soon(renamed)
 
 
 def _clone(source: Path, target: Path) -> None:

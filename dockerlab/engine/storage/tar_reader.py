@@ -14,6 +14,8 @@ __all__ = ["LayerFault", "area_blocks", "content_blocks", "data_areas", "iterate
 
 #: The header of a member, even with a long name or attributes, is never longer than this.
 HEADER_BYTES = 1 << 20
+#: All headers in front of a member together, with the map of a sparse file.
+ALL_HEADERS_BYTES = 2 << 20
 BLOCK = 1 << 16
 #: `tarfile` searches extended headers for a number before a word, in a time that grows with the square of its digits.
 MAX_DIGITS = 4096
@@ -31,10 +33,16 @@ class _HeaderLimit:
         self._file = file
         self.seek, self.tell = file.seek, file.tell
         self.reads_headers = True
+        self.header_bytes = 0
+
+    def begin_member(self) -> None:
+        """Count the bytes of headers from the beginning, because those of the next member follow."""
+        self.reads_headers, self.header_bytes = True, 0
 
     def read(self, size: int = -1) -> bytes:
         check_cancelled()
-        if not 0 <= size <= HEADER_BYTES:
+        self.header_bytes += size if self.reads_headers else 0
+        if not 0 <= size <= HEADER_BYTES or self.header_bytes > ALL_HEADERS_BYTES:
             raise tarfile.ReadError("a header is too long")
         data = self._file.read(size)
         if self.reads_headers and size > MAX_DIGITS and max(map(len, DIGITS.findall(data)), default=0) > MAX_DIGITS:
@@ -42,10 +50,22 @@ class _HeaderLimit:
         return data
 
 
+class _NoGlobalHeaders(dict[str, str]):
+    """What global headers say about all members after them: nothing, because Docker ignores them.
+
+    `tarfile` would keep all of them in memory, and give every member a copy.
+    """
+
+    def __setitem__(self, name: str, value: str) -> None:
+        pass
+
+
 def open_untrusted(file: IO[bytes]) -> tarfile.TarFile:
     """Open an uncompressed tar from a client or a registry. Raises LayerFault if it is not a tar."""
     try:
-        return tarfile.open(fileobj=_HeaderLimit(file), mode="r:")  # type: ignore[call-overload, no-any-return]
+        return tarfile.open(  # type: ignore[call-overload, no-any-return]
+            fileobj=_HeaderLimit(file), mode="r:", pax_headers=_NoGlobalHeaders()
+        )
     except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
         raise LayerFault(f"archive/tar: invalid tar header: {error}") from None
     except OSError as error:
@@ -68,7 +88,7 @@ def iterate_members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
 def _next(tar: tarfile.TarFile) -> tarfile.TarInfo | None:
     file = cast("_HeaderLimit", tar.fileobj)
     try:
-        file.reads_headers = True
+        file.begin_member()
         return tar.next()
     except RecursionError:  # each extended header may be followed by another one
         raise tarfile.ReadError("too many extended headers") from None

@@ -8,12 +8,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dockerlab.engine.common.tree import DirectoryStack, entries
+from dockerlab.engine.common.tree import MAX_PATH, DirectoryStack, entries
 
 __all__ = ["Entry", "walk"]
-
-#: The length of the longest path that a system call accepts, in bytes. Deeper files have no path.
-MAX_PATH = 4095
 
 
 class Entry(NamedTuple):

