@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +27,9 @@ from dockerlab.engine.processes.isolation import Rung, choose
 __all__ = ["serve"]
 
 CHECK_SECONDS = 30.0
+#: A few registries that never answer must not keep others waiting: asyncio itself has as many threads as processors,
+#: and four more.
+MOST_THREADS = 256
 log = logging.getLogger("dockerlab.engine")
 
 
@@ -67,6 +71,7 @@ def _enter_rung(state: Path, name: str | None) -> Rung:
 
 async def _run(engine: Engine, paths: EnginePaths, idle: float) -> None:
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+    loop.set_default_executor(ThreadPoolExecutor(MOST_THREADS))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     loop.set_exception_handler(engine_log.log_loop_error)

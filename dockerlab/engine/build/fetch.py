@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from dockerlab.engine.common.cancellable_threads import run_cancellable
 from dockerlab.engine.common.network_errors import failure_message
@@ -47,11 +47,8 @@ class Download:
 
     def __init__(self, url: str) -> None:
         """Send the request and read the head of the response. Raises Fault."""
-        import urllib3  # noqa: PLC0415  (it would slow down the start of every engine, and few builds download)
-
         self.url = url
-        retries = urllib3.Retry(total=MAX_REDIRECTS, connect=0, read=0, status=0, other=0, redirect=MAX_REDIRECTS)
-        self._client = WebClient(retries=retries)
+        self._client = WebClient(retries=False)
         self._response = self._request()
         if self._response.status >= CLIENT_ERROR:
             self._raise_fault()
@@ -60,10 +57,21 @@ class Download:
         self.is_text = (self._response.headers.get("Content-Type") or "").startswith("text/plain")
 
     def _request(self) -> BaseHTTPResponse:
-        try:
-            return self._client.request("GET", self.url)
-        except self._client.errors as error:
-            raise Fault(f'Get "{self.url}": {failure_message(error, self.url)}') from None
+        """Send the request, and follow redirects. urllib3 would read what redirects say, which need not end."""
+        url = self.url
+        for _ in range(MAX_REDIRECTS + 1):
+            try:
+                response = self._client.request("GET", url, redirect=False)
+                location = response.get_redirect_location()
+                if not location:
+                    return response
+                response.close()
+                url = urljoin(url, location)
+            except self._client.errors as error:
+                raise Fault(f'Get "{url}": {failure_message(error, url)}') from None
+            if not is_url(url):
+                raise Fault(f'Get "{url}": unsupported protocol scheme "{urlsplit(url).scheme}"')
+        raise Fault(f'Get "{url}": stopped after {MAX_REDIRECTS} redirects')
 
     def _raise_fault(self) -> None:
         response, body = self._response, ""
@@ -78,12 +86,12 @@ class Download:
         header = Message()
         header["Content-Disposition"] = self._response.headers.get("Content-Disposition") or ""
         name = urlsplit(self.url).path.rpartition("/")[2] or header.get_filename("").rpartition("/")[2]
-        return "" if name in (".", "..") else name
+        return "" if name in (".", "..") or "\0" in name else name
 
     @property
     def modified(self) -> float:
         """When the file was last modified, in seconds since 1970; 0 if the response doesn't say."""
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, OverflowError):
             return parsedate_to_datetime(self._response.headers.get("Last-Modified") or "").timestamp()
         return 0.0
 

@@ -24,8 +24,11 @@ def failure_message(error: BaseException, url: str) -> str:
     from urllib3 import exceptions  # noqa: PLC0415  (few engines ever send a request)
 
     reason = getattr(error, "reason", None) or error
-    parts = urlsplit(url)
-    address = f"{parts.hostname}:{parts.port or PORTS.get(parts.scheme, 0)}"
+    try:
+        parts = urlsplit(url)
+        address = f"{parts.hostname}:{parts.port or PORTS.get(parts.scheme, 0)}"
+    except ValueError:
+        return "invalid URL"
     if isinstance(reason, exceptions.NameResolutionError):
         return f"dial tcp: lookup {parts.hostname}: no such host"
     if isinstance(reason, exceptions.ReadTimeoutError):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["WebClient"]
 
 CONNECT_SECONDS, READ_SECONDS = 15, 60
+MOST_DRAINED_BYTES = 1 << 16
 
 
 class WebClient:
@@ -33,7 +34,8 @@ class WebClient:
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._pool = urllib3.PoolManager(timeout=timeout, **options)
         self._pool.pool_classes_by_scheme = _pool_classes(self._sockets)
-        self.errors: tuple[type[Exception], ...] = (urllib3.exceptions.HTTPError, OSError)
+        #: ValueError: the length of a chunk is no number, or a redirect leads to what is no URL.
+        self.errors: tuple[type[Exception], ...] = (urllib3.exceptions.HTTPError, OSError, ValueError)
 
     def request(self, method: str, url: str, **more: Any) -> BaseHTTPResponse:
         """Send a request and read the head of the response. Raises what is in `errors`."""
@@ -56,9 +58,11 @@ class WebClient:
             yield block
 
     def drain(self, response: BaseHTTPResponse) -> None:
-        """Read the rest of a response, so that its connection can be used again."""
-        with interrupted_by(self._interrupt):
-            response.drain_conn()
+        """Read the rest of a response if it is short. Otherwise close the connection: the rest may never end."""
+        with interrupted_by(self._interrupt), contextlib.suppress(*self.errors):
+            if len(response.read(MOST_DRAINED_BYTES, decode_content=False)) < MOST_DRAINED_BYTES:
+                return
+        response.close()
 
     def close(self) -> None:
         self._pool.clear()
