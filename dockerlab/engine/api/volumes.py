@@ -44,7 +44,7 @@ async def volume_delete(engine: Engine, request: Request) -> Response:
 async def volume_prune(engine: Engine, request: Request) -> Response:
     """POST /volumes/prune."""
     only_anonymous = request.version >= PRUNES_ONLY_ANONYMOUS_SINCE
-    names, freed = engine.volumes.prune(request.filters(), only_anonymous)
+    names, freed = await engine.volumes.prune(request.filters(), only_anonymous)
     return json_response({"VolumesDeleted": names, "SpaceReclaimed": freed})
 
 

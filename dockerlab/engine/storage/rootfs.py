@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import threading
 from pathlib import Path
 
 from dockerlab.engine.common.tree import DIRECTORY, open_directory
@@ -16,7 +17,7 @@ from dockerlab.engine.storage import tree_removal
 from dockerlab.engine.storage.tree_copy import CREATE, copy_tree
 from dockerlab.engine.storage.tree_walk import walk
 
-__all__ = ["ENGINE_DIRECTORIES", "ENGINE_FILES", "MOUNTED", "create", "discard", "remove", "sizes"]
+__all__ = ["ENGINE_DIRECTORIES", "ENGINE_FILES", "MOUNTED", "create", "discard", "discard_soon", "remove", "sizes"]
 
 #: Files that the engine puts into every tree. They do not count as changes of the container.
 ENGINE_FILES = {".dockerenv", "etc/hostname", "etc/hosts", "etc/resolv.conf"}
@@ -24,6 +25,7 @@ ENGINE_FILES = {".dockerenv", "etc/hostname", "etc/hosts", "etc/resolv.conf"}
 MOUNTED = ("proc", "sys", "dev")
 #: Directories that every tree has. An image's link or file in their place is hidden, as Docker does.
 ENGINE_DIRECTORIES = (*MOUNTED, "etc")
+PATIENCE_SECONDS = 0.1
 
 
 def create(image: Path, root: Path, hostname: str) -> None:
@@ -85,6 +87,16 @@ def discard(root: Path) -> None:
     """Remove a tree as far as possible; what remains is removed when its name is used again, or by the next engine."""
     with contextlib.suppress(OSError):
         remove(root)
+
+
+def discard_soon(root: Path) -> None:
+    """Do the same as `discard`, in a thread if it takes long: a tree of a million files keeps no other client waiting.
+
+    Nothing else may use the path of the tree any more.
+    """
+    thread = threading.Thread(target=discard, args=(root,), daemon=True)
+    thread.start()
+    thread.join(PATIENCE_SECONDS)
 
 
 def sizes(image: Path, root: Path) -> tuple[int, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import os
 import secrets
@@ -148,10 +150,13 @@ class Volumes:
         (self._directory(name) / FILE).unlink(missing_ok=True)
         del self.all[name]
         self.users.pop(name, None)
-        rootfs.discard(self._directory(name))
+        directory = self._directory(name)
+        with contextlib.suppress(OSError):  # a new volume may have the same name
+            directory = directory.rename(self.root / f".removed.{secrets.token_hex(8)}")
+        rootfs.discard_soon(directory)
         self.events.publish("volume", "destroy", name, {"driver": "local"})
 
-    def prune(self, filters: dict[str, list[str]], only_anonymous: bool) -> tuple[list[str], int]:
+    async def prune(self, filters: dict[str, list[str]], only_anonymous: bool) -> tuple[list[str], int]:
         """Remove the volumes that no container has. Return their names, and the bytes that they used."""
         _check_names(filters, PRUNE_FILTERS)
         if any(value in ("1", "true") for value in filters.get("all", [])):
@@ -160,10 +165,13 @@ class Volumes:
         for name, volume in list(self.all.items()):
             labels = volume["Labels"] or {}
             matches = fits_labels(labels, filters) and (not only_anonymous or ANONYMOUS in labels)
-            if matches and not self.users.get(name):
-                freed += self.size(name)
+            if not matches or self.users.get(name):
+                continue
+            size = await asyncio.to_thread(self.size, name)
+            if name in self.all and not self.users.get(name):  # nobody has removed or mounted it meanwhile
                 self.remove(name)
                 names.append(name)
+                freed += size
         self.events.publish("volume", "prune", "", {"reclaimed": str(freed)})
         return names, freed
 

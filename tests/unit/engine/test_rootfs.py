@@ -6,6 +6,7 @@ import io
 import os
 import stat
 import tarfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,19 @@ def test_modes_do_not_prevent_removal(image: Path) -> None:
     rootfs.remove(image)
     assert not image.exists()
     rootfs.remove(image)  # once more is no error
+
+
+def test_a_removal_that_takes_long_goes_on_in_a_thread(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, may_begin, has_ended = create(image), threading.Event(), threading.Event()
+
+    def slow_discard(path: Path) -> None:
+        may_begin.wait()
+        rootfs.remove(path)
+        has_ended.set()
+
+    monkeypatch.setattr(rootfs, "discard", slow_discard)
+    rootfs.discard_soon(root)
+    assert root.is_dir()
+    may_begin.set()
+    assert has_ended.wait(10)
+    assert not root.exists()
