@@ -172,6 +172,8 @@ def stop(paths: EnginePaths) -> bool:
         time.sleep(0.02)
     if _is_alive(facts):
         os.kill(pid, signal.SIGKILL)
+        while _is_alive(facts):  # until then it may still write to its state
+            time.sleep(0.02)
     paths.socket.unlink(missing_ok=True)
     return True
 

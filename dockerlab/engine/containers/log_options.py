@@ -20,6 +20,7 @@ FILE_OPTIONS = {"max-size", "max-file", "compress"}
 OPTIONS = {"json-file": FILE_OPTIONS | {"labels", "labels-regex", "env", "env-regex", "tag"}, "local": FILE_OPTIONS}
 LOCAL_DEFAULTS = {"max-size": "20m", "max-file": "5"}
 SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgtp]?)(?:i?b)?", re.IGNORECASE)
+MOST_BYTES = 2**63 - 1
 POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 TRUE, FALSE = {"1", "t", "true"}, {"0", "f", "false"}
 START_ERROR_PREFIX = "failed to create task for container: failed to initialize logging driver: "
@@ -83,7 +84,7 @@ def _limits(options: Document) -> tuple[int, int]:
         if size <= 0:
             raise ValueError("max-size must be a positive number")
     if "max-file" in options:
-        if not re.fullmatch(r"[+-]?\d+", options["max-file"]):
+        if not re.fullmatch(r"[+-]?[0-9]{1,18}", options["max-file"]):
             raise ValueError(f'strconv.Atoi: parsing "{options["max-file"]}": invalid syntax')
         files = int(options["max-file"])
         if files < 1:
@@ -101,7 +102,10 @@ def _size(text: str) -> int:
     match = SIZE.fullmatch(text)
     if match is None:
         raise ValueError(f"invalid size: '{text}'")
-    return int(float(match[1]) * 1000 ** POWERS[match[2].lower()])
+    size = float(match[1]) * 1000 ** POWERS[match[2].lower()]
+    if size > MOST_BYTES:
+        raise ValueError(f"invalid size: '{text}'")
+    return int(size)
 
 
 def _attributes(record: ContainerRecord, options: Document) -> dict[str, str]:

@@ -60,7 +60,7 @@ def container_spec(
         stdin=config["OpenStdin"],
         user=user if "users" in abilities else (0, 0),
         can_change_user="users" in abilities and rung.name != PROOT,
-        groups=sorted({*groups, *(_group_id(record.root, name) for name in host["GroupAdd"] or [])}),
+        groups=sorted({*groups, *users.group_ids(record.root, host["GroupAdd"] or [])}),
         **_namespaces(host, abilities, prepared, find),
         cgroups=cgroup.create(host, devices.rules(host) if _filters_devices(rung) else []) if cgroup else [],
         mounts=_mounts(record) if "mounts" in abilities else [],
@@ -157,11 +157,6 @@ def _environment(config: Document, root: Path, user: str) -> dict[str, str]:
 def _pairs(entries: list[str] | None) -> dict[str, str]:
     """Return the variables with a name; an image may contain entries without one."""
     return {name: value for name, _, value in (entry.partition("=") for entry in entries or []) if name}
-
-
-def _group_id(root: Path, name: str) -> int:
-    """Return the number of a group that HostConfig adds. Raises LookupError."""
-    return users.user_ids(root, f"0:{name}")[0][1]
 
 
 def _mounts(record: ContainerRecord) -> list[Document]:

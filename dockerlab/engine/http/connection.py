@@ -21,8 +21,9 @@ from dockerlab.protocol.operations import NEWEST
 
 __all__ = ["Connection"]
 
-BLOCK = 1 << 18
-HEADER_BYTES, BODY_BYTES = 1 << 16, 64 << 20
+BLOCK, HEADER_BYTES = 1 << 18, 1 << 16
+#: A document is read at once, and needs a hundred times its length in memory if it is hostile.
+BODY_BYTES = 8 << 20
 #: How much of an upload is read and thrown away when there is no room for it.
 DISCARDED_BYTES = 1 << 30
 #: Docker's HTTP server doesn't count a body that is longer than its buffer: it sends chunks.
@@ -77,6 +78,7 @@ class Connection:
             if self.h11.our_state is not h11.DONE or self.h11.their_state is not h11.DONE:
                 return
             self.h11.start_next_cycle()
+            await asyncio.sleep(0)  # a client that has sent thousands of requests at once keeps nobody else waiting
 
     # -- reading -----------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from dockerlab.protocol.operations import NEWEST, find, version_number
 __all__ = ["Body", "request_for", "takes_upload"]
 
 NEWEST_VERSION, OLDEST_VERSION = version_number(NEWEST), (1, 24)
+MOST_DIGITS = 9  #: of each part of a version
 #: Operations that take a tar, although their row in the endpoint table says otherwise.
 UPLOADS = {"ImageCreate"}
 #: Operations without an upload that read many files, or ask another host, before they respond.
@@ -62,8 +63,9 @@ def _version(path: str) -> tuple[int, ...]:
     prefix = re.match(r"/v(\d+(?:\.\d+)*)/", path)
     if prefix is None:
         return NEWEST_VERSION
-    version = version_number(prefix[1])
-    if version > NEWEST_VERSION:
+    is_number = max(map(len, prefix[1].split("."))) <= MOST_DIGITS
+    version = version_number(prefix[1]) if is_number else ()
+    if version > NEWEST_VERSION or not is_number:
         raise BadParameter(f"client version {prefix[1]} is too new. Maximum supported API version is {NEWEST}")
     if version < OLDEST_VERSION:
         raise TooOld(

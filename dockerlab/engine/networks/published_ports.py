@@ -19,6 +19,8 @@ BLOCK = 1 << 16
 DATAGRAM_BYTES, UDP_IDLE_SECONDS = 1 << 16, 90
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 BACKLOG = 128
+#: An image may expose all ports there are. If it got them all, the machine would have none left.
+MOST_PORTS = 2000
 PORT, HIGHEST_PORT = re.compile(r"([0-9]{1,9})(?:/[a-z]+)?"), 65535
 #: Where a port is opened if no address is named. Docker opens it to the network; here only this machine can reach it.
 DEFAULT_ADDRESS = "127.0.0.1"
@@ -61,6 +63,8 @@ class PublishedPorts:
 
     def open(self, ports: dict[str, list[Record]]) -> None:
         """Listen on all of them. Raises Fault, and then listens on none."""
+        if sum(map(len, ports.values())) > MOST_PORTS:
+            raise Fault(f"a container of the practice engine can publish {MOST_PORTS} ports at most")
         try:
             for port, bindings in sorted(ports.items()):
                 number, _, protocol = port.partition("/")

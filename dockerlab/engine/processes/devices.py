@@ -28,6 +28,8 @@ __all__ = ["DEFAULT_RULES", "DeviceRule", "allow", "device_program", "requested_
 ANY, HIGHEST_NUMBER = -1, 0x7FFFFFFF
 RULE = re.compile(r"([acb]) ([0-9]+|\*):([0-9]+|\*) ([rwm]{1,3})")
 RULE_KEYS = ("kind", "major", "minor", "access")
+#: A request may name any directory, and nobody else is served while its devices are looked for.
+MOST_FILES = 5000
 Document = dict[str, Any]
 
 
@@ -105,9 +107,15 @@ def _mapped_devices(mapping: Document) -> list[Document]:
 
 
 def _files(place: str) -> Iterator[str]:
-    """Yield all files below a directory, or the file itself; what can't be read or is too deep is left out."""
-    places = [place]
+    """Yield all files below a directory, or the file itself; what can't be read or is too deep is left out.
+
+    Raise OSError if there are too many.
+    """
+    places, count = [place], 0
     while places:
+        count += 1
+        if count > MOST_FILES:
+            raise OSError(errno.E2BIG, "too many files in the directory")
         path = places.pop()
         with contextlib.suppress(OSError):
             if stat.S_ISDIR(os.lstat(path).st_mode):

@@ -108,6 +108,8 @@ def _mount(entry: Record, volumes: Volumes) -> Record:
     if kind == "bind":
         if not source:
             raise BadParameter(f"{prefix}field Source must not be empty")
+        if not source.startswith("/"):
+            raise BadParameter(f"{prefix}invalid mount path: '{source}' mount path must be absolute")
         options = entry.get("BindOptions") or {}
         if options.get("CreateMountpoint"):
             Path(source).mkdir(parents=True, exist_ok=True)

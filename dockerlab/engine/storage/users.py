@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from dockerlab.engine.common.tree import OpenTree
 
-__all__ = ["home_directory", "user_ids"]
+__all__ = ["group_ids", "home_directory", "user_ids"]
 
 #: The part of a table that is read.
 MAX_BYTES = 4 << 20
@@ -37,6 +38,16 @@ def user_ids(root: Path, user: str) -> tuple[tuple[int, int], list[int]]:
             raise LookupError(f"unable to find group {group}: no matching entries in group file")
         gid, further = int(row[2]) if row else int(group), []
     return (uid, gid), further
+
+
+def group_ids(root: Path, names: Collection[str]) -> list[int]:
+    """Resolve the names and numbers of groups. Raises LookupError."""
+    rows = _rows(root, "etc/group", GROUP_NUMBERS)
+    numbers = {row[0]: int(row[2]) for row in reversed(rows)}  # of two rows with one name, the first one counts
+    for name in names:
+        if not _is_number(name) and name not in numbers:
+            raise LookupError(f"unable to find group {name}: no matching entries in group file")
+    return [int(name) if _is_number(name) else numbers[name] for name in names]
 
 
 def home_directory(root: Path, user: str) -> str:

@@ -254,3 +254,14 @@ def test_paths_of_an_archive(target: Target, verb: str) -> None:
             target.put(container, path, ("inner", b"overwritten"), ("new", b"x"))
         else:
             target.send(verb, f"/containers/{container}/archive?path={quote(path)}")
+
+
+@attack()
+def test_source_of_a_mount_is_relative(target: Target) -> None:
+    """The source of a mount is a relative path, which would begin where the engine happens to work."""
+    for source in ("..", ".", str(target.canary).lstrip("/"), f"../..{target.canary}", "tmp"):
+        mount = {"Type": "bind", "Source": source, "Target": "/data"}
+        response = target.ask("POST", "/containers/create", {"Image": "busybox", "HostConfig": {"Mounts": [mount]}})
+        if response.status == 201:
+            target.reached(f"the engine accepts the source {source!r}")
+            target.ask("DELETE", f"/containers/{response.document['Id']}?force=1")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import tarfile
+import time
 from urllib.parse import quote, urlencode
 
 import pytest
 from archives import Member, directory, link, tar_of
 from attack_target import Target
 from attacks import ISOLATED, attack
+from engine_memory import memory_for
 from plain_http import connection
 
 #: More than a function can call itself, and less than a path can name.
@@ -253,3 +256,65 @@ def test_values_of_wrong_types(target: Target, change: dict[str, object]) -> Non
         target.check()
     finally:
         target.ask("DELETE", f"/containers/{target.label}?force=1")
+
+
+@attack(ISOLATED)
+def test_all_files_of_the_machine_as_devices(target: Target) -> None:
+    """A container asks for the devices in the machine's root directory, so that the engine looks at all files."""
+    container = target.create("true", HostConfig={"Devices": [{"PathOnHost": "/", "PathInContainer": "/all"}]})
+    assert container
+    with contextlib.suppress(TimeoutError):
+        target.ask("POST", f"/containers/{container}/start", seconds=3)
+    try:
+        target.send("GET", "/_ping", seconds=10)
+    except TimeoutError:
+        target.reached("the engine answers nobody else meanwhile")
+
+
+@attack()
+def test_groups_of_a_container(target: Target) -> None:
+    """A container asks for 60,000 groups, and each of them could be looked for in the image's files."""
+    container = target.create("true", HostConfig={"GroupAdd": [str(number) for number in range(60_000)]})
+    begin = time.monotonic()
+    target.start(container)
+    if time.monotonic() - begin > 15:
+        target.reached("the engine reads the file of groups again and again")
+
+
+@attack(exception="Docker reads such a document, too")
+def test_document_of_much_memory(target: Target) -> None:
+    """A request has a document of 30 MB with ten million empty lists, which need a hundred times as much memory."""
+    body = b'{"Image":"busybox","Unknown":[' + b"[]," * (10 << 20) + b"[]]}"
+
+    def create() -> None:
+        target.send("POST", "/containers/create", body, {"Content-Type": "application/json"})
+
+    if memory_for(target.host, create) > 200 << 20:
+        target.reached("the engine holds the document in memory")
+
+
+@attack(ISOLATED, exception="Docker starts a program for each of the ports, as long as there are any")
+def test_all_ports_of_the_machine(target: Target) -> None:
+    """An image exposes 65,000 ports, and a container asks for a port of the machine for each of them."""
+    ports: dict[str, dict[str, str]] = {f"{number}/tcp": {} for number in range(1, 65_001)}
+    container = target.create("sleep", "30", ExposedPorts=ports, HostConfig={"PublishAllPorts": True})
+    try:
+        target.start(container)
+        target.ask("GET", "/containers/json", seconds=10)
+    except TimeoutError:
+        target.reached("the engine answers nobody else meanwhile")
+
+
+@attack(exception="Docker writes its list of names again for each of them")
+def test_archive_with_many_names(target: Target) -> None:
+    """An image archive has an image with 20,000 names, and one that is listed 20,000 times."""
+    root = {"type": "layers", "diff_ids": []}
+    config = json.dumps({"architecture": "amd64", "os": "linux", "config": {}, "rootfs": root}).encode()
+    entry = {"Config": "config.json", "RepoTags": [], "Layers": []}
+    names = {**entry, "RepoTags": [f"{target.label}:{number}" for number in range(20_000)]}
+    for manifest in ([names], [entry] * 20_000):
+        try:
+            target.load(("config.json", config), ("manifest.json", json.dumps(manifest).encode()))
+            target.ask("GET", "/system/df", seconds=10)
+        except TimeoutError:
+            target.reached("the engine is busy with the names")

@@ -96,3 +96,9 @@ def test_an_address_of_another_machine_is_refused_with_the_reason(host_port: str
     reason = r"failed to bind host port for 192\.0\.2\.1:\d+/tcp: cannot assign requested address"
     with pytest.raises(Fault, match=reason):
         asyncio.run(publish())
+
+
+def test_a_container_can_not_have_all_ports_of_the_machine() -> None:
+    ports = {f"{number}/tcp": [{"HostPort": ""}] for number in range(1, 2002)}
+    with pytest.raises(Fault, match="2000 ports at most"):
+        PublishedPorts(None).open(ports)

@@ -86,3 +86,11 @@ def test_a_number_is_never_a_name(root: Path) -> None:
     assert users.user_ids(root, "1000:2000") == ((1000, 2000), [])
     assert users.user_ids(root, "005") == ((5, 50), [])
     assert users.home_directory(root, "1000") == "/"
+
+
+def test_groups_are_names_or_numbers(root: Path) -> None:
+    with (root / "etc/group").open("a") as file:
+        file.write("staff:x:51:\n")
+    assert users.group_ids(root, ["wheel", "7", "staff"]) == [10, 7, 50]
+    with pytest.raises(LookupError, match="unable to find group x: no matching entries in group file"):
+        users.group_ids(root, ["wheel", "x"])

@@ -87,7 +87,8 @@ class Log:
 
         No file is truncated, so a reader that has one open can read it to its end.
         """
-        for number in range(self.files - 1, 0, -1):
+        free = (number for number in range(1, self.files) if not os.path.exists(f"{self.path}.{number}"))  # noqa: PTH110
+        for number in range(next(free, self.files - 1), 0, -1):
             older = f"{self.path}.{number - 1}" if number > 1 else self.path
             if os.path.exists(older):  # noqa: PTH110
                 os.replace(older, f"{self.path}.{number}")  # noqa: PTH105

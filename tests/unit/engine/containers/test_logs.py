@@ -110,3 +110,11 @@ def test_a_following_reader_misses_nothing_of_rotated_files(tmp_path: Path) -> N
         return result
 
     assert asyncio.run(asyncio.wait_for(read_all(), 30)) == ["begin", *map(str, range(40))]
+
+
+def test_a_log_may_have_a_billion_files(tmp_path: Path) -> None:
+    log = Log(str(tmp_path / "x.log"), size=1, files=10**9)
+    for number in range(4):
+        log.write("stdout", f"{number}\n".encode())
+    files = {path.name: json.loads(path.read_text())["log"] for path in tmp_path.iterdir()}
+    assert files == {"x.log": "3\n", "x.log.1": "2\n", "x.log.2": "1\n", "x.log.3": "0\n"}
