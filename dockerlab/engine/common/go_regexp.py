@@ -28,7 +28,7 @@ MAX_REPETITIONS, MAX_DEPTH = 1000, 1000
 MAX_INSTRUCTIONS = 3000
 
 
-class Instruction(NamedTuple):
+class _Instruction(NamedTuple):
     """One step. `targets` are relative: where to go on, with a set only after one of its characters.
 
     `condition` is one of `^` and `$` (a line), `A` and `z` (the text), `b` and `B` (a word).
@@ -39,11 +39,11 @@ class Instruction(NamedTuple):
     condition: str = ""
 
 
-Program = list[Instruction]
+_Program = list[_Instruction]
 
 
 class _Piece(NamedTuple):
-    program: Program
+    program: _Program
     repetitions: int = 1  # how often its innermost part is repeated, by counts inside each other
 
 
@@ -58,10 +58,10 @@ class _Group:
         """Return the program of the alternatives. Each but the last starts with a choice and ends with a jump."""
         programs = [[step for piece in pieces for step in piece.program] for pieces in self.alternatives]
         remaining = sum(len(program) + 2 for program in programs[:-1]) + len(programs[-1])
-        joined: Program = []
+        joined: _Program = []
         for program in programs[:-1]:
             remaining -= len(program) + 2
-            joined += [Instruction((1, len(program) + 2)), *program, Instruction((remaining + 1,))]
+            joined += [_Instruction((1, len(program) + 2)), *program, _Instruction((remaining + 1,))]
         repetitions = max((piece.repetitions for pieces in self.alternatives for piece in pieces), default=1)
         return _Piece(joined + programs[-1], repetitions)
 
@@ -121,7 +121,7 @@ class _Parser:
         self.size = 0
         self.repetition_start = -1  # of the repetition right before this place, which nothing may repeat again
 
-    def parse(self) -> Program:
+    def parse(self) -> _Program:
         while self.place < len(self.text):
             start, character = self.place, self.text[self.place]
             count = read_repetition(self.text, start)
@@ -143,16 +143,16 @@ class _Parser:
                 self._escape(start)
             elif character in "^$":
                 of_text = "A" if character == "^" else "z"
-                self._add(Instruction(condition=character if "m" in self.flags else of_text))
+                self._add(_Instruction(condition=character if "m" in self.flags else of_text))
             elif character == ".":
-                self._add(Instruction(characters=ANY if "s" in self.flags else NOT_NEWLINE))
+                self._add(_Instruction(characters=ANY if "s" in self.flags else NOT_NEWLINE))
             else:
                 self._add_character(character)
         if len(self.groups) > 1:
             raise error("missing closing )", self.text)
         return self.groups[0].close().program
 
-    def _add(self, step: Instruction) -> None:
+    def _add(self, step: _Instruction) -> None:
         self._grow(1)
         self.groups[-1].alternatives[-1].append(_Piece([step]))
 
@@ -162,7 +162,7 @@ class _Parser:
     def _add_set(self, characters: CharacterSet) -> None:
         if "i" in self.flags:
             characters = characters.without_case()
-        self._add(Instruction(characters=characters))
+        self._add(_Instruction(characters=characters))
 
     def _grow(self, steps: int) -> None:
         self.size += steps
@@ -211,13 +211,13 @@ class _Parser:
         pieces.append(_Piece(self._repeated(piece.program, least, most), repetitions))
         self.place, self.repetition_start = end, start
 
-    def _repeated(self, program: Program, least: int, most: int | None) -> Program:
+    def _repeated(self, program: _Program, least: int, most: int | None) -> _Program:
         size = len(program)
         if most is None:
             self._grow(size * max(least - 1, 0) + 2)
             if least:
-                return [*program * least, Instruction((-size, 1))]
-            return [Instruction((1, size + 2)), *program, Instruction((-size - 1,))]
+                return [*program * least, _Instruction((-size, 1))]
+            return [_Instruction((1, size + 2)), *program, _Instruction((-size - 1,))]
         self._grow(size * max(most - 1, 0) + most - least)
         optional = [step for remaining in range(most - least, 0, -1) for step in _option(program, remaining)]
         return program * least + optional
@@ -228,7 +228,7 @@ class _Parser:
         letter = self.text[self.place : self.place + 1]
         if letter and letter in "AbBz":
             self.place += 1
-            self._add(Instruction(condition=letter))
+            self._add(_Instruction(condition=letter))
         elif letter == "Q":
             quoted, _, _ = self.text[start + 2 :].partition("\\E")
             self.place = min(start + 4 + len(quoted), len(self.text))
@@ -245,6 +245,6 @@ class _Parser:
             self._add_character(character)
 
 
-def _option(program: Program, remaining: int) -> Program:
+def _option(program: _Program, remaining: int) -> _Program:
     """Return a program that may be left out, with the same programs behind it; `remaining` counts them all."""
-    return [Instruction((1, remaining * (len(program) + 1))), *program]
+    return [_Instruction((1, remaining * (len(program) + 1))), *program]

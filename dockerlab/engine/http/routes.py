@@ -10,7 +10,7 @@ from dockerlab.engine.faults import BadParameter, NotFound, TooOld
 from dockerlab.engine.http.messages import Request
 from dockerlab.protocol.operations import NEWEST, find, version_number
 
-__all__ = ["Body", "request_for", "takes_upload"]
+__all__ = ["Body", "ends_with_client", "request_for", "takes_upload"]
 
 NEWEST_VERSION, OLDEST_VERSION = version_number(NEWEST), (1, 24)
 MOST_DIGITS = 9  #: of each part of a version
