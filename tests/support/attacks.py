@@ -30,16 +30,24 @@ NOT_WITHSTOOD = ATTACKS / "not_withstood.txt"
 class Attack:
     """The name of an attack's test, what it does, and the rungs that have to withstand it.
 
-    `exception` says why Docker, which judges the attacks, does not withstand this one. It is empty for all others.
+    `exception` says which versions of Docker, which judges the attacks, were seen not to withstand it, and why. It
+    is empty for all others. `since` is the first version that was seen to withstand it, if there is one.
     """
 
     test: str
     sentence: str
     rungs: tuple[str, ...]
     exception: str = ""
+    since: int = 0
+
+    def is_judged_by(self, version: int) -> bool:
+        """Tell whether this version of Docker has to withstand the attack."""
+        return not self.exception or 0 < self.since <= version
 
 
-def attack(rungs: tuple[str, ...] = ALL_RUNGS, exception: str = "") -> Callable[[Callable[..., None]], Any]:
+def attack(
+    rungs: tuple[str, ...] = ALL_RUNGS, exception: str = "", since: int = 0
+) -> Callable[[Callable[..., None]], Any]:
     """Make a function an attack that these rungs have to withstand, and Docker, if there is no exception."""
 
     def decorate(function: Callable[..., None]) -> Any:
@@ -49,7 +57,7 @@ def attack(rungs: tuple[str, ...] = ALL_RUNGS, exception: str = "") -> Callable[
             target.check()
 
         wrapper: Any = check_afterwards
-        wrapper.attack = Attack(function.__name__, inspect.getdoc(function) or "", rungs, exception)
+        wrapper.attack = Attack(function.__name__, inspect.getdoc(function) or "", rungs, exception, since)
         return wrapper
 
     return decorate

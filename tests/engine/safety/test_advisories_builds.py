@@ -9,7 +9,7 @@ import json
 import lzma
 import tarfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from archives import Member, directory, link, tar_of
@@ -102,7 +102,7 @@ def test_extended_header_of_many_digits(target: Target, send: Send) -> None:
 
 
 @every_door
-@attack(exception="Docker before version 23 reads such a header")
+@attack(exception="On import, Docker 20.10 holds the header in memory; 28.5 does not", since=28)
 def test_extended_header_of_much_memory(target: Target, send: Send) -> None:
     """A compressed archive of 300 KB has an extended header of 300 MB."""
     size = 300 * MEBIBYTE
@@ -164,19 +164,16 @@ def test_map_of_a_sparse_file(target: Target, send: Send) -> None:
 @attack()
 def test_dictionary_of_much_memory(target: Target, send: Send) -> None:
     """An archive of a few KB in the format of xz wants 1 GB of memory to be unpacked."""
-    size = 1 << 30
-    if memory_for(target.host, lambda: send(target, large_dictionary(size))) > size // 2:
+    # The memory is needed as far as it is filled, so the archive has a part of a gigabyte in it.
+    if memory_for(target.host, lambda: send(target, large_dictionary(200 * MEBIBYTE))) > 100 * MEBIBYTE:
         target.reached("the engine has needed the memory")
 
 
-@functools.cache  # for all doors and rungs, because it takes seconds to make
+@functools.cache
 def large_dictionary(size: int) -> bytes:
-    """Return a tar in the format of xz with a dictionary of so many bytes, and long enough to fill half of it."""
-    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": size, "preset": 0}]
-    compressor = lzma.LZMACompressor(lzma.FORMAT_XZ, filters=filters)
-    blocks: Iterator[bytes] = (b"\0" * (16 * MEBIBYTE) for _ in range(40))
-    parts = [compressor.compress(header("zeros", 640 * MEBIBYTE)), *map(compressor.compress, blocks)]
-    return b"".join([*parts, compressor.compress(b"\0" * 1024), compressor.flush()])
+    """Return a tar with so many zeros, compressed with a dictionary of 1 GB."""
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30, "preset": 0}]
+    return lzma.compress(header("zeros", size) + bytes(size + 1024), lzma.FORMAT_XZ, filters=filters)
 
 
 @every_door
@@ -335,7 +332,7 @@ def test_dockerfile_that_is_read_slowly(target: Target, dockerfile: str) -> None
         target.reached(f"the text of an exception: {responses[0].error[-300:]}")
 
 
-@attack(exception="Docker has no limit for variables")
+@attack(exception="Docker 28.5 has no limit for variables: its memory grew by 10 GB")
 def test_variable_that_doubles(target: Target) -> None:
     """Each line of a Dockerfile makes a variable twice as long, until it is longer than any memory."""
     lines = ["FROM scratch", "ENV a=0123456789", *["ENV a=$a$a"] * 22, "LABEL b=$a$a$a$a"]
