@@ -211,8 +211,8 @@ ATTACKS_INTRODUCTION = """
 An image, an archive or a registry from a stranger must not reach the files of your machine, on any rung. On the first
 two rungs, a program in a container must not reach them either. On the others, a container is a program of yours and
 can do what you can do: "no promise". `tests/engine/safety` has each of these attacks, and tries it on each rung that
-has to withstand it. The same tests run on Docker 20.10 and 28.5, to judge the tests: a sentence in parentheses says what
-was seen where Docker doesn't withstand an attack.
+has to withstand it. The same tests run on Docker 20.10 and 28.5, to judge the tests: where Docker doesn't withstand an
+attack, a sentence in parentheses says what was seen.
 """
 
 

@@ -102,7 +102,7 @@ def test_extended_header_of_many_digits(target: Target, send: Send) -> None:
 
 
 @every_door
-@attack(exception="On import, Docker 20.10 holds the header in memory; 28.5 does not", since=28)
+@attack(exception="On import, Docker 20.10 holds the header in memory; 28.5 withstands it", since=28)
 def test_extended_header_of_much_memory(target: Target, send: Send) -> None:
     """A compressed archive of 300 KB has an extended header of 300 MB."""
     size = 300 * MEBIBYTE

@@ -113,7 +113,7 @@ def run_as(target: Target, user: str) -> None:
 @pytest.mark.parametrize(
     "user", ["4294967296", "4294967295", "2147483648", "18446744073709551616", "1:4294967296", "-1"]
 )
-@attack(ISOLATED, exception="Docker 20.10 takes 4294967296 in /etc/passwd for 0; 28.5 does not", since=28)
+@attack(ISOLATED, exception="Docker 20.10 takes 4294967296 in /etc/passwd for 0; 28.5 withstands it", since=28)
 def test_number_of_a_user_that_is_too_large(target: Target, user: str) -> None:
     """The number of an image's user is so large that it could become that of root (CVE-2024-40635)."""
     run_as(target, user)
@@ -179,7 +179,7 @@ def test_volumes_and_working_directory_with_dots(target: Target) -> None:
         target.read_everywhere(container, "/link", "/link/.", ".")
 
 
-@attack(exception="Docker 20.10 trusts such an image; 28.5 does not", since=28)
+@attack(exception="Docker 20.10 trusts such an image; 28.5 withstands it", since=28)
 def test_cache_of_a_build(target: Target) -> None:
     """A loaded image claims to be the result of a step of the user's Dockerfile FROM scratch (CVE-2024-24557)."""
     context: list[Member] = [("file", b"the user's own\n")]

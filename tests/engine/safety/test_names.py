@@ -232,10 +232,11 @@ def test_paths_of_an_archive(target: Target, verb: str) -> None:
     """The path of an archive request is outside, or is a link of the container to the host."""
 
     container = target.create("true", HostConfig={"Binds": [f"{target.volume()}:/data"]})
-    links = [link("link", f"{target.canary}/directory"), link("up", f"{'../' * 24}{target.canary}/directory")]
-    links += [link("secret", f"{target.canary}/secret"), link("new", f"{target.canary}/empty/new")]
+    links = [link("link", f"{target.canary}/directory"), link("secret", f"{target.canary}/secret")]
     for folder in ("/", "/data"):
-        assert target.put(container, folder, *links).status == 200
+        assert target.put(container, folder, *links, link("new", f"{target.canary}/empty/new")).status == 200
+        # Docker 20.10 refuses a link that leads out of the volume with `..`
+        target.put(container, folder, link("up", f"{'../' * 24}{target.canary}/directory"))
     ends = (
         "link",
         "link/",
