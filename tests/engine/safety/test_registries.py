@@ -18,6 +18,7 @@ from raw_server import RawServer, raw_server
 from registries import SmallRegistry, small_registry
 
 SECONDS = 30
+REPEATS = "Docker sends each request several times, which takes minutes"
 #: More than an engine has threads on a small machine, if it has a fixed number of them.
 CLIENTS = 16
 MEBIBYTE = 1 << 20
@@ -108,13 +109,29 @@ def endless(server: RawServer, head: str) -> Iterator[bytes]:
         yield chunk
 
 
-@pytest.mark.parametrize(
+every_refusal = pytest.mark.parametrize(
     "head", ["302 Found\r\nLocation: /v2/", '401 No\r\nWWW-Authenticate: Basic realm="x"', "500 Error"]
 )
-@every_way
+
+
+@every_refusal
+@pytest.mark.parametrize("way", [pull, log_in, inspect])
 @attack()
 def test_refusal_without_an_end(target: Target, way: Ask, head: str) -> None:
-    """The text of an error, a redirect or a demand for a password never ends."""
+    """A registry's text of an error, of a redirect or of a demand for a password never ends."""
+    ask_endless(target, way, head)
+
+
+@every_refusal
+@pytest.mark.parametrize("way", [add, download_context])
+@attack(exception="Docker reads the text of an error until its memory is full")
+def test_download_that_is_refused_without_an_end(target: Target, way: Ask, head: str) -> None:
+    """A download is refused or redirected, with a text that never ends."""
+    ask_endless(target, way, head)
+
+
+def ask_endless(target: Target, way: Ask, head: str) -> None:
+    """Send a request to a server whose answer never ends."""
     with raw_server(target.host, lambda _: endless(server, head)) as server:
         try:
             needed = memory_for(target.host, lambda: way(target, server.name))
@@ -126,7 +143,7 @@ def test_refusal_without_an_end(target: Target, way: Ask, head: str) -> None:
 
 
 @every_way
-@attack()
+@attack(exception="Docker unpacks a manifest of any size into its memory")
 def test_answer_that_becomes_large(target: Target, way: Ask) -> None:
     """An answer of a few hundred bytes is compressed twice, and has 160 MB."""
     zeros = gzip.compress(b"\0" * (16 * MEBIBYTE)) * 10
@@ -151,7 +168,7 @@ def locations(target: Target) -> list[str]:
 
 
 @every_way
-@attack()
+@attack(exception=REPEATS)
 def test_redirect_to_a_file(target: Target, way: Ask) -> None:
     """A server redirects to a file of the host, in all forms that a URL can have."""
     for location in locations(target):
@@ -161,7 +178,7 @@ def test_redirect_to_a_file(target: Target, way: Ask) -> None:
 
 
 @pytest.mark.parametrize("way", [pull, log_in, inspect])
-@attack()
+@attack(exception=REPEATS)
 def test_tokens_from_a_file(target: Target, way: Ask) -> None:
     """A registry says that a file of the host is where the engine gets its token."""
     for location in locations(target):
@@ -226,7 +243,7 @@ NO_HTTP = [
 
 
 @every_way
-@attack()
+@attack(exception=REPEATS)
 def test_answers_that_are_no_http(target: Target, way: Ask) -> None:
     """The answers of a server are no HTTP, or have wrong lengths, chunks, times and encodings."""
     for data in NO_HTTP:
