@@ -332,7 +332,7 @@ def test_dockerfile_that_is_read_slowly(target: Target, dockerfile: str) -> None
         target.reached(f"the text of an exception: {responses[0].error[-300:]}")
 
 
-@attack(exception="Docker 28.5 has no limit for variables: its memory grew by 10 GB")
+@attack(exception="Docker has no limit: the memory of 28.5 grew by 10 GB, and 20.10 was busy for more than 100 seconds")
 def test_variable_that_doubles(target: Target) -> None:
     """Each line of a Dockerfile makes a variable twice as long, until it is longer than any memory."""
     lines = ["FROM scratch", "ENV a=0123456789", *["ENV a=$a$a"] * 22, "LABEL b=$a$a$a$a"]

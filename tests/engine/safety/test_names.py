@@ -195,12 +195,14 @@ def test_settings_that_are_paths(target: Target) -> None:
     settings: list[dict[str, object]] = [
         {"CgroupParent": f"/{new}"}, {"CgroupParent": new}, {"Runtime": new}, {"ContainerIDFile": new},
         {"LogConfig": {"Type": "json-file", "Config": {"path": new, "tag": new, "env": new}}},
-        {"LogConfig": {"Type": new, "Config": {}}}, {"StorageOpt": {"size": new}}, {"UTSMode": new}, {"IpcMode": new},
+        {"StorageOpt": {"size": new}}, {"UTSMode": new}, {"IpcMode": new},
         {"VolumeDriver": new}, {"NetworkMode": new}, {"NetworkMode": f"container:{new}"},
         {"PidMode": f"container:{new}"}, {"VolumesFrom": [new]}, {"SecurityOpt": [f"seccomp={target.canary}/secret"]},
         {"SecurityOpt": [f"apparmor={new}"]},
         {"Ulimits": [{"Name": new, "Soft": 1, "Hard": 1}]}, {"Sysctls": {f"kernel/{new}": "1", f"net.{new}": "1"}},
     ]  # fmt: skip
+    if target.name != "docker":  # Docker waits a quarter of a minute for a plugin of this name
+        settings.append({"LogConfig": {"Type": new, "Config": {}}})
     for host in settings:
         if container := target.create("true", HostConfig=host):
             target.start(container)
