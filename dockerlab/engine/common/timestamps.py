@@ -31,8 +31,8 @@ MINUTE, HOUR, DAY = 60, 3600, 24
 MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 DAYS_TO_1970 = 719_162
 RFC_3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
-#: Possessive, because the text may be a long one that doesn't match.
-DURATION = re.compile(r"(?:\d++(?:\.\d++)?(?:h|ms|m|us|µs|ns|s))++", re.ASCII)
+#: Possessive inside, because the text may be long and not match. Python before 3.11.5 repeats such groups wrongly.
+DURATION = re.compile(r"(?:\d++(?:\.\d++)?(?:h|ms|m|us|µs|ns|s))+", re.ASCII)
 DURATION_PART = re.compile(r"([\d.]++)(\D++)", re.ASCII)
 #: Go's units of a duration, in nanoseconds.
 UNITS = {"h": 3600 * 10**9, "m": 60 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "µs": 10**3, "ns": 1}

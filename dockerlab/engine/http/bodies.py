@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["read"]
 
 JSON = "application/json"
-#: Possessive, because the text may be a long one that doesn't match.
+#: Its parts are possessive, because the text may be a long one that doesn't match. The group around them is not,
+#: because Python before 3.11.5 repeats such groups wrongly.
 MEDIA_TYPE = re.compile(
-    r"\s*+[\w!#$&^.+-]++(?:/[\w!#$&^.+-]++)?\s*+(?:;\s*+[\w-]++=(?:\"[^\"]*+\"|[^\s;\"]++)\s*+)*+;?\s*+"
+    r"\s*+[\w!#$&^.+-]++(?:/[\w!#$&^.+-]++)?\s*+(?:;\s*+[\w-]++=(?:\"[^\"]*+\"|[^\s;\"]++)\s*+)*;?\s*+"
 )
 #: operationId -> Go's type of the body.
 TYPES = {
