@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
@@ -147,10 +149,36 @@ static int watch_programs(long seconds) {
     return 0;
 }
 
+/*
+ * Tell whether an open file of a process leads to the host, and get its name. It doesn't if it is in a /proc that is mounted
+ * nowhere, or is the program that the process runs and can't be written.
+ */
+static int leads_to_host(const struct stat *program, const char *path, char *target, size_t size) {
+    struct stat info;
+    struct statfs system;
+    char name[64];
+    int file = open(path, O_PATH), writable = -1, leads = 0;
+    if (file < 0)
+        return 0;
+    snprintf(name, sizeof name, "/proc/self/fd/%d", file);
+    ssize_t length = readlink(name, target, size - 1);
+    target[length < 0 ? 0 : length] = 0;
+    if (target[0] == '/' && strncmp(target, "/dev/", 5) && strncmp(target, "/proc/", 6) && access(target, F_OK)) {
+        int is_proc = !fstatfs(file, &system) && system.f_type == PROC_SUPER_MAGIC;
+        int is_program = !fstat(file, &info) && info.st_dev == program->st_dev && info.st_ino == program->st_ino;
+        if (is_program && (writable = open(name, O_WRONLY)) >= 0)
+            close(writable);
+        leads = !is_proc && (!is_program || writable >= 0);
+    }
+    close(file);
+    return leads;
+}
+
 /* Look through the processes that appear for their root directories, open files and programs. */
 static int look_into_processes(long seconds, const char *file) {
     static const char *const places[] = {"root", "cwd"};
     char path[512], target[256];
+    struct stat program;
     time_t end = time(NULL) + seconds;
     while (time(NULL) < end) {
         int process, descriptor;
@@ -160,13 +188,12 @@ static int look_into_processes(long seconds, const char *file) {
                 if (!access(path, F_OK))
                     return printf("reached: %s\n", path), print_file(path), 0;
             }
+            snprintf(path, sizeof path, "/proc/%d/exe", process);
+            if (stat(path, &program))
+                continue;
             for (descriptor = 3; descriptor < 32; descriptor++) {
                 snprintf(path, sizeof path, "/proc/%d/fd/%d", process, descriptor);
-                ssize_t length = readlink(path, target, sizeof target - 1);
-                if (length < 1 || target[0] != '/' || !strncmp(target, "/dev/", 5) || !strncmp(target, "/proc/", 6))
-                    continue;
-                target[length] = 0;
-                if (access(target, F_OK))
+                if (leads_to_host(&program, path, target, sizeof target))
                     return printf("reached: %s is %s\n", path, target), 0;
             }
         }

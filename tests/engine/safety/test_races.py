@@ -110,7 +110,7 @@ def test_race_of_the_changes(target: Target) -> None:
     assert 200 in repeat(target, "GET", f"/containers/{container}/changes", 120)
 
 
-@attack(ISOLATED, exception="Docker 20.10 loses it: files of the host are counted; 28.5 withstands it", since=28)
+@attack(ISOLATED, exception="Docker 20.10 and 28.5 lose it: files of the host are counted")
 def test_race_of_the_size(target: Target) -> None:
     """The container's size is asked for, which would show a large file of the host."""
     container = exchanging(target)
