@@ -150,14 +150,14 @@ static int watch_programs(long seconds) {
 }
 
 /*
- * Tell whether an open file of a process leads to the host, and get its name. It doesn't if it is in a /proc that is mounted
- * nowhere, or is the program that the process runs and can't be written.
+ * Tell whether an open file of a process leads to the host, and get its name. It doesn't if it is in a /proc that is
+ * mounted nowhere, or is the program that the process runs, on a file system to which nobody can write.
  */
 static int leads_to_host(const struct stat *program, const char *path, char *target, size_t size) {
     struct stat info;
     struct statfs system;
     char name[64];
-    int file = open(path, O_PATH), writable = -1, leads = 0;
+    int file = open(path, O_PATH), leads = 0;
     if (file < 0)
         return 0;
     snprintf(name, sizeof name, "/proc/self/fd/%d", file);
@@ -166,9 +166,7 @@ static int leads_to_host(const struct stat *program, const char *path, char *tar
     if (target[0] == '/' && strncmp(target, "/dev/", 5) && strncmp(target, "/proc/", 6) && access(target, F_OK)) {
         int is_proc = !fstatfs(file, &system) && system.f_type == PROC_SUPER_MAGIC;
         int is_program = !fstat(file, &info) && info.st_dev == program->st_dev && info.st_ino == program->st_ino;
-        if (is_program && (writable = open(name, O_WRONLY)) >= 0)
-            close(writable);
-        leads = !is_proc && (!is_program || writable >= 0);
+        leads = !is_proc && (!is_program || !access(name, W_OK));
     }
     close(file);
     return leads;
