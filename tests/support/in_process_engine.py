@@ -12,7 +12,7 @@ from typing import Any
 
 from dockerlab.engine.api import HANDLERS, left_out
 from dockerlab.engine.engine import Engine
-from dockerlab.engine.http.routes import takes_upload
+from dockerlab.engine.http.routes import operation_of, takes_upload
 from dockerlab.engine.http.server import Server
 from dockerlab.engine.processes.isolation import choose
 from dockerlab.engine.processes.spawner_client import SPAWNER
@@ -46,7 +46,7 @@ class InProcessEngine:
     async def _request(
         self, method: str, target: str, body: bytes, headers: dict[str, str] | None
     ) -> tuple[int, bytes]:
-        upload = io.BytesIO(body) if takes_upload(method, target) else body
+        upload = io.BytesIO(body) if takes_upload(operation_of(method, target)) else body
         all_headers = {"content-type": "application/json", **(headers or {})}
         response = await self.server.answer(method, target, all_headers, upload)
         if response.chunks is None:

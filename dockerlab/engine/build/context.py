@@ -18,7 +18,7 @@ MAX_DOCKERFILE_BYTES = 1 << 20
 
 
 class Context:
-    """Whoever makes a context closes it, however its archive turns out."""
+    """The files of a build. Close it in any case, even if unpacking fails."""
 
     def __init__(self, parent: Path, only_dockerfile: str = "") -> None:
         """Create an empty context in a new directory below `parent`, or hold only the text of a Dockerfile."""

@@ -48,7 +48,7 @@ class Download:
     def __init__(self, url: str) -> None:
         """Send the request and read the head of the response. Raises Fault."""
         self.url = url
-        self._client = WebClient(retries=False)
+        self._client = WebClient()
         self._response = self._request()
         if self._response.status >= CLIENT_ERROR:
             self._raise_fault()

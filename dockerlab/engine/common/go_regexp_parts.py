@@ -39,7 +39,7 @@ def error(reason: str, fragment: str) -> InvalidPattern:
 
 
 def read_repetition(text: str, start: int) -> tuple[int, int | None, int] | None:
-    """Return the least and the highest number of `*`, `+`, `?` or `{2,5}`, or None if there is none of these."""
+    """Return the least and the highest number of `*`, `+`, `?` or `{2,5}`, or None at any other sign."""
     if text[start] in SIMPLE_COUNTS:
         return *SIMPLE_COUNTS[text[start]], start + 1
     match = COUNT.match(text, start) if text[start] == "{" else None

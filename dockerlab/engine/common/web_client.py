@@ -26,13 +26,13 @@ MOST_DRAINED_BYTES = 1 << 16
 class WebClient:
     """Sends requests and reads their responses. All methods block, so call them in a thread."""
 
-    def __init__(self, **options: Any) -> None:
-        """Prepare the connections; nothing is sent yet. The options are those of urllib3's PoolManager."""
+    def __init__(self) -> None:
+        """Prepare the connections; nothing is sent yet."""
         import urllib3  # noqa: PLC0415  (it would slow down the start of every engine, and few send a request)
 
         timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
-        self._pool = urllib3.PoolManager(timeout=timeout, **options)
+        self._pool = urllib3.PoolManager(timeout=timeout, retries=False)
         self._pool.pool_classes_by_scheme = _pool_classes(self._sockets)
         #: ValueError: the length of a chunk is no number, or a redirect leads to what is no URL.
         self.errors: tuple[type[Exception], ...] = (urllib3.exceptions.HTTPError, OSError, ValueError)

@@ -16,7 +16,7 @@ from dockerlab import __version__
 from dockerlab.engine.faults import Fault, message_of, status_of
 from dockerlab.engine.http.hijacked import HijackedConnection
 from dockerlab.engine.http.messages import Response, json_response
-from dockerlab.engine.http.routes import Body, ends_with_client, takes_upload
+from dockerlab.engine.http.routes import Body, ends_with_client, operation_of, takes_upload
 from dockerlab.protocol.operations import NEWEST
 
 __all__ = ["Connection"]
@@ -57,7 +57,8 @@ class Connection:
                 if not isinstance(request, h11.Request):
                     return
                 method, target = request.method.decode("latin-1"), request.target.decode("latin-1")
-                body = await (self._read_upload() if takes_upload(method, target) else self._read_body())
+                operation = operation_of(method, target)
+                body = await (self._read_upload() if takes_upload(operation) else self._read_body())
             except h11.RemoteProtocolError as error:
                 await self._refuse(error)
                 return
@@ -67,7 +68,7 @@ class Connection:
             headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
             try:
                 answering = self.answer(method, target, headers, body)
-                response = await (self._while_connected(answering) if ends_with_client(method, target) else answering)
+                response = await (self._while_connected(answering) if ends_with_client(operation) else answering)
                 if response.hijack is not None:
                     await self._hijack(response, response.hijack, headers)
                     return

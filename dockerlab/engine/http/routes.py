@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, unquote
 
 from dockerlab.engine.faults import BadParameter, NotFound, TooOld
 from dockerlab.engine.http.messages import Request
-from dockerlab.protocol.operations import NEWEST, find, version_number
+from dockerlab.protocol.operations import NEWEST, Operation, find, version_number
 
-__all__ = ["Body", "ends_with_client", "request_for", "takes_upload"]
+__all__ = ["Body", "ends_with_client", "operation_of", "request_for", "takes_upload"]
 
 NEWEST_VERSION, OLDEST_VERSION = version_number(NEWEST), (1, 24)
 MOST_DIGITS = 9  #: of each part of a version
@@ -38,19 +38,22 @@ def request_for(method: str, target: str, headers: dict[str, str], body: Body) -
     return Request(operation, version, in_path, in_query, headers, upload=body)
 
 
-def takes_upload(method: str, target: str) -> bool:
+def operation_of(method: str, target: str) -> Operation | None:
+    """Return the operation that a request is for; None if there is no such operation."""
+    return find(method, _path(target.partition("?")[0]))
+
+
+def takes_upload(operation: Operation | None) -> bool:
     """Tell whether the body of a request is a file rather than a document."""
-    operation = find(method, _path(target.partition("?")[0]))
     return operation is not None and (operation.body == "tar" or operation.id in UPLOADS)
 
 
-def ends_with_client(method: str, target: str) -> bool:
+def ends_with_client(operation: Operation | None) -> bool:
     """Tell whether an operation's work ends when its client goes away before the response.
 
     These operations work in a thread that can be cancelled. Every other one is carried out in any case.
     """
-    operation = find(method, _path(target.partition("?")[0]))
-    return takes_upload(method, target) or (operation is not None and operation.id in CANCELLABLE)
+    return takes_upload(operation) or (operation is not None and operation.id in CANCELLABLE)
 
 
 def _path(path: str) -> str:

@@ -106,7 +106,7 @@ class Registry:
         host = HUB_HOST if reference.domain == HUB else reference.domain
         self.base = f"{'http' if _is_loopback(host) else 'https'}://{host}/v2/"
         self._authorization = f"Bearer {credentials.token}" if credentials.token else ""
-        self._client = WebClient(num_pools=4, retries=False)
+        self._client = WebClient()
 
     # -- requests ----------------------------------------------------------------------------------------------
 

@@ -289,7 +289,7 @@ def test_sparse_file(target: Target) -> None:
 
 
 def pipe(name: str) -> tarfile.TarInfo:
-    """Return a member that is a pipe: whoever opens it waits until another program opens its other end."""
+    """Return a member that is a pipe. Opening it blocks until another program opens the other end."""
     member = tarfile.TarInfo(name)
     member.type = tarfile.FIFOTYPE
     return member

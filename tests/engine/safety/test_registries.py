@@ -228,7 +228,7 @@ def test_name_of_a_download(target: Target) -> None:
                 target.reached(f"an exception after the name {form!r}: {response.data[-300:]!r}")
 
 
-# -- answers that are none ------------------------------------------------------------------------------------
+# -- answers that are not HTTP --------------------------------------------------------------------------------
 
 OK = b"HTTP/1.1 200 OK\r\n"
 NO_HTTP = [

@@ -132,7 +132,7 @@ def enter_root(spec: dict[str, Any], link: int, proc: int) -> int:
     """Mount everything, and make the result the root. Return the container's terminal; -1 if it needs none.
 
     The other end of the terminal is sent through the socket `link`. `proc` is the mount of the /proc of the container
-    whose processes are shared, -1 if there is none.
+    whose processes are shared, or -1.
     """
     nodev = 0 if spec["privileged"] or spec["device_filter"] else syscalls.MS_NODEV
     null = _open_null()
